@@ -1,0 +1,294 @@
+//! What a block means: every setting resolved, units explicit, and who decided each.
+//!
+//! Neutral across targets; a provider turns it into its own [`crate::resource::Resource`]s.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::cloud::Cloud;
+use crate::secret::Secret;
+use crate::version::Version;
+use crate::window::Window;
+
+/// One database, fully resolved.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spec {
+    /// Label of the `module` block.
+    pub block: String,
+    /// Instance name; the identity within the target.
+    pub name: String,
+    /// Where it runs (after `--provider`).
+    pub target: Cloud,
+    /// Preset that filled what was not written.
+    pub preset: Option<Preset>,
+    /// Environment label.
+    pub environment: Option<String>,
+    /// Tags, `Environment` included.
+    pub tags: BTreeMap<String, Setting<String>>,
+    /// Version asked for; `None`: the newest the target offers, never drift afterwards (Q1).
+    pub engine_version: Option<Version>,
+    /// Machine size.
+    pub size: Size,
+    /// Storage.
+    pub storage: Storage,
+    /// Initial database.
+    pub database_name: String,
+    /// Administrator role.
+    pub master_username: String,
+    /// Its password; `Unset` or `Unknown`: generated once by the target's secret store and kept.
+    pub master_password: Setting<Secret>,
+    /// Network.
+    pub network: Network,
+    /// Region, zone, account.
+    pub place: Place,
+    /// Whether a synchronous standby is kept.
+    pub multi_az: bool,
+    /// How many read replicas.
+    pub replicas: u32,
+    /// Backups.
+    pub backup: Backup,
+    /// Weekly maintenance window.
+    pub maintenance_window: Window,
+    /// Whether restarts happen during apply rather than in the window. `None`: not written.
+    pub apply_immediately: Option<bool>,
+    /// Whether destroying is refused.
+    pub deletion_protection: bool,
+    /// Encryption.
+    pub encryption: Encryption,
+    /// Whether cloud identities may log in.
+    pub iam_authentication: bool,
+    /// PostgreSQL settings written by the user (name lower-cased, value in PostgreSQL units), without pgherd's own.
+    pub parameters: BTreeMap<String, String>,
+    /// Existing parameter group to use instead of `parameters`.
+    pub parameter_group_name: Option<String>,
+    /// Family of the created parameter group, when written.
+    pub parameter_group_family: Option<String>,
+    /// RDS option group.
+    pub option_group_name: Option<String>,
+    /// Monitoring.
+    pub monitoring: Monitoring,
+    /// Pooler in front; `None` is off.
+    pub proxy: Option<Proxy>,
+    /// Every variable's effective value as text, with who decided it. Keys are all names of the variables table.
+    pub effective: BTreeMap<String, Effective>,
+}
+
+/// One variable's effective value and who decided it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Effective {
+    /// The value as `explain` shows it, in HCL spelling; `null` where there is none; `(secret)` for secrets.
+    pub value: String,
+    /// Who decided.
+    pub origin: Origin,
+}
+
+/// Who decided a value. The order of the variants is the order of precedence (A8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Written under its own name.
+    Written,
+    /// Written under another name for the same thing.
+    Alias(&'static str),
+    /// Follows from another written variable (the pairs of 3.4).
+    Follows(&'static str),
+    /// By the preset.
+    Preset(Preset),
+    /// The target's own default.
+    CloudDefault(Cloud),
+    /// The general default.
+    Default,
+    /// Generated or chosen by the target when it is created.
+    Target,
+    /// Has no effect on this target.
+    NoEffect,
+}
+
+/// Something that is set, not set, or a reference nobody could follow (named).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting<T> {
+    /// Not written.
+    Unset,
+    /// This.
+    Known(T),
+    /// A reference, as written.
+    Unknown(String),
+}
+
+impl<T> Setting<T> {
+    /// The value, where there is one.
+    pub fn known(&self) -> Option<&T> {
+        if let Self::Known(value) = self { Some(value) } else { None }
+    }
+}
+
+/// The presets of S1 and S2 (variables.md 3.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Cheap and disposable.
+    Dev,
+    /// Production's shape, smaller.
+    Staging,
+    /// Highly available and protected.
+    Prod,
+}
+
+/// A machine size, in the target's spelling, with what it offers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Size {
+    /// Name in the target's catalogue (on `local`, the name as written, any cloud's).
+    pub name: String,
+    /// Virtual CPUs.
+    pub vcpu: f64,
+    /// Memory, MiB.
+    pub memory_mib: u64,
+    /// Whether its CPU is shared or credit-based.
+    pub burstable: bool,
+}
+
+/// Storage.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Storage {
+    /// Initial size, GiB.
+    pub allocated_gib: u64,
+    /// Upper limit of growth, GiB.
+    pub max_gib: Option<u64>,
+    /// Whether it grows by itself.
+    pub auto_grow: bool,
+    /// Kind, in the target's spelling.
+    pub kind: Option<String>,
+    /// Provisioned IOPS.
+    pub iops: Option<u64>,
+    /// Provisioned throughput, MiB/s.
+    pub throughput_mibps: Option<u64>,
+}
+
+/// Network.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Network {
+    /// The network to be in.
+    pub vpc_id: Setting<String>,
+    /// Subnets to be in: the list itself may be unknown, or elements of it.
+    pub subnet_ids: Setting<Vec<Setting<String>>>,
+    /// Who may reach the port.
+    pub allowed_cidr_blocks: Vec<Setting<String>>,
+    /// Whether it listens beyond private addresses (local: beyond loopback).
+    pub publicly_accessible: bool,
+    /// Port asked for.
+    pub port: Option<u16>,
+    /// Whether the firewall object is ours.
+    pub create_security_group: bool,
+    /// Existing security groups to join.
+    pub security_group_ids: Vec<Setting<String>>,
+    /// Further rules.
+    pub rules: Vec<SecurityRule>,
+}
+
+/// One firewall rule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SecurityRule {
+    /// `true` for ingress.
+    pub ingress: bool,
+    /// First port.
+    pub from_port: u16,
+    /// Last port.
+    pub to_port: u16,
+    /// `tcp`, `udp`, `icmp` or `-1`.
+    pub protocol: String,
+    /// From (or to) where.
+    pub cidr_blocks: Vec<Setting<String>>,
+    /// What for.
+    pub description: Option<String>,
+}
+
+/// Region, zone and account.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Place {
+    /// Region of the target's own variable (`aws_region`, `gcp_region`, `location`, `do_region`).
+    pub region: Setting<String>,
+    /// Preferred zone.
+    pub zone: Setting<String>,
+    /// GCP project.
+    pub gcp_project: Setting<String>,
+    /// Azure resource group.
+    pub resource_group: Setting<String>,
+    /// Azure subscription.
+    pub azure_subscription_id: Setting<String>,
+    /// Cloud SQL edition.
+    pub gcp_edition: Option<String>,
+}
+
+/// Backups.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Backup {
+    /// Days kept; 0 is off.
+    pub retention_days: u32,
+    /// Whether point-in-time recovery is on.
+    pub point_in_time: bool,
+    /// Daily window.
+    pub window: Window,
+    /// Whether backups are encrypted.
+    pub encrypted: bool,
+    /// Whether tags go onto them.
+    pub copy_tags: bool,
+    /// Whether a second region keeps a copy.
+    pub geo_redundant: bool,
+    /// Whether destroy takes no last backup.
+    pub skip_final: bool,
+    /// Name of the last backup.
+    pub final_name: Option<String>,
+}
+
+/// Encryption.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Encryption {
+    /// Of the storage.
+    pub storage: bool,
+    /// Customer's key.
+    pub kms_key_id: Setting<String>,
+}
+
+/// Monitoring.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Monitoring {
+    /// Query analysis.
+    pub insights: bool,
+    /// Days of its history.
+    pub insights_retention_days: u32,
+    /// Its key.
+    pub insights_kms_key_id: Setting<String>,
+    /// Seconds between OS samples; 0 is off.
+    pub interval_s: u32,
+    /// Existing role for it.
+    pub role_arn: Setting<String>,
+    /// Whether database logs are shipped or kept.
+    pub logging: bool,
+    /// Which logs are exported.
+    pub log_exports: Vec<String>,
+    /// CPU alarm, percent.
+    pub alarm_cpu_percent: Option<f64>,
+    /// Connections alarm, count; `None`: 80 % of `max_connections`.
+    pub alarm_connections: Option<f64>,
+    /// Free storage alarm, percent.
+    pub alarm_free_storage_percent: Option<f64>,
+    /// Read latency alarm, seconds.
+    pub alarm_read_latency_s: Option<f64>,
+    /// Where alarms go.
+    pub alarm_targets: Vec<Setting<String>>,
+    /// Whether a dashboard is made.
+    pub dashboard: bool,
+}
+
+/// Pooler settings.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Proxy {
+    /// `session`, `transaction` or `statement`.
+    pub pool_mode: String,
+    /// Server connections per database and user.
+    pub default_pool_size: u32,
+    /// Client connections.
+    pub max_client_conn: u32,
+}

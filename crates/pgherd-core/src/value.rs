@@ -1,0 +1,159 @@
+//! The one value type: what a user wrote, what a resource should have, what was seen.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::Id;
+use crate::secret::Secret;
+
+/// A map of names to values, kept in order so that every output is reproducible.
+pub type Props = BTreeMap<String, Value>;
+
+/// A value as it travels from the block to a plan.
+///
+/// `Unknown` is a reference nobody could follow (it names what was written, such as `module.network.vpc_id`); it is never
+/// equal to anything, itself included. `Output` is a value another resource will have once it exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Written as `null`, or read back as absent.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// A string.
+    Text(String),
+    /// A list or tuple.
+    List(Vec<Value>),
+    /// A map or object.
+    Map(Props),
+    /// A value that must never be shown. Serialises as `"(secret)"` and is read back as an empty one.
+    Secret(Secret),
+    /// A reference that could not be followed, as written.
+    Unknown(String),
+    /// A field of another resource, known once that resource exists.
+    Output(Id, String),
+}
+
+impl Value {
+    /// A text value.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// The text, when this is one.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The whole number, when this is one (a float without a fraction counts).
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(int) => Some(*int),
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+            Self::Float(float) if float.fract() == 0.0 && float.abs() < 9.0e15 => Some(*float as i64),
+            _ => None,
+        }
+    }
+
+    /// The truth value, when this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(bool) = self { Some(*bool) } else { None }
+    }
+
+    /// The elements, when this is a list.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        if let Self::List(list) = self { Some(list) } else { None }
+    }
+
+    /// The entries, when this is a map.
+    pub fn as_map(&self) -> Option<&Props> {
+        if let Self::Map(map) = self { Some(map) } else { None }
+    }
+
+    /// Whether this is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// The first unknown reference anywhere inside.
+    pub fn unknown(&self) -> Option<&str> {
+        match self {
+            Self::Unknown(reference) => Some(reference),
+            Self::List(list) => list.iter().find_map(Self::unknown),
+            Self::Map(map) => map.values().find_map(Self::unknown),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Secret(_)
+            | Self::Output(..) => None,
+        }
+    }
+}
+
+/// As a plan shows it: text bare, lists and maps compact, secrets hidden.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("(none)"),
+            Self::Bool(bool) => write!(f, "{bool}"),
+            Self::Int(int) => write!(f, "{int}"),
+            Self::Float(float) => write!(f, "{float}"),
+            Self::Text(text) => f.write_str(text),
+            Self::List(list) => {
+                f.write_str("[")?;
+                for (index, item) in list.iter().enumerate() {
+                    write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str("]")
+            }
+            Self::Map(map) => {
+                f.write_str("{")?;
+                for (index, (key, item)) in map.iter().enumerate() {
+                    write!(f, "{}{key} = {item}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
+            }
+            Self::Secret(_) => f.write_str("(secret)"),
+            Self::Unknown(reference) => write!(f, "(unknown: {reference})"),
+            Self::Output(id, field) => write!(f, "(known after apply: {id}.{field})"),
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(bool: bool) -> Self {
+        Self::Bool(bool)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(int: i64) -> Self {
+        Self::Int(int)
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(option: Option<T>) -> Self {
+        option.map_or(Self::Null, Into::into)
+    }
+}

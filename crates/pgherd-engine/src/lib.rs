@@ -1,0 +1,3 @@
+//! Carries out plans against any provider. Knows no cloud and prints nothing.
+
+pub mod provider;

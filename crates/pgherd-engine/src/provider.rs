@@ -1,0 +1,187 @@
+//! What a target must be able to do.
+
+use async_trait::async_trait;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::event::{Event, What};
+use pgherd_core::plan::Change;
+use pgherd_core::resource::{Id, Kind, Observed, Resource};
+use pgherd_core::spec::Spec;
+use pgherd_core::value::Props;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// One target: AWS, this machine, …
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Which one.
+    fn cloud(&self) -> Cloud;
+
+    /// Its kinds of resource.
+    fn kinds(&self) -> &'static [Kind];
+
+    /// What should exist. Pure: no client is used, nothing is asked.
+    fn desired(&self, spec: &Spec) -> Vec<Resource>;
+
+    /// What this target can and cannot promise for the spec, asked from the target where needed: warnings and errors. Sends
+    /// no write.
+    async fn preflight(&self, spec: &Spec) -> Result<Vec<Diagnostic>, ProviderError>;
+
+    /// What does exist of `wanted`, and whatever else wears our tag for the same database (orphans).
+    async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError>;
+
+    /// Makes it, and returns when it is usable. Repeatable: finishes what a killed run began.
+    async fn create(&self, resource: &Resource, now: ApplyNow, events: &Events) -> Result<(), ProviderError>;
+
+    /// Changes it in place. Repeatable.
+    async fn update(
+        &self,
+        resource: &Resource,
+        changes: &[Change],
+        now: ApplyNow,
+        events: &Events,
+    ) -> Result<(), ProviderError>;
+
+    /// Removes it. Repeatable: what is already gone is success.
+    async fn delete(&self, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError>;
+
+    /// Does something that is no change of what should exist.
+    async fn operate(&self, operation: &Operation, events: &Events) -> Result<(), ProviderError>;
+
+    /// The outputs of variables.md section 4, from what exists. `null` where the target has no such thing.
+    fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props;
+}
+
+/// Whether changes that interrupt service happen during apply (`true`) or wait for the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplyNow(pub bool);
+
+/// How data-bearing resources are deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// Name of the last backup; `None` skips it.
+    pub final_backup: Option<String>,
+}
+
+/// A day-2 verb on one database, by instance name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Start a stopped database.
+    Start {
+        /// Instance name.
+        name: String,
+    },
+    /// Stop it, keeping everything.
+    Stop {
+        /// Instance name.
+        name: String,
+    },
+    /// Restart it now; pending settings take effect.
+    Restart {
+        /// Instance name.
+        name: String,
+    },
+    /// Change the master password to a generated one, keeping open connections.
+    Rotate {
+        /// Instance name.
+        name: String,
+    },
+}
+
+/// Where a run's events go. Never fails: a reader that left is no reason to stop.
+#[derive(Debug, Clone)]
+pub struct Events {
+    block: String,
+    id: Option<Id>,
+    sender: UnboundedSender<Event>,
+    clock: fn() -> jiff::Timestamp,
+}
+
+impl Events {
+    /// Events of a block.
+    pub fn new(block: impl Into<String>, sender: UnboundedSender<Event>) -> Self {
+        Self { block: block.into(), id: None, sender, clock: jiff::Timestamp::now }
+    }
+
+    /// The same, about one resource.
+    #[must_use]
+    pub fn about(&self, id: &Id) -> Self {
+        Self { id: Some(id.clone()), ..self.clone() }
+    }
+
+    /// Emits one.
+    pub fn emit(&self, what: What) {
+        let event = Event { at: (self.clock)(), block: self.block.clone(), id: self.id.clone(), what };
+        // A closed channel means that nobody listens any more; the run goes on.
+        drop(self.sender.send(event));
+    }
+
+    /// Emits a new phase.
+    pub fn phase(&self, phase: impl Into<String>) {
+        self.emit(What::Phase { phase: phase.into() });
+    }
+}
+
+/// The world refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ProviderError {
+    /// What sort of refusal.
+    pub kind: ErrorKind,
+    /// What the target said, with its request id where it has one; no secrets.
+    pub message: String,
+    /// What the user can do, or empty.
+    pub help: String,
+}
+
+impl ProviderError {
+    /// A refusal.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), help: String::new() }
+    }
+
+    /// With advice.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+}
+
+/// Sorts of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Asked too often.
+    Throttled,
+    /// Not there, or not answering.
+    Unavailable,
+    /// Not allowed.
+    Denied,
+    /// No such thing.
+    NotFound,
+    /// Busy with something else, or changed meanwhile.
+    Conflict,
+    /// The request makes no sense to the target.
+    Invalid,
+    /// Refused for safety (protection).
+    Protected,
+    /// It took longer than the deadline; it may still go on.
+    TimedOut,
+    /// The run was asked to stop.
+    Interrupted,
+}
+
+impl ErrorKind {
+    /// Whether trying again may help.
+    pub fn is_transient(self) -> bool {
+        match self {
+            Self::Throttled | Self::Unavailable => true,
+            Self::Denied
+            | Self::NotFound
+            | Self::Conflict
+            | Self::Invalid
+            | Self::Protected
+            | Self::TimedOut
+            | Self::Interrupted => false,
+        }
+    }
+}

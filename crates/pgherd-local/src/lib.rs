@@ -1,0 +1,1 @@
+//! The local provider: real PostgreSQL on one machine, kept by a supervisor daemon.

@@ -1,0 +1,3 @@
+//! Command line of pgherd.
+
+fn main() {}
