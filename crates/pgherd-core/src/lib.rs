@@ -2,14 +2,22 @@
 //!
 //! Invariant: nothing here does I/O, waits, reads the clock, the environment or chance. Time is passed in.
 
+pub mod catalogue;
+pub mod checks;
 pub mod cloud;
 pub mod diagnostic;
+pub mod eval;
 pub mod event;
+pub mod hcl;
 pub mod inputs;
+pub mod lint;
+pub mod outputs;
 pub mod plan;
 pub mod resource;
 pub mod secret;
 pub mod spec;
+pub mod text;
 pub mod value;
+pub mod variables;
 pub mod version;
 pub mod window;

@@ -1,1 +1,11 @@
 //! The local provider: real PostgreSQL on one machine, kept by a supervisor daemon.
+
+pub mod client;
+pub mod desired;
+pub mod limits;
+pub mod paths;
+pub mod postgres;
+pub mod provider;
+pub mod sizing;
+pub mod supervisor;
+pub mod tls;

@@ -1,0 +1,1 @@
+//! Dated facts: versions, sizes, parameters, with source and as-of date.

@@ -1,0 +1,1 @@
+//! Offline checks: each its own file with words, rule and tests.

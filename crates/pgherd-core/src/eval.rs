@@ -1,0 +1,1 @@
+//! Terraform expressions and functions, evaluated without the world.

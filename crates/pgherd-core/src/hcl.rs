@@ -1,0 +1,1 @@
+//! Text to inputs, remembering where each value was written.

@@ -1,0 +1,1 @@
+//! A finished plan looked over for data loss, downtime and protection.

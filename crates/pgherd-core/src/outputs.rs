@@ -1,0 +1,1 @@
+//! The outputs of a block, in the shapes the requirements give them.

@@ -1,0 +1,1 @@
+//! The table: every variable and output of the block, once.

@@ -1,0 +1,1 @@
+//! Waits until something is ready or stuck, with a deadline.

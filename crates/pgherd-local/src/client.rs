@@ -1,0 +1,1 @@
+//! HTTP over the supervisor's unix socket, and starting it when absent.

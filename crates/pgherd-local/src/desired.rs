@@ -1,0 +1,1 @@
+//! Spec to resources of this machine.

@@ -1,0 +1,1 @@
+//! CPU and memory limits from the size: cgroups where possible.

@@ -1,0 +1,1 @@
+//! Where state, runtime files and caches live.

@@ -1,0 +1,1 @@
+//! One PostgreSQL instance: binaries, template, configuration, process, session.

@@ -1,0 +1,1 @@
+//! The provider: speaks to the supervisor over its unix socket.

@@ -1,0 +1,1 @@
+//! The daemon that keeps PostgreSQL as it was asked for.
