@@ -1,1 +1,0 @@
-//! Text to inputs, remembering where each value was written.
