@@ -1,1 +1,23 @@
 //! One PostgreSQL instance: binaries, template, configuration, process, session.
+
+pub mod choose;
+pub mod find;
+pub mod runas;
+pub mod server;
+
+use std::path::Path;
+
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+/// What dealing with PostgreSQL gives.
+pub type Result<T> = std::result::Result<T, ProviderError>;
+
+/// The operating system refused something about a file.
+pub(crate) fn io_error(doing: &str, path: &Path, error: &std::io::Error) -> ProviderError {
+    let kind = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+        std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+        _ => ErrorKind::Unavailable,
+    };
+    ProviderError::new(kind, format!("cannot {doing} {}: {error}", path.display()))
+}

@@ -1,0 +1,158 @@
+//! As whom PostgreSQL runs: `initdb` and `postgres` refuse root.
+
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use super::server::Server;
+use super::{Result, io_error};
+
+/// The user pgherd makes for itself when it runs as root and is given none.
+pub const DEFAULT_USER: &str = "pgherd";
+
+/// The operating system user of a PostgreSQL instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunAs {
+    /// Name in the user database; `pg_ident.conf` maps it to the internal superuser.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Whether this process is root and drops to that user.
+    pub drops: bool,
+}
+
+impl RunAs {
+    /// For this process: oneself, or, as root, `asked` or [`DEFAULT_USER`], which is made when it is absent. Blocking.
+    pub fn settle(asked: Option<&str>) -> Result<Self> {
+        let me = rustix::process::geteuid();
+        if !me.is_root() {
+            return Self::myself(me.as_raw(), asked);
+        }
+        let name = asked.unwrap_or(DEFAULT_USER);
+        if let Some(found) = look_up(name)? {
+            return Self::unprivileged(found);
+        }
+        if asked.is_some() {
+            let error = ProviderError::new(ErrorKind::NotFound, format!("there is no user {name}"));
+            return Err(error.help(format!("make it with useradd --system {name}, or leave it out")));
+        }
+        make_user(name)?;
+        let made = look_up(name)?.ok_or_else(|| {
+            ProviderError::new(ErrorKind::Unavailable, format!("useradd made {name}, but it cannot be looked up"))
+        })?;
+        Self::unprivileged(made)
+    }
+
+    fn myself(uid: u32, asked: Option<&str>) -> Result<Self> {
+        let Some(me) = look_up(&uid.to_string())? else {
+            let message = format!("user id {uid} has no name, and PostgreSQL refuses to run without one");
+            return Err(ProviderError::new(ErrorKind::Invalid, message)
+                .help("add the user to /etc/passwd, or run as one that is there"));
+        };
+        if asked.is_some_and(|asked| asked != me.name) {
+            let message = format!("only root can run PostgreSQL as another user, and this is {}", me.name);
+            return Err(ProviderError::new(ErrorKind::Denied, message));
+        }
+        Ok(me)
+    }
+
+    fn unprivileged(found: Self) -> Result<Self> {
+        if found.uid == 0 {
+            return Err(ProviderError::new(ErrorKind::Invalid, "PostgreSQL refuses to run as root")
+                .help("name an ordinary user, or none"));
+        }
+        Ok(Self { drops: true, ..found })
+    }
+
+    /// A command of the server's, as this user, with a clean environment: no `PG*` variable of ours reaches it.
+    pub fn command(&self, server: &Server, program: &str) -> Command {
+        let mut command = Command::new(server.program(program));
+        self.prepare(&mut command, server);
+        command
+    }
+
+    /// Makes `command` run as this user with a clean environment.
+    pub fn prepare(&self, command: &mut Command, server: &Server) {
+        command.env_clear().env("LC_ALL", "C.UTF-8").env("PATH", search_path(server)).env("USER", &self.name);
+        // A directory that exists and that the user may enter, whatever ours is.
+        command.current_dir("/").env("HOME", "/").stdin(Stdio::null());
+        if let Some(zone) = std::env::var_os("TZ") {
+            command.env("TZ", zone);
+        }
+        if let Some(lib) = &server.lib {
+            command.env("LD_LIBRARY_PATH", lib);
+        }
+        if self.drops {
+            // std also clears the supplementary groups when root sets a user id.
+            command.uid(self.uid).gid(self.gid);
+        }
+    }
+
+    /// Makes a directory (and its parents) that this user owns, with `mode`.
+    pub fn make_dir(&self, path: &Path, mode: u32) -> Result<()> {
+        std::fs::create_dir_all(path).map_err(|error| io_error("make", path, &error))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+            .map_err(|error| io_error("set the mode of", path, &error))?;
+        self.own(path)
+    }
+
+    /// Gives one file or directory to this user.
+    pub fn own(&self, path: &Path) -> Result<()> {
+        if !self.drops {
+            return Ok(());
+        }
+        chown(path, Some(self.uid), Some(self.gid)).map_err(|error| io_error("change the owner of", path, &error))
+    }
+}
+
+fn search_path(server: &Server) -> std::ffi::OsString {
+    let mut path = server.bin.clone().into_os_string();
+    path.push(":/usr/local/bin:/usr/bin:/bin");
+    path
+}
+
+/// A user by name or number: `getent` knows directories (LDAP, sssd) too; systems without it have only `/etc/passwd`.
+fn look_up(key: &str) -> Result<Option<RunAs>> {
+    let output = Command::new("getent").args(["passwd", key]).stdin(Stdio::null()).output();
+    let text = match output {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(_) => {
+            let path = Path::new("/etc/passwd");
+            std::fs::read_to_string(path).map_err(|error| io_error("read", path, &error))?
+        }
+    };
+    Ok(text.lines().filter_map(read_passwd).find(|user| user.name == key || user.uid.to_string() == key))
+}
+
+/// Reads `name:x:uid:gid:…`.
+fn read_passwd(line: &str) -> Option<RunAs> {
+    let mut fields = line.split(':');
+    let name = fields.next()?.to_owned();
+    let mut numbers = fields.skip(1);
+    let uid = numbers.next()?.parse().ok()?;
+    let gid = numbers.next()?.parse().ok()?;
+    Some(RunAs { name, uid, gid, drops: false })
+}
+
+fn make_user(name: &str) -> Result<()> {
+    let arguments = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"];
+    let output = Command::new("useradd")
+        .args(arguments)
+        .args(["--shell", "/usr/sbin/nologin", "--comment", "PostgreSQL instances of pgherd", name])
+        .stdin(Stdio::null())
+        .output();
+    let complaint = match output {
+        Ok(output) if output.status.success() => return Ok(()),
+        // Another pgherd made it meanwhile.
+        Ok(output) if output.status.code() == Some(9) => return Ok(()),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(ProviderError::new(ErrorKind::Unavailable, format!("cannot make the user {name}: {complaint}"))
+        .help("make an ordinary user yourself and name it with --postgres-user"))
+}

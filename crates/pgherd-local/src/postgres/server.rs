@@ -1,0 +1,145 @@
+//! An installed PostgreSQL: where its programs are and what they can do.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pgherd_core::version::Version;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use serde::{Deserialize, Serialize};
+
+use super::{Result, io_error};
+
+/// Programs an instance needs beside `postgres`.
+const COMPANIONS: [&str; 5] = ["initdb", "pg_basebackup", "pg_controldata", "pg_resetwal", "pg_verifybackup"];
+
+/// A server that answered `postgres --version`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Its version; the minor is always known for a released server.
+    pub version: Version,
+    /// What it says of itself, `PostgreSQL 15.18 (Debian 15.18-0+deb12u1)`.
+    pub banner: String,
+    /// Folder of its programs.
+    pub bin: PathBuf,
+    /// Set as `LD_LIBRARY_PATH` where it brings its own libpq.
+    ///
+    /// Without it a portable build's `postgres_fdw`, `dblink` and WAL receiver load the system's libpq, and those of 16-18
+    /// fail against an older one (measured with libpq 15).
+    pub lib: Option<PathBuf>,
+    /// How it was found.
+    pub origin: Origin,
+    /// Whether it has ICU collations. Data made with ICU collations cannot be served by a build without.
+    pub icu: bool,
+    /// Programs it lacks. A server that lacks any cannot be used.
+    pub missing: Vec<String>,
+    /// Tells one build from another of the same version.
+    pub build: String,
+}
+
+/// How a server was found. The order is the order of preference among equals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// By `--postgres-dir`.
+    Given,
+    /// By a distribution's or PGDG's packages.
+    Package,
+    /// By `pg_config` on the search path.
+    SearchPath,
+    /// Downloaded by pgherd before.
+    Cache,
+}
+
+impl Server {
+    /// Asks the server in `bin` who it is. Blocking.
+    pub fn inspect(bin: &Path, origin: Origin) -> Result<Self> {
+        let postgres = bin.join("postgres");
+        let metadata = std::fs::metadata(&postgres).map_err(|error| io_error("look at", &postgres, &error))?;
+        let lib = own_libraries(bin);
+        let mut command = Command::new(&postgres);
+        command.arg("--version").stdin(Stdio::null());
+        if let Some(lib) = &lib {
+            command.env("LD_LIBRARY_PATH", lib);
+        }
+        let output = command.output().map_err(|error| io_error("run", &postgres, &error))?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let Some((version, banner)) = read_banner(&said).filter(|_| output.status.success()) else {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            let message = format!("{} --version did not name a version: {}", postgres.display(), complaint.trim());
+            return Err(ProviderError::new(ErrorKind::Invalid, message));
+        };
+        let missing = COMPANIONS.iter().filter(|name| !bin.join(name).is_file()).map(|&name| name.to_owned()).collect();
+        let program = std::fs::read(&postgres).map_err(|error| io_error("read", &postgres, &error))?;
+        let icu = contains(&program, b"libicui18n");
+        let build = build_id(&banner, &metadata);
+        Ok(Self { version, banner, bin: bin.to_owned(), lib, origin, icu, missing, build })
+    }
+
+    /// One of its programs.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// Its major version.
+    pub fn major(&self) -> u32 {
+        self.version.major
+    }
+}
+
+/// `<prefix>/lib` where the build brings its own libpq, as portable builds do; packages rely on the system's.
+fn own_libraries(bin: &Path) -> Option<PathBuf> {
+    let lib = bin.parent()?.join("lib");
+    lib.join("libpq.so.5").exists().then_some(lib)
+}
+
+/// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+fn read_banner(said: &str) -> Option<(Version, String)> {
+    let rest = said.trim().strip_prefix("postgres (PostgreSQL) ")?;
+    let number: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    // A development server says 19devel: a major without a minor.
+    let version = Version::parse(&number)?;
+    Some((version, format!("PostgreSQL {rest}")))
+}
+
+fn build_id(banner: &str, metadata: &std::fs::Metadata) -> String {
+    use sha2::Digest as _;
+    use std::os::unix::fs::MetadataExt as _;
+    let text = format!("{banner}\n{}\n{}", metadata.len(), metadata.mtime());
+    sha2::Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(said: &str, expected: Option<&str>) {
+        let found = read_banner(said).map(|(version, banner)| format!("{version}: {banner}"));
+        assert_eq!(found.as_deref(), expected);
+    }
+
+    #[test]
+    fn a_package_names_itself() {
+        let said = "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n";
+        check(said, Some("15.18: PostgreSQL 15.18 (Debian 15.18-0+deb12u1)"));
+    }
+
+    #[test]
+    fn a_plain_build_says_only_its_version() {
+        check("postgres (PostgreSQL) 18.6\n", Some("18.6: PostgreSQL 18.6"));
+    }
+
+    #[test]
+    fn a_development_server_has_no_minor() {
+        check("postgres (PostgreSQL) 19devel\n", Some("19: PostgreSQL 19devel"));
+    }
+
+    #[test]
+    fn another_program_is_no_server() {
+        check("psql (PostgreSQL) 15.18\n", None);
+    }
+}
