@@ -1,1 +1,0 @@
-//! The table: every variable and output of the block, once.

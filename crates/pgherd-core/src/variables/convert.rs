@@ -1,0 +1,296 @@
+//! Terraform's own conversions: what is written is turned into the type of its variable, or refused at the exact place.
+
+use crate::value::{Props, Value};
+
+use super::near::closest;
+use super::types::{Attribute, Type};
+
+/// Why a value does not fit its variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeError {
+    /// Where, below the variable: empty for the value itself, `[2].value`, `.pool_mode`.
+    pub path: String,
+    /// What is true.
+    pub message: String,
+}
+
+impl TypeError {
+    fn new(message: String) -> Self {
+        Self { path: String::new(), message }
+    }
+
+    fn below(mut self, step: &str) -> Self {
+        self.path.insert_str(0, step);
+        self
+    }
+}
+
+/// Turns a value into a type as Terraform would: `"20"` is a number where one is wanted, `20` a string.
+///
+/// `null`, references that could not be followed and secrets pass as they are. Objects come back complete, with the
+/// defaults of what was not written.
+pub fn convert(value: Value, ty: &Type) -> Result<Value, TypeError> {
+    match (ty, value) {
+        (_, value @ (Value::Null | Value::Unknown(_) | Value::Secret(_) | Value::Output(..))) => Ok(value),
+        (Type::String, value) => string(value),
+        (Type::Number, value) => number(value),
+        (Type::Bool, value) => bool(value),
+        (Type::List(item), Value::List(list)) => items(list, item),
+        (Type::Map(item), Value::Map(map)) => entries(map, item),
+        (Type::Object(attributes), Value::Map(map)) => object(map, attributes),
+        (Type::List(_) | Type::Map(_) | Type::Object(_), value) => Err(mismatch(ty, &value)),
+    }
+}
+
+fn string(value: Value) -> Result<Value, TypeError> {
+    match value {
+        Value::Text(_) => Ok(value),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) => Ok(Value::Text(value.to_string())),
+        value => Err(mismatch(&Type::String, &value)),
+    }
+}
+
+fn number(value: Value) -> Result<Value, TypeError> {
+    match value {
+        Value::Int(_) | Value::Float(_) => Ok(value.as_int().map_or(value, Value::Int)),
+        Value::Text(text) => parse_number(&text)
+            .ok_or_else(|| TypeError::new(format!("a number is wanted here, and \"{text}\" is not one"))),
+        value => Err(mismatch(&Type::Number, &value)),
+    }
+}
+
+/// Digits as HCL reads them: no white space, no `inf`, no `NaN`, which Rust's own parser would take.
+fn parse_number(text: &str) -> Option<Value> {
+    if let Ok(int) = text.parse() {
+        return (!text.starts_with('+')).then_some(Value::Int(int));
+    }
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let float: f64 = text.parse().ok().filter(|float: &f64| plain && float.is_finite())?;
+    let value = Value::Float(float);
+    Some(value.as_int().map_or(value, Value::Int))
+}
+
+fn bool(value: Value) -> Result<Value, TypeError> {
+    match value {
+        Value::Bool(_) => Ok(value),
+        Value::Text(text) => match text.as_str() {
+            "true" | "1" => Ok(Value::Bool(true)),
+            "false" | "0" => Ok(Value::Bool(false)),
+            _ => Err(TypeError::new(format!("true or false is wanted here, not \"{text}\""))),
+        },
+        value => Err(mismatch(&Type::Bool, &value)),
+    }
+}
+
+fn items(list: Vec<Value>, ty: &Type) -> Result<Value, TypeError> {
+    let item = |(index, value): (usize, Value)| {
+        let value = if value.is_null() { Err(absent("an element of a list")) } else { convert(value, ty) };
+        value.map_err(|error| error.below(&format!("[{index}]")))
+    };
+    list.into_iter().enumerate().map(item).collect::<Result<_, _>>().map(Value::List)
+}
+
+fn entries(map: Props, ty: &Type) -> Result<Value, TypeError> {
+    let entry = |(key, value): (String, Value)| {
+        let value = if value.is_null() { Err(absent("a value of a map")) } else { convert(value, ty) };
+        value.map(|value| (key.clone(), value)).map_err(|error| error.below(&format!(".{key}")))
+    };
+    map.into_iter().map(entry).collect::<Result<_, _>>().map(Value::Map)
+}
+
+fn object(mut map: Props, attributes: &[Attribute]) -> Result<Value, TypeError> {
+    let names = || attributes.iter().map(|attribute| attribute.name);
+    if let Some(stranger) = map.keys().find(|key| names().all(|name| name != *key)) {
+        return Err(TypeError::new(unexpected(stranger, names())).below(&format!(".{stranger}")));
+    }
+    let mut complete = Props::new();
+    for attribute in attributes {
+        let written = map.remove(attribute.name).filter(|value| !value.is_null());
+        let value = match (written, attribute.default) {
+            (Some(value), _) => convert(value, &attribute.ty).map_err(|e| e.below(&format!(".{}", attribute.name)))?,
+            (None, Some(default)) => default.value(),
+            (None, None) => return Err(TypeError::new(format!("the attribute `{}` is missing", attribute.name))),
+        };
+        complete.insert(attribute.name.to_owned(), value);
+    }
+    Ok(Value::Map(complete))
+}
+
+fn unexpected<'a>(stranger: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    match closest(stranger, names.clone()) {
+        Some(name) => format!("there is no attribute `{stranger}` here; did you mean `{name}`?"),
+        None => {
+            let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+            format!("there is no attribute `{stranger}` here, only {}", names.join(", "))
+        }
+    }
+}
+
+fn absent(what: &str) -> TypeError {
+    TypeError::new(format!("{what} cannot be null"))
+}
+
+fn mismatch(wanted: &Type, value: &Value) -> TypeError {
+    TypeError::new(format!("{} is wanted here, not {}", in_words(wanted), what_it_is(value)))
+}
+
+fn in_words(ty: &Type) -> String {
+    match ty {
+        Type::String => "a string".to_owned(),
+        Type::Number => "a number".to_owned(),
+        Type::Bool => "true or false".to_owned(),
+        Type::List(item) => format!("a list of {}", plural(item)),
+        Type::Map(item) => format!("a map of {}", plural(item)),
+        Type::Object(attributes) => {
+            let names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
+            format!("an object with {}", names.join(", "))
+        }
+    }
+}
+
+fn plural(ty: &Type) -> &'static str {
+    match ty {
+        Type::String => "strings",
+        Type::Number => "numbers",
+        Type::Bool => "true or false",
+        Type::List(_) => "lists",
+        Type::Map(_) => "maps",
+        Type::Object(_) => "objects",
+    }
+}
+
+fn what_it_is(value: &Value) -> String {
+    match value {
+        Value::Bool(bool) => bool.to_string(),
+        Value::Int(_) | Value::Float(_) => format!("the number {value}"),
+        Value::Text(text) => format!("the string \"{text}\""),
+        Value::List(_) => "a list".to_owned(),
+        Value::Map(_) => "a map".to_owned(),
+        Value::Null => "null".to_owned(),
+        Value::Secret(_) => "a secret".to_owned(),
+        Value::Unknown(reference) => format!("`{reference}`"),
+        Value::Output(id, field) => format!("{id}.{field}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::variables::variable;
+
+    /// `written` and `expected` in JSON; a refusal is `path: message`.
+    #[track_caller]
+    fn check(name: &str, written: serde_json::Value, expected: &str) {
+        let ty = variable(name).expect("in the table").ty;
+        let shown = match convert(value(written), &ty) {
+            Ok(value) => format!("{value:?}"),
+            Err(TypeError { path, message }) => format!("{name}{path}: {message}"),
+        };
+        assert_eq!(shown, expected);
+    }
+
+    fn value(json: serde_json::Value) -> Value {
+        use serde_json::Value as Json;
+        match json {
+            Json::Null => Value::Null,
+            Json::Bool(bool) => Value::Bool(bool),
+            Json::Number(number) => {
+                number.as_i64().map_or_else(|| Value::Float(number.as_f64().expect("finite")), Value::Int)
+            }
+            Json::String(text) => match text.strip_prefix("?") {
+                Some(reference) => Value::Unknown(reference.to_owned()),
+                None => Value::Text(text),
+            },
+            Json::Array(list) => Value::List(list.into_iter().map(value).collect()),
+            Json::Object(map) => Value::Map(map.into_iter().map(|(key, json)| (key, value(json))).collect()),
+        }
+    }
+
+    use serde_json::json;
+
+    #[test]
+    fn numbers_and_text_become_each_other() {
+        check("allocated_storage", json!("20"), "Int(20)");
+        check("allocated_storage", json!("1e2"), "Int(100)");
+        check("allocated_storage", json!(20.0), "Int(20)");
+        check("allocated_storage", json!("20.5"), "Float(20.5)");
+        check("engine_version", json!(16), "Text(\"16\")");
+        check("engine_version", json!(16.4), "Text(\"16.4\")");
+        check("multi_az", json!("true"), "Bool(true)");
+        check("environment", json!(true), "Text(\"true\")");
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        let text = |text: &str| format!("allocated_storage: a number is wanted here, and \"{text}\" is not one");
+        for no_number in ["", "20 GB", "inf", "NaN", "+5", "0x10", " 20", "1e999"] {
+            check("allocated_storage", json!(no_number), &text(no_number));
+        }
+        check("allocated_storage", json!(true), "allocated_storage: a number is wanted here, not true");
+        check("multi_az", json!("yes"), "multi_az: true or false is wanted here, not \"yes\"");
+        check("multi_az", json!(1), "multi_az: true or false is wanted here, not the number 1");
+        check("name", json!(["a"]), "name: a string is wanted here, not a list");
+    }
+
+    #[test]
+    fn references_and_secrets_pass() {
+        check("allocated_storage", json!("?var.size"), "Unknown(\"var.size\")");
+        check(
+            "allowed_cidr_blocks",
+            json!(["?module.network.vpc_cidr", "10.0.0.0/8"]),
+            "List([Unknown(\"module.network.vpc_cidr\"), Text(\"10.0.0.0/8\")])",
+        );
+        let secret = convert(Value::Secret(Secret::new("s")), &Type::String);
+        assert_eq!(secret, Ok(Value::Secret(Secret::new("s"))));
+        check("allocated_storage", json!(null), "Null");
+    }
+
+    #[test]
+    fn a_single_address_is_not_a_list() {
+        let expected = "allowed_cidr_blocks: a list of strings is wanted here, not the string \"10.0.0.0/8\"";
+        check("allowed_cidr_blocks", json!("10.0.0.0/8"), expected);
+        check("allowed_cidr_blocks", json!([null]), "allowed_cidr_blocks[0]: an element of a list cannot be null");
+        check("tags", json!({"Owner": ["a"]}), "tags.Owner: a string is wanted here, not a list");
+        check("tags", json!({"Level": 3}), r#"Map({"Level": Text("3")})"#);
+    }
+
+    #[test]
+    fn objects_come_back_complete() {
+        check(
+            "proxy_config",
+            json!({"default_pool_size": "5"}),
+            r#"Map({"default_pool_size": Int(5), "max_client_conn": Int(100), "pool_mode": Text("transaction")})"#,
+        );
+        check(
+            "alarms",
+            json!({}),
+            r#"Map({"connections": Int(80), "cpu_percent": Int(80), "free_storage_percent": Int(10), "read_latency_seconds": Float(0.2)})"#,
+        );
+        check(
+            "parameters",
+            json!([{"name": "work_mem", "value": 4}]),
+            r#"List([Map({"apply_method": Null, "name": Text("work_mem"), "value": Text("4")})])"#,
+        );
+    }
+
+    #[test]
+    fn an_object_names_what_is_missing_or_too_much() {
+        check("parameters", json!([{"name": "work_mem"}]), "parameters[0]: the attribute `value` is missing");
+        check(
+            "proxy_config",
+            json!({"poolmode": "session"}),
+            "proxy_config.poolmode: there is no attribute `poolmode` here; did you mean `pool_mode`?",
+        );
+        check(
+            "proxy_config",
+            json!({"x": 1}),
+            "proxy_config.x: there is no attribute `x` here, only `pool_mode`, `default_pool_size`, `max_client_conn`",
+        );
+        check(
+            "proxy_config",
+            json!({"default_pool_size": "many"}),
+            "proxy_config.default_pool_size: a number is wanted here, and \"many\" is not one",
+        );
+    }
+}
