@@ -8,6 +8,7 @@ use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// One target: AWS, this machine, …
@@ -122,7 +123,7 @@ impl Events {
 }
 
 /// The world refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ProviderError {
     /// What sort of refusal.
@@ -148,7 +149,8 @@ impl ProviderError {
 }
 
 /// Sorts of refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// Asked too often.
     Throttled,

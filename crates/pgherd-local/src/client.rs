@@ -1,1 +1,271 @@
 //! HTTP over the supervisor's unix socket, and starting it when absent.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::UnixStream;
+
+use crate::paths::Paths;
+use crate::supervisor::messages::{
+    API_VERSION, Delete, Happening, Health, Instance, Line, Parameter, Put, StatusReport,
+};
+use crate::supervisor::{AgentOptions, place};
+
+/// How long a question may take that the agent answers from what it has at hand.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// How long an agent may take from being started to answering.
+const START_DEADLINE: Duration = Duration::from_secs(20);
+/// How much of the agent's log is shown when it does not start.
+const LOG_TAIL_BYTES: u64 = 2048;
+
+/// A way to a running agent.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// The agent of these paths, when one runs.
+pub async fn connect(paths: &Paths) -> Result<Option<Client>, ProviderError> {
+    let client = Client { socket: paths.agent_socket() };
+    match UnixStream::connect(&client.socket).await {
+        // Nobody listens there: either never, or no longer.
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        Err(error) => {
+            let message = format!("the agent's socket {} cannot be opened: {error}", client.socket.display());
+            return Err(ProviderError::new(ErrorKind::Denied, message).help("run this as the user who runs the agent"));
+        }
+        Ok(_) => {}
+    }
+    let health = client.health().await?;
+    if health.api != API_VERSION || health.version != env!("CARGO_PKG_VERSION") {
+        let message = format!(
+            "the running agent (pid {}) is pgherd {} with API {}, this is pgherd {} with API {API_VERSION}",
+            health.pid,
+            health.version,
+            health.api,
+            env!("CARGO_PKG_VERSION")
+        );
+        return Err(ProviderError::new(ErrorKind::Conflict, message).help(format!(
+            "end the agent with \"kill {}\" and repeat; PostgreSQL keeps serving and the next agent takes it over",
+            health.pid
+        )));
+    }
+    Ok(Some(client))
+}
+
+/// The agent of these options: the one that runs, or one started now with `program` (an executable that has the
+/// `agent` command), which then outlives the caller.
+pub async fn connect_or_start(program: &Path, options: &AgentOptions) -> Result<Client, ProviderError> {
+    if let Some(client) = connect(&options.paths).await? {
+        return Ok(client);
+    }
+    // Two starters at once: the second waits here, and then finds the first one's agent.
+    let _turn = place::starting_turn(&options.paths.state).await?;
+    if let Some(client) = connect(&options.paths).await? {
+        return Ok(client);
+    }
+    start(program, options).await?;
+    connect(&options.paths).await?.ok_or_else(|| {
+        ProviderError::new(ErrorKind::Unavailable, "the agent started and ended at once")
+            .help(format!("see {}", options.paths.agent_log().display()))
+    })
+}
+
+/// Starts the agent and waits until it says on its standard output, a pipe to us, that it answers.
+async fn start(program: &Path, options: &AgentOptions) -> Result<(), ProviderError> {
+    let log_path = options.paths.agent_log();
+    let unavailable = |message: String| ProviderError::new(ErrorKind::Unavailable, message);
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&log_path)
+        .map_err(|error| unavailable(format!("{} cannot be written: {error}", log_path.display())))?;
+    let log_start = log.metadata().map_or(0, |metadata| metadata.len());
+    let mut child = tokio::process::Command::new(program)
+        .args(AgentOptions { announce: true, ..options.clone() }.to_args())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .map_err(|error| unavailable(format!("the agent cannot be started with {}: {error}", program.display())))?;
+    let mut announcement = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("its standard output is a pipe, as asked above"));
+    let trouble = match tokio::time::timeout(START_DEADLINE, stdout.read_line(&mut announcement)).await {
+        Ok(Ok(bytes)) if bytes > 0 => return Ok(()),
+        Ok(Ok(_)) => "the agent did not start".to_owned(),
+        Ok(Err(error)) => format!("the agent's announcement cannot be read: {error}"),
+        Err(_) => format!("the agent did not answer within {} s", START_DEADLINE.as_secs()),
+    };
+    Err(unavailable(format!("{trouble}\n{}", tail(&log_path, log_start).trim_end()))
+        .help(format!("the whole log is {}", log_path.display())))
+}
+
+/// The end of what was written to a log since `start`.
+fn tail(log: &Path, start: u64) -> String {
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(log)?;
+        let end = file.seek(SeekFrom::End(0))?;
+        file.seek(SeekFrom::Start(start.max(end.saturating_sub(LOG_TAIL_BYTES))))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    read().unwrap_or_default()
+}
+
+impl Client {
+    /// Who answers.
+    pub async fn health(&self) -> Result<Health, ProviderError> {
+        self.get("/v1/health").await
+    }
+
+    /// Every instance.
+    pub async fn list(&self) -> Result<Vec<Instance>, ProviderError> {
+        self.get("/v1/instances").await
+    }
+
+    /// One instance; `None` when there is none of that name.
+    pub async fn instance(&self, name: &str) -> Result<Option<Instance>, ProviderError> {
+        match self.get(&format!("/v1/instances/{name}")).await {
+            Ok(instance) => Ok(Some(instance)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything `pgherd status` shows of one instance.
+    pub async fn status(&self, name: &str) -> Result<StatusReport, ProviderError> {
+        self.get(&format!("/v1/instances/{name}/status")).await
+    }
+
+    /// Its settings, as the running server has them.
+    pub async fn params(&self, name: &str) -> Result<Vec<Parameter>, ProviderError> {
+        self.get(&format!("/v1/instances/{name}/params")).await
+    }
+
+    /// What happened to it, oldest first.
+    pub async fn events(&self, name: &str) -> Result<Vec<Happening>, ProviderError> {
+        self.get(&format!("/v1/instances/{name}/events")).await
+    }
+
+    /// Makes it, or makes it as wanted. Returns when it is usable.
+    pub async fn put(&self, name: &str, put: &Put, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        self.change(Method::PUT, &format!("/v1/instances/{name}"), put, on_line).await
+    }
+
+    /// Removes it and its data.
+    pub async fn delete(&self, name: &str, how: &Delete, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        self.change(Method::DELETE, &format!("/v1/instances/{name}"), how, on_line).await
+    }
+
+    /// Does `start`, `stop`, `restart` or `rotate`.
+    pub async fn operate(&self, name: &str, verb: &str, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        self.change(Method::POST, &format!("/v1/instances/{name}/{verb}"), &(), on_line).await
+    }
+
+    /// The last `tail` lines of its log and, when `follow`, every further one until the caller drops this.
+    pub async fn logs(
+        &self,
+        name: &str,
+        tail: usize,
+        follow: bool,
+        mut on_line: impl FnMut(&str),
+    ) -> Result<(), ProviderError> {
+        let path = format!("/v1/instances/{name}/logs?tail={tail}&follow={follow}");
+        let mut answer = self.ask(Method::GET, &path, Bytes::new()).await?;
+        lines(&mut answer, |line| on_line(&String::from_utf8_lossy(line))).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ProviderError> {
+        let answer = async {
+            let answer = self.ask(Method::GET, path, Bytes::new()).await?;
+            let body = answer.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
+            serde_json::from_slice(&body).map_err(|error| broken(&error))
+        };
+        tokio::time::timeout(ANSWER_DEADLINE, answer).await.unwrap_or_else(|_| {
+            let message = format!("the agent did not answer within {} s", ANSWER_DEADLINE.as_secs());
+            Err(ProviderError::new(ErrorKind::TimedOut, message))
+        })
+    }
+
+    /// Asks for a change and follows it to its end. Dropping this stops watching; the agent goes on.
+    async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+        mut on_line: impl FnMut(Line),
+    ) -> Result<(), ProviderError> {
+        let body = serde_json::to_vec(body).map_err(|error| broken(&error))?;
+        let mut answer = self.ask(method, path, body.into()).await?;
+        let mut result = Err(ProviderError::new(ErrorKind::Unavailable, "the agent ended before it was done")
+            .help("repeat the command: it goes on where this stopped"));
+        lines(&mut answer, |line| match serde_json::from_slice(line) {
+            Ok(Line::Done) => result = Ok(()),
+            Ok(Line::Failed { error }) => result = Err(error),
+            Ok(line) => on_line(line),
+            Err(error) => result = Err(broken(&error)),
+        })
+        .await?;
+        result
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ProviderError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| {
+            let message = format!("the agent does not answer on {}: {error}", self.socket.display());
+            ProviderError::new(ErrorKind::Unavailable, message)
+        })?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+        // Ends by itself with the answer's body, or when the caller stops listening.
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "agent")
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .map_err(|error| broken(&error))?;
+        let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let body = answer.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
+        Err(serde_json::from_slice(&body)
+            .unwrap_or_else(|_| ProviderError::new(ErrorKind::Invalid, String::from_utf8_lossy(&body).into_owned())))
+    }
+}
+
+/// Hands on each line of a body as it arrives.
+async fn lines(answer: &mut Response<Incoming>, mut on_line: impl FnMut(&[u8])) -> Result<(), ProviderError> {
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(frame) = answer.body_mut().frame().await {
+        let frame = frame.map_err(|error| broken(&error))?;
+        rest.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            on_line(&rest[..end]);
+            rest.drain(..=end);
+        }
+    }
+    Ok(())
+}
+
+fn broken(error: &dyn std::error::Error) -> ProviderError {
+    ProviderError::new(ErrorKind::Unavailable, format!("the talk with the agent broke off: {error}"))
+}

@@ -1,1 +1,254 @@
-//! Spec to resources of this machine.
+//! Spec to resources of this machine. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pgherd_core::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Owner, Resource};
+use pgherd_core::spec::{Setting, Spec};
+use pgherd_core::value::{Props, Value};
+use serde::{Deserialize, Serialize};
+
+/// Name of the one kind there is: a PostgreSQL instance with its role, database and secret.
+pub const INSTANCE: &str = "instance";
+
+/// What a restart of a local server costs: a fast shutdown and a start, rounded up generously.
+const RESTART: Impact = Impact::Restart { about_s: 2 };
+
+const MAJOR_MIGRATION: &str = "make a new database under a new name and move the data with pg_dump and pg_restore; \
+                               pgherd does not change the major version of a running database for now";
+const DATABASE_MIGRATION: &str = "create the other database with SQL, or make a new instance under a new name";
+const USERNAME_MIGRATION: &str = "create the other role with SQL, or make a new instance under a new name";
+
+/// Why a variable changes nothing on this machine, for those that do not; shown by `explain`.
+pub const IGNORES: &[(&str, &str)] = &[];
+
+/// The kinds of resource of this machine.
+pub const KINDS: &[Kind] = &[Kind { name: INSTANCE, holds_data: true, fields: FIELDS }];
+
+const FIELDS: &[Field] = &[
+    fixed("engine_major", MAJOR_MIGRATION),
+    Field {
+        name: "engine_version",
+        owner: Owner::Floor,
+        equality: Equality::Version,
+        impact: ImpactRule::Always(RESTART),
+    },
+    set("instance_class", Impact::None),
+    set("vcpu", Impact::None),
+    set("memory_mib", RESTART),
+    Field { owner: Owner::Floor, ..set("allocated_storage_gib", Impact::None) },
+    set("max_allocated_storage_gib", Impact::None),
+    set("storage_auto_grow", Impact::None),
+    theirs("storage_encrypted"),
+    fixed("database_name", DATABASE_MIGRATION),
+    fixed("master_username", USERNAME_MIGRATION),
+    set("master_password", Impact::NewConnections),
+    Field { equality: Equality::Unordered, ..set("allowed_cidrs", Impact::NewConnections) },
+    set("publicly_accessible", RESTART),
+    set("port", RESTART),
+    Field {
+        name: "parameters.*",
+        owner: Owner::Set,
+        equality: Equality::Parameter,
+        impact: ImpactRule::Parameter(RESTART),
+    },
+    set("tags.*", Impact::None),
+    set("maintenance_window", Impact::None),
+    set("deletion_protection", Impact::None),
+    set("skip_final_backup", Impact::None),
+    set("final_backup_name", Impact::None),
+    set("copy_tags_to_backup", Impact::None),
+    set("logging", Impact::None),
+    set("insights", Impact::None),
+];
+
+const fn set(name: &'static str, impact: Impact) -> Field {
+    Field { name, owner: Owner::Set, equality: Equality::Exact, impact: ImpactRule::Always(impact) }
+}
+
+const fn fixed(name: &'static str, migration: &'static str) -> Field {
+    Field { owner: Owner::Fixed { migration }, ..set(name, Impact::None) }
+}
+
+const fn theirs(name: &'static str) -> Field {
+    Field { owner: Owner::Theirs, ..set(name, Impact::None) }
+}
+
+/// An instance as it should be: the props of [`INSTANCE`], typed. Travels to the agent and is kept in its ledger.
+///
+/// The password is not here: it travels beside this, and is kept in the secret file alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Major version; `None`: the newest this machine offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_major: Option<u32>,
+    /// Version as asked for: `16` or `16.4`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_version: Option<String>,
+    /// Name of the size, any cloud's.
+    pub instance_class: String,
+    /// Virtual CPUs of the size.
+    pub vcpu: f64,
+    /// Memory of the size, MiB.
+    pub memory_mib: u64,
+    /// Storage at creation, GiB.
+    pub allocated_storage_gib: u64,
+    /// Upper limit of growth, GiB.
+    pub max_allocated_storage_gib: Option<u64>,
+    /// Whether storage grows by itself.
+    pub storage_auto_grow: bool,
+    /// Whether the storage should be encrypted.
+    pub storage_encrypted: bool,
+    /// Initial database.
+    pub database_name: String,
+    /// Master role.
+    pub master_username: String,
+    /// Networks that may connect, besides this machine itself.
+    pub allowed_cidrs: Vec<String>,
+    /// Whether it listens beyond loopback.
+    pub publicly_accessible: bool,
+    /// Port asked for; `None`: a free one is chosen once and kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// PostgreSQL settings the user wrote, in PostgreSQL units.
+    pub parameters: BTreeMap<String, String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Weekly window for restarts.
+    pub maintenance_window: String,
+    /// Whether deleting is refused.
+    pub deletion_protection: bool,
+    /// Whether deleting takes no last backup.
+    pub skip_final_backup: bool,
+    /// Name of the last backup; `None`: `<name>-final-<utc>`.
+    pub final_backup_name: Option<String>,
+    /// Whether tags go onto backups.
+    pub copy_tags_to_backup: bool,
+    /// Whether connections and disconnections are logged and logs are kept for longer.
+    pub logging: bool,
+    /// Whether statements are analysed.
+    pub insights: bool,
+}
+
+impl Wanted {
+    /// The instance a spec asks for.
+    pub fn from_spec(spec: &Spec) -> Self {
+        Self {
+            engine_major: spec.engine_version.map(|version| version.major),
+            engine_version: spec.engine_version.map(|version| version.to_string()),
+            instance_class: spec.size.name.clone(),
+            vcpu: spec.size.vcpu,
+            memory_mib: spec.size.memory_mib,
+            allocated_storage_gib: spec.storage.allocated_gib,
+            max_allocated_storage_gib: spec.storage.max_gib,
+            storage_auto_grow: spec.storage.auto_grow,
+            storage_encrypted: spec.encryption.storage,
+            database_name: spec.database_name.clone(),
+            master_username: spec.master_username.clone(),
+            allowed_cidrs: allowed_cidrs(spec),
+            publicly_accessible: spec.network.publicly_accessible,
+            port: spec.network.port,
+            parameters: parameters(spec),
+            tags: known_tags(spec),
+            maintenance_window: spec.maintenance_window.to_string(),
+            deletion_protection: spec.deletion_protection,
+            skip_final_backup: spec.backup.skip_final,
+            final_backup_name: spec.backup.final_name.clone(),
+            copy_tags_to_backup: spec.backup.copy_tags,
+            logging: spec.monitoring.logging,
+            insights: spec.monitoring.insights,
+        }
+    }
+
+    /// As props. Never fails: every field of ours is plain data.
+    pub fn to_props(&self) -> Props {
+        let json = serde_json::to_value(self).expect("plain data serialises");
+        match value_of(&json) {
+            Value::Map(props) => props,
+            other => unreachable!("a struct serialises as a map, not as {other}"),
+        }
+    }
+
+    /// Back from props, the password left out.
+    pub fn from_props(props: &Props) -> Result<Self, String> {
+        let json = serde_json::Value::Object(
+            props
+                .iter()
+                .filter(|(field, _)| *field != "master_password")
+                .map(|(field, value)| (field.clone(), json_of(value)))
+                .collect(),
+        );
+        serde_json::from_value(json).map_err(|error| error.to_string())
+    }
+}
+
+/// What should exist on this machine for a spec.
+pub fn desired(spec: &Spec) -> Vec<Resource> {
+    let mut props = Wanted::from_spec(spec).to_props();
+    if let Setting::Known(password) = &spec.master_password {
+        props.insert("master_password".to_owned(), Value::Secret(password.clone()));
+    }
+    vec![Resource { id: Id::new(INSTANCE, &spec.name), props, needs: Vec::new() }]
+}
+
+/// Networks that may connect: `allowed_cidr_blocks` and the ingress rules for TCP. The port of a rule is not looked at: a
+/// local instance has one port, which is often chosen by pgherd, and rules are written for 5432.
+fn allowed_cidrs(spec: &Spec) -> Vec<String> {
+    if !spec.network.create_security_group {
+        return Vec::new();
+    }
+    let rules = spec.network.rules.iter().filter(|rule| rule.ingress && matches!(rule.protocol.as_str(), "tcp" | "-1"));
+    let known: BTreeSet<_> = spec
+        .network
+        .allowed_cidr_blocks
+        .iter()
+        .chain(rules.flat_map(|rule| &rule.cidr_blocks))
+        .filter_map(Setting::known)
+        .cloned()
+        .collect();
+    known.into_iter().collect()
+}
+
+/// The user's settings without `ssl`, which is always on here (variables.md 3.7; the checks refuse `off`).
+fn parameters(spec: &Spec) -> BTreeMap<String, String> {
+    spec.parameters
+        .iter()
+        .filter(|(name, _)| *name != "ssl")
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn known_tags(spec: &Spec) -> BTreeMap<String, String> {
+    spec.tags.iter().filter_map(|(key, tag)| Some((key.clone(), tag.known()?.clone()))).collect()
+}
+
+/// A JSON value as a prop.
+pub fn value_of(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(bool) => Value::Bool(*bool),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(int) => Value::Int(int),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        serde_json::Value::String(text) => Value::text(text),
+        serde_json::Value::Array(items) => Value::List(items.iter().map(value_of).collect()),
+        serde_json::Value::Object(fields) => {
+            Value::Map(fields.iter().map(|(name, value)| (name.clone(), value_of(value))).collect())
+        }
+    }
+}
+
+fn json_of(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(bool) => (*bool).into(),
+        Value::Int(int) => (*int).into(),
+        Value::Float(float) => (*float).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::List(items) => items.iter().map(json_of).collect(),
+        Value::Map(props) => {
+            serde_json::Value::Object(props.iter().map(|(name, value)| (name.clone(), json_of(value))).collect())
+        }
+        // Nothing of the kind is made by `desired`; a daemon that misses a field says which one.
+        Value::Null | Value::Secret(_) | Value::Unknown(_) | Value::Output(..) => serde_json::Value::Null,
+    }
+}

@@ -1,1 +1,164 @@
 //! The provider: speaks to the supervisor over its unix socket.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::event::What;
+use pgherd_core::plan::Change;
+use pgherd_core::resource::{Id, Kind, Observed, Resource};
+use pgherd_core::secret::Secret;
+use pgherd_core::spec::Spec;
+use pgherd_core::value::{Props, Value};
+use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Operation, Provider, ProviderError};
+
+use crate::client::{self, Client};
+use crate::desired::{self, KINDS, Wanted, value_of};
+use crate::supervisor::AgentOptions;
+use crate::supervisor::messages::{Delete, Instance, Line, Put};
+
+/// How this machine is used as a target.
+#[derive(Debug, Clone)]
+pub struct LocalOptions {
+    /// The agent to speak to, and how it is started when absent.
+    pub agent: AgentOptions,
+    /// The executable that has the `agent` command.
+    pub program: PathBuf,
+    /// Codes of the errors that the user has acknowledged (`--accept <code>`): they become warnings.
+    pub accepted: BTreeSet<String>,
+}
+
+/// Real PostgreSQL on this machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    options: LocalOptions,
+}
+
+impl Local {
+    /// This machine, used like that. Nothing is touched yet.
+    pub fn new(options: LocalOptions) -> Self {
+        Self { options }
+    }
+
+    /// The agent, started when absent.
+    pub async fn agent(&self) -> Result<Client, ProviderError> {
+        client::connect_or_start(&self.options.program, &self.options.agent).await
+    }
+
+    /// The agent for a mere look: `None` when there is nothing it could know of, so that a plan on an untouched machine
+    /// starts nothing.
+    pub async fn agent_to_look(&self) -> Result<Option<Client>, ProviderError> {
+        if !self.options.agent.paths.instances().is_dir() {
+            return Ok(None);
+        }
+        self.agent().await.map(Some)
+    }
+}
+
+#[async_trait]
+impl Provider for Local {
+    fn cloud(&self) -> Cloud {
+        Cloud::Local
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        KINDS
+    }
+
+    fn desired(&self, spec: &Spec) -> Vec<Resource> {
+        desired::desired(spec)
+    }
+
+    async fn preflight(&self, spec: &Spec) -> Result<Vec<Diagnostic>, ProviderError> {
+        let _ = spec;
+        Ok(Vec::new())
+    }
+
+    async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+        let Some(agent) = self.agent_to_look().await? else {
+            return Ok(Vec::new());
+        };
+        let mut observed = Vec::new();
+        for resource in wanted {
+            if let Some(instance) = agent.instance(&resource.id.name).await? {
+                observed.push(observed_instance(&instance, resource));
+            }
+        }
+        Ok(observed)
+    }
+
+    async fn create(&self, resource: &Resource, now: ApplyNow, events: &Events) -> Result<(), ProviderError> {
+        let put = Put {
+            wanted: Wanted::from_props(&resource.props)
+                .map_err(|error| ProviderError::new(ErrorKind::Invalid, error))?,
+            master_password: match resource.props.get("master_password") {
+                Some(Value::Secret(secret)) => secret.reveal().map(str::to_owned),
+                _ => None,
+            },
+            apply_now: now.0,
+        };
+        self.agent().await?.put(&resource.id.name, &put, |line| tell(events, line)).await
+    }
+
+    async fn update(
+        &self,
+        resource: &Resource,
+        _changes: &[Change],
+        now: ApplyNow,
+        events: &Events,
+    ) -> Result<(), ProviderError> {
+        self.create(resource, now, events).await
+    }
+
+    async fn delete(&self, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError> {
+        let how = Delete { final_backup: how.final_backup.clone() };
+        self.agent().await?.delete(&id.name, &how, |line| tell(events, line)).await
+    }
+
+    async fn operate(&self, operation: &Operation, events: &Events) -> Result<(), ProviderError> {
+        let (name, verb) = match operation {
+            Operation::Start { name } => (name, "start"),
+            Operation::Stop { name } => (name, "stop"),
+            Operation::Restart { name } => (name, "restart"),
+            Operation::Rotate { name } => (name, "rotate"),
+        };
+        self.agent().await?.operate(name, verb, |line| tell(events, line)).await
+    }
+
+    fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
+        let _ = (spec, observed);
+        Props::new()
+    }
+}
+
+/// An instance as the plan compares it.
+fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
+    let mut props: Props = instance.observed.iter().map(|(field, json)| (field.clone(), value_of(json))).collect();
+    if let Some(verifier) = &instance.master_verifier {
+        props.insert("master_password".to_owned(), Value::Secret(Secret::Verifier(verifier.clone())));
+    }
+    // Another major runs in place of the one asked for (rule L1): as long as the same is asked, that is no difference.
+    let asked = instance.wanted.engine_major.map(i64::from).map(Value::Int);
+    if asked.is_some() && wanted.props.get("engine_major") == asked.as_ref() {
+        props.insert("engine_major".to_owned(), asked.into());
+    }
+    Observed {
+        id: wanted.id.clone(),
+        props,
+        status: instance.status.clone(),
+        pending: instance.pending.clone(),
+        needs: Vec::new(),
+        protected: instance.wanted.deletion_protection,
+    }
+}
+
+fn tell(events: &Events, line: Line) {
+    match line {
+        Line::Phase { phase } => events.phase(phase),
+        Line::Said { message } => events.emit(What::Said { message }),
+        // The result of the call says these.
+        Line::Done | Line::Failed { .. } => {}
+    }
+}

@@ -1,0 +1,219 @@
+//! What travels over the socket, version 1. Everything is JSON; see [`super::api`] for the paths.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use pgherd_core::resource::{Pending, Status};
+use pgherd_engine::provider::ProviderError;
+use serde::{Deserialize, Serialize};
+
+use crate::desired::Wanted;
+
+/// Version of the API; a client and an agent of different numbers do not talk.
+pub const API_VERSION: u32 = 1;
+
+/// Answer of `GET /v1/health`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Version of the agent's program.
+    pub version: String,
+    /// Version of its API.
+    pub api: u32,
+    /// Its process.
+    pub pid: u32,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// What it looks after.
+    pub state_dir: PathBuf,
+}
+
+/// One instance as it is: answer of `GET /v1/instances/{name}`, and an element of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its name.
+    pub name: String,
+    /// What was last asked of it and accepted.
+    pub wanted: Wanted,
+    /// What it really is, field by field, under the names of [`crate::desired::KINDS`]. Absent fields are unknown.
+    pub observed: serde_json::Map<String, serde_json::Value>,
+    /// The master role's SCRAM verifier as the server stores it, where the server can be asked.
+    pub master_verifier: Option<String>,
+    /// What it is doing.
+    pub status: Status,
+    /// What was accepted and waits.
+    pub pending: Vec<Pending>,
+    /// Where clients connect.
+    pub endpoint: Endpoint,
+}
+
+/// Where clients connect, and with which files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// A name the server's certificate carries.
+    pub host: String,
+    /// TCP port; 0 until one was chosen.
+    pub port: u16,
+    /// Initial database.
+    pub database: String,
+    /// Master role.
+    pub username: String,
+    /// Certificate authority for `sslmode=verify-full`.
+    pub ca_file: PathBuf,
+    /// `{username,password,host,port,dbname}`, 0600.
+    pub secret_file: PathBuf,
+    /// libpq's passfile, 0600.
+    pub passfile: PathBuf,
+    /// Directory of the unix socket.
+    pub socket_dir: PathBuf,
+    /// System identifier of the cluster, once there is one.
+    pub system_identifier: Option<String>,
+}
+
+/// Body of `PUT /v1/instances/{name}`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Put {
+    /// What it should be.
+    pub wanted: Wanted,
+    /// A password the user wrote. `None`: keep the one there is, or generate one.
+    pub master_password: Option<String>,
+    /// Whether restarts happen now rather than in the window.
+    pub apply_now: bool,
+}
+
+/// Body of `DELETE /v1/instances/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delete {
+    /// Name of the last backup; `None` takes none.
+    pub final_backup: Option<String>,
+}
+
+/// One line of the answer to anything that changes an instance (`application/x-ndjson`): steps, then exactly one result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "line")]
+pub enum Line {
+    /// It is in a new phase.
+    Phase {
+        /// In words.
+        phase: String,
+    },
+    /// Something worth saying that is no phase.
+    Said {
+        /// In words.
+        message: String,
+    },
+    /// It is done.
+    Done,
+    /// It is not.
+    Failed {
+        /// Why.
+        error: ProviderError,
+    },
+}
+
+/// Answer of `GET /v1/instances/{name}/status`: everything `pgherd status` shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Instance name.
+    pub name: String,
+    /// What it is doing.
+    pub status: Status,
+    /// Version that runs, or will run.
+    pub engine_version: Option<String>,
+    /// Version that was asked for, when it is another one.
+    pub engine_asked: Option<String>,
+    /// Where clients connect.
+    pub endpoint: Endpoint,
+    /// Its servers.
+    pub nodes: Vec<Node>,
+    /// Its storage.
+    pub storage: StorageReport,
+    /// Which limits of the size are enforced, and how, one sentence each.
+    pub limits: Vec<String>,
+    /// What was accepted and waits.
+    pub pending: Vec<Pending>,
+    /// When the maintenance window opens next, while something waits for it.
+    pub window_opens: Option<Timestamp>,
+    /// Backups kept, oldest first.
+    pub backups: Vec<Backup>,
+    /// When the server's certificate ends.
+    pub tls_expires_at: Option<Timestamp>,
+    /// What is not as it should be, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// One server of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// `n1`, `n2`, …
+    pub name: String,
+    /// `primary`, `standby` or `replica`.
+    pub role: String,
+    /// `running`, `stopped`, `starting`, …
+    pub state: String,
+    /// Its own port.
+    pub port: u16,
+    /// Its postmaster.
+    pub pid: Option<u32>,
+    /// Since when it serves.
+    pub started_at: Option<Timestamp>,
+    /// Client connections.
+    pub connections: Option<u32>,
+}
+
+/// Storage of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageReport {
+    /// Bytes of its data directory; `None` while there is none.
+    pub used_bytes: Option<u64>,
+    /// GiB it may use now (it may have grown).
+    pub allocated_gib: u64,
+    /// GiB up to which it may grow.
+    pub max_allocated_gib: Option<u64>,
+    /// Bytes free on its device.
+    pub free_bytes: Option<u64>,
+    /// Whether the device is encrypted; `None`: cannot be told.
+    pub encrypted: Option<bool>,
+}
+
+/// A backup that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Its name.
+    pub name: String,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// Bytes.
+    pub bytes: u64,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// One row of `GET /v1/instances/{name}/params`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Name.
+    pub name: String,
+    /// Value as `SHOW` gives it, unit included.
+    pub value: String,
+    /// Base unit, where it has one.
+    pub unit: Option<String>,
+    /// Where the value comes from: `default`, `configuration file`, …
+    pub source: String,
+    /// When it can change: `user`, `sighup`, `postmaster`, …
+    pub context: String,
+    /// Whether a changed value waits for a restart.
+    pub pending_restart: bool,
+    /// One sentence on what it is.
+    pub description: String,
+}
+
+/// Something that happened to an instance: a line of its history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Happening {
+    /// When.
+    pub at: Timestamp,
+    /// Instance.
+    pub instance: String,
+    /// What, in words.
+    pub message: String,
+}
