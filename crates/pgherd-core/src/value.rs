@@ -81,6 +81,16 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// Whether everything inside is known: no [`Value::Unknown`], no [`Value::Output`].
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Unknown(_) | Self::Output(..) => false,
+            Self::List(list) => list.iter().all(Self::is_known),
+            Self::Map(map) => map.values().all(Self::is_known),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::Secret(_) => true,
+        }
+    }
+
     /// The first unknown reference anywhere inside.
     pub fn unknown(&self) -> Option<&str> {
         match self {

@@ -1,5 +1,7 @@
 //! Carries out plans against any provider. Knows no cloud and prints nothing.
 
 pub mod provider;
+pub mod run;
 pub mod settle;
+pub mod stop;
 pub mod walk;

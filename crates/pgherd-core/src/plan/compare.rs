@@ -1,0 +1,160 @@
+//! Field by field: what of a resource differs, by the table of its kind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Change, Timing, equal};
+use crate::diagnostic::Diagnostic;
+use crate::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Observed, Owner, Resource, Status};
+use crate::value::{Props, Value};
+use crate::version::Version;
+
+/// What comparing found.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    pub(super) changes: Vec<Change>,
+    /// Differences that no step can remove.
+    pub(super) refused: Vec<Diagnostic>,
+}
+
+/// Compares a resource with what is there. Only desired fields are compared.
+pub(super) fn resources(kind: &Kind, resource: &Resource, seen: &Observed, timing: &Timing) -> Compared {
+    let mut compared = Compared::default();
+    for (name, wanted) in &resource.props {
+        let found = seen.props.get(name).unwrap_or(&Value::Null);
+        for pair in pairs(kind, name, wanted, found) {
+            match pair.verdict(&resource.id, seen, timing) {
+                Verdict::Same => {}
+                Verdict::Differs => compared.changes.push(pair.change(timing)),
+                Verdict::Refused(diagnostic) => compared.refused.push(diagnostic),
+            }
+        }
+    }
+    compared
+}
+
+/// Two values to compare, and how.
+struct Pair<'a> {
+    /// Name of the field, with the key for maps.
+    name: String,
+    /// What the field is called where it has a name of its own in PostgreSQL: the key for maps.
+    parameter: String,
+    field: &'a Field,
+    wanted: &'a Value,
+    found: &'a Value,
+}
+
+enum Verdict {
+    Same,
+    Differs,
+    Refused(Diagnostic),
+}
+
+static NOTHING: Props = BTreeMap::new();
+
+/// The pairs of one prop: itself, or each key where the kind declares `<name>.*`.
+fn pairs<'a>(kind: &'a Kind, name: &str, wanted: &'a Value, found: &'a Value) -> Vec<Pair<'a>> {
+    let field = |name: &str| {
+        kind.field(name).unwrap_or_else(|| panic!("a {} has a field {name} that its table does not list", kind.name))
+    };
+    let keyed = kind.fields.iter().any(|field| field.name.strip_suffix(".*") == Some(name));
+    let (Some(wanted), Some(found), true) = (entries(wanted), entries(found), keyed) else {
+        let field = field(&if keyed { format!("{name}.*") } else { name.to_owned() });
+        return vec![Pair { name: name.to_owned(), parameter: name.to_owned(), field, wanted, found }];
+    };
+    let keys: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
+    keys.into_iter()
+        .map(|key| Pair {
+            name: format!("{name}.{key}"),
+            parameter: key.clone(),
+            field: field(&format!("{name}.{key}")),
+            wanted: wanted.get(key).unwrap_or(&Value::Null),
+            found: found.get(key).unwrap_or(&Value::Null),
+        })
+        .collect()
+}
+
+/// The entries of a map; an absent map has none.
+fn entries(value: &Value) -> Option<&Props> {
+    if value.is_null() { Some(&NOTHING) } else { value.as_map() }
+}
+
+impl Pair<'_> {
+    fn verdict(&self, id: &Id, seen: &Observed, timing: &Timing) -> Verdict {
+        if !self.wanted.is_known() {
+            return Verdict::Same;
+        }
+        let same = equal::same(self.field.equality, &self.parameter, self.wanted, self.found);
+        match self.field.owner {
+            Owner::Theirs => Verdict::Same,
+            Owner::Set if same => self.unless_it_waits(seen, timing),
+            Owner::Set => Verdict::Differs,
+            Owner::Floor if same => self.unless_it_waits(seen, timing),
+            Owner::Floor => self.floor(id),
+            // What was half-made may not have the field yet.
+            Owner::Fixed { .. } if same || matches!(seen.status, Status::Incomplete(_)) && self.found.is_null() => {
+                Verdict::Same
+            }
+            Owner::Fixed { migration } => {
+                let Self { name, wanted, found, .. } = self;
+                let message = format!("{name} of {id} is fixed at creation: it is {found} and cannot become {wanted}");
+                Verdict::Refused(Diagnostic::error("fixed-field", message).help(migration))
+            }
+        }
+    }
+
+    /// An accepted change that waits for a restart is done now when that was asked for.
+    fn unless_it_waits(&self, seen: &Observed, timing: &Timing) -> Verdict {
+        let waits = seen.pending.iter().any(|pending| pending.field == self.name);
+        if waits && timing.apply_now { Verdict::Differs } else { Verdict::Same }
+    }
+
+    fn floor(&self, id: &Id) -> Verdict {
+        if self.field.equality == Equality::Version
+            && let (Some(wanted), Some(found)) = (version(self.wanted), version(self.found))
+        {
+            return match wanted.major.cmp(&found.major) {
+                std::cmp::Ordering::Greater => Verdict::Differs,
+                std::cmp::Ordering::Equal if wanted.minor > found.minor => Verdict::Differs,
+                std::cmp::Ordering::Equal => Verdict::Same,
+                std::cmp::Ordering::Less => Verdict::Refused(
+                    Diagnostic::error("downgrade", format!("{id} runs version {found} and cannot go back to {wanted}"))
+                        .help(format!(
+                            "write {found}, or restore a dump of it into a new database of version {wanted}"
+                        )),
+                ),
+            };
+        }
+        match (equal::number(self.wanted), equal::number(self.found)) {
+            (Some(wanted), Some(found)) if found >= wanted => Verdict::Same,
+            // Nothing is wanted, so whatever is there is above it.
+            _ if self.wanted.is_null() => Verdict::Same,
+            _ => Verdict::Differs,
+        }
+    }
+
+    fn change(&self, timing: &Timing) -> Change {
+        let impact = match self.field.impact {
+            ImpactRule::Always(impact) => impact,
+            ImpactRule::Parameter(restart) => parameter_impact(&self.parameter, restart),
+        };
+        Change {
+            field: self.name.clone(),
+            from: self.found.clone(),
+            to: self.wanted.clone(),
+            impact,
+            when: timing.of(impact),
+        }
+    }
+}
+
+fn version(value: &Value) -> Option<Version> {
+    match value {
+        Value::Text(text) => Version::parse(text),
+        _ => value.as_int().and_then(|major| Version::parse(&major.to_string())),
+    }
+}
+
+/// What changing a PostgreSQL parameter does, by its context.
+fn parameter_impact(_name: &str, restart: Impact) -> Impact {
+    restart
+}

@@ -1,0 +1,279 @@
+//! Desired and observed make a plan. Pure; there is no verb that replaces.
+//!
+//! Invariant: a plan leaves nothing to be chosen while it is carried out, and the same arguments give the same plan in
+//! whatever order resources are listed.
+
+mod compare;
+pub mod document;
+mod equal;
+mod fingerprint;
+mod order;
+pub mod saved;
+pub mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+pub use self::fingerprint::fingerprint;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::resource::{Id, Impact, Kind, Observed, Resource, Status};
+use crate::value::Value;
+use crate::window::Window;
+
+/// What apply would do to one database, and everything to be said about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// Label of the block.
+    pub block: String,
+    /// Steps, each after everything it needs. Empty means: nothing to do, and nothing will be sent.
+    pub steps: Vec<Step>,
+    /// What stops it (fixed fields, protection) and what should be known (warnings). Any error here: nothing is applied.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Fingerprint of what was observed; a saved plan is refused when it moved.
+    pub fingerprint: String,
+}
+
+impl Plan {
+    /// Whether something stops it: nothing of it may be applied.
+    pub fn is_refused(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// Which resource.
+    pub id: Id,
+    /// What to do to it.
+    pub action: Action,
+    /// Steps (by id) that must have succeeded before.
+    pub needs: Vec<Id>,
+}
+
+/// What a step does. There is deliberately no `Replace`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "action")]
+pub enum Action {
+    /// Make it, or finish making it.
+    Create {
+        /// What to make.
+        resource: Resource,
+    },
+    /// Change it in place.
+    Update {
+        /// What it should be.
+        resource: Resource,
+        /// What differs.
+        changes: Vec<Change>,
+    },
+    /// Remove what wears our tag and is not wanted.
+    Delete {
+        /// Whether users' data goes with it.
+        holds_data: bool,
+        /// Whether the target refuses to delete it as it stands (deletion protection).
+        protected: bool,
+    },
+}
+
+impl Action {
+    /// `create`, `update` or `delete`.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
+        }
+    }
+
+    /// The changes of an update; none for the others.
+    pub fn changes(&self) -> &[Change] {
+        match self {
+            Self::Update { changes, .. } => changes,
+            Self::Create { .. } | Self::Delete { .. } => &[],
+        }
+    }
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// The provider's own name, with the key for maps: `parameters.max_connections`.
+    pub field: String,
+    /// What it is. The same as `to` when it was accepted before and still waits to take effect.
+    pub from: Value,
+    /// What it should be.
+    pub to: Value,
+    /// What changing it does to users.
+    pub impact: Impact,
+    /// When it takes effect.
+    pub when: When,
+}
+
+/// When a change takes effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "when")]
+pub enum When {
+    /// During apply.
+    Now,
+    /// In the maintenance window that opens at this moment.
+    Window {
+        /// Opening of the window, UTC.
+        opens: Timestamp,
+    },
+}
+
+/// What decides when changes take effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// The moment of planning.
+    pub now: Timestamp,
+    /// The database's maintenance window.
+    pub window: Window,
+    /// Whether what interrupts service happens during apply all the same.
+    pub apply_now: bool,
+}
+
+impl Timing {
+    /// When a change of this impact takes effect. What may interrupt service waits for the window, unless it is open.
+    pub fn of(&self, impact: Impact) -> When {
+        match impact {
+            Impact::None | Impact::NewConnections => When::Now,
+            Impact::Reconnect | Impact::Restart { .. } | Impact::Failover { .. } | Impact::Unknown => {
+                if self.apply_now || self.window.is_open(self.now) {
+                    When::Now
+                } else {
+                    When::Window { opens: self.window.next_opening(self.now) }
+                }
+            }
+        }
+    }
+}
+
+/// What has to be done so that what is observed becomes what is desired.
+///
+/// # Panics
+/// When a provider's tables contradict its resources: a kind or field that is not declared, two resources of one id, needs
+/// that nobody meets or that go in a circle. These are bugs of ours, never of a user.
+pub fn plan(kinds: &[Kind], block: &str, desired: &[Resource], observed: &[Observed], timing: &Timing) -> Plan {
+    let live = by_id(observed.iter().map(|seen| (&seen.id, seen)));
+    let wanted = by_id(desired.iter().map(|resource| (&resource.id, resource)));
+    let mut diagnostics = Vec::new();
+    let mut actions = BTreeMap::new();
+    for resource in wanted.values() {
+        let kind = kind_of(kinds, &resource.id);
+        let action = match live.get(&resource.id) {
+            None => Some(Action::Create { resource: (*resource).clone() }),
+            Some(seen) => decide(kind, block, resource, seen, timing, &mut diagnostics),
+        };
+        actions.extend(action.map(|action| (resource.id.clone(), action)));
+    }
+    for orphan in live.values().filter(|seen| !wanted.contains_key(&seen.id)) {
+        actions.insert(orphan.id.clone(), delete(kind_of(kinds, &orphan.id), orphan));
+    }
+    diagnostics.extend(busy(block, &wanted, &live, &actions));
+    Plan {
+        block: block.to_owned(),
+        steps: order::steps(kinds, actions, &wanted, &live),
+        diagnostics,
+        fingerprint: fingerprint(kinds, observed),
+    }
+}
+
+/// What has to be done so that nothing of a database remains.
+///
+/// # Panics
+/// As [`plan`] does.
+pub fn plan_destroy(kinds: &[Kind], block: &str, observed: &[Observed]) -> Plan {
+    let live = by_id(observed.iter().map(|seen| (&seen.id, seen)));
+    let actions = live.values().map(|seen| (seen.id.clone(), delete(kind_of(kinds, &seen.id), seen))).collect();
+    Plan {
+        block: block.to_owned(),
+        steps: order::steps(kinds, actions, &BTreeMap::new(), &live),
+        diagnostics: Vec::new(),
+        fingerprint: fingerprint(kinds, observed),
+    }
+}
+
+fn by_id<'a, T>(entries: impl Iterator<Item = (&'a Id, T)>) -> BTreeMap<&'a Id, T> {
+    let mut map = BTreeMap::new();
+    for (id, entry) in entries {
+        assert!(map.insert(id, entry).is_none(), "{id} is listed twice; ids must be unique");
+    }
+    map
+}
+
+fn kind_of<'a>(kinds: &'a [Kind], id: &Id) -> &'a Kind {
+    kinds
+        .iter()
+        .find(|kind| kind.name == id.kind)
+        .unwrap_or_else(|| panic!("{id} is of a kind the provider does not list"))
+}
+
+fn delete(kind: &Kind, seen: &Observed) -> Action {
+    Action::Delete { holds_data: kind.holds_data, protected: seen.protected }
+}
+
+/// What to do with a resource that is wanted and there.
+fn decide(
+    kind: &Kind,
+    block: &str,
+    resource: &Resource,
+    seen: &Observed,
+    timing: &Timing,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Action> {
+    let id = &resource.id;
+    let compared = compare::resources(kind, resource, seen, timing);
+    diagnostics.extend(compared.refused.into_iter().map(|refused| refused.at(block, "")));
+    let changes = compared.changes;
+    match &seen.status {
+        Status::Available | Status::Stopped | Status::Busy(_) => {}
+        Status::Incomplete(reason) => {
+            let message = format!("{id} is half-made: {reason}");
+            diagnostics.push(Diagnostic::warning("half-made", message).at(block, "").help("apply finishes it"));
+            return Some(Action::Create { resource: resource.clone() });
+        }
+        // A change may well be the repair, so a failed resource stops only a plan that has nothing to offer it.
+        Status::Failed(reason) => {
+            let message = format!("{id} is broken: {reason}");
+            diagnostics.push(if changes.is_empty() {
+                Diagnostic::error("broken", message)
+                    .at(block, "")
+                    .help("see its log, then repair it, or restore a backup into a new database")
+            } else {
+                Diagnostic::warning("broken", message).at(block, "").help("the changes below are tried all the same")
+            });
+        }
+    }
+    (!changes.is_empty()).then(|| Action::Update { resource: resource.clone(), changes })
+}
+
+/// Says which resources are busy. That stops a plan that has to change them, or to make what needs them.
+fn busy(
+    block: &str,
+    wanted: &BTreeMap<&Id, &Resource>,
+    live: &BTreeMap<&Id, &Observed>,
+    actions: &BTreeMap<Id, Action>,
+) -> Vec<Diagnostic> {
+    let in_the_way: BTreeSet<&Id> = actions
+        .keys()
+        .flat_map(|id| wanted.get(id).map(|resource| &resource.needs).into_iter().flatten().chain([id]))
+        .collect();
+    wanted
+        .keys()
+        .filter_map(|id| live.get(*id))
+        .filter_map(|seen| {
+            let Status::Busy(doing) = &seen.status else { return None };
+            let message = format!("{} is busy: {doing}", seen.id);
+            let told = if in_the_way.contains(&seen.id) {
+                Diagnostic::error("busy", message).help("wait until it is available, then run this again")
+            } else {
+                Diagnostic::warning("busy", message)
+            };
+            Some(told.at(block, ""))
+        })
+        .collect()
+}
