@@ -42,6 +42,6 @@ impl Stop {
             return;
         }
         // Nobody is left to ask.
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
