@@ -1,1 +1,181 @@
-//! The outputs of a block, in the shapes the requirements give them.
+//! The outputs of a block, from what it means and what its target knows of it.
+//!
+//! Invariant: every output of the table is present, `null` where there is no such thing, and none holds the password.
+
+use crate::spec::Spec;
+use crate::text;
+use crate::value::{Props, Value};
+use crate::variables::OUTPUTS;
+
+/// What a target knows of a database that exists. `Facts::default()` is one that does not exist yet.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Identifier of the instance.
+    pub id: Option<String>,
+    /// Full resource name of the instance.
+    pub arn: Option<String>,
+    /// Identifier that survives renaming.
+    pub resource_id: Option<String>,
+    /// Host applications connect to, without a port.
+    pub host: Option<String>,
+    /// Port applications connect to: the pooler's when there is one.
+    pub port: Option<u16>,
+    /// Name of the database, where the target's differs from the block's.
+    pub database_name: Option<String>,
+    /// Name of the administrator role, where the target's differs from the block's.
+    pub username: Option<String>,
+    /// The read replicas, in order.
+    pub replicas: Vec<Replica>,
+    /// The firewall object.
+    pub security_group: Named,
+    /// The subnet group.
+    pub subnet_group: Named,
+    /// The set of PostgreSQL settings in force.
+    pub parameter_group: Named,
+    /// Role or endpoint of OS-level monitoring.
+    pub monitoring_arn: Option<String>,
+    /// Name of the secret that holds the credentials.
+    pub secret: Option<String>,
+    /// File libpq finds the password in (`~/.pgpass` format).
+    pub passfile: Option<String>,
+    /// Certificate of the authority that signed the server's; with it a connection verifies the server fully.
+    pub root_certificate: Option<String>,
+    /// PostgreSQL version that runs.
+    pub engine_version: Option<String>,
+}
+
+/// One read replica.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replica {
+    /// Identifier.
+    pub id: String,
+    /// Full resource name.
+    pub arn: String,
+    /// Host, or `host:port` where replicas share one host.
+    pub endpoint: String,
+}
+
+/// An object beside the instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Identifier.
+    pub id: Option<String>,
+    /// Full resource name.
+    pub arn: Option<String>,
+}
+
+/// Every output of the table.
+pub fn outputs(spec: &Spec, facts: &Facts) -> Props {
+    OUTPUTS.iter().map(|output| (output.name.to_owned(), value(output.name, spec, facts))).collect()
+}
+
+fn value(name: &str, spec: &Spec, facts: &Facts) -> Value {
+    let text = |text: &Option<String>| Value::from(text.clone());
+    let each =
+        |part: fn(&Replica) -> &String| Value::List(facts.replicas.iter().map(|r| Value::text(part(r))).collect());
+    match name {
+        "db_instance_id" => text(&facts.id),
+        "db_instance_arn" => text(&facts.arn),
+        "db_instance_endpoint" => text(&facts.host),
+        "db_instance_port" => facts.port.map(i64::from).into(),
+        "db_instance_host_port" => address(facts).into(),
+        "db_instance_name" => database(spec, facts).into(),
+        "db_instance_username" => username(spec, facts).into(),
+        "db_instance_resource_id" => text(&facts.resource_id),
+        "read_replica_endpoints" => each(|replica| &replica.endpoint),
+        "read_replica_endpoint" => facts.replicas.first().map(|replica| replica.endpoint.clone()).into(),
+        "read_replica_ids" => each(|replica| &replica.id),
+        "read_replica_arns" => each(|replica| &replica.arn),
+        "db_security_group_id" => text(&facts.security_group.id),
+        "db_security_group_arn" => text(&facts.security_group.arn),
+        "db_subnet_group_id" => text(&facts.subnet_group.id),
+        "db_subnet_group_arn" => text(&facts.subnet_group.arn),
+        "db_parameter_group_id" => text(&facts.parameter_group.id),
+        "db_parameter_group_arn" => text(&facts.parameter_group.arn),
+        "performance_insights_enabled" => spec.monitoring.insights.into(),
+        "performance_insights_kms_key_id" => spec.monitoring.insights_kms_key_id.known().cloned().into(),
+        "enhanced_monitoring_arn" => text(&facts.monitoring_arn),
+        "db_credentials_secret_arn" => text(&facts.secret),
+        "flask_db_config" => environment(spec, facts).map(Value::Map).unwrap_or(Value::Null),
+        "connection_string" => connection_string(spec, facts).into(),
+        "effective" => Value::Map(effective(spec, facts)),
+        other => unreachable!("the output {other} stands in the table and nowhere here"),
+    }
+}
+
+/// The environment variables an application is started with (S1's Flask example), once there is a server to connect to.
+fn environment(spec: &Spec, facts: &Facts) -> Option<Props> {
+    let (host, port) = (facts.host.clone()?, facts.port?);
+    Some(Props::from([
+        ("DB_SECRET_ARN".to_owned(), facts.secret.clone().into()),
+        ("DB_HOST".to_owned(), host.into()),
+        ("DB_PORT".to_owned(), port.to_string().into()),
+        ("DB_NAME".to_owned(), database(spec, facts).into()),
+        ("DB_USER".to_owned(), username(spec, facts).into()),
+        ("DB_SSLMODE".to_owned(), ssl_mode(facts).into()),
+    ]))
+}
+
+/// A URL libpq connects with as it is. The password is not in it (Q4): no file that keeps outputs shall hold one.
+fn connection_string(spec: &Spec, facts: &Facts) -> Option<String> {
+    let mut url = format!(
+        "postgresql://{}@{}/{}?sslmode={}",
+        encoded(&username(spec, facts)),
+        address(facts)?,
+        encoded(&database(spec, facts)),
+        ssl_mode(facts),
+    );
+    for (key, path) in [("passfile", &facts.passfile), ("sslrootcert", &facts.root_certificate)] {
+        if let Some(path) = path {
+            url += &format!("&{key}={}", encoded(path));
+        }
+    }
+    Some(url)
+}
+
+/// `host:port`, an IPv6 address in brackets.
+fn address(facts: &Facts) -> Option<String> {
+    let (host, port) = (facts.host.as_deref()?, facts.port?);
+    Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
+fn database(spec: &Spec, facts: &Facts) -> String {
+    facts.database_name.clone().unwrap_or_else(|| spec.database_name.clone())
+}
+
+fn username(spec: &Spec, facts: &Facts) -> String {
+    facts.username.clone().unwrap_or_else(|| spec.master_username.clone())
+}
+
+/// TLS is always required; the server's name is checked wherever there is a certificate to check it with.
+fn ssl_mode(facts: &Facts) -> &'static str {
+    if facts.root_certificate.is_some() { "verify-full" } else { "require" }
+}
+
+/// Every resolved setting as text: strings bare, everything else in HCL spelling.
+fn effective(spec: &Spec, facts: &Facts) -> Props {
+    let settings = spec.effective.iter().map(|(name, effective)| {
+        let value = match effective.value.as_str() {
+            "null" => Value::Null,
+            value => Value::text(text::unquoted(value)),
+        };
+        (name.clone(), value)
+    });
+    let actual = facts.engine_version.clone().map(|version| ("engine_version_actual".to_owned(), version.into()));
+    settings.chain(actual).collect()
+}
+
+/// Percent-encoded (RFC 3986): all but the unreserved characters and the slash, which is plain in a query and in libpq's
+/// database name.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
+}
