@@ -1,7 +1,12 @@
 //! One PostgreSQL instance: binaries, template, configuration, process, session.
 
 pub mod choose;
+mod complaint;
 pub mod find;
+mod notice;
+pub mod pidfile;
+pub mod process;
+pub mod processes;
 pub mod runas;
 pub mod server;
 

@@ -1,0 +1,197 @@
+//! All processes of an instance, and their certain end.
+//!
+//! Killing the postmaster is not enough: every backend is a session of its own, and a busy one goes on, commits and answers
+//! its client for as long as its statement runs (measured: 31 s). Nothing may be promoted or removed before they are gone.
+
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use tokio::io::unix::AsyncFd;
+
+use super::Result;
+use super::notice::watched;
+
+/// The kernel ends a killed process at once unless it is stuck in the disk.
+const KILL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Makes this process the parent of whatever its dead postmasters leave behind, so that it can reap them: where process 1
+/// reaps slowly, a zombie postmaster keeps PostgreSQL from starting again.
+pub fn become_reaper() -> Result<()> {
+    let me = Some(rustix::process::getpid());
+    rustix::process::set_child_subreaper(me)
+        .map_err(|error| ProviderError::new(ErrorKind::Denied, format!("cannot become a reaper of processes: {error}")))
+}
+
+/// Reaps dead PostgreSQL processes that were left to this one. Call it now and then, at least after a server died.
+///
+/// Children that others of this process wait for (tokio's commands) are left alone: they are of our own session, a server's
+/// processes are not.
+pub fn reap() {
+    let me = rustix::process::getpid().as_raw_nonzero().get();
+    let our_session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
+    for process in all() {
+        if process.parent == me && process.zombie && process.name == "postgres" && process.session != our_session {
+            reap_one(process.pid);
+        }
+    }
+}
+
+/// The processes of the server in this data directory: those that work in it, and what they started (archive commands).
+pub fn of(data: &Path) -> BTreeSet<i32> {
+    let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
+    let processes = all();
+    let servers: BTreeSet<i32> = processes
+        .iter()
+        // A shell whose working directory happens to be there is none of ours.
+        .filter(|process| process.name == "postgres" && !process.zombie && works_in(process.pid, &data))
+        .map(|process| process.pid)
+        .collect();
+    let started = processes.iter().filter(|process| !process.zombie && servers.contains(&process.session));
+    let mut found: BTreeSet<i32> = started.map(|process| process.pid).collect();
+    found.extend(servers);
+    found
+}
+
+/// Kills every process of the server in `data`, waits until none is left, and says how many there were. Repeatable.
+pub async fn kill(data: &Path) -> Result<usize> {
+    let mut killed: BTreeSet<i32> = BTreeSet::new();
+    let end = tokio::time::Instant::now() + KILL_DEADLINE;
+    loop {
+        let left = of(data);
+        if left.is_empty() {
+            reap();
+            return Ok(killed.len());
+        }
+        killed.extend(&left);
+        let mut watches = Vec::new();
+        for pid in left {
+            watches.extend(Watch::open(pid)?);
+        }
+        // All are told before any is waited for: none shall work on while another ends.
+        for watch in &watches {
+            watch.signal(Signal::KILL)?;
+        }
+        for watch in &watches {
+            tokio::time::timeout_at(end, watch.ended()).await.map_err(|_| stuck(watch.pid, data))?;
+        }
+    }
+}
+
+fn stuck(pid: i32, data: &Path) -> ProviderError {
+    let message = format!("process {pid} of {} does not end although it was killed", data.display());
+    ProviderError::new(ErrorKind::TimedOut, message).help("it waits for a disk that does not answer: look at dmesg")
+}
+
+/// A process held by a descriptor, so that its number cannot come to mean another one.
+#[derive(Debug)]
+pub struct Watch {
+    pid: i32,
+    pidfd: AsyncFd<OwnedFd>,
+}
+
+impl Watch {
+    /// Holds process `pid`; `None` when there is no such process. Needs a tokio runtime.
+    pub fn open(pid: i32) -> Result<Option<Self>> {
+        let Some(number) = Pid::from_raw(pid) else { return Ok(None) };
+        let pidfd = match rustix::process::pidfd_open(number, PidfdFlags::empty()) {
+            Ok(pidfd) => pidfd,
+            Err(rustix::io::Errno::SRCH | rustix::io::Errno::INVAL) => return Ok(None),
+            Err(error) => {
+                return Err(ProviderError::new(ErrorKind::Unavailable, format!("cannot watch process {pid}: {error}")));
+            }
+        };
+        let pidfd = watched(pidfd).map_err(|error| {
+            ProviderError::new(ErrorKind::Unavailable, format!("cannot watch process {pid}: {error}"))
+        })?;
+        Ok(Some(Self { pid, pidfd }))
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Sends a signal; a process that has ended meanwhile is no error.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        match rustix::process::pidfd_send_signal(self.pidfd.get_ref(), signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(error) => {
+                Err(ProviderError::new(ErrorKind::Denied, format!("cannot signal process {}: {error}", self.pid)))
+            }
+        }
+    }
+
+    /// Returns when it has ended, and reaps it where it is our child. Works for processes that are not our children, too.
+    pub async fn ended(&self) {
+        // The descriptor stays readable for ever once the process has ended, so nothing is cleared here.
+        if self.pidfd.readable().await.is_ok() {
+            reap_one(self.pid);
+        }
+    }
+
+    /// Whether it runs: neither gone nor a zombie.
+    pub fn runs(&self) -> bool {
+        read(self.pid).is_some_and(|process| !process.zombie)
+    }
+}
+
+/// One line of `/proc`.
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) name: String,
+    pub(crate) parent: i32,
+    pub(crate) session: i32,
+    pub(crate) zombie: bool,
+}
+
+/// Whether the process works in `folder`, also when that was removed under it.
+pub(crate) fn works_in(pid: i32, folder: &Path) -> bool {
+    let Ok(cwd) = std::fs::read_link(format!("/proc/{pid}/cwd")) else { return false };
+    let text = cwd.to_string_lossy();
+    Path::new(text.strip_suffix(" (deleted)").unwrap_or(&text)) == folder
+}
+
+pub(crate) fn read(pid: i32) -> Option<Process> {
+    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn all() -> Vec<Process> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// Reads `/proc/<pid>/stat`: `pid (name) state ppid pgrp session …`, where the name may hold spaces and brackets.
+fn parse_stat(stat: &str) -> Option<Process> {
+    let (pid, rest) = stat.split_once(" (")?;
+    let (name, rest) = rest.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    Some(Process {
+        pid: pid.parse().ok()?,
+        name: name.to_owned(),
+        zombie: matches!(*fields.first()?, "Z" | "X"),
+        parent: fields.get(1)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
+    })
+}
+
+fn reap_one(pid: i32) {
+    let Some(pid) = Pid::from_raw(pid) else { return };
+    // Not our child, or reaped by another already: somebody else's business.
+    let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_brackets_and_spaces() {
+        let process = parse_stat("77 (a) b (c) Z 5 77 76 0 -1").expect("a process");
+        assert_eq!((process.pid, process.name.as_str()), (77, "a) b (c"));
+        assert_eq!((process.parent, process.session, process.zombie), (5, 76, true));
+    }
+}
