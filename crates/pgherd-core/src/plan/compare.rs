@@ -24,7 +24,8 @@ pub(super) fn resources(kind: &Kind, resource: &Resource, seen: &Observed, timin
         for pair in pairs(kind, name, wanted, found) {
             match pair.verdict(&resource.id, seen, timing) {
                 Verdict::Same => {}
-                Verdict::Differs => compared.changes.push(pair.change(timing)),
+                Verdict::Differs => compared.changes.push(pair.change(pair.found, timing)),
+                Verdict::Waits => compared.changes.push(pair.change(pair.wanted, timing)),
                 Verdict::Refused(diagnostic) => compared.refused.push(diagnostic),
             }
         }
@@ -46,6 +47,8 @@ struct Pair<'a> {
 enum Verdict {
     Same,
     Differs,
+    /// Accepted before, and to take effect now.
+    Waits,
     Refused(Diagnostic),
 }
 
@@ -105,7 +108,7 @@ impl Pair<'_> {
     /// An accepted change that waits for a restart is done now when that was asked for.
     fn unless_it_waits(&self, seen: &Observed, timing: &Timing) -> Verdict {
         let waits = seen.pending.iter().any(|pending| pending.field == self.name);
-        if waits && timing.apply_now { Verdict::Differs } else { Verdict::Same }
+        if waits && timing.apply_now { Verdict::Waits } else { Verdict::Same }
     }
 
     fn floor(&self, id: &Id) -> Verdict {
@@ -132,14 +135,14 @@ impl Pair<'_> {
         }
     }
 
-    fn change(&self, timing: &Timing) -> Change {
+    fn change(&self, from: &Value, timing: &Timing) -> Change {
         let impact = match self.field.impact {
             ImpactRule::Always(impact) => impact,
             ImpactRule::Parameter(restart) => parameter_impact(&self.parameter, restart),
         };
         Change {
             field: self.name.clone(),
-            from: self.found.clone(),
+            from: from.clone(),
             to: self.wanted.clone(),
             impact,
             when: timing.of(impact),

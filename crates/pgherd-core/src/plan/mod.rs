@@ -112,6 +112,13 @@ pub struct Change {
     pub when: When,
 }
 
+impl Change {
+    /// Whether it was accepted before and still waits to take effect.
+    pub fn is_waiting(&self) -> bool {
+        self.from == self.to
+    }
+}
+
 /// When a change takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "when")]

@@ -1,6 +1,8 @@
 //! A plan as lines of aligned text. Colour is the printer's business, by the sign of each line.
 
-use super::Plan;
+use super::{Action, Change, Plan, Step, When};
+use crate::resource::Impact;
+use crate::value::Value;
 
 /// One line, ready to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,18 +16,160 @@ pub struct Line {
 /// What a line says happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
-    /// Made.
+    /// Made: `+`.
     Create,
-    /// Changed.
+    /// Changed: `~`.
     Change,
-    /// Removed.
+    /// Removed: `-`.
     Delete,
     /// More about the line above.
     Detail,
 }
 
-/// The steps of a plan, a line for each meaningful change; with `verbose` every field of what is made.
+impl Sign {
+    /// The sign as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Change => "~",
+            Self::Delete => "-",
+            Self::Detail => " ",
+        }
+    }
+}
+
+/// Longest `from -> to` that is shown on one line.
+const ONE_LINE: usize = 60;
+
+/// The steps of a plan, a line for each change; with `verbose` also every field of what is made.
 pub fn lines(plan: &Plan, verbose: bool) -> Vec<Line> {
-    let _ = verbose;
-    plan.steps.iter().map(|step| Line { sign: Sign::Change, text: step.id.to_string() }).collect()
+    let updated = plan.steps.iter().filter(|step| matches!(step.action, Action::Update { .. })).count();
+    let rows: Vec<Row> = plan.steps.iter().flat_map(|step| rows(step, updated > 1, verbose)).collect();
+    align(&rows)
+}
+
+/// When, as a column: `now` or `Sun 04:00Z`.
+pub fn when(when: &When) -> String {
+    match when {
+        When::Now => "now".to_owned(),
+        When::Window { opens } => opens.strftime("%a %H:%MZ").to_string(),
+    }
+}
+
+/// What users notice, as a column: `no impact`, `restart ~20 s`.
+pub fn impact(impact: Impact) -> String {
+    match impact {
+        Impact::None => "no impact".to_owned(),
+        Impact::NewConnections => "new connections".to_owned(),
+        Impact::Reconnect => "reconnect".to_owned(),
+        Impact::Restart { about_s } => format!("restart ~{about_s} s"),
+        Impact::Failover { about_s } => format!("failover ~{about_s} s"),
+        Impact::Unknown => "unknown impact".to_owned(),
+    }
+}
+
+/// A line before it is aligned. Details stand outside of the columns.
+struct Row {
+    sign: Sign,
+    columns: [String; 4],
+    detail: String,
+}
+
+impl Row {
+    fn new(sign: Sign, subject: impl Into<String>, change: impl Into<String>, when: String, impact: String) -> Self {
+        Self { sign, columns: [subject.into(), change.into(), when, impact], detail: String::new() }
+    }
+
+    fn detail(detail: String) -> Self {
+        Self { sign: Sign::Detail, columns: Default::default(), detail }
+    }
+}
+
+fn rows(step: &Step, name_resource: bool, verbose: bool) -> Vec<Row> {
+    match &step.action {
+        Action::Create { resource } => {
+            let mut rows =
+                vec![Row::new(Sign::Create, step.id.to_string(), "created", when(&When::Now), String::new())];
+            if verbose {
+                rows.extend(resource.props.iter().flat_map(|(name, value)| field(name, value)));
+            }
+            rows
+        }
+        Action::Update { changes, .. } => {
+            let prefix = if name_resource { format!("{} ", step.id) } else { String::new() };
+            changes.iter().flat_map(|change| changed(&prefix, change)).collect()
+        }
+        Action::Delete { holds_data, .. } => {
+            let change = if *holds_data { "destroyed, with its data" } else { "destroyed" };
+            vec![Row::new(Sign::Delete, step.id.to_string(), change, when(&When::Now), String::new())]
+        }
+    }
+}
+
+/// A field of what is made; maps over several lines.
+fn field(name: &str, value: &Value) -> Vec<Row> {
+    match value {
+        Value::Map(map) if !map.is_empty() => {
+            map.iter().flat_map(|(key, value)| field(&format!("{name}.{key}"), value)).collect()
+        }
+        _ => vec![Row::detail(format!("{name} = {}", shown(value)))],
+    }
+}
+
+fn changed(prefix: &str, change: &Change) -> Vec<Row> {
+    let row = |text: String| {
+        let subject = format!("{prefix}{}", change.field);
+        Row::new(Sign::Change, subject, text, when(&change.when), impact(change.impact))
+    };
+    let (from, to) = (shown(&change.from), shown(&change.to));
+    if change.is_waiting() {
+        return vec![row(format!("{to} (was waiting)"))];
+    }
+    let text = format!("{from} -> {to}");
+    if text.chars().count() <= ONE_LINE {
+        return vec![row(text)];
+    }
+    vec![row("changed".to_owned()), Row::detail(format!("from {from}")), Row::detail(format!("  to {to}"))]
+}
+
+/// A value as it would be written, so that spaces and emptiness can be seen.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text)
+            if text.is_empty() || text.contains(|char: char| char.is_whitespace() || char.is_control()) =>
+        {
+            format!("{text:?}")
+        }
+        Value::List(list) => format!("[{}]", list.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Map(map) => {
+            let entries: Vec<_> = map.iter().map(|(key, value)| format!("{key} = {}", shown(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::Secret(_)
+        | Value::Unknown(_)
+        | Value::Output(..) => value.to_string(),
+    }
+}
+
+fn align(rows: &[Row]) -> Vec<Line> {
+    let width = |column: usize| rows.iter().map(|row| row.columns[column].chars().count()).max().unwrap_or(0);
+    let (w0, w1, w2) = (width(0), width(1), width(2));
+    rows.iter()
+        .map(|row| {
+            let [subject, change, when, impact] = &row.columns;
+            let sign = row.sign.as_str();
+            let text = match row.sign {
+                Sign::Detail => format!("      {}", row.detail),
+                Sign::Create | Sign::Change | Sign::Delete => {
+                    format!("  {sign} {subject:<w0$}  {change:<w1$}   {when:<w2$}   {impact}")
+                }
+            };
+            Line { sign: row.sign, text: text.trim_end().to_owned() }
+        })
+        .collect()
 }
