@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::plan::{Action, Plan, When};
 use crate::resource::Impact;
 
@@ -71,32 +71,40 @@ pub struct Summary {
     pub worst_now: Option<Impact>,
     /// The worst that happens to users in a window.
     pub worst_in_window: Option<Impact>,
+    /// How many errors there are. With any, nothing is applied.
+    pub errors: usize,
 }
 
 /// Sums up plans.
 pub fn summary<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Summary {
     let mut summary = Summary::default();
-    for step in plans.into_iter().flat_map(|plan| &plan.steps) {
-        match &step.action {
-            Action::Create { .. } => {
-                summary.created += 1;
-                summary.now += 1;
-            }
-            Action::Delete { .. } => {
-                summary.destroyed += 1;
-                summary.now += 1;
-            }
-            Action::Update { changes, .. } => {
-                summary.changes += changes.len();
-                changes.iter().for_each(|change| summary.add(change.impact, &change.when));
-            }
-        }
+    for plan in plans {
+        let errors = plan.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        summary.errors += errors.count();
+        plan.steps.iter().for_each(|step| summary.add_step(&step.action));
     }
     summary
 }
 
 impl Summary {
-    fn add(&mut self, impact: Impact, when: &When) {
+    fn add_step(&mut self, action: &Action) {
+        match action {
+            Action::Create { .. } => {
+                self.created += 1;
+                self.now += 1;
+            }
+            Action::Delete { .. } => {
+                self.destroyed += 1;
+                self.now += 1;
+            }
+            Action::Update { changes, .. } => {
+                self.changes += changes.len();
+                changes.iter().for_each(|change| self.add_change(change.impact, &change.when));
+            }
+        }
+    }
+
+    fn add_change(&mut self, impact: Impact, when: &When) {
         match when {
             When::Now => {
                 self.now += 1;
@@ -119,17 +127,26 @@ impl Summary {
 /// The last line of a plan: `3 changes, 0 destroyed. 1 now, 2 at Sun 2026-11-22 04:00 UTC.`
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return f.write_str("No changes.");
+        match (self.is_empty(), self.errors) {
+            (true, 0) => return f.write_str("No changes."),
+            (true, errors) => return write!(f, "Nothing can be applied: {}.", counted(errors, "error")),
+            (false, _) => {}
         }
         if self.created > 0 {
             write!(f, "{} created, ", self.created)?;
         }
-        let plural = if self.changes == 1 { "" } else { "s" };
-        write!(f, "{} change{plural}, {} destroyed. {} now", self.changes, self.destroyed, self.now)?;
+        write!(f, "{}, {} destroyed. {} now", counted(self.changes, "change"), self.destroyed, self.now)?;
         if let Some(opens) = self.window_opens {
             write!(f, ", {} at {}", self.in_window, opens.strftime("%a %Y-%m-%d %H:%M UTC"))?;
         }
-        f.write_str(".")
+        f.write_str(".")?;
+        match self.errors {
+            0 => Ok(()),
+            errors => write!(f, " Nothing of it can be applied: {}.", counted(errors, "error")),
+        }
     }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -156,6 +156,12 @@ impl From<bool> for Value {
     }
 }
 
+impl From<i32> for Value {
+    fn from(int: i32) -> Self {
+        Self::Int(int.into())
+    }
+}
+
 impl From<i64> for Value {
     fn from(int: i64) -> Self {
         Self::Int(int)

@@ -9,7 +9,7 @@ use crate::value::Value;
 type Needs<'a> = BTreeMap<&'a Id, BTreeSet<&'a Id>>;
 
 /// The actions as steps, in order. Of steps that could come next, the kind listed first by the provider does, then the
-/// lower name; deletes come last.
+/// lower name; deletes come last and the other way round.
 pub(super) fn steps(
     kinds: &[Kind],
     actions: BTreeMap<Id, Action>,
@@ -18,8 +18,11 @@ pub(super) fn steps(
 ) -> Vec<Step> {
     let needs = needs(&actions, wanted, live);
     let rank = |id: &Id| {
-        let kind = kinds.iter().position(|kind| kind.name == id.kind);
-        (matches!(actions[id], Action::Delete { .. }), kind, id.name.clone())
+        let kind = kinds.iter().position(|kind| kind.name == id.kind).unwrap_or(kinds.len());
+        match actions[id] {
+            Action::Create { .. } | Action::Update { .. } => (false, kind, id.name.clone()),
+            Action::Delete { .. } => (true, kinds.len() - kind, id.name.clone()),
+        }
     };
     let mut waiting: Vec<&Id> = actions.keys().collect();
     waiting.sort_by_key(|id| rank(id));

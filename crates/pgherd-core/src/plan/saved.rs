@@ -63,9 +63,14 @@ pub struct SavedBlock {
 impl SavedBlock {
     /// What is kept of a plan that was made for a spec.
     pub fn new(spec: &Spec, plan: &Plan) -> Self {
+        Self::hashed(digest(spec), plan)
+    }
+
+    /// The same, of a spec that was hashed before.
+    pub fn hashed(spec: String, plan: &Plan) -> Self {
         Self {
             block: plan.block.clone(),
-            spec: digest(spec),
+            spec,
             fingerprint: plan.fingerprint.clone(),
             steps: plan.steps.iter().map(document::step).collect(),
         }

@@ -1,0 +1,116 @@
+//! How a plan looks: as text and as a document.
+
+use insta::{assert_json_snapshot, assert_snapshot};
+use pgherd_core::lint;
+use pgherd_core::plan::document::document;
+use pgherd_core::plan::{Plan, text};
+use pgherd_core::resource::{Id, Observed, Resource};
+use pgherd_core::secret::Secret;
+use pgherd_core::value::Value;
+
+use super::{list, live, map, planned, printed, wanted};
+
+/// Something of everything: a create, changes now and later, a secret, a late value, deletes.
+fn rich() -> Plan {
+    let settings = wanted("settings", [("parameters", map([("max_connections", "200")]))]);
+    let database = Resource {
+        needs: vec![settings.id.clone()],
+        ..wanted(
+            "database",
+            [
+                ("class", "db.r5.xlarge".into()),
+                ("password", Value::Secret(Secret::new("hunter3"))),
+                ("storage_gib", 600.into()),
+                ("tags", map([("Owner", "data platform"), ("Team", "db")])),
+            ],
+        )
+    };
+    let replica = Resource {
+        id: Id::new("replica", "dev-1"),
+        needs: vec![database.id.clone()],
+        ..wanted("replica", [("class", Value::Output(database.id.clone(), "class".to_owned()))])
+    };
+    let observed = [
+        live("settings", [("parameters", map([("max_connections", "100")]))]),
+        live(
+            "database",
+            [
+                ("class", "db.r5.large".into()),
+                ("password", Value::Secret(Secret::new("hunter2"))),
+                ("storage_gib", 500.into()),
+                ("tags", map([("Owner", ""), ("Team", "db")])),
+            ],
+        ),
+        Observed { id: Id::new("replica", "dev-2"), ..live("replica", []) },
+        Observed { id: Id::new("database", "dev-old"), ..live("database", []) },
+    ];
+    planned(&[settings, database, replica], &observed)
+}
+
+#[test]
+fn a_rich_plan_as_text() {
+    assert_snapshot!(printed(&rich()), @r#"
+      ~ settings dev parameters.max_connections  100 -> 200                    Sun 04:00Z   restart ~20 s
+      ~ database dev class                       db.r5.large -> db.r5.xlarge   Sun 04:00Z   failover ~60 s
+      ~ database dev password                    (secret) -> (secret)          now          new connections
+      ~ database dev storage_gib                 500 -> 600                    now          no impact
+      ~ database dev tags.Owner                  "" -> "data platform"         now          no impact
+      + replica dev-1                            created                       now
+      - replica dev-2                            destroyed                     now
+      - database dev-old                         destroyed, with its data      now
+    error[data-loss]: database dev-old holds data and is no longer wanted by database_dev
+      help: put it back into the block to keep it, or destroy it in so many words
+    1 created, 5 changes, 2 destroyed. 6 now, 2 at Sun 2026-11-22 04:00 UTC. Nothing of it can be applied: 1 error.
+    "#);
+}
+
+#[test]
+fn a_rich_plan_as_a_document() {
+    assert_json_snapshot!(document("0.1.0", &[rich()]));
+}
+
+#[test]
+fn one_changed_resource_needs_no_name() {
+    let want = wanted("database", [("class", "large".into()), ("storage_gib", 600.into())]);
+    let found = live("database", [("class", "small".into()), ("storage_gib", 500.into())]);
+    assert_snapshot!(printed(&planned(&[want], &[found])), @r"
+      ~ class        small -> large   Sun 04:00Z   failover ~60 s
+      ~ storage_gib  500 -> 600       now          no impact
+    2 changes, 0 destroyed. 1 now, 1 at Sun 2026-11-22 04:00 UTC.
+    ");
+}
+
+#[test]
+fn long_values_stand_below_each_other() {
+    let ranges = ["10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16", "192.168.0.0/24"];
+    let want = wanted("network", [("cidrs", list(ranges))]);
+    let found = live("network", [("cidrs", list(["10.0.0.0/16", "10.1.0.0/16", "172.16.0.0/12"]))]);
+    assert_snapshot!(printed(&planned(&[want], &[found])), @r"
+      ~ cidrs  changed   now   no impact
+          from [10.0.0.0/16, 10.1.0.0/16, 172.16.0.0/12]
+            to [10.0.0.0/16, 10.1.0.0/16, 10.2.0.0/16, 192.168.0.0/24]
+    1 change, 0 destroyed. 1 now.
+    ");
+}
+
+#[test]
+fn what_is_created_is_listed_when_asked_for() {
+    let tags = map([("Owner", "data platform")]);
+    let want = wanted("database", [("class", "small".into()), ("tags", tags), ("policy", map([]))]);
+    let plan = planned(&[want], &[]);
+    let lines: Vec<_> = text::lines(&plan, true).into_iter().map(|line| line.text).collect();
+    assert_snapshot!(lines.join("\n"), @r#"
+    + database dev  created   now
+        class = small
+        policy = {}
+        tags.Owner = "data platform"
+    "#);
+}
+
+#[test]
+fn several_plans_have_one_sum() {
+    let one = wanted("database", [("class", "large".into())]);
+    let found = live("database", [("class", "small".into())]);
+    let plans = [planned(&[one], &[found]), planned(&[wanted("network", [])], &[]), planned(&[], &[])];
+    assert_snapshot!(lint::summary(&plans), @"1 created, 1 change, 0 destroyed. 1 now, 1 at Sun 2026-11-22 04:00 UTC.");
+}
