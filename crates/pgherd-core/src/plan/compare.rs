@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Change, Timing, equal};
+use crate::catalogue::parameters;
 use crate::diagnostic::Diagnostic;
-use crate::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Observed, Owner, Resource, Status};
+use crate::resource::{Equality, Field, Id, ImpactRule, Kind, Observed, Owner, Resource, Status};
 use crate::value::{Props, Value};
 use crate::version::Version;
 
@@ -138,7 +139,7 @@ impl Pair<'_> {
     fn change(&self, from: &Value, timing: &Timing) -> Change {
         let impact = match self.field.impact {
             ImpactRule::Always(impact) => impact,
-            ImpactRule::Parameter(restart) => parameter_impact(&self.parameter, restart),
+            ImpactRule::Parameter(restart) => parameters::impact(&self.parameter, None, restart),
         };
         Change {
             field: self.name.clone(),
@@ -155,9 +156,4 @@ fn version(value: &Value) -> Option<Version> {
         Value::Text(text) => Version::parse(text),
         _ => value.as_int().and_then(|major| Version::parse(&major.to_string())),
     }
-}
-
-/// What changing a PostgreSQL parameter does, by its context.
-fn parameter_impact(_name: &str, restart: Impact) -> Impact {
-    restart
 }

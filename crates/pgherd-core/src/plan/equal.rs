@@ -1,5 +1,6 @@
 //! When two values are the same, by the way a field is judged.
 
+use crate::catalogue::parameters;
 use crate::resource::Equality;
 use crate::value::Value;
 use crate::version::Version;
@@ -13,10 +14,17 @@ pub(super) fn same(equality: Equality, parameter: &str, wanted: &Value, found: &
         (Equality::Unordered, Value::List(list), Value::Null)
         | (Equality::Unordered, Value::Null, Value::List(list)) => list.is_empty(),
         (Equality::IgnoreCase, Value::Text(wanted), Value::Text(found)) => wanted.eq_ignore_ascii_case(found),
-        (Equality::Parameter, wanted, found) => parameters(parameter, wanted, found),
+        // A number or truth value is the setting that its text is.
+        (
+            Equality::Parameter,
+            Value::Text(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_),
+            Value::Text(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_),
+        ) => parameters::same(parameter, None, &wanted.to_string(), &found.to_string()),
         (Equality::Version, Value::Text(wanted), Value::Text(found)) => versions(wanted, found),
         (Equality::Json, Value::Text(wanted), Value::Text(found)) => json(wanted, found),
-        (Equality::Unordered | Equality::IgnoreCase | Equality::Version | Equality::Json, ..) => exact(wanted, found),
+        (Equality::Unordered | Equality::IgnoreCase | Equality::Parameter | Equality::Version | Equality::Json, ..) => {
+            exact(wanted, found)
+        }
     }
 }
 
@@ -75,9 +83,4 @@ fn json(wanted: &str, found: &str) -> bool {
         (Some(wanted), Some(found)) => wanted == found,
         _ => wanted == found,
     }
-}
-
-/// The same setting of PostgreSQL, in whatever unit or spelling.
-fn parameters(_name: &str, wanted: &Value, found: &Value) -> bool {
-    wanted.to_string() == found.to_string()
 }

@@ -114,11 +114,30 @@ fn maps_key_by_key_and_foreign_keys_are_removed() {
         [("parameters", map([("max_connections", "100"), ("work_mem", "64MB"), ("shared_buffers", "1GB")]))],
     );
     assert_snapshot!(print(want, found), @r"
-      ~ parameters.jit              (none) -> off   Sun 04:00Z   restart ~20 s
+      ~ parameters.jit              (none) -> off   now          no impact
       ~ parameters.max_connections  100 -> 200      Sun 04:00Z   restart ~20 s
       ~ parameters.shared_buffers   1GB -> (none)   Sun 04:00Z   restart ~20 s
-    3 changes, 0 destroyed. 0 now, 3 at Sun 2026-11-22 04:00 UTC.
+    3 changes, 0 destroyed. 1 now, 2 at Sun 2026-11-22 04:00 UTC.
     ");
+}
+
+#[test]
+fn settings_are_the_same_in_any_unit_and_spelling() {
+    #[track_caller]
+    fn check(name: &str, want: impl Into<Value>, found: impl Into<Value>, differs: bool) {
+        let parameters = |value: Value| Value::Map([(name.to_owned(), value)].into());
+        let want = wanted("settings", [("parameters", parameters(want.into()))]);
+        let plan = planned(&[want], &[live("settings", [("parameters", parameters(found.into()))])]);
+        assert_eq!(!plan.steps.is_empty(), differs, "{}", printed(&plan));
+    }
+    check("shared_buffers", "256MB", "262144kB", false);
+    check("shared_buffers", "256MB", "32768", false);
+    check("shared_buffers", "256MB", "257MB", true);
+    check("jit", "on", "true", false);
+    check("jit", true, "on", false);
+    check("max_connections", 100, "100", false);
+    check("auto_explain.log_min_duration", "1s", "1000ms", false);
+    check("jit", Value::Secret(Secret::new("a")), Value::Secret(Secret::new("b")), true);
 }
 
 #[test]

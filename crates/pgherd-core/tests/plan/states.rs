@@ -1,5 +1,7 @@
 //! What a resource is doing decides what is done to it, and the time decides when.
 
+use std::slice::from_ref;
+
 use insta::assert_snapshot;
 use pgherd_core::plan::{self, Timing};
 use pgherd_core::resource::{Id, Observed, Resource, Status};
@@ -169,7 +171,7 @@ fn with_apply_now_nothing_waits() {
 fn what_was_accepted_and_waits_is_no_difference_until_it_shall_be_now() {
     let (want, found) = (wanted("database", [("port", 2.into())]), live("database", [("port", 2.into())]));
     let found = waits_for_restart(found, "port");
-    assert_snapshot!(printed(&planned(&[want.clone()], &[found.clone()])), @"No changes.");
+    assert_snapshot!(printed(&planned(from_ref(&want), from_ref(&found))), @"No changes.");
     let now = Timing { apply_now: true, ..saturday() };
     assert_snapshot!(printed(&plan::plan(&KINDS, "database_dev", &[want], &[found], &now)), @r"
       ~ port  2 (was waiting)   now   reconnect
