@@ -2,6 +2,9 @@
 
 pub mod choose;
 mod complaint;
+pub mod conf;
+pub mod control;
+pub mod fetch;
 pub mod find;
 mod notice;
 pub mod pidfile;
@@ -9,6 +12,8 @@ pub mod process;
 pub mod processes;
 pub mod runas;
 pub mod server;
+pub mod session;
+pub mod template;
 
 use std::path::Path;
 

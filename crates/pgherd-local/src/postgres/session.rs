@@ -1,0 +1,323 @@
+//! Talking to a running server as its superuser, over the unix socket.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use pgherd_core::secret::Secret;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, NoTls, Row};
+
+use super::Result;
+use super::conf::SUPERUSER;
+
+/// The longest that any of our own statements may take; making a database from its template is the slowest of them.
+const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A session of [`SUPERUSER`].
+#[derive(Debug)]
+pub struct Session {
+    client: Client,
+    connection: JoinHandle<()>,
+    major: u32,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// One setting as the server has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Value in force for new sessions, with its unit (`256MB`).
+    pub value: String,
+    /// `postmaster` needs a restart, `sighup` a reload, …
+    pub context: String,
+    /// `default`, `configuration file`, `command line`, …
+    pub source: String,
+    /// File it comes from, where it comes from one: `postgresql.auto.conf` is an ALTER SYSTEM behind our back.
+    pub source_file: Option<String>,
+    /// Whether a changed value waits for a restart.
+    pub pending_restart: bool,
+}
+
+/// How much a server holds and who uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Size of all databases, bytes.
+    pub databases_bytes: i64,
+    /// Client sessions, this one not counted.
+    pub connections: i64,
+    /// Those of them that run a statement.
+    pub active: i64,
+    /// Seconds since it started.
+    pub uptime_s: i64,
+    /// Whether it is a standby.
+    pub in_recovery: bool,
+}
+
+impl Session {
+    /// Connects to `database` through the socket directory.
+    pub async fn connect(socket: &Path, port: u16, database: &str, deadline: Duration) -> Result<Self> {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(socket).port(port).user(SUPERUSER).dbname(database).application_name("pgherd");
+        let connect = tokio::time::timeout(deadline, config.connect(NoTls)).await;
+        let late = || ProviderError::new(ErrorKind::TimedOut, format!("no answer after {} s", deadline.as_secs()));
+        let (client, connection) = connect.map_err(|_| late())?.map_err(|error| refused("connect", &error))?;
+        let connection = tokio::spawn(async move {
+            // A broken connection shows in the next statement.
+            drop(connection.await);
+        });
+        let mut session = Self { client, connection, major: 0 };
+        let row = session.one("SELECT current_setting('server_version_num')::int", &[]).await?;
+        session.major = u32::try_from(row.get::<_, i32>(0)).unwrap_or_default() / 10_000;
+        Ok(session)
+    }
+
+    /// The plain client, for questions not foreseen here.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Makes the master role, or gives it the wanted password, without touching its open connections. Says whether anything
+    /// changed.
+    ///
+    /// Like RDS's master it is no superuser: it may make databases and roles, watch and cancel what others do, force a
+    /// checkpoint (15 on), subscribe (16 on) and maintain all tables (17 on), and hand those rights on.
+    pub async fn ensure_master(&self, role: &str, password: &Secret) -> Result<bool> {
+        if role == SUPERUSER || role.starts_with("pg_") {
+            let message = format!("the name {role} is PostgreSQL's or pgherd's own");
+            return Err(ProviderError::new(ErrorKind::Invalid, message).help("choose another master_username"));
+        }
+        let stored = self.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1", &[&role]).await?;
+        let exists = !stored.is_empty();
+        let stored = stored.first().and_then(|row| row.get::<_, Option<String>>(0)).map(Secret::Verifier);
+        let has_password = stored.as_ref() == Some(password);
+        if !has_password {
+            self.set_password(role, exists, &verifier(password)?).await?;
+        }
+        let granted = self.grant_master(role).await?;
+        Ok(!has_password || granted)
+    }
+
+    /// Makes the database, owned by `owner`, with pg_stat_statements in it (see [`Session::prepare_database`], which needs a
+    /// session in that database). Says whether anything changed.
+    pub async fn ensure_database(&self, database: &str, owner: &str) -> Result<bool> {
+        let found =
+            self.rows("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1", &[&database]).await?;
+        let (name, role) = (quote(database), quote(owner));
+        match found.first().map(|row| row.get::<_, String>(0)) {
+            Some(current) if current == owner => return Ok(false),
+            Some(_) => self.run(&format!("ALTER DATABASE {name} OWNER TO {role}")).await?,
+            None => self.run(&format!("CREATE DATABASE {name} OWNER {role}")).await?,
+        }
+        Ok(true)
+    }
+
+    /// Puts pg_stat_statements into this session's database, and gives its schema `public` to the owner of the database,
+    /// closed to others, as 15 and later have it from the start.
+    pub async fn prepare_database(&self) -> Result<()> {
+        if self.major < 15 {
+            self.run("ALTER SCHEMA public OWNER TO pg_database_owner; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+                .await?;
+        }
+        self.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await
+    }
+
+    /// All settings by name.
+    pub async fn settings(&self) -> Result<BTreeMap<String, Setting>> {
+        let rows = self
+            .rows("SELECT name, reset_val, unit, context, source, sourcefile, pending_restart FROM pg_settings", &[])
+            .await?;
+        Ok(rows.iter().map(|row| (row.get(0), setting(row))).collect())
+    }
+
+    /// What the server finds wrong in its configuration files as they are now, loaded or not.
+    pub async fn file_errors(&self) -> Result<Vec<String>> {
+        let rows = self
+            .rows(
+                "SELECT coalesce(name, sourcefile), error FROM pg_file_settings WHERE error IS NOT NULL \
+                 AND error <> 'setting could not be applied'",
+                &[],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| format!("{}: {}", row.get::<_, String>(0), row.get::<_, String>(1))).collect())
+    }
+
+    /// How much it holds and who uses it.
+    pub async fn usage(&self) -> Result<Usage> {
+        let row = self
+            .one(
+                "SELECT (SELECT sum(pg_database_size(oid))::bigint FROM pg_database), count(*), \
+                 count(*) FILTER (WHERE state = 'active'), \
+                 extract(epoch FROM now() - pg_postmaster_start_time())::bigint, pg_is_in_recovery() \
+                 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+                &[],
+            )
+            .await?;
+        Ok(Usage {
+            databases_bytes: row.get(0),
+            connections: row.get(1),
+            active: row.get(2),
+            uptime_s: row.get(3),
+            in_recovery: row.get(4),
+        })
+    }
+
+    /// Runs statements that give no rows.
+    pub async fn run(&self, sql: &str) -> Result<()> {
+        self.within(self.client.batch_execute(sql)).await
+    }
+
+    /// The rows of one statement.
+    pub async fn rows(&self, sql: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> Result<Vec<Row>> {
+        self.within(self.client.query(sql, values)).await
+    }
+
+    /// The one row of a statement.
+    pub async fn one(&self, sql: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> Result<Row> {
+        self.within(self.client.query_one(sql, values)).await
+    }
+
+    /// Not even the verifier reaches a log or pg_stat_statements, which keeps utility statements as they came.
+    async fn set_password(&self, role: &str, exists: bool, verifier: &str) -> Result<()> {
+        let verb = if exists { "ALTER" } else { "CREATE" };
+        self.run(&format!(
+            "BEGIN; SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1; \
+             SET LOCAL log_min_error_statement = 'panic'; SET LOCAL log_transaction_sample_rate = 0; \
+             SET LOCAL pg_stat_statements.track = 'none'; \
+             {verb} ROLE {} LOGIN CREATEDB CREATEROLE NOSUPERUSER NOREPLICATION NOBYPASSRLS PASSWORD '{verifier}'; COMMIT",
+            quote(role)
+        ))
+        .await
+        .map_err(|error| ProviderError { message: error.message.replace(verifier, "(secret)"), ..error })
+    }
+
+    async fn grant_master(&self, role: &str) -> Result<bool> {
+        let missing = self
+            .rows(
+                "SELECT r.rolname::text FROM pg_roles r WHERE r.rolname = ANY($2) AND NOT EXISTS (SELECT FROM \
+                 pg_auth_members m JOIN pg_roles u ON u.oid = m.member WHERE m.roleid = r.oid AND u.rolname = $1 \
+                 AND m.admin_option)",
+                &[&role, &MASTER_ROLES.as_slice()],
+            )
+            .await?;
+        for row in &missing {
+            let granted: String = row.get(0);
+            self.run(&format!("GRANT {} TO {} WITH ADMIN OPTION", quote(&granted), quote(role))).await?;
+        }
+        Ok(!missing.is_empty())
+    }
+
+    async fn within<T>(&self, work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>) -> Result<T> {
+        let done = tokio::time::timeout(STATEMENT_DEADLINE, work).await;
+        let late =
+            || ProviderError::new(ErrorKind::TimedOut, format!("no answer after {} s", STATEMENT_DEADLINE.as_secs()));
+        done.map_err(|_| late())?.map_err(|error| refused("run a statement", &error))
+    }
+}
+
+/// Built-in roles the master role is a member of, where the version has them.
+const MASTER_ROLES: [&str; 5] =
+    ["pg_monitor", "pg_signal_backend", "pg_checkpoint", "pg_create_subscription", "pg_maintain"];
+
+/// A name as SQL takes it.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn verifier(password: &Secret) -> Result<String> {
+    let text = match password {
+        Secret::Verifier(verifier) => return Ok(verifier.clone()),
+        Secret::Text(text) => text,
+    };
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt)
+        .map_err(|error| ProviderError::new(ErrorKind::Unavailable, format!("no random numbers: {error}")))?;
+    Ok(Secret::scram_verifier(text, &salt))
+}
+
+fn setting(row: &Row) -> Setting {
+    let value: Option<String> = row.get(1);
+    let unit: Option<String> = row.get(2);
+    Setting {
+        value: with_unit(&value.unwrap_or_default(), unit.as_deref()),
+        context: row.get(3),
+        source: row.get(4),
+        source_file: row.get(5),
+        pending_restart: row.get(6),
+    }
+}
+
+/// `32768` in `8kB` is `256MB`: the largest unit that says it whole, as SHOW does.
+fn with_unit(value: &str, unit: Option<&str>) -> String {
+    let Some(unit) = unit else { return value.to_owned() };
+    let digits = unit.chars().take_while(char::is_ascii_digit).count();
+    let factor: i64 = unit[..digits].parse().unwrap_or(1);
+    let Some(number) = value.parse::<i64>().ok().and_then(|number| number.checked_mul(factor)).filter(|n| *n > 0)
+    else {
+        // 0 and -1 mean something special and have no unit.
+        return value.to_owned();
+    };
+    let ladder: &[(&str, i64)] = match &unit[digits..] {
+        "B" => &[("B", 1024), ("kB", 1024), ("MB", 1024), ("GB", 1024), ("TB", 0)],
+        "kB" => &[("kB", 1024), ("MB", 1024), ("GB", 1024), ("TB", 0)],
+        "MB" => &[("MB", 1024), ("GB", 1024), ("TB", 0)],
+        "ms" => &[("ms", 1000), ("s", 60), ("min", 60), ("h", 24), ("d", 0)],
+        "s" => &[("s", 60), ("min", 60), ("h", 24), ("d", 0)],
+        "min" => &[("min", 60), ("h", 24), ("d", 0)],
+        other => return format!("{number}{other}"),
+    };
+    let mut number = number;
+    for (name, next) in ladder {
+        if *next == 0 || number % next != 0 {
+            return format!("{number}{name}");
+        }
+        number /= next;
+    }
+    unreachable!("every ladder ends with a step of 0")
+}
+
+fn refused(doing: &str, error: &tokio_postgres::Error) -> ProviderError {
+    let Some(said) = error.as_db_error() else {
+        return ProviderError::new(ErrorKind::Unavailable, format!("cannot {doing}: {error}"));
+    };
+    let code = said.code().code();
+    let kind = match &code[..2] {
+        "28" | "42" if code == "42501" || code.starts_with("28") => ErrorKind::Denied,
+        "57" | "53" | "08" => ErrorKind::Unavailable,
+        _ => ErrorKind::Invalid,
+    };
+    let detail = said.detail().map(|detail| format!("; {detail}")).unwrap_or_default();
+    let error = ProviderError::new(kind, format!("{}{detail}", said.message()));
+    error.help(said.hint().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &str, unit: Option<&str>, expected: &str) {
+        assert_eq!(with_unit(value, unit), expected);
+    }
+
+    #[test]
+    fn a_value_is_shown_in_the_largest_whole_unit() {
+        check("32768", Some("8kB"), "256MB");
+        check("16", Some("8kB"), "128kB");
+        check("1000", Some("ms"), "1s");
+        check("1001", Some("ms"), "1001ms");
+        check("300", Some("s"), "5min");
+    }
+
+    #[test]
+    fn special_values_have_no_unit() {
+        check("-1", Some("ms"), "-1");
+        check("0", Some("8kB"), "0");
+        check("on", None, "on");
+    }
+}
