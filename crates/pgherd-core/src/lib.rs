@@ -16,6 +16,8 @@ pub mod plan;
 pub mod resource;
 pub mod secret;
 pub mod spec;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod value;
 pub mod variables;

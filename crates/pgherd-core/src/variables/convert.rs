@@ -177,7 +177,9 @@ fn what_it_is(value: &Value) -> String {
 mod tests {
     use super::*;
     use crate::secret::Secret;
+    use crate::testing::value;
     use crate::variables::variable;
+    use serde_json::json;
 
     /// `written` and `expected` in JSON; a refusal is `path: message`.
     #[track_caller]
@@ -189,25 +191,6 @@ mod tests {
         };
         assert_eq!(shown, expected);
     }
-
-    fn value(json: serde_json::Value) -> Value {
-        use serde_json::Value as Json;
-        match json {
-            Json::Null => Value::Null,
-            Json::Bool(bool) => Value::Bool(bool),
-            Json::Number(number) => {
-                number.as_i64().map_or_else(|| Value::Float(number.as_f64().expect("finite")), Value::Int)
-            }
-            Json::String(text) => match text.strip_prefix("?") {
-                Some(reference) => Value::Unknown(reference.to_owned()),
-                None => Value::Text(text),
-            },
-            Json::Array(list) => Value::List(list.into_iter().map(value).collect()),
-            Json::Object(map) => Value::Map(map.into_iter().map(|(key, json)| (key, value(json))).collect()),
-        }
-    }
-
-    use serde_json::json;
 
     #[test]
     fn numbers_and_text_become_each_other() {

@@ -27,7 +27,6 @@ pub(super) const BACKUP: &[Variable] = &[
     Variable {
         name: "enable_backup",
         ty: Type::Bool,
-        clouds: GCP,
         default: "whether backup_retention_period is above 0",
         meaning: "Whether automated backups are made; false is the same as a retention of 0.",
         ..B
@@ -35,7 +34,6 @@ pub(super) const BACKUP: &[Variable] = &[
     Variable {
         name: "enable_binary_log_backup",
         ty: Type::Bool,
-        clouds: GCP,
         default: "true when backups are on",
         meaning: "Whether any moment can be restored. \"Binary log\" is MySQL's word; in PostgreSQL it is WAL archiving.",
         ..B

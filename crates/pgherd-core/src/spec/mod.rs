@@ -2,6 +2,8 @@
 //!
 //! Neutral across targets; a provider turns it into its own [`crate::resource::Resource`]s.
 
+mod resolve;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -10,6 +12,8 @@ use crate::cloud::Cloud;
 use crate::secret::Secret;
 use crate::version::Version;
 use crate::window::Window;
+
+pub use resolve::resolve;
 
 /// One database, fully resolved.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -62,7 +66,7 @@ pub struct Spec {
     pub parameters: BTreeMap<String, String>,
     /// Existing parameter group to use instead of `parameters`.
     pub parameter_group_name: Option<String>,
-    /// Family of the created parameter group, when written.
+    /// Family of the created parameter group; `None` while the version is the target's choice.
     pub parameter_group_family: Option<String>,
     /// RDS option group.
     pub option_group_name: Option<String>,
@@ -87,6 +91,8 @@ pub struct Effective {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
+    /// Given on the command line (`--provider`).
+    CommandLine,
     /// Written under its own name.
     Written,
     /// Written under another name for the same thing.
@@ -134,6 +140,25 @@ pub enum Preset {
     Staging,
     /// Highly available and protected.
     Prod,
+}
+
+impl Preset {
+    /// Every preset.
+    pub const ALL: &'static [Self] = &[Self::Dev, Self::Staging, Self::Prod];
+
+    /// Its name in `preset`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Staging => "staging",
+            Self::Prod => "prod",
+        }
+    }
+
+    /// The preset of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|preset| preset.name() == name)
+    }
 }
 
 /// A machine size, in the target's spelling, with what it offers.

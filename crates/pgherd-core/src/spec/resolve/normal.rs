@@ -1,0 +1,216 @@
+//! The normal form of each value: what two spellings of the same thing have in common.
+
+use crate::catalogue::sizes;
+use crate::cloud::Cloud;
+use crate::spec::Preset;
+use crate::value::{Props, Value};
+use crate::variables::{Type, Variable};
+use crate::version::Version;
+use crate::window::{DAY_MIN, Window};
+
+/// Why a value cannot be understood.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub code: &'static str,
+    /// Where, below the variable.
+    pub path: String,
+    pub message: String,
+    pub help: String,
+}
+
+impl Trouble {
+    fn new(code: &'static str, message: String, help: impl Into<String>) -> Self {
+        Self { code, path: String::new(), message, help: help.into() }
+    }
+
+    fn below(mut self, step: &str) -> Self {
+        self.path.insert_str(0, step);
+        self
+    }
+}
+
+/// The normal form of a variable's value. References that cannot be followed stay what they are.
+pub(super) fn form(variable: &Variable, value: Value, target: Cloud) -> Result<Value, Trouble> {
+    match (variable.name, variable.ty, value) {
+        (_, _, value @ (Value::Unknown(_) | Value::Output(..))) => Ok(value),
+        ("storage_mb", _, value) => Ok(Value::Int((whole("storage_mb", &value)? + 1023) / 1024)),
+        (name, Type::Number, value) => whole(name, &value).map(Value::Int),
+        ("security_group_rules", _, Value::List(rules)) => security_rules(rules),
+        ("proxy_config", _, Value::Map(config)) => proxy_config(config),
+        ("parameters", _, Value::List(parameters)) => parameters_by_name(parameters),
+        (_, _, Value::Text(text)) => of_text(variable, &text, target).map(Value::Text),
+        (_, _, value) => Ok(value),
+    }
+}
+
+fn of_text(variable: &Variable, text: &str, target: Cloud) -> Result<String, Trouble> {
+    match variable.canonical_name() {
+        "engine_version" => version(variable.name, text),
+        "instance_class" => Ok(sizes::find(text).map_or_else(|| text.trim().to_owned(), |size| size.name)),
+        "storage_type" => storage_kind(text, target),
+        "backup_window" if variable.name == "backup_time" => an_hour_from(text),
+        "backup_window" => daily(text),
+        "maintenance_window" => weekly(text),
+        "parameter_group_family" => family(text),
+        "preset" => preset(text),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Every number of the block counts something, so that all of them are whole and none is negative.
+fn whole(name: &str, value: &Value) -> Result<i64, Trouble> {
+    let most = if name == "port" { i64::from(u16::MAX) } else { i64::from(u32::MAX) };
+    value.as_int().filter(|int| (0..=most).contains(int)).ok_or_else(|| {
+        let message = format!("`{name}` is a whole number from 0 to {most}, and {value} is not");
+        Trouble::new("not-a-whole-number", message, "write it without fraction, unit or sign")
+    })
+}
+
+/// `16`, `16.4`, `POSTGRES_16` or `POSTGRES_9_6`.
+fn version(name: &str, text: &str) -> Result<String, Trouble> {
+    let plain = match text.strip_prefix("POSTGRES_") {
+        Some(rest) => rest.replacen('_', ".", 1),
+        None => text.to_owned(),
+    };
+    Version::parse(&plain).map(|version| version.to_string()).ok_or_else(|| {
+        let message = format!("\"{text}\" is no PostgreSQL version");
+        let help = match name {
+            "database_version" => "write POSTGRES_ and the major, as in \"POSTGRES_16\"",
+            "server_version" => "write the major, as in \"16\"",
+            _ => "write the major, as in \"16\", or major and minor, as in \"16.4\"",
+        };
+        Trouble::new("not-a-version", message, help)
+    })
+}
+
+/// What each cloud calls its kinds of storage.
+const KINDS: &[(Cloud, &[&str])] = &[
+    (Cloud::Aws, &["gp2", "gp3", "io1", "io2"]),
+    (Cloud::Gcp, &["PD_SSD", "PD_HDD"]),
+    (Cloud::Azure, &["Premium_LRS", "PremiumV2_LRS"]),
+];
+
+/// Another cloud's kind of storage means nothing here (A6). One of no cloud at all is for the checks.
+fn storage_kind(text: &str, target: Cloud) -> Result<String, Trouble> {
+    let other = KINDS.iter().find(|(cloud, kinds)| *cloud != target && kinds.contains(&text));
+    match (other, counterpart(text, target)) {
+        (Some((cloud, _)), Some(here)) => Err(Trouble::new(
+            "foreign-storage-type",
+            format!("\"{text}\" is a storage type of {cloud}, not of {target}"),
+            format!("write \"{here}\", or leave it out"),
+        )),
+        (Some(_) | None, _) => Ok(text.to_owned()),
+    }
+}
+
+/// The kind of storage of `target` nearest to another cloud's; `None` where there is no choice or no difference.
+fn counterpart(text: &str, target: Cloud) -> Option<&'static str> {
+    match target {
+        Cloud::Aws => Some(if text == "PremiumV2_LRS" { "io2" } else { "gp3" }),
+        Cloud::Gcp => Some("PD_SSD"),
+        Cloud::Azure => Some(if matches!(text, "io1" | "io2") { "PremiumV2_LRS" } else { "Premium_LRS" }),
+        Cloud::DigitalOcean | Cloud::Local => None,
+    }
+}
+
+fn daily(text: &str) -> Result<String, Trouble> {
+    Window::parse_daily(text).map(|window| window.to_string()).ok_or_else(|| {
+        let message = format!("\"{text}\" is no daily window");
+        Trouble::new("not-a-window", message, "write start and end in UTC, as in \"03:00-04:00\"")
+    })
+}
+
+fn weekly(text: &str) -> Result<String, Trouble> {
+    Window::parse_weekly(text).map(|window| window.to_string()).ok_or_else(|| {
+        let message = format!("\"{text}\" is no weekly window");
+        Trouble::new("not-a-window", message, "write start and end in UTC, as in \"sun:04:00-sun:05:00\"")
+    })
+}
+
+/// The window of an hour that starts at a time of day, as Cloud SQL counts it.
+fn an_hour_from(text: &str) -> Result<String, Trouble> {
+    let anywhere = if text == "00:00" { "01:00" } else { "00:00" };
+    let start = Window::parse_daily(&format!("{text}-{anywhere}")).map(|window| window.start_min);
+    start.map(|start_min| Window { start_min, length_min: 60, period_min: DAY_MIN }.to_string()).ok_or_else(|| {
+        let message = format!("\"{text}\" is no time of day");
+        Trouble::new("not-a-window", message, "write hours and minutes in UTC, as in \"03:00\"")
+    })
+}
+
+fn family(text: &str) -> Result<String, Trouble> {
+    let major = text.strip_prefix("postgres").and_then(Version::parse);
+    match major {
+        Some(Version { minor: None, .. }) => Ok(text.to_owned()),
+        Some(_) | None => {
+            let message = format!("\"{text}\" is no parameter group family of PostgreSQL");
+            Err(Trouble::new("not-a-family", message, "write postgres and the major, as in \"postgres16\""))
+        }
+    }
+}
+
+fn preset(text: &str) -> Result<String, Trouble> {
+    Preset::from_name(text).map(|preset| preset.name().to_owned()).ok_or_else(|| {
+        let message = format!("there is no preset \"{text}\"");
+        Trouble::new("unknown-preset", message, "write dev, staging or prod")
+    })
+}
+
+fn security_rules(rules: Vec<Value>) -> Result<Value, Trouble> {
+    for (index, rule) in rules.iter().enumerate() {
+        let Value::Map(rule) = rule else { continue };
+        security_rule(rule).map_err(|trouble| trouble.below(&format!("[{index}]")))?;
+    }
+    Ok(Value::List(rules))
+}
+
+fn security_rule(rule: &Props) -> Result<(), Trouble> {
+    if let Some(Value::Text(direction)) = rule.get("type")
+        && !matches!(direction.as_str(), "ingress" | "egress")
+    {
+        let message = format!("a rule is for ingress or egress, not \"{direction}\"");
+        return Err(Trouble::new("security-rule", message, "write type = \"ingress\"").below(".type"));
+    }
+    for name in ["from_port", "to_port"] {
+        let Some(port @ (Value::Int(_) | Value::Float(_))) = rule.get(name) else { continue };
+        if !port.as_int().is_some_and(|port| (0..=i64::from(u16::MAX)).contains(&port)) {
+            let message = format!("{port} is no port");
+            return Err(
+                Trouble::new("security-rule", message, "write a number from 0 to 65535").below(&format!(".{name}"))
+            );
+        }
+    }
+    Ok(())
+}
+
+fn proxy_config(mut config: Props) -> Result<Value, Trouble> {
+    for (name, value) in &mut config {
+        if matches!(value, Value::Int(_) | Value::Float(_)) {
+            *value = Value::Int(whole(name, value).map_err(|trouble| trouble.below(&format!(".{name}")))?);
+        }
+    }
+    Ok(Value::Map(config))
+}
+
+/// Names of settings have no case in PostgreSQL; each may be given once.
+fn parameters_by_name(parameters: Vec<Value>) -> Result<Value, Trouble> {
+    let mut seen: Vec<String> = Vec::new();
+    let mut all = Vec::new();
+    for (index, parameter) in parameters.into_iter().enumerate() {
+        let Value::Map(mut parameter) = parameter else {
+            all.push(parameter);
+            continue;
+        };
+        if let Some(name) = parameter.get("name").and_then(Value::as_text).map(str::to_ascii_lowercase) {
+            if seen.contains(&name) {
+                let message = format!("the setting {name} is given twice");
+                return Err(
+                    Trouble::new("parameter-repeated", message, "keep one of them").below(&format!("[{index}].name"))
+                );
+            }
+            parameter.insert("name".to_owned(), Value::text(&name));
+            seen.push(name);
+        }
+        all.push(Value::Map(parameter));
+    }
+    Ok(Value::List(all))
+}
