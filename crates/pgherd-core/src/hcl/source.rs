@@ -14,12 +14,12 @@ pub struct Source {
     pub name: String,
     /// Its text, without a byte order mark. Where the bytes are not UTF-8, replacement characters stand for them.
     pub text: String,
-    problem: Option<Problem>,
+    pub(super) problem: Option<Problem>,
 }
 
 /// Why a file's bytes cannot be read as a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Problem {
+pub(super) enum Problem {
     TooLarge { bytes: usize },
     NotUtf8 { offset: usize, byte: u8 },
 }

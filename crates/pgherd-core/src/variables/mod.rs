@@ -16,7 +16,7 @@ use std::fmt;
 use crate::cloud::Cloud;
 
 pub use convert::{TypeError, convert};
-pub use near::{Nearest, nearest};
+pub use near::{Nearest, closest, nearest};
 pub use outputs::{OUTPUTS, Output, output};
 pub use types::{Attribute, Literal, Type};
 

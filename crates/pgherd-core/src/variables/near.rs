@@ -133,9 +133,14 @@ pub fn nearest(name: &str) -> Option<Nearest> {
 }
 
 /// The candidate spelled most like `name`, unless even that is far from it.
-pub(super) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     /// Below this two names only look alike by chance (`tier` and `type` are 0.75, `name` and `names` 0.96).
     const ALIKE: f64 = 0.85;
+    /// Comparing takes the product of both lengths, and nobody's misspelt name is longer.
+    const LONGEST: usize = 64;
+    if name.len() > LONGEST {
+        return None;
+    }
     candidates
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)

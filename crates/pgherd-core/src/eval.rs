@@ -1,1 +1,0 @@
-//! Terraform expressions and functions, evaluated without the world.

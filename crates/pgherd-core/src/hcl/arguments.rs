@@ -1,0 +1,187 @@
+//! The arguments of one of our blocks: evaluated, converted to their types, their places remembered.
+
+use hcl_edit::Span as _;
+use hcl_edit::expr::{Expression, ObjectKey};
+use hcl_edit::structure::{Attribute, Block, Structure};
+
+use super::document::Spans;
+use super::layout::OurBlock;
+use super::{Document, Sources};
+use crate::diagnostic::Diagnostic;
+use crate::eval::{Evaluator, Fuel, Scope, conceal, has_secret};
+use crate::inputs::Inputs;
+use crate::value::Value;
+use crate::variables::{self, Nearest, Type, TypeError, Variable, convert};
+
+/// Arguments of Terraform itself that mean nothing to pgherd and harm nothing.
+const ACCEPTED: &[&str] = &["source", "version", "providers", "depends_on"];
+
+/// Reads one block into the document.
+pub(super) fn read_block(block: &OurBlock<'_>, sources: &Sources, fuel: &Fuel, scope: &Scope, document: &mut Document) {
+    let mut inputs = Inputs { block: block.label.to_owned(), ..Inputs::default() };
+    document.spans.insert(block.label, "", block.file, block.header.clone());
+    let text = &sources.files[block.file].text;
+    let mut evaluator = Evaluator::new(scope, block.file, text, fuel);
+    for structure in &block.content {
+        match structure {
+            Structure::Attribute(attribute) => {
+                let read = argument(attribute, block, &mut evaluator, &mut document.spans);
+                match read {
+                    Ok(Some(value)) => {
+                        inputs.values.insert(attribute.key.as_str().to_owned(), value);
+                    }
+                    Ok(None) => {}
+                    Err(diagnostics) => document.diagnostics.extend(diagnostics),
+                }
+            }
+            Structure::Block(inner) => document.diagnostics.push(inner_block(inner, block.file)),
+        }
+    }
+    document.diagnostics.append(&mut evaluator.problems);
+    document.blocks.push(inputs);
+}
+
+/// The value of an argument; `None` where it is null, Terraform's own, or could not be evaluated.
+fn argument(
+    attribute: &Attribute,
+    block: &OurBlock<'_>,
+    evaluator: &mut Evaluator<'_>,
+    spans: &mut Spans,
+) -> Result<Option<Value>, Vec<Diagnostic>> {
+    let name = attribute.key.as_str();
+    if ACCEPTED.contains(&name) {
+        return Ok(None);
+    }
+    let Some(variable) = variables::variable(name) else {
+        let diagnostic = unknown(name).at_source(block.file, attribute.key.span().unwrap_or_default());
+        // Its value is looked at for errors all the same.
+        let _ = evaluator.evaluate(&attribute.value);
+        return Err(vec![diagnostic]);
+    };
+    remember(name, &attribute.value, block, spans);
+    let Ok(value) = evaluator.evaluate(&attribute.value) else { return Ok(None) };
+    if value.is_null() {
+        return Ok(None);
+    }
+    typed(variable, value).map(Some).map_err(|diagnostics| {
+        diagnostics.into_iter().map(|(path, diagnostic)| diagnostic.at(block.label, format!("{name}{path}"))).collect()
+    })
+}
+
+/// A value in the type of its variable, secret where it has to be; or what is wrong, by path below the variable.
+fn typed(variable: &Variable, value: Value) -> Result<Value, Vec<(String, Diagnostic)>> {
+    let name = variable.name;
+    if variable.sensitive {
+        let converted = convert(value, &variable.ty).map_err(|error| {
+            // The message of a conversion quotes the value.
+            let diagnostic = Diagnostic::error("wrong-type", format!("the value of `{name}` is not a {}", variable.ty));
+            vec![(error.path, diagnostic.help("write a string, or leave it out: pgherd makes one and keeps it"))]
+        })?;
+        return Ok(conceal(converted));
+    }
+    if has_secret(&value) {
+        let diagnostic =
+            Diagnostic::error("secret-shown", format!("`{name}` is shown in plans, and its value is sensitive"))
+                .help("write nonsensitive(…) around it if it may be shown");
+        return Err(vec![(String::new(), diagnostic)]);
+    }
+    convert_all(value, &variable.ty).map_err(|errors| {
+        let told =
+            |error: TypeError| (error.path, Diagnostic::error("wrong-type", error.message).help(example(variable)));
+        errors.into_iter().map(told).collect()
+    })
+}
+
+/// Like [`convert`], with the errors of every element of a list and not only the first.
+fn convert_all(value: Value, ty: &Type) -> Result<Value, Vec<TypeError>> {
+    let (Value::List(list), Type::List(item)) = (&value, ty) else {
+        return convert(value, ty).map_err(|error| vec![error]);
+    };
+    let below = |index: usize, error: TypeError| TypeError { path: format!("[{index}]{}", error.path), ..error };
+    let errors: Vec<TypeError> = list
+        .iter()
+        .enumerate()
+        .filter_map(|(index, value)| Some(below(index, convert(value.clone(), item).err()?)))
+        .collect();
+    if errors.is_empty() { convert(value, ty).map_err(|error| vec![error]) } else { Err(errors) }
+}
+
+fn example(variable: &Variable) -> String {
+    let name = variable.name;
+    match variable.ty {
+        Type::String => format!("write {name} = \"…\""),
+        Type::Number => format!("write {name} = 20, without a unit"),
+        Type::Bool => format!("write {name} = true or false"),
+        Type::List(Type::String) => format!("write {name} = [\"…\", \"…\"]"),
+        Type::Map(Type::String) => format!("write {name} = {{ key = \"…\" }}"),
+        ty @ (Type::List(_) | Type::Map(_) | Type::Object(_)) => format!("its type is {ty}"),
+    }
+}
+
+/// An argument that is in no table.
+fn unknown(name: &str) -> Diagnostic {
+    if name == "count" || name == "for_each" {
+        return Diagnostic::error(
+            "unsupported-argument",
+            format!("pgherd reads every block once and knows no `{name}`"),
+        )
+        .help("write one block for each database, each with a label and a `name` of its own");
+    }
+    let diagnostic = Diagnostic::error("unknown-argument", format!("there is no argument `{name}`"));
+    match variables::nearest(name) {
+        Some(Nearest::Variable(near)) => diagnostic.help(format!("did you mean `{near}`?")),
+        Some(Nearest::Output(output)) => Diagnostic::error(
+            "output-as-argument",
+            format!("`{output}` is an output: something to read from a database, not to write"),
+        )
+        .help("remove it; `pgherd output` prints the outputs"),
+        None => diagnostic.help("`pgherd explain` lists the arguments; remove this one"),
+    }
+}
+
+/// A block inside of our block.
+fn inner_block(block: &Block, file: usize) -> Diagnostic {
+    let name = block.ident.as_str();
+    let span = block.ident.span().unwrap_or_default();
+    let diagnostic = match variables::variable(name).map(|variable| variable.ty) {
+        Some(Type::List(_)) => Diagnostic::error("block-as-argument", format!("`{name}` is an argument, not a block"))
+            .help(format!("write {name} = [{{ … }}]")),
+        Some(_) => Diagnostic::error("block-as-argument", format!("`{name}` is an argument, not a block"))
+            .help(format!("write {name} = {{ … }}")),
+        None => {
+            let near = match variables::nearest(name) {
+                Some(Nearest::Variable(near)) => format!("did you mean `{near} = …`?"),
+                Some(Nearest::Output(_)) | None => "remove it; a database block has only arguments".to_owned(),
+            };
+            Diagnostic::error("unknown-block", format!("there are no `{name}` blocks inside of a database block"))
+                .help(near)
+        }
+    };
+    diagnostic.at_source(file, span)
+}
+
+/// Remembers where a value and everything written inside of it stands.
+fn remember(path: &str, expression: &Expression, block: &OurBlock<'_>, spans: &mut Spans) {
+    if let Some(span) = expression.span() {
+        spans.insert(block.label, path, block.file, span);
+    }
+    match expression {
+        Expression::Parenthesis(inner) => remember(path, inner.inner(), block, spans),
+        Expression::Array(array) => {
+            for (index, item) in array.iter().enumerate() {
+                remember(&format!("{path}[{index}]"), item, block, spans);
+            }
+        }
+        Expression::Object(object) => {
+            for (key, value) in object {
+                let key = match key {
+                    ObjectKey::Ident(name) => name.as_str(),
+                    ObjectKey::Expression(Expression::String(name)) => name.as_str(),
+                    ObjectKey::Expression(_) => continue,
+                };
+                remember(&format!("{path}.{key}"), value.expr(), block, spans);
+            }
+        }
+        _ => {}
+    }
+}
