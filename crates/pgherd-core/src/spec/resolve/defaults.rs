@@ -147,6 +147,7 @@ fn general(name: &str) -> Option<Value> {
         | "alarm_targets" => Value::List(Vec::new()),
         "alarms" => complete("alarms"),
         "environment"
+        | "apply_immediately"
         | "preset"
         | "storage_type"
         | "max_allocated_storage"

@@ -1,6 +1,10 @@
 //! Words and figures as people read them: sizes, durations, counts, and values in HCL spelling.
 
+mod explain;
+
 use crate::value::Value;
+
+pub use explain::{Explanation, Row, Rows, explain};
 
 /// `20 GiB`, `1.5 GiB`, `512 MiB`.
 pub fn mebibytes(mib: u64) -> String {
