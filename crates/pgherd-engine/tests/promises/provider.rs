@@ -1,0 +1,137 @@
+//! A provider for the [`Target`], written as one for a cloud would be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::plan::{Change, When};
+use pgherd_core::resource::{Id, Kind, Observed, Resource, Status};
+use pgherd_core::spec::Spec;
+use pgherd_core::value::{Props, Value};
+use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Operation, Provider, ProviderError};
+use pgherd_engine::settle::{Look, Patience, settle};
+use pgherd_engine::stop::Stop;
+
+use crate::target::{Target, Thing};
+
+const PATIENCE: Patience = Patience {
+    deadline: Duration::from_secs(600),
+    first_pause: Duration::from_secs(1),
+    longest_pause: Duration::from_secs(30),
+};
+
+/// A provider that wants these resources, whatever the spec.
+pub struct Client {
+    pub target: Arc<Target>,
+    pub wants: Vec<Resource>,
+}
+
+#[async_trait]
+impl Provider for Client {
+    fn cloud(&self) -> Cloud {
+        Cloud::Aws
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        self.target.kinds()
+    }
+
+    fn desired(&self, _spec: &Spec) -> Vec<Resource> {
+        self.wants.clone()
+    }
+
+    async fn preflight(&self, _spec: &Spec) -> Result<Vec<Diagnostic>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn observe(&self, _wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+        Ok(self.target.list().await?.into_iter().map(|(id, thing)| observed(id, thing)).collect())
+    }
+
+    async fn create(&self, resource: &Resource, _now: ApplyNow, events: &Events) -> Result<(), ProviderError> {
+        match self.target.create(&resource.id, &resource.needs).await {
+            // Begun by a run that was killed: the name is ours, so is the thing.
+            Err(error) if error.kind == ErrorKind::Conflict => {}
+            other => other?,
+        }
+        self.idle(&resource.id, events).await?;
+        let mut props = Props::new();
+        for (name, value) in &resource.props {
+            props.insert(name.clone(), self.resolved(value).await?);
+        }
+        self.target.configure(&resource.id, &props).await?;
+        self.idle(&resource.id, events).await
+    }
+
+    async fn update(
+        &self,
+        resource: &Resource,
+        changes: &[Change],
+        _now: ApplyNow,
+        events: &Events,
+    ) -> Result<(), ProviderError> {
+        for change in changes {
+            self.target.modify(&resource.id, &change.field, &change.to, change.when == When::Now).await?;
+            self.idle(&resource.id, events).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, id: &Id, _how: &Deletion, events: &Events) -> Result<(), ProviderError> {
+        match self.target.delete(id).await {
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        }
+        settle(&PATIENCE, events, &Stop::never(), async || {
+            Ok(match self.target.get(id).await? {
+                None => Look::Ready(()),
+                Some(_) => Look::Wait { phase: "deleting".to_owned(), retry_after: None },
+            })
+        })
+        .await
+    }
+
+    async fn operate(&self, _operation: &Operation, _events: &Events) -> Result<(), ProviderError> {
+        Err(ProviderError::new(ErrorKind::Invalid, "this target has no operations"))
+    }
+
+    fn outputs(&self, _spec: &Spec, observed: &[Observed]) -> Props {
+        observed.iter().map(|seen| (seen.id.to_string(), Value::Bool(true))).collect()
+    }
+}
+
+impl Client {
+    /// Waits until it is there and does nothing.
+    async fn idle(&self, id: &Id, events: &Events) -> Result<(), ProviderError> {
+        settle(&PATIENCE, events, &Stop::never(), async || {
+            let doing = match self.target.get(id).await? {
+                Some(Thing { doing: None, .. }) => return Ok(Look::Ready(())),
+                Some(Thing { doing: Some(doing), .. }) => doing,
+                None => "not seen yet",
+            };
+            Ok(Look::Wait { phase: doing.to_owned(), retry_after: None })
+        })
+        .await
+    }
+
+    async fn resolved(&self, value: &Value) -> Result<Value, ProviderError> {
+        let Value::Output(id, field) = value else { return Ok(value.clone()) };
+        let thing = self.target.get(id).await?;
+        thing
+            .and_then(|thing| thing.props.get(field).cloned())
+            .ok_or_else(|| ProviderError::new(ErrorKind::NotFound, format!("{id} has no {field}")))
+    }
+}
+
+fn observed(id: Id, thing: Thing) -> Observed {
+    let status = match thing.doing {
+        Some("creating") => Status::Incomplete("it is being created".to_owned()),
+        Some(doing) => Status::Busy(doing.to_owned()),
+        None if thing.configured => Status::Available,
+        None => Status::Incomplete("it has no settings yet".to_owned()),
+    };
+    let Thing { props, needs, pending, protected, .. } = thing;
+    Observed { id, props, status, pending, needs, protected }
+}
