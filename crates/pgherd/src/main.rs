@@ -1,3 +1,40 @@
-//! Command line of pgherd.
+//! Command line of pgherd: parse, run, turn the outcome into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod applying;
+mod args;
+mod carrying;
+mod commands;
+mod confirm;
+mod connection;
+mod databases;
+mod diagnostics;
+mod error;
+mod json;
+mod panic;
+mod planning;
+mod printer;
+mod progress;
+mod project;
+mod reference;
+mod targets;
+
+use crate::error::Exit;
+use crate::printer::Printer;
+
+fn main() -> ExitCode {
+    panic::install();
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(usage) => return args::explain_usage(&usage),
+    };
+    let printer = Printer::new(cli.verb.name(), &cli.global);
+    match commands::run(&printer, cli) {
+        Ok(exit) => exit.code(),
+        Err(error) => {
+            printer.error(&error);
+            Exit::from(error.kind).code()
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Plans carried out: several databases side by side, watched, and what came of it.
+
+use futures_util::future::join_all;
+use pgherd_core::resource::{Id, Impact};
+use pgherd_core::text;
+use pgherd_engine::provider::{Events, Operation, ProviderError};
+use pgherd_engine::run;
+use pgherd_engine::stop::Stop;
+use pgherd_engine::walk::Outcome;
+
+use crate::args::Change;
+use crate::carrying::{self, Ending};
+use crate::commands::Context;
+use crate::confirm::Weight;
+use crate::databases::Database;
+use crate::error::{CommandError, Exit};
+use crate::planning::Plans;
+
+/// How much has to be typed before these plans are carried out.
+pub fn weight(plans: &Plans) -> Weight<'static> {
+    match plans.summary.worst_now {
+        Some(Impact::Reconnect | Impact::Restart { .. } | Impact::Failover { .. } | Impact::Unknown) => {
+            Weight::Interruption
+        }
+        None | Some(Impact::None | Impact::NewConnections) => Weight::Change,
+    }
+}
+
+/// What the user is asked.
+pub fn question(plans: &Plans) -> String {
+    let steps = text::count(plans.steps(), "step", "steps");
+    match plans.summary.worst_now {
+        Some(impact @ (Impact::Reconnect | Impact::Restart { .. } | Impact::Failover { .. } | Impact::Unknown)) => {
+            format!("apply {steps} now, with {}", pgherd_core::plan::text::impact(impact))
+        }
+        None | Some(Impact::None | Impact::NewConnections) => format!("apply {steps}"),
+    }
+}
+
+/// Does it.
+pub fn carry_out(context: &Context<'_>, change: &Change, plans: &Plans) -> Result<Exit, CommandError> {
+    let ending = carrying::watch(context.printer, change, plans.steps(), |sender| {
+        join_all(plans.each.iter().map(move |one| {
+            let events = Events::new(one.database.spec.block.clone(), sender.clone());
+            async move {
+                let database = &one.database;
+                run::apply(&*database.provider, &database.spec, &one.planned, context.now, &events, &Stop::never())
+                    .await
+            }
+        }))
+    })?;
+    match ending {
+        Ending::Accepted => {
+            context.printer.say("accepted; it goes on without us");
+            Ok(Exit::Pending)
+        }
+        Ending::Done(outcomes) => ended(context, plans, &outcomes),
+    }
+}
+
+fn ended(context: &Context<'_>, plans: &Plans, outcomes: &[Outcome]) -> Result<Exit, CommandError> {
+    let failed: Vec<&(Id, ProviderError)> = outcomes.iter().flat_map(|outcome| &outcome.failed).collect();
+    if let Some((id, first)) = failed.first() {
+        let mut error = CommandError::from(first.clone());
+        error.message = format!("{id}: {}", error.message);
+        for (id, further) in &failed[1..] {
+            error.message.push_str(&format!("; {id}: {}", further.message));
+            error = error.hint(further.help.clone());
+        }
+        return Err(error.hint("what was done stays done; the same command again does the rest"));
+    }
+    let waiting: usize = outcomes.iter().map(|outcome| outcome.waiting).sum();
+    if waiting == 0 {
+        return Ok(Exit::Done);
+    }
+    let when = plans.summary.window_opens.map_or_else(
+        || "the maintenance window".to_owned(),
+        |opens| opens.strftime("%a %Y-%m-%d %H:%M UTC").to_string(),
+    );
+    let changes = text::count(waiting, "change waits", "changes wait");
+    context.printer.say(&format!("{changes} for {when}; apply --now does not wait"));
+    Ok(Exit::Pending)
+}
+
+/// Does something to each database, one after the other.
+pub fn operate(
+    context: &Context<'_>,
+    change: &Change,
+    databases: &[&Database],
+    operation: impl Fn(String) -> Operation,
+) -> Result<Exit, CommandError> {
+    let ending = carrying::watch(context.printer, change, databases.len(), |sender| async move {
+        for database in databases {
+            let name = &database.spec.name;
+            let events = Events::new(name.clone(), sender.clone());
+            database.provider.operate(&operation(name.clone()), &events).await?;
+        }
+        Ok::<_, ProviderError>(())
+    })?;
+    match ending {
+        Ending::Accepted => Ok(Exit::Pending),
+        Ending::Done(result) => Ok(result.map(|()| Exit::Done)?),
+    }
+}

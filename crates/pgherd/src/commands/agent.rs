@@ -1,0 +1,87 @@
+//! `pgherd agent`.
+
+use clap::Args;
+use pgherd_local::supervisor::{self, AgentOptions};
+
+use super::Context;
+use crate::error::{CommandError, Exit};
+use crate::targets;
+
+/// Keep this machine's databases running, in the foreground
+///
+/// `up` and `apply` start an agent by themselves when none runs. PostgreSQL does not end with the agent: the next one takes
+/// it over. Under systemd (see --systemd) the databases also come back after a reboot.
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// Print a systemd unit that runs the agent, and do nothing else
+    #[arg(long)]
+    systemd: bool,
+
+    /// User who owns the databases when the agent is root [default: one is chosen or made]
+    #[arg(long = "postgres-user", value_name = "USER", env = "PGHERD_POSTGRES_USER", hide_env_values = true)]
+    postgres_user: Option<String>,
+
+    /// Started by `apply`: leave its session, say `ready` on standard output and close it
+    #[arg(long, hide = true)]
+    announce: bool,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &AgentArgs) -> Result<Exit, CommandError> {
+    let options = AgentOptions {
+        run_as: args.postgres_user.clone(),
+        announce: args.announce,
+        ..targets::agent_options(context.global)
+    };
+    if args.systemd {
+        context.printer.result(&unit(&options)?)?;
+        context.printer.next(if rustix::process::geteuid().is_root() {
+            "save it as /etc/systemd/system/pgherd.service, then: systemctl enable --now pgherd"
+        } else {
+            "save it as ~/.config/systemd/user/pgherd.service, then: systemctl --user enable --now pgherd; loginctl enable-linger"
+        });
+        return Ok(Exit::Done);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|cause| CommandError::io("the event loop cannot be started", &cause))?;
+    runtime.block_on(supervisor::run(options))?;
+    Ok(Exit::Done)
+}
+
+/// `KillMode=process`: systemd would otherwise kill every PostgreSQL when the agent stops.
+fn unit(options: &AgentOptions) -> Result<String, CommandError> {
+    let program = std::env::current_exe()
+        .map_err(|cause| CommandError::io("the path of the running program cannot be found", &cause))?;
+    let mut command = quoted(&program.to_string_lossy());
+    for argument in options.to_args() {
+        command.push(' ');
+        command.push_str(&quoted(&argument.to_string_lossy()));
+    }
+    let wanted_by = if rustix::process::geteuid().is_root() { "multi-user.target" } else { "default.target" };
+    Ok(format!(
+        "[Unit]
+Description=pgherd agent: keeps PostgreSQL as it was asked for
+After=network.target
+
+[Service]
+ExecStart={command}
+Restart=always
+RestartSec=1
+# PostgreSQL goes on without the agent; the next agent takes it over.
+KillMode=process
+
+[Install]
+WantedBy={wanted_by}
+"
+    ))
+}
+
+/// As systemd.service(5), \"Command lines\", reads words: quoted where needed, `%` and `$` doubled.
+fn quoted(word: &str) -> String {
+    let word = word.replace('%', "%%").replace('$', "$$");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%$@+".contains(c);
+    if word.chars().all(is_plain) { word } else { format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")) }
+}

@@ -1,0 +1,55 @@
+//! `pgherd connect`.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::Args;
+
+use super::Context;
+use crate::args::OneBlock;
+use crate::connection;
+use crate::databases;
+use crate::error::{CommandError, Exit};
+use crate::targets;
+
+/// Open psql on a database
+///
+/// What stands behind -- goes to psql: pgherd connect -- -c 'select 1'. The password travels in a file, never on the command
+/// line.
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    #[command(flatten)]
+    block: OneBlock,
+
+    /// Arguments for psql
+    #[arg(last = true, value_name = "PSQL ARGUMENTS")]
+    arguments: Vec<OsString>,
+}
+
+/// Runs it: this process becomes psql.
+pub fn run(context: &Context<'_>, args: &ConnectArgs) -> Result<Exit, CommandError> {
+    let database = databases::one_existing(context, &args.block)?;
+    let connection = targets::wait_for(connection::find(context, &database))??;
+    let psql = psql(context);
+    let cause = Command::new(&psql).args(&args.arguments).env_remove("PGSERVICE").envs(connection.libpq()).exec();
+    if cause.kind() == io::ErrorKind::NotFound {
+        return Err(CommandError::failed("psql is not installed")
+            .hint("install it (Debian: apt install postgresql-client)")
+            .hint(format!("any client connects with {}", connection.url)));
+    }
+    Err(CommandError::io(format!("{} cannot be run", psql.display()), &cause))
+}
+
+/// psql on the search path, else that of the newest server found, else its bare name.
+fn psql(context: &Context<'_>) -> PathBuf {
+    let name = PathBuf::from("psql");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join(&name).is_file()) {
+        return name;
+    }
+    let servers = targets::servers(context.global).servers;
+    servers.iter().map(|server| server.program("psql")).find(|program| program.is_file()).unwrap_or(name)
+}

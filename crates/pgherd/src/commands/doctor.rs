@@ -1,0 +1,174 @@
+//! `pgherd doctor`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::{catalogue, text};
+use pgherd_local::client;
+use pgherd_local::postgres::find::Found;
+use pgherd_local::postgres::runas::DEFAULT_USER;
+use pgherd_local::postgres::server::{Origin, Server};
+use serde::Serialize;
+
+use super::Context;
+use crate::error::{CommandError, Exit};
+use crate::targets;
+
+/// Look at what this machine has to run databases with, and what it lacks
+#[derive(Debug, Args)]
+pub struct DoctorArgs {}
+
+/// How a finding stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// As it should be.
+    Ok,
+    /// Databases run without it.
+    Missing,
+    /// Databases do not run like this.
+    Broken,
+}
+
+/// One thing looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    subject: String,
+    state: State,
+    /// What is there.
+    found: String,
+    /// What to do, or empty.
+    help: String,
+}
+
+fn finding(subject: impl Into<String>, state: State, found: impl Into<String>, help: impl Into<String>) -> Finding {
+    Finding { subject: subject.into(), state, found: found.into(), help: help.into() }
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, _args: &DoctorArgs) -> Result<Exit, CommandError> {
+    let mut findings = servers(context, &targets::servers(context.global));
+    findings.push(user());
+    findings.push(state_folder(&targets::paths(context.global).state));
+    findings.push(psql());
+    findings.push(agent(context)?);
+    let printer = context.printer;
+    if printer.is_json() {
+        printer.json(&findings)?;
+    } else {
+        printer.result(&findings.iter().map(line).collect::<String>())?;
+    }
+    if findings.iter().any(|finding| finding.state == State::Broken) {
+        return Err(CommandError::failed("databases cannot run on this machine as it is"));
+    }
+    Ok(Exit::Done)
+}
+
+fn line(finding: &Finding) -> String {
+    let Finding { subject, state, found, help } = finding;
+    let (word, style) = match state {
+        State::Ok => ("ok", AnsiColor::Green.on_default()),
+        State::Missing => ("missing", AnsiColor::Yellow.on_default()),
+        State::Broken => ("broken", AnsiColor::Red.on_default().effects(Style::new().bold().get_effects())),
+    };
+    let help = if help.is_empty() { String::new() } else { format!("\n{:27}{help}", "") };
+    format!("{style}{word:<8}{style:#} {subject:<17} {found}{help}\n")
+}
+
+/// A line for each major that PostgreSQL still maintains or that is installed, and one for each server that is unusable.
+fn servers(context: &Context<'_>, found: &Found) -> Vec<Finding> {
+    let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut majors: Vec<u32> = catalogue::versions::offered(Cloud::Local, today).collect();
+    majors.extend(found.servers.iter().map(Server::major));
+    majors.sort_unstable();
+    majors.dedup();
+    let none_at_all = found.servers.is_empty();
+    let mut findings: Vec<Finding> = majors.into_iter().map(|major| of_major(major, found, none_at_all)).collect();
+    findings.extend(found.rejected.iter().map(|why| finding("PostgreSQL", State::Missing, why.clone(), "")));
+    findings
+}
+
+fn of_major(major: u32, found: &Found, none_at_all: bool) -> Finding {
+    let subject = format!("PostgreSQL {major}");
+    match found.servers.iter().find(|server| server.major() == major) {
+        Some(server) => finding(subject, State::Ok, words(server), ""),
+        None => {
+            let state = if none_at_all { State::Broken } else { State::Missing };
+            finding(subject, state, "not installed", format!("Debian, Ubuntu: apt install postgresql-{major}"))
+        }
+    }
+}
+
+fn words(server: &Server) -> String {
+    let origin = match server.origin {
+        Origin::Given => "given with --postgres-dir",
+        Origin::Package => "a package",
+        Origin::SearchPath => "on the search path",
+        Origin::Cache => "fetched by pgherd",
+    };
+    let icu = if server.icu { "" } else { ", without ICU collations" };
+    format!("{} in {}, {origin}{icu}", server.version, server.bin.display())
+}
+
+fn user() -> Finding {
+    let name = std::env::var("PGHERD_POSTGRES_USER").unwrap_or_else(|_| DEFAULT_USER.to_owned());
+    let found = if rustix::process::geteuid().is_root() {
+        format!("root; databases run as `{name}`, because PostgreSQL refuses root")
+    } else {
+        "databases run as you".to_owned()
+    };
+    finding("user", State::Ok, found, "")
+}
+
+fn state_folder(state: &Path) -> Finding {
+    let existing: PathBuf = state.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/")).to_owned();
+    let writable = rustix::fs::access(&existing, rustix::fs::Access::WRITE_OK).is_ok();
+    let free = rustix::fs::statvfs(&existing).map(|stat| stat.f_bavail * stat.f_frsize).ok();
+    let free = free.map_or_else(|| "unknown space free".to_owned(), |free| format!("{} free", text::bytes(free)));
+    let found = format!("{}, {free}", state.display());
+    if writable {
+        finding("state folder", State::Ok, found, "")
+    } else {
+        let help = "name a folder of yours with --state-dir or PGHERD_STATE_DIR";
+        finding("state folder", State::Broken, format!("{found}, not writable"), help)
+    }
+}
+
+fn psql() -> Finding {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).map(|folder| folder.join("psql")).find(|psql| psql.is_file()) {
+        Some(psql) => finding("psql", State::Ok, real(&psql), ""),
+        None => {
+            finding("psql", State::Missing, "not on the search path", "Debian, Ubuntu: apt install postgresql-client")
+        }
+    }
+}
+
+fn real(path: &Path) -> String {
+    fs::canonicalize(path).map_or_else(
+        |_| path.display().to_string(),
+        |real| {
+            if real == path { path.display().to_string() } else { format!("{} ({})", path.display(), real.display()) }
+        },
+    )
+}
+
+fn agent(context: &Context<'_>) -> Result<Finding, CommandError> {
+    let paths = targets::paths(context.global);
+    let health = targets::wait_for(async {
+        match client::connect(&paths).await? {
+            Some(agent) => agent.health().await.map(Some),
+            None => Ok(None),
+        }
+    })?;
+    Ok(match health {
+        Ok(Some(health)) => {
+            finding("agent", State::Ok, format!("pgherd {} runs as process {}", health.version, health.pid), "")
+        }
+        Ok(None) => finding("agent", State::Ok, "does not run; up and apply start it", ""),
+        Err(error) => finding("agent", State::Broken, error.message, error.help),
+    })
+}

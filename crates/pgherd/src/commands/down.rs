@@ -1,0 +1,58 @@
+//! `pgherd down`.
+
+use clap::Args;
+use pgherd_core::cloud::Cloud;
+use pgherd_engine::provider::Operation;
+use serde::Serialize;
+
+use super::Context;
+use crate::applying;
+use crate::args::{Blocks, Change, Global};
+use crate::confirm::{Weight, confirm};
+use crate::databases::{self, Database, Warnings};
+use crate::error::{CommandError, Exit};
+
+/// Stop databases of this machine, and keep everything
+///
+/// `up` starts them again. Asks where the block has deletion protection.
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    #[command(flatten)]
+    blocks: Blocks,
+
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Debug, Serialize)]
+struct Stopped {
+    databases: Vec<String>,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit, CommandError> {
+    let global = Global { provider: Some(Cloud::Local), ..context.global.clone() };
+    let context = &Context { global: &global, ..*context };
+    let printer = context.printer;
+    let (_, databases) = databases::read(context, &args.blocks, Warnings::Leave)?;
+    let databases = databases::existing(context, databases)?;
+    let names: Vec<String> = databases.iter().map(|database| database.spec.name.clone()).collect();
+    if args.change.dry_run {
+        printer.say(&format!("would stop {}", names.join(", ")));
+        return Ok(Exit::Done);
+    }
+    if databases.iter().any(|database| database.spec.deletion_protection) {
+        confirm(printer, &args.change, Weight::Interruption, &format!("stop {}", names.join(", ")))?;
+    }
+    let each: Vec<&Database> = databases.iter().collect();
+    if applying::operate(context, &args.change, &each, |name| Operation::Stop { name })? == Exit::Pending {
+        return Ok(Exit::Pending);
+    }
+    if printer.is_json() {
+        printer.json(&Stopped { databases: names })?;
+    } else {
+        printer.result(&format!("stopped {}\n", names.join(", ")))?;
+        printer.next(&format!("pgherd up{} starts again, pgherd destroy deletes", context.same_project()));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,68 @@
+//! `pgherd logs`.
+
+use clap::Args;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::Context;
+use crate::args::OneBlock;
+use crate::databases;
+use crate::error::{CommandError, Exit};
+use crate::targets;
+
+/// Print the server's log
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    #[command(flatten)]
+    block: OneBlock,
+
+    /// Go on as lines are written, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+
+    /// File or folder to read. Stands here, too, because -f follows and does not name it.
+    #[arg(id = "file", long, value_name = "PATH", hide = true)]
+    file: Option<std::path::PathBuf>,
+
+    /// How many of the last lines to begin with
+    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 100)]
+    tail: usize,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit, CommandError> {
+    let database = databases::one_existing(context, &args.block)?;
+    targets::wait_for(async {
+        let agent = databases::agent(context).await?;
+        let (sender, mut lines) = unbounded_channel();
+        let name = &database.spec.name;
+        // The receiver outlives the sender: it is dropped when this block ends.
+        let reading = agent.logs(name, args.tail, args.follow, |line| drop(sender.send(format!("{line}\n"))));
+        tokio::pin!(reading);
+        let mut log = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(line) = lines.recv() => show(context, &mut log, &line)?,
+                ended = &mut reading => {
+                    while let Ok(line) = lines.try_recv() {
+                        show(context, &mut log, &line)?;
+                    }
+                    ended?;
+                    break;
+                }
+            }
+        }
+        if context.printer.is_json() {
+            context.printer.json(&log)?;
+        }
+        Ok(Exit::Done)
+    })?
+}
+
+fn show(context: &Context<'_>, log: &mut Vec<String>, line: &str) -> Result<(), CommandError> {
+    if context.printer.is_json() {
+        log.push(line.trim_end().to_owned());
+        return Ok(());
+    }
+    context.printer.result(line)
+}

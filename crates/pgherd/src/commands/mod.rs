@@ -1,0 +1,135 @@
+//! One file a verb: its arguments, whose doc comments are its help, and what it does.
+
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use crate::args::{Cli, Global};
+use crate::error::{CommandError, Exit};
+use crate::printer::Printer;
+
+mod agent;
+mod apply;
+mod completions;
+mod connect;
+mod destroy;
+mod doctor;
+mod down;
+mod env;
+mod explain;
+mod init;
+mod logs;
+mod man;
+pub mod output;
+mod params;
+mod plan;
+mod reference;
+mod rotate;
+mod status;
+mod up;
+mod validate;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Init(init::InitArgs),
+    Validate(validate::ValidateArgs),
+    Explain(explain::ExplainArgs),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Up(up::UpArgs),
+    Down(down::DownArgs),
+    Status(status::StatusArgs),
+    Output(output::OutputArgs),
+    Env(env::EnvArgs),
+    Connect(connect::ConnectArgs),
+    Logs(logs::LogsArgs),
+    Params(params::ParamsArgs),
+    Rotate(rotate::RotateArgs),
+    Destroy(destroy::DestroyArgs),
+    Doctor(doctor::DoctorArgs),
+    Agent(agent::AgentArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    Reference(reference::ReferenceArgs),
+}
+
+impl Verb {
+    /// Its name, as it is typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Validate(_) => "validate",
+            Self::Explain(_) => "explain",
+            Self::Plan(_) => "plan",
+            Self::Apply(_) => "apply",
+            Self::Up(_) => "up",
+            Self::Down(_) => "down",
+            Self::Status(_) => "status",
+            Self::Output(_) => "output",
+            Self::Env(_) => "env",
+            Self::Connect(_) => "connect",
+            Self::Logs(_) => "logs",
+            Self::Params(_) => "params",
+            Self::Rotate(_) => "rotate",
+            Self::Destroy(_) => "destroy",
+            Self::Doctor(_) => "doctor",
+            Self::Agent(_) => "agent",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Reference(_) => "reference",
+        }
+    }
+}
+
+/// What every verb is handed.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The way to the terminal.
+    pub printer: &'a Printer,
+    /// Flags that stand everywhere.
+    pub global: &'a Global,
+    /// The moment the command began.
+    pub now: Timestamp,
+}
+
+impl Context<'_> {
+    /// ` -f FILE` where it was typed, so that a next step names the same files.
+    pub fn same_project(&self) -> String {
+        self.global.file.as_ref().map_or(String::new(), |file| format!(" -f {}", file.display()))
+    }
+}
+
+/// Does what was typed.
+pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
+    let context = Context { printer, global: &cli.global, now: now()? };
+    match cli.verb {
+        Verb::Init(args) => init::run(&context, &args),
+        Verb::Validate(args) => validate::run(&context, &args),
+        Verb::Explain(args) => explain::run(&context, &args),
+        Verb::Plan(args) => plan::run(&context, &args),
+        Verb::Apply(args) => apply::run(&context, &args),
+        Verb::Up(args) => up::run(&context, &args),
+        Verb::Down(args) => down::run(&context, &args),
+        Verb::Status(args) => status::run(&context, &args),
+        Verb::Output(args) => output::run(&context, &args),
+        Verb::Env(args) => env::run(&context, &args),
+        Verb::Connect(args) => connect::run(&context, &args),
+        Verb::Logs(args) => logs::run(&context, &args),
+        Verb::Params(args) => params::run(&context, &args),
+        Verb::Rotate(args) => rotate::run(&context, &args),
+        Verb::Destroy(args) => destroy::run(&context, &args),
+        Verb::Doctor(args) => doctor::run(&context, &args),
+        Verb::Agent(args) => agent::run(&context, &args),
+        Verb::Completions(args) => completions::run(&context, &args),
+        Verb::Man(args) => man::run(&context, &args),
+        Verb::Reference(args) => reference::run(&context, &args),
+    }
+}
+
+/// The clock, or `PGHERD_NOW` so that outputs with dates can be reproduced.
+fn now() -> Result<Timestamp, CommandError> {
+    let Ok(text) = std::env::var("PGHERD_NOW") else { return Ok(Timestamp::now()) };
+    text.parse().map_err(|_| {
+        CommandError::failed(format!("PGHERD_NOW is `{text}`, which is no time")).hint("write 2026-11-21T22:00:00Z")
+    })
+}

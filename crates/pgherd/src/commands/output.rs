@@ -1,0 +1,131 @@
+//! `pgherd output`.
+
+use std::fs;
+use std::path::Path;
+
+use clap::Args;
+use pgherd_core::text;
+use pgherd_core::value::{Props, Value};
+use pgherd_core::variables::{self, OUTPUTS};
+use pgherd_engine::run;
+use serde::Serialize;
+
+use super::Context;
+use crate::args::OneBlock;
+use crate::databases;
+use crate::error::{CommandError, Exit};
+use crate::targets;
+
+/// The password: no output of the table, and never shown unless asked for.
+const PASSWORD: &str = "master_password";
+
+/// Print what applications need to know of a database
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Only this output, such as db_instance_endpoint [default: all]
+    name: Option<String>,
+
+    /// Label of the block; needed when the file has several
+    #[arg(short, long)]
+    block: Option<String>,
+
+    /// Print the bare value, for scripts
+    #[arg(long, requires = "name")]
+    raw: bool,
+
+    /// Also show what is secret, the password included
+    #[arg(long)]
+    reveal: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Outputs {
+    database: String,
+    outputs: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &OutputArgs) -> Result<Exit, CommandError> {
+    let name = args.name.as_deref();
+    if let Some(name) = name {
+        known(name)?;
+    }
+    let database = databases::one_existing(context, &OneBlock { block: args.block.clone() })?;
+    let mut outputs = targets::wait_for(run::outputs(&*database.provider, &database.spec))??;
+    if args.reveal {
+        let instance = targets::wait_for(databases::instance(context, &database.spec.name))??;
+        outputs.insert(PASSWORD.to_owned(), password(&instance.endpoint.secret_file)?.into());
+    } else {
+        hide(&mut outputs);
+    }
+    if name == Some(PASSWORD) && !args.reveal {
+        return Err(CommandError::refused("the password is shown only when it is asked for").hint("add --reveal"));
+    }
+    outputs.retain(|output, _| name.is_none_or(|name| name == output));
+    if context.printer.is_json() {
+        let outputs = outputs.iter().map(|(name, value)| (name.clone(), json(value))).collect();
+        context.printer.json(&Outputs { database: database.spec.block, outputs })?;
+        return Ok(Exit::Done);
+    }
+    context.printer.result(&match outputs.values().next() {
+        Some(value) if args.raw => format!("{}\n", raw(value)),
+        Some(_) | None => table(&outputs),
+    })?;
+    Ok(Exit::Done)
+}
+
+fn known(name: &str) -> Result<(), CommandError> {
+    if name == PASSWORD || variables::output(name).is_some() {
+        return Ok(());
+    }
+    let names = || OUTPUTS.iter().map(|output| output.name);
+    let error = CommandError::not_found(format!("no output is called `{name}`"));
+    Err(match pgherd_core::catalogue::nearest(name, names()) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint("pgherd output prints all of them"),
+    })
+}
+
+fn hide(outputs: &mut Props) {
+    for output in OUTPUTS.iter().filter(|output| output.sensitive) {
+        if let Some(value) = outputs.get_mut(output.name).filter(|value| !value.is_null()) {
+            *value = Value::text("(secret, shown with --reveal)");
+        }
+    }
+}
+
+/// The password from the secret, `{username,password,host,port,dbname}`.
+pub fn password(secret_file: &Path) -> Result<String, CommandError> {
+    let text = fs::read_to_string(secret_file)
+        .map_err(|cause| CommandError::io(format!("the secret {} cannot be read", secret_file.display()), &cause))?;
+    let secret: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+    let password = secret.as_ref().and_then(|secret| secret.get("password")?.as_str().map(str::to_owned));
+    password.ok_or_else(|| CommandError::failed(format!("the secret {} holds no password", secret_file.display())))
+}
+
+fn table(outputs: &Props) -> String {
+    let width = outputs.keys().map(String::len).max().unwrap_or_default();
+    outputs.iter().map(|(name, value)| format!("{name:<width$} = {}\n", text::hcl(value))).collect()
+}
+
+fn raw(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Text(text) => text.clone(),
+        other => json(other).to_string(),
+    }
+}
+
+/// A value as plain JSON.
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(bool) => (*bool).into(),
+        Value::Int(int) => (*int).into(),
+        Value::Float(float) => (*float).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::List(list) => list.iter().map(json).collect(),
+        Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+        Value::Secret(_) | Value::Unknown(_) | Value::Output(..) => value.to_string().into(),
+    }
+}

@@ -1,0 +1,113 @@
+//! `pgherd params`.
+
+use clap::Args;
+use pgherd_local::supervisor::messages::Parameter;
+use serde::Serialize;
+
+use super::Context;
+use crate::args::OneBlock;
+use crate::databases::{self, Database};
+use crate::error::{CommandError, Exit};
+use crate::targets;
+
+/// Show PostgreSQL settings as the running server has them, and who set them
+#[derive(Debug, Args)]
+pub struct ParamsArgs {
+    /// Only this setting, with what it means
+    name: Option<String>,
+
+    /// Label of the block; needed when the file has several
+    #[arg(short, long)]
+    block: Option<String>,
+
+    /// Also the settings nobody set
+    #[arg(short, long)]
+    all: bool,
+}
+
+/// One setting.
+#[derive(Debug, Serialize)]
+struct Setting {
+    /// `block`, `pgherd` or `default`.
+    set_by: &'static str,
+    #[serde(flatten)]
+    parameter: Parameter,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &ParamsArgs) -> Result<Exit, CommandError> {
+    let database = databases::one_existing(context, &OneBlock { block: args.block.clone() })?;
+    let parameters = targets::wait_for(async {
+        Ok::<_, CommandError>(databases::agent(context).await?.params(&database.spec.name).await?)
+    })??;
+    let mut settings: Vec<Setting> = parameters.into_iter().map(|parameter| setting(&database, parameter)).collect();
+    match &args.name {
+        Some(name) => {
+            let known: Vec<String> = settings.iter().map(|setting| setting.parameter.name.clone()).collect();
+            settings.retain(|setting| setting.parameter.name.eq_ignore_ascii_case(name));
+            if settings.is_empty() {
+                return Err(unknown(name, &known));
+            }
+        }
+        None => settings.retain(|setting| args.all || context.printer.is_verbose() || setting.set_by != "default"),
+    }
+    if context.printer.is_json() {
+        context.printer.json(&settings)?;
+        return Ok(Exit::Done);
+    }
+    context.printer.result(&match settings.as_slice() {
+        [one] if args.name.is_some() => details(one),
+        several => table(several),
+    })?;
+    if settings.iter().any(|setting| setting.parameter.pending_restart) {
+        context
+            .printer
+            .next(&format!("pgherd apply --now{} restarts, so that what waits takes effect", context.same_project()));
+    }
+    Ok(Exit::Done)
+}
+
+fn setting(database: &Database, parameter: Parameter) -> Setting {
+    let set_by = if database.spec.parameters.contains_key(&parameter.name) {
+        "block"
+    } else if parameter.source == "default" {
+        "default"
+    } else {
+        "pgherd"
+    };
+    Setting { set_by, parameter }
+}
+
+fn unknown(name: &str, known: &[String]) -> CommandError {
+    let error = CommandError::not_found(format!("PostgreSQL has no setting `{name}`"));
+    match pgherd_core::catalogue::nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint("pgherd params --all prints all of them"),
+    }
+}
+
+fn table(settings: &[Setting]) -> String {
+    let width = |of: fn(&Setting) -> &str| settings.iter().map(|setting| of(setting).len()).max().unwrap_or_default();
+    let (names, values) = (width(|setting| &setting.parameter.name), width(|setting| &setting.parameter.value).min(40));
+    let line = |setting: &Setting| {
+        let Setting { set_by, parameter } = setting;
+        let pending = if parameter.pending_restart { "  waits for a restart" } else { "" };
+        format!("{:<names$}  {:<values$}  {set_by}{pending}\n", parameter.name, parameter.value)
+    };
+    settings.iter().map(line).collect()
+}
+
+fn details(setting: &Setting) -> String {
+    let Setting { set_by, parameter } = setting;
+    let takes_effect = match parameter.context.as_str() {
+        "postmaster" => "at a restart",
+        "sighup" => "at once, for every connection",
+        "internal" => "never: it is fixed",
+        _ => "at once, for new connections at the latest",
+    };
+    let pending = if parameter.pending_restart { "\n  waits     for a restart" } else { "" };
+    format!(
+        "{} = {}\n  {}\n  set by    {set_by}\n  a change takes effect {takes_effect}{pending}\n",
+        parameter.name, parameter.value, parameter.description
+    )
+}

@@ -1,0 +1,209 @@
+//! `pgherd status`.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use pgherd_core::resource::Status;
+use pgherd_core::text;
+use pgherd_local::supervisor::messages::{Backup, Node, StatusReport, StorageReport};
+use serde::Serialize;
+
+use super::Context;
+use crate::args::Blocks;
+use crate::databases::{self, Warnings};
+use crate::error::{CommandError, Exit};
+use crate::targets;
+
+/// How often `--watch` looks. The agent answers from what it has at hand.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Show how databases are doing
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    blocks: Blocks,
+
+    /// Every database of this machine, whichever file it came from
+    #[arg(long, conflicts_with = "blocks")]
+    all: bool,
+
+    /// Go on showing it as it changes, until Ctrl-C
+    #[arg(short, long)]
+    watch: bool,
+}
+
+/// One database.
+#[derive(Debug, PartialEq, Serialize)]
+struct Shown {
+    /// Label of its block, or its name where no block is at hand.
+    block: String,
+    name: String,
+    target: &'static str,
+    /// `None`: it does not exist.
+    report: Option<StatusReport>,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Exit, CommandError> {
+    let wanted = if args.all { None } else { Some(named(context, &args.blocks)?) };
+    targets::wait_for(async {
+        let mut last = String::new();
+        loop {
+            let shown = look(context, wanted.as_deref()).await?;
+            let text = text_of(&shown, if args.watch { Timestamp::now() } else { context.now });
+            if text != last {
+                show(context, &shown, &text, args.watch)?;
+                last = text;
+            }
+            if !args.watch {
+                let all_exist = shown.iter().all(|one| one.report.is_some());
+                return Ok(if all_exist { Exit::Done } else { Exit::NotFound });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    })?
+}
+
+/// Labels and names of the chosen blocks.
+fn named(context: &Context<'_>, blocks: &Blocks) -> Result<Vec<(String, String)>, CommandError> {
+    let (_, databases) = databases::read(context, blocks, Warnings::Leave)?;
+    Ok(databases.into_iter().map(|database| (database.spec.block, database.spec.name)).collect())
+}
+
+async fn look(context: &Context<'_>, wanted: Option<&[(String, String)]>) -> Result<Vec<Shown>, CommandError> {
+    let agent = targets::local(context.global)?.agent_to_look().await?;
+    let existing: Vec<String> = match &agent {
+        Some(agent) => agent.list().await?.into_iter().map(|instance| instance.name).collect(),
+        None => Vec::new(),
+    };
+    let wanted = match wanted {
+        Some(wanted) => wanted.to_vec(),
+        None => existing.iter().map(|name| (name.clone(), name.clone())).collect(),
+    };
+    let mut shown = Vec::new();
+    for (block, name) in wanted {
+        let report = match &agent {
+            Some(agent) if existing.contains(&name) => Some(agent.status(&name).await?),
+            Some(_) | None => None,
+        };
+        shown.push(Shown { block, name, target: "local", report });
+    }
+    Ok(shown)
+}
+
+fn show(context: &Context<'_>, shown: &[Shown], text: &str, watch: bool) -> Result<(), CommandError> {
+    let printer = context.printer;
+    if printer.is_json() {
+        return printer.json(&shown);
+    }
+    // On a terminal the new picture takes the place of the old one.
+    let wipe = if watch && io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
+    printer.result(&format!("{wipe}{text}"))?;
+    if !watch && shown.iter().any(|one| one.report.is_none()) {
+        printer.next(&format!("pgherd up{} makes what does not exist", context.same_project()));
+    }
+    Ok(())
+}
+
+fn text_of(shown: &[Shown], now: Timestamp) -> String {
+    if shown.is_empty() {
+        return "no databases on this machine\n".to_owned();
+    }
+    let one = |one: &Shown| match &one.report {
+        Some(report) => report_text(&one.block, report, now),
+        None => format!("{}  {}  does not exist\n", one.block, one.target),
+    };
+    shown.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+fn report_text(block: &str, report: &StatusReport, now: Timestamp) -> String {
+    let version = report.engine_version.as_deref().unwrap_or("(unknown version)");
+    let mut text = format!("{block}  local  PostgreSQL {version}  {}", status(&report.status));
+    let endpoint = &report.endpoint;
+    if endpoint.port != 0 {
+        let _ = write!(text, "  postgresql://{}:{}/{}", endpoint.host, endpoint.port, endpoint.database);
+    }
+    text.push('\n');
+    let mut line = |what: &str, words: &str| {
+        let _ = writeln!(text, "  {what:<9} {words}");
+    };
+    if let Some(asked) = &report.engine_asked {
+        line("version", &format!("{asked} is asked for, {version} runs"));
+    }
+    for node in &report.nodes {
+        line(&node.role, &node_words(node, now));
+    }
+    line("storage", &storage(&report.storage));
+    for limit in &report.limits {
+        line("limit", limit);
+    }
+    line("backups", &backups(&report.backups, now));
+    for pending in &report.pending {
+        let opens = report.window_opens.map_or(String::new(), |opens| format!(", {}", opens.strftime("%a %H:%MZ")));
+        line("pending", &format!("{} waits for {}{opens}", pending.field, pending.waits_for));
+    }
+    for warning in &report.warnings {
+        line("warning", warning);
+    }
+    text
+}
+
+fn status(status: &Status) -> String {
+    match status {
+        Status::Available => "available".to_owned(),
+        Status::Stopped => "stopped".to_owned(),
+        Status::Busy(doing) => doing.clone(),
+        Status::Incomplete(reason) => format!("half-made: {reason}"),
+        Status::Failed(reason) => format!("broken: {reason}"),
+    }
+}
+
+fn node_words(node: &Node, now: Timestamp) -> String {
+    let mut words = format!("{}  :{}  {}", node.name, node.port, node.state);
+    if let Some(started) = node.started_at {
+        let _ = write!(words, " since {}", ago(started, now));
+    }
+    if let Some(connections) = node.connections {
+        let count = text::count(connections as usize, "connection", "connections");
+        let _ = write!(words, "  {count}");
+    }
+    words
+}
+
+fn storage(storage: &StorageReport) -> String {
+    let used = storage.used_bytes.map_or_else(|| "unknown".to_owned(), text::bytes);
+    let mut words = format!("{used} of {}", text::gibibytes(storage.allocated_gib));
+    if let Some(max) = storage.max_allocated_gib {
+        let _ = write!(words, ", grows to {}", text::gibibytes(max));
+    }
+    words.push_str(match storage.encrypted {
+        Some(true) => ", encrypted device",
+        Some(false) => ", device not encrypted",
+        None => ", device's encryption unknown",
+    });
+    words
+}
+
+fn backups(backups: &[Backup], now: Timestamp) -> String {
+    match backups.last() {
+        None => "none".to_owned(),
+        Some(last) => {
+            let count = text::count(backups.len(), "backup", "backups");
+            format!("{count}, the last {} ago ({})", ago(last.taken_at, now), text::bytes(last.bytes))
+        }
+    }
+}
+
+/// How long ago, in the one unit that matters.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}

@@ -1,0 +1,74 @@
+//! `pgherd up`.
+
+use clap::Args;
+use pgherd_core::cloud::Cloud;
+use pgherd_engine::provider::Operation;
+use pgherd_engine::run;
+
+use super::{Context, apply};
+use crate::applying;
+use crate::args::{Blocks, Change, Global};
+use crate::confirm::{Weight, confirm};
+use crate::databases::{self, Database, Warnings};
+use crate::error::{CommandError, Exit};
+use crate::planning::{self, Goal, PlannedDatabase, Plans};
+use crate::targets;
+
+/// Bring databases up on this machine
+///
+/// Plan and apply in one, whatever cloud the blocks name. Starts what `down` stopped. Asks only before a restart; what would interrupt nobody is done at once.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    #[command(flatten)]
+    blocks: Blocks,
+
+    /// Do what needs a restart now rather than in the maintenance window
+    #[arg(long)]
+    now: bool,
+
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit, CommandError> {
+    let global = Global { provider: Some(Cloud::Local), ..context.global.clone() };
+    let context = &Context { global: &global, ..*context };
+    let printer = context.printer;
+    let (project, databases) = databases::read(context, &args.blocks, Warnings::Tell)?;
+    let plans = planning::plan(context, databases, Goal::Apply { now: args.now })?;
+    plans.show(printer, &project)?;
+    if args.change.dry_run {
+        return apply::dry(context, &plans);
+    }
+    if applying::weight(&plans) == Weight::Interruption {
+        confirm(printer, &args.change, Weight::Interruption, &applying::question(&plans))?;
+    }
+    let exit = if plans.summary.is_empty() { Exit::Done } else { applying::carry_out(context, &args.change, &plans)? };
+    let stopped: Vec<&Database> = plans.each.iter().filter(|one| one.is_stopped()).map(|one| &one.database).collect();
+    if !stopped.is_empty()
+        && applying::operate(context, &args.change, &stopped, |name| Operation::Start { name })? == Exit::Pending
+    {
+        return Ok(Exit::Pending);
+    }
+    greet(context, &plans)?;
+    Ok(exit)
+}
+
+/// Says how to connect.
+fn greet(context: &Context<'_>, plans: &Plans) -> Result<(), CommandError> {
+    let printer = context.printer;
+    if printer.is_json() {
+        return printer.json(&plans.document());
+    }
+    let several = plans.each.len() > 1;
+    for PlannedDatabase { database, .. } in &plans.each {
+        let spec = &database.spec;
+        let outputs = targets::wait_for(run::outputs(&*database.provider, spec))??;
+        let address = outputs.get("connection_string").and_then(|value| value.as_text());
+        printer.result(&format!("{} is up: {}\n", spec.name, address.unwrap_or("no address yet")))?;
+        let label = if several { format!(" {}", spec.block) } else { String::new() };
+        printer.next(&format!("pgherd connect{label}{}", context.same_project()));
+    }
+    Ok(())
+}

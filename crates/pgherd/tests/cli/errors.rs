@@ -1,0 +1,118 @@
+//! Every kind of error, as the user sees it.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use crate::sandbox::Sandbox;
+
+const BLOCK: &str = "module \"database_dev\" {\n  source = \"./modules/database_postgres\"\n  name   = \"dev\"\n}\n";
+
+#[track_caller]
+fn transcript(files: &[(&str, &str)], arguments: &[&str]) -> String {
+    let sandbox = Sandbox::new();
+    for (name, text) in files {
+        sandbox.write(name, text);
+    }
+    sandbox.run(arguments).transcript()
+}
+
+#[test]
+fn an_unknown_verb_is_guessed() {
+    insta::assert_snapshot!(transcript(&[], &["aply"]));
+}
+
+#[test]
+fn an_unknown_flag_is_guessed() {
+    insta::assert_snapshot!(transcript(&[], &["plan", "--jsn"]));
+}
+
+#[test]
+fn an_unknown_cloud_names_those_there_are() {
+    insta::assert_snapshot!(transcript(&[], &["plan", "--provider", "aws2"]));
+}
+
+#[test]
+fn a_time_without_unit_says_how_to_write_it() {
+    insta::assert_snapshot!(transcript(&[], &["apply", "--timeout", "90"]));
+}
+
+#[test]
+fn a_variable_without_value_says_how_to_write_it() {
+    insta::assert_snapshot!(transcript(&[], &["plan", "-var", "region"]));
+}
+
+#[test]
+fn no_configuration_says_where_it_was_looked_for() {
+    insta::assert_snapshot!(transcript(&[], &["plan"]));
+}
+
+#[test]
+fn a_file_that_does_not_exist() {
+    insta::assert_snapshot!(transcript(&[], &["plan", "-f", "db.hcl"]));
+}
+
+#[test]
+fn a_file_without_a_block_of_ours() {
+    insta::assert_snapshot!(transcript(&[("main.tf", "resource \"aws_vpc\" \"main\" {}\n")], &["plan"]));
+}
+
+#[test]
+fn a_block_that_does_not_exist() {
+    insta::assert_snapshot!(transcript(&[("database.hcl", BLOCK)], &["plan", "database_prod"]));
+}
+
+#[test]
+fn one_of_several_blocks_has_to_be_named() {
+    let two = format!("{BLOCK}{}", BLOCK.replace("dev", "test"));
+    insta::assert_snapshot!(transcript(&[("database.hcl", &two)], &["connect"]));
+}
+
+#[test]
+fn what_is_not_hcl_is_shown_at_its_line() {
+    insta::assert_snapshot!(transcript(&[("database.hcl", "module \"a\" {\n  name = \n}\n")], &["validate"]));
+}
+
+#[test]
+fn several_mistakes_are_told_in_one_run() {
+    let text = BLOCK.replace("name   =", "multi_azz = true\n  backup_retention_period = 36\n  name   =");
+    insta::assert_snapshot!(transcript(&[("database.hcl", &text)], &["validate"]));
+}
+
+#[test]
+fn mistakes_as_json() {
+    let text = BLOCK.replace("name   =", "multi_azz = true\n  name   =");
+    insta::assert_snapshot!(transcript(&[("database.hcl", &text)], &["validate", "--json"]));
+}
+
+#[test]
+fn another_cloud_is_not_reached_yet() {
+    let text = BLOCK.replace("name   =", "cloud_provider = \"aws\"\n  name   =");
+    insta::assert_snapshot!(transcript(&[("database.hcl", &text)], &["plan"]));
+}
+
+#[test]
+fn what_does_not_exist_has_no_connection() {
+    insta::assert_snapshot!(transcript(&[("database.hcl", BLOCK)], &["connect", "--provider", "local"]));
+}
+
+#[test]
+fn an_error_is_a_json_document_too() {
+    insta::assert_snapshot!(transcript(&[], &["plan", "--json"]));
+}
+
+#[test]
+fn whoever_stops_reading_is_no_error() {
+    let sandbox = Sandbox::new();
+    let mut child = sandbox
+        .command(&["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    // The script is longer than a pipe holds, so the writer meets the closed end.
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().expect("is piped").read_to_string(&mut stderr).expect("is text");
+    let status = child.wait().expect("it ends");
+    assert_eq!((stderr.as_str(), status.code()), ("", Some(0)));
+}

@@ -1,0 +1,7 @@
+//! The command line as users meet it: whole outputs of the real program in a sealed environment.
+
+mod errors;
+mod files;
+mod help;
+mod sandbox;
+mod writing;
