@@ -161,6 +161,8 @@ impl Need {
             ("master_password", _) => Self::Generated,
             // Labels matter to nobody on this machine, and every block of the requirements has them.
             ("tags" | "environment" | "kms_key_id" | "alarm_targets", Cloud::Local) => Self::Nothing,
+            // The target has been decided by now, by somebody else.
+            ("cloud_provider", _) => Self::Nothing,
             ("allowed_cidr_blocks" | "security_group_rules", Cloud::Local) => Self::Closed,
             ("tags" | "environment", _) => Self::Label,
             _ if acts => Self::Value,

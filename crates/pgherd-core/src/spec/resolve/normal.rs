@@ -60,10 +60,13 @@ fn of_text(variable: &Variable, text: &str, target: Cloud) -> Result<String, Tro
 /// Every number of the block counts something, so that all of them are whole and none is negative.
 fn whole(name: &str, value: &Value) -> Result<i64, Trouble> {
     let most = if name == "port" { i64::from(u16::MAX) } else { i64::from(u32::MAX) };
-    value.as_int().filter(|int| (0..=most).contains(int)).ok_or_else(|| {
-        let message = format!("`{name}` is a whole number from 0 to {most}, and {value} is not");
-        Trouble::new("not-a-whole-number", message, "write it without fraction, unit or sign")
-    })
+    let message = match value.as_int() {
+        Some(int) if (0..=most).contains(&int) => return Ok(int),
+        Some(int) if int < 0 => format!("`{name}` cannot be negative, and {int} is"),
+        Some(int) => format!("`{name}` is at most {most}, and {int} is more"),
+        None => format!("`{name}` is a whole number, and {value} is not"),
+    };
+    Err(Trouble::new("not-a-whole-number", message, "write a whole number, without a unit"))
 }
 
 /// `16`, `16.4`, `POSTGRES_16` or `POSTGRES_9_6`.

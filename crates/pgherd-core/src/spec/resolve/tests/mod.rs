@@ -1,7 +1,9 @@
 //! What resolving promises, rule by rule.
 
 mod blocks;
+mod pairs;
 mod rules;
+mod unknown;
 
 use std::fmt::Write as _;
 
@@ -57,12 +59,10 @@ fn shown(inputs: &Inputs, target: Option<Cloud>) -> String {
     text
 }
 
-/// The Spec of a block that nothing is wrong with.
-#[track_caller]
-fn spec(json: serde_json::Value) -> Spec {
-    let (spec, diagnostics) = resolve(&block(json), None);
-    assert!(diagnostics.iter().all(|said| said.severity < Severity::Error), "{}", said(&diagnostics));
-    spec.expect("a block without errors has a spec")
+/// The Spec as a plan compares it: what holds, whoever decided it.
+fn without_origins(mut spec: Spec) -> Spec {
+    spec.effective.values_mut().for_each(|effective| effective.origin = Origin::Default);
+    spec
 }
 
 /// What is said about a block, and the effective values of some variables as `value # origin`.

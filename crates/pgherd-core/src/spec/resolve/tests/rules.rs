@@ -42,7 +42,301 @@ fn a3_members_that_agree_are_one_warning() {
 }
 
 #[test]
-fn what_is_written_is_a_spec() {
-    assert_eq!(spec(json!({"name": "orders"})).database_name, "orders");
+fn a3_the_normal_form_is_compared() {
+    let warning = |last: &str, first: &str, canonical: &str| {
+        format!("warning[said-twice] {last}: `{last}` says the same as `{first}`; write `{canonical}` alone")
+    };
+    check_on(
+        Some(Cloud::Azure),
+        json!({"resource_group_name": "r", "sku_name": "B_Gen5_1", "instance_class": "B_Standard_B1ms"}),
+        &[("instance_class", "\"B_Standard_B1ms\" # written")],
+        &warning("sku_name", "instance_class", "instance_class"),
+    );
+    check_on(
+        Some(Cloud::Gcp),
+        json!({"backup_window": "23:30-00:30", "backup_time": "23:30"}),
+        &[("backup_window", "\"23:30-00:30\" # written"), ("backup_time", "\"23:30\" # follows backup_window")],
+        &warning("backup_time", "backup_window", "backup_window"),
+    );
+    check_on(
+        Some(Cloud::Azure),
+        json!({"resource_group_name": "r", "allocated_storage": 64, "storage_mb": 65_000}),
+        &[("allocated_storage", "64 # written"), ("storage_mb", "65536 # follows allocated_storage")],
+        &warning("storage_mb", "allocated_storage", "allocated_storage"),
+    );
+}
+
+#[test]
+fn a3_the_more_exact_version_holds() {
+    let expected = "warning[said-twice] database_version: `database_version` says the same as `engine_version`; \
+                    write `engine_version` alone";
+    let version = [("engine_version", "\"14.9\" # written")];
+    let gcp = Some(Cloud::Gcp);
+    check_on(gcp, json!({"engine_version": "14.9", "database_version": "POSTGRES_14"}), &version, expected);
+    check_on(gcp, json!({"engine_version": "14", "database_version": "POSTGRES_14_9"}), &version, expected);
+}
+
+#[test]
+fn a4_members_that_differ_are_an_error_at_each_after_the_first() {
+    check(
+        json!({
+            "cloud_provider": "gcp",
+            "instance_class": "db-f1-micro", "instance_type": "db-g1-small", "tier": "db-custom-2-7680",
+        }),
+        &[("instance_class", "\"db-f1-micro\" # written")],
+        "error[alias-conflict] instance_type: `instance_type` is \"db-g1-small\" and `instance_class` is \"db-f1-micro\", \
+         but both are the same setting; write `instance_class` alone\n\
+         error[alias-conflict] tier: `tier` is \"db-custom-2-7680\" and `instance_class` is \"db-f1-micro\", \
+         but both are the same setting; write `instance_class` alone",
+    );
+}
+
+#[test]
+fn a4_quotes_what_is_written_not_what_it_is_made_of() {
+    check_on(
+        Some(Cloud::Azure),
+        json!({"resource_group_name": "r", "allocated_storage": 64, "storage_mb": 5120}),
+        &[],
+        "error[alias-conflict] storage_mb: `storage_mb` is 5120 and `allocated_storage` is 64, \
+         but both are the same setting; write `allocated_storage` alone",
+    );
+}
+
+#[test]
+fn a4_every_group_is_compared() {
+    for (canonical, value, alias, other) in [
+        ("engine_version", json!("15"), "server_version", json!("16")),
+        ("engine_version", json!("14.9"), "database_version", json!("POSTGRES_14_8")),
+        ("instance_class", json!("db.t3.micro"), "db_instance_class", json!("db.t3.small")),
+        ("allocated_storage", json!(20), "disk_size", json!(30)),
+        ("storage_type", json!("gp2"), "disk_type", json!("gp3")),
+        ("storage_encrypted", json!(true), "enable_encryption", json!(false)),
+        ("enable_performance_insights", json!(true), "performance_insights_enabled", json!(false)),
+        ("backup_retention_period", json!(7), "backup_retention_days", json!(8)),
+        ("backup_window", json!("03:00-05:00"), "backup_time", json!("03:00")),
+    ] {
+        let inputs = block(json!({canonical: value, alias: other}));
+        let (_, diagnostics) = resolve(&inputs, None);
+        let conflicts: Vec<_> = diagnostics.iter().filter(|said| said.severity == Severity::Error).collect();
+        assert!(matches!(conflicts[..], [only] if only.code == "alias-conflict"), "{}", said(&diagnostics));
+        assert_eq!(conflicts[0].at, At::Variable { block: "db".to_owned(), path: alias.to_owned() });
+    }
+}
+
+#[test]
+fn a5_what_is_not_known_is_not_compared() {
+    check_on(
+        Some(Cloud::Gcp),
+        json!({"instance_class": "?var.size", "tier": "db-g1-small"}),
+        &[("instance_class", "\"db-g1-small\" # as tier")],
+        "",
+    );
+}
+
+#[test]
+fn a6_a_variable_of_another_cloud_is_a_note() {
+    check(
+        json!({"gcp_region": "us-central1", "location": "East US"}),
+        &[("gcp_region", "\"us-central1\" # no effect")],
+        "note[no-effect] gcp_region: `gcp_region` has no effect on aws\n\
+         note[no-effect] location: `location` has no effect on aws",
+    );
+}
+
+#[test]
+fn a6_a_storage_type_of_another_cloud_means_nothing() {
+    let check = |target: Cloud, kind: &str, expected: &str| {
+        let place = json!({"storage_type": kind, "resource_group_name": "r", "do_region": "fra1"});
+        let (_, diagnostics) = resolve(&block(place), Some(target));
+        let errors: Vec<_> = diagnostics.into_iter().filter(|said| said.severity == Severity::Error).collect();
+        assert_eq!(said(&errors).trim_end(), expected);
+    };
+    check(
+        Cloud::Aws,
+        "PD_SSD",
+        "error[foreign-storage-type] storage_type: \"PD_SSD\" is a storage type of gcp, not of aws; write \"gp3\", or leave it out",
+    );
+    check(
+        Cloud::Azure,
+        "io2",
+        "error[foreign-storage-type] storage_type: \"io2\" is a storage type of aws, not of azure; write \"PremiumV2_LRS\", or leave it out",
+    );
+    check(
+        Cloud::Gcp,
+        "gp2",
+        "error[foreign-storage-type] storage_type: \"gp2\" is a storage type of aws, not of gcp; write \"PD_SSD\", or leave it out",
+    );
+    check(Cloud::Local, "gp2", "");
+    check(Cloud::DigitalOcean, "gp2", "");
+    check(Cloud::Gcp, "PD_HDD", "");
+}
+
+#[test]
+fn a7_a_size_of_another_cloud_is_mapped() {
+    check(
+        json!({"cloud_provider": "gcp", "instance_class": "db.t3.micro"}),
+        &[("instance_class", "\"db-g1-small\" # written"), ("tier", "\"db-g1-small\" # follows instance_class")],
+        "warning[size-mapped] instance_class: db.t3.micro (2 vCPUs, 1 GiB) is a size of aws: \
+         db-g1-small (0.5 vCPUs, 1.7 GiB) is taken on gcp; write \"db-g1-small\" to say so yourself",
+    );
+}
+
+#[test]
+fn a7_on_this_machine_every_size_is_taken_as_it_is() {
+    for (size, vcpu, memory_mib) in
+        [("db.r5.large", 2.0, 16384), ("db-custom-4-15360", 4.0, 15360), ("db-s-1vcpu-2gb", 1.0, 2048)]
+    {
+        let inputs = block(json!({"instance_class": size}));
+        let (spec, diagnostics) = resolve(&inputs, Some(Cloud::Local));
+        let spec = spec.expect("the target is given");
+        assert_eq!(diagnostics, []);
+        assert_eq!((spec.size.name.as_str(), spec.size.vcpu, spec.size.memory_mib), (size, vcpu, memory_mib));
+    }
+}
+
+#[test]
+fn a7_retired_sizes_of_azure_are_a_note() {
+    check_on(
+        Some(Cloud::Local),
+        json!({"sku_name": "GP_Gen5_2"}),
+        &[("instance_class", "\"GP_Standard_D2ds_v5\" # as sku_name")],
+        "note[foreign-name] sku_name: `sku_name` is the word of azure for `instance_class`, and taken as that\n\
+         note[size-retired] sku_name: this size is of Azure's retired Single Server: \
+         GP_Standard_D2ds_v5 (2 vCPUs, 8 GiB) is taken",
+    );
+}
+
+#[test]
+fn a7_a_size_of_no_cloud() {
+    check(
+        json!({"instance_class": "db.t3.mcro"}),
+        &[],
+        "error[unknown-size] instance_class: \"db.t3.mcro\" is no size of any cloud; did you mean \"db.t3.micro\"?",
+    );
+    check_on(
+        Some(Cloud::Gcp),
+        json!({"tier": "db-custom-3-7680"}),
+        &[],
+        "error[unknown-size] tier: \"db-custom-3-7680\" is no size: 3 vCPUs is neither 1 nor an even number up to 96; \
+         correct the figures",
+    );
+}
+
+#[test]
+fn a8_written_beats_preset_beats_cloud_beats_general() {
+    let class = |expected| [("instance_class", expected)];
+    check(
+        json!({"preset": "staging", "tier": "db.t3.large"}),
+        &class("\"db.t3.large\" # as tier"),
+        "note[foreign-name] tier: `tier` is the word of gcp for `instance_class`, and taken as that",
+    );
+    check(json!({"preset": "staging"}), &class("\"db.t3.small\" # preset staging"), "");
+    check(json!({}), &class("\"db.t3.micro\" # aws default"), "");
+    check(json!({}), &[("allocated_storage", "20 # default")], "");
+}
+
+/// A9: a change of name is no change.
+#[test]
+fn a9_renaming_a_member_gives_the_same_spec() {
+    for (target, canonical, alias) in [
+        (Cloud::Aws, json!({"storage_encrypted": false}), json!({"enable_encryption": false})),
+        (Cloud::Gcp, json!({"engine_version": "14"}), json!({"database_version": "POSTGRES_14"})),
+        (Cloud::Azure, json!({"engine_version": "14"}), json!({"server_version": "14"})),
+        (Cloud::Gcp, json!({"instance_class": "db-g1-small"}), json!({"tier": "db-g1-small"})),
+        (Cloud::Azure, json!({"instance_class": "B_Standard_B2s"}), json!({"sku_name": "B_Gen5_2"})),
+        (Cloud::Gcp, json!({"instance_class": "db-g1-small"}), json!({"instance_type": "db-g1-small"})),
+        (Cloud::Aws, json!({"instance_class": "db.m5.large"}), json!({"db_instance_class": "db.m5.large"})),
+        (Cloud::Gcp, json!({"allocated_storage": 50}), json!({"disk_size": 50})),
+        (Cloud::Azure, json!({"allocated_storage": 64}), json!({"storage_mb": 65536})),
+        (Cloud::Gcp, json!({"storage_type": "PD_HDD"}), json!({"disk_type": "PD_HDD"})),
+        (Cloud::Aws, json!({"enable_performance_insights": true}), json!({"performance_insights_enabled": true})),
+        (Cloud::Azure, json!({"backup_retention_period": 9}), json!({"backup_retention_days": 9})),
+        (Cloud::Gcp, json!({"backup_window": "05:00-06:00"}), json!({"backup_time": "05:00"})),
+    ] {
+        let of = |json: &serde_json::Value| {
+            let mut inputs = block(json.clone());
+            inputs.values.insert("resource_group_name".to_owned(), "r".into());
+            without_origins(resolve(&inputs, Some(target)).0.expect("the target is given"))
+        };
+        assert_eq!(of(&canonical), of(&alias), "{alias}");
+        assert_ne!(of(&canonical), of(&json!({})), "{canonical} is not the default");
+    }
+}
+
+#[test]
+fn a10_every_preset_is_quiet_on_every_target() {
+    for target in Cloud::ALL {
+        for preset in ["dev", "staging", "prod"] {
+            let inputs = json!({"preset": preset, "resource_group_name": "r", "do_region": "fra1"});
+            let (_, diagnostics) = resolve(&block(inputs), Some(*target));
+            assert!(diagnostics.iter().all(|said| said.severity == Severity::Note), "{}", said(&diagnostics));
+        }
+    }
+}
+
+#[test]
+fn the_target_is_asked_for_or_written() {
     check_on(Some(Cloud::Local), json!({}), &[("cloud_provider", "\"local\" # command line")], "");
+    check_on(Some(Cloud::Aws), json!({"cloud_provider": "aws"}), &[("cloud_provider", "\"aws\" # written")], "");
+    check_on(Some(Cloud::Local), json!({"cloud_provider": "?var.cloud"}), &[], "");
+    let targets = "write one of aws, gcp, azure, digitalocean, local";
+    check(
+        json!({"cloud_provider": "amazon"}),
+        &[],
+        &format!("error[unknown-target] cloud_provider: there is no target \"amazon\"; {targets}"),
+    );
+    check(
+        json!({"cloud_provider": "?var.cloud"}),
+        &[],
+        "error[unknown-value] cloud_provider: `cloud_provider` is needed, and var.cloud is not known; \
+         give it with -var cloud=… or PGHERD_VAR_cloud, or write a literal",
+    );
+}
+
+#[test]
+fn what_cannot_be_understood_is_said_all_at_once() {
+    check(
+        json!({
+            "preset": "test",
+            "engine_version": "POSTGRES_16",
+            "allocated_storage": 20.5,
+            "storage_mb": -1,
+            "port": 70000,
+            "backup_window": "03:00",
+            "backup_time": "3 am",
+            "maintenance_window": "04:00-05:00",
+            "parameter_group_family": "mysql8.0",
+            "multi_az": "yes",
+            "proxy_config": {"default_pool_size": 1.5},
+            "parameters": [{"name": "work_mem", "value": "4MB"}, {"name": "WORK_MEM", "value": "8MB"}],
+            "security_group_rules": [{"type": "in", "from_port": 5432, "to_port": 5432, "protocol": "tcp"}],
+        }),
+        &[("engine_version", "\"16\" # written")],
+        "error[not-a-whole-number] allocated_storage: `allocated_storage` is a whole number, and 20.5 is not; write a whole number, without a unit\n\
+         error[not-a-window] backup_time: \"3 am\" is no time of day; write hours and minutes in UTC, as in \"03:00\"\n\
+         error[not-a-window] backup_window: \"03:00\" is no daily window; write start and end in UTC, as in \"03:00-04:00\"\n\
+         error[not-a-window] maintenance_window: \"04:00-05:00\" is no weekly window; write start and end in UTC, as in \"sun:04:00-sun:05:00\"\n\
+         error[wrong-type] multi_az: true or false is wanted here, not \"yes\"\n\
+         error[not-a-family] parameter_group_family: \"mysql8.0\" is no parameter group family of PostgreSQL; write postgres and the major, as in \"postgres16\"\n\
+         error[parameter-repeated] parameters[1].name: the setting work_mem is given twice; keep one of them\n\
+         error[not-a-whole-number] port: `port` is at most 65535, and 70000 is more; write a whole number, without a unit\n\
+         error[unknown-preset] preset: there is no preset \"test\"; write dev, staging or prod\n\
+         error[not-a-whole-number] proxy_config.default_pool_size: `default_pool_size` is a whole number, and 1.5 is not; write a whole number, without a unit\n\
+         error[security-rule] security_group_rules[0].type: a rule is for ingress or egress, not \"in\"; write type = \"ingress\"\n\
+         error[not-a-whole-number] storage_mb: `storage_mb` cannot be negative, and -1 is; write a whole number, without a unit",
+    );
+}
+
+#[test]
+fn versions_that_are_none() {
+    for (name, text, example) in [
+        ("engine_version", "sixteen", "write the major, as in \"16\", or major and minor, as in \"16.4\""),
+        ("engine_version", "16.4.1", "write the major, as in \"16\", or major and minor, as in \"16.4\""),
+        ("database_version", "POSTGRES_", "write POSTGRES_ and the major, as in \"POSTGRES_16\""),
+        ("server_version", "v16", "write the major, as in \"16\""),
+    ] {
+        let (_, diagnostics) = resolve(&block(json!({name: text})), None);
+        let expected = format!("error[not-a-version] {name}: \"{text}\" is no PostgreSQL version; {example}");
+        assert_eq!(said(&diagnostics).trim_end(), expected);
+    }
 }
