@@ -76,3 +76,117 @@ fn out_of_time(patience: &Patience, phase: &str) -> ProviderError {
     let while_doing = if phase.is_empty() { String::new() } else { format!("; last seen: {phase}") };
     ProviderError::new(ErrorKind::TimedOut, format!("not ready after {} s{while_doing}", patience.deadline.as_secs()))
 }
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::event::{Event, What};
+    use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+    use super::*;
+    use crate::stop;
+
+    const PATIENCE: Patience = Patience {
+        deadline: Duration::from_secs(60),
+        first_pause: Duration::from_secs(4),
+        longest_pause: Duration::from_secs(10),
+    };
+
+    fn wait(phase: &str) -> Result<Look<()>, ProviderError> {
+        Ok(Look::Wait { phase: phase.to_owned(), retry_after: None })
+    }
+
+    fn fails(kind: ErrorKind) -> Result<Look<()>, ProviderError> {
+        Err(ProviderError::new(kind, "the target said no"))
+    }
+
+    /// Settles with these answers, one for each look and the last one for ever. Says how it ended and when each look was.
+    async fn run(answers: &[Result<Look<()>, ProviderError>]) -> (Result<(), ProviderError>, Vec<u64>, Vec<String>) {
+        let (events, heard) = events();
+        let began = Instant::now();
+        let mut looks = Vec::new();
+        let ended = settle(&PATIENCE, &events, &Stop::never(), || {
+            let answer = answers[looks.len().min(answers.len() - 1)].clone();
+            looks.push(began.elapsed().as_secs());
+            async { answer }
+        })
+        .await;
+        (ended, looks, phases(heard))
+    }
+
+    fn events() -> (Events, UnboundedReceiver<Event>) {
+        let (sender, heard) = mpsc::unbounded_channel();
+        (Events::new("dev", sender), heard)
+    }
+
+    fn phases(mut heard: UnboundedReceiver<Event>) -> Vec<String> {
+        std::iter::from_fn(|| heard.try_recv().ok())
+            .filter_map(|event| if let What::Phase { phase } = event.what { Some(phase) } else { None })
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_ready_is_looked_at_once() {
+        assert_eq!(run(&[Ok(Look::Ready(()))]).await, (Ok(()), vec![0], vec![]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_up_to_the_longest_and_each_phase_is_told_once() {
+        let answers = [
+            wait("copying"),
+            wait("copying"),
+            wait("starting"),
+            wait("starting"),
+            wait("starting"),
+            Ok(Look::Ready(())),
+        ];
+        let (ended, looks, phases) = run(&answers).await;
+        assert_eq!(ended, Ok(()));
+        assert_eq!(looks, [0, 4, 10, 19, 29, 39]);
+        assert_eq!(phases, ["copying", "starting"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_target_may_ask_for_a_longer_pause() {
+        let busy = Ok(Look::Wait { phase: "busy".to_owned(), retry_after: Some(Duration::from_secs(30)) });
+        assert_eq!(run(&[busy, Ok(Look::Ready(()))]).await.1, [0, 30]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_looked_at_again_and_what_may_not_ends_it() {
+        let (ended, looks, _) =
+            run(&[fails(ErrorKind::Throttled), fails(ErrorKind::Unavailable), fails(ErrorKind::Denied)]).await;
+        assert_eq!(ended.expect_err("denied").kind, ErrorKind::Denied);
+        assert_eq!(looks.len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_ends_it_and_says_what_was_seen_last() {
+        let began = Instant::now();
+        let error = run(&[wait("starting")]).await.0.expect_err("never ready");
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (ErrorKind::TimedOut, "not ready after 60 s; last seen: starting")
+        );
+        assert!(began.elapsed() <= PATIENCE.deadline);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_hangs_ends_at_the_deadline() {
+        let began = Instant::now();
+        let look = std::future::pending::<Result<Look<()>, ProviderError>>;
+        let error = settle(&PATIENCE, &events().0, &Stop::never(), look).await.expect_err("hangs");
+        assert_eq!((error.kind, began.elapsed()), (ErrorKind::TimedOut, PATIENCE.deadline));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_the_pause() {
+        let (stopper, stop) = stop::stop();
+        let began = Instant::now();
+        let look = || async {
+            stopper.stop();
+            wait("starting")
+        };
+        let error = settle(&PATIENCE, &events().0, &stop, look).await.expect_err("stopped");
+        assert_eq!((error.kind, began.elapsed()), (ErrorKind::Interrupted, Duration::ZERO));
+    }
+}

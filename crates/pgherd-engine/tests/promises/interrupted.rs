@@ -13,7 +13,7 @@ use crate::shared::{client, converge, in_paused_time, run, saturday, target};
 use crate::target::{Fault, Target};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn cut_at_any_call_it_is_finished_by_running_again(wishes in wishes(), apply_now: bool) {

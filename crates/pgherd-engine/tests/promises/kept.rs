@@ -17,7 +17,7 @@ use crate::generate::{Wishes, wishes};
 use crate::shared::{client, converge, events, in_paused_time, is_quiet, planned, saturday, target};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn after_apply_the_plan_is_empty_and_an_empty_plan_calls_nothing(wishes in wishes(), apply_now: bool) {

@@ -4,5 +4,7 @@ mod generate;
 mod interrupted;
 mod kept;
 mod provider;
+mod ran;
 mod shared;
 mod target;
+mod walked;

@@ -26,6 +26,8 @@ const PATIENCE: Patience = Patience {
 pub struct Client {
     pub target: Arc<Target>,
     pub wants: Vec<Resource>,
+    /// What it has to say beforehand.
+    pub says: Vec<Diagnostic>,
 }
 
 #[async_trait]
@@ -43,7 +45,7 @@ impl Provider for Client {
     }
 
     async fn preflight(&self, _spec: &Spec) -> Result<Vec<Diagnostic>, ProviderError> {
-        Ok(Vec::new())
+        Ok(self.says.clone())
     }
 
     async fn observe(&self, _wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {

@@ -24,7 +24,7 @@ pub fn target(kinds: &'static [Kind]) -> Arc<Target> {
 }
 
 pub fn client(target: &Arc<Target>, wants: &[Resource]) -> Client {
-    Client { target: Arc::clone(target), wants: wants.to_vec() }
+    Client { target: Arc::clone(target), wants: wants.to_vec(), says: Vec::new() }
 }
 
 /// Saturday evening; the window opens on Sunday at four.
