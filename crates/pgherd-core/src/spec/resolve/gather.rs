@@ -47,7 +47,7 @@ fn usable(variable: &'static Variable, value: Value, inputs: &Inputs, draft: &mu
     if !known_enough(variable, &value, inputs, draft) {
         return None;
     }
-    match normal::form(variable, value, draft.target) {
+    match normal::form(variable, value) {
         Ok(value) => Some(value),
         Err(Trouble { code, path, message, help }) => {
             let path = format!("{}{path}", variable.name);

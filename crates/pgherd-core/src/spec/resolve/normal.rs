@@ -1,7 +1,6 @@
 //! The normal form of each value: what two spellings of the same thing have in common.
 
 use crate::catalogue::sizes;
-use crate::cloud::Cloud;
 use crate::spec::Preset;
 use crate::value::{Props, Value};
 use crate::variables::{Type, Variable};
@@ -30,24 +29,23 @@ impl Trouble {
 }
 
 /// The normal form of a variable's value. References that cannot be followed stay what they are.
-pub(super) fn form(variable: &Variable, value: Value, target: Cloud) -> Result<Value, Trouble> {
+pub(super) fn form(variable: &Variable, value: Value) -> Result<Value, Trouble> {
     match (variable.name, variable.ty, value) {
         (_, _, value @ (Value::Unknown(_) | Value::Output(..))) => Ok(value),
         ("storage_mb", _, value) => Ok(Value::Int((whole("storage_mb", &value)? + 1023) / 1024)),
         (name, Type::Number, value) => whole(name, &value).map(Value::Int),
         ("security_group_rules", _, Value::List(rules)) => security_rules(rules),
         ("proxy_config", _, Value::Map(config)) => proxy_config(config),
-        ("parameters", _, Value::List(parameters)) => parameters_by_name(parameters),
-        (_, _, Value::Text(text)) => of_text(variable, &text, target).map(Value::Text),
+        ("parameters", _, Value::List(parameters)) => Ok(parameters_by_name(parameters)),
+        (_, _, Value::Text(text)) => of_text(variable, &text).map(Value::Text),
         (_, _, value) => Ok(value),
     }
 }
 
-fn of_text(variable: &Variable, text: &str, target: Cloud) -> Result<String, Trouble> {
+fn of_text(variable: &Variable, text: &str) -> Result<String, Trouble> {
     match variable.canonical_name() {
         "engine_version" => version(variable.name, text),
         "instance_class" => Ok(sizes::find(text).map_or_else(|| text.trim().to_owned(), |size| size.name)),
-        "storage_type" => storage_kind(text, target),
         "backup_window" if variable.name == "backup_time" => an_hour_from(text),
         "backup_window" => daily(text),
         "maintenance_window" => weekly(text),
@@ -84,36 +82,6 @@ fn version(name: &str, text: &str) -> Result<String, Trouble> {
         };
         Trouble::new("not-a-version", message, help)
     })
-}
-
-/// What each cloud calls its kinds of storage.
-const KINDS: &[(Cloud, &[&str])] = &[
-    (Cloud::Aws, &["gp2", "gp3", "io1", "io2"]),
-    (Cloud::Gcp, &["PD_SSD", "PD_HDD"]),
-    (Cloud::Azure, &["Premium_LRS", "PremiumV2_LRS"]),
-];
-
-/// Another cloud's kind of storage means nothing here (A6). One of no cloud at all is for the checks.
-fn storage_kind(text: &str, target: Cloud) -> Result<String, Trouble> {
-    let other = KINDS.iter().find(|(cloud, kinds)| *cloud != target && kinds.contains(&text));
-    match (other, counterpart(text, target)) {
-        (Some((cloud, _)), Some(here)) => Err(Trouble::new(
-            "foreign-storage-type",
-            format!("\"{text}\" is a storage type of {cloud}, not of {target}"),
-            format!("write \"{here}\", or leave it out"),
-        )),
-        (Some(_) | None, _) => Ok(text.to_owned()),
-    }
-}
-
-/// The kind of storage of `target` nearest to another cloud's; `None` where there is no choice or no difference.
-fn counterpart(text: &str, target: Cloud) -> Option<&'static str> {
-    match target {
-        Cloud::Aws => Some(if text == "PremiumV2_LRS" { "io2" } else { "gp3" }),
-        Cloud::Gcp => Some("PD_SSD"),
-        Cloud::Azure => Some(if matches!(text, "io1" | "io2") { "PremiumV2_LRS" } else { "Premium_LRS" }),
-        Cloud::DigitalOcean | Cloud::Local => None,
-    }
 }
 
 fn daily(text: &str) -> Result<String, Trouble> {
@@ -194,26 +162,14 @@ fn proxy_config(mut config: Props) -> Result<Value, Trouble> {
     Ok(Value::Map(config))
 }
 
-/// Names of settings have no case in PostgreSQL; each may be given once.
-fn parameters_by_name(parameters: Vec<Value>) -> Result<Value, Trouble> {
-    let mut seen: Vec<String> = Vec::new();
-    let mut all = Vec::new();
-    for (index, parameter) in parameters.into_iter().enumerate() {
-        let Value::Map(mut parameter) = parameter else {
-            all.push(parameter);
-            continue;
-        };
-        if let Some(name) = parameter.get("name").and_then(Value::as_text).map(str::to_ascii_lowercase) {
-            if seen.contains(&name) {
-                let message = format!("the setting {name} is given twice");
-                return Err(
-                    Trouble::new("parameter-repeated", message, "keep one of them").below(&format!("[{index}].name"))
-                );
-            }
-            parameter.insert("name".to_owned(), Value::text(&name));
-            seen.push(name);
+/// Names of settings have no case in PostgreSQL.
+fn parameters_by_name(mut parameters: Vec<Value>) -> Value {
+    for parameter in &mut parameters {
+        if let Value::Map(parameter) = parameter
+            && let Some(Value::Text(name)) = parameter.get_mut("name")
+        {
+            name.make_ascii_lowercase();
         }
-        all.push(Value::Map(parameter));
     }
-    Ok(Value::List(all))
+    Value::List(parameters)
 }

@@ -144,34 +144,6 @@ fn a6_a_variable_of_another_cloud_is_a_note() {
 }
 
 #[test]
-fn a6_a_storage_type_of_another_cloud_means_nothing() {
-    let check = |target: Cloud, kind: &str, expected: &str| {
-        let place = json!({"storage_type": kind, "resource_group_name": "r", "do_region": "fra1"});
-        let (_, diagnostics) = resolve(&block(place), Some(target));
-        let errors: Vec<_> = diagnostics.into_iter().filter(|said| said.severity == Severity::Error).collect();
-        assert_eq!(said(&errors).trim_end(), expected);
-    };
-    check(
-        Cloud::Aws,
-        "PD_SSD",
-        "error[foreign-storage-type] storage_type: \"PD_SSD\" is a storage type of gcp, not of aws; write \"gp3\", or leave it out",
-    );
-    check(
-        Cloud::Azure,
-        "io2",
-        "error[foreign-storage-type] storage_type: \"io2\" is a storage type of aws, not of azure; write \"PremiumV2_LRS\", or leave it out",
-    );
-    check(
-        Cloud::Gcp,
-        "gp2",
-        "error[foreign-storage-type] storage_type: \"gp2\" is a storage type of aws, not of gcp; write \"PD_SSD\", or leave it out",
-    );
-    check(Cloud::Local, "gp2", "");
-    check(Cloud::DigitalOcean, "gp2", "");
-    check(Cloud::Gcp, "PD_HDD", "");
-}
-
-#[test]
 fn a7_a_size_of_another_cloud_is_mapped() {
     check(
         json!({"cloud_provider": "gcp", "instance_class": "db.t3.micro"}),
@@ -308,7 +280,6 @@ fn what_cannot_be_understood_is_said_all_at_once() {
             "parameter_group_family": "mysql8.0",
             "multi_az": "yes",
             "proxy_config": {"default_pool_size": 1.5},
-            "parameters": [{"name": "work_mem", "value": "4MB"}, {"name": "WORK_MEM", "value": "8MB"}],
             "security_group_rules": [{"type": "in", "from_port": 5432, "to_port": 5432, "protocol": "tcp"}],
         }),
         &[("engine_version", "\"16\" # written")],
@@ -318,7 +289,6 @@ fn what_cannot_be_understood_is_said_all_at_once() {
          error[not-a-window] maintenance_window: \"04:00-05:00\" is no weekly window; write start and end in UTC, as in \"sun:04:00-sun:05:00\"\n\
          error[wrong-type] multi_az: true or false is wanted here, not \"yes\"\n\
          error[not-a-family] parameter_group_family: \"mysql8.0\" is no parameter group family of PostgreSQL; write postgres and the major, as in \"postgres16\"\n\
-         error[parameter-repeated] parameters[1].name: the setting work_mem is given twice; keep one of them\n\
          error[not-a-whole-number] port: `port` is at most 65535, and 70000 is more; write a whole number, without a unit\n\
          error[unknown-preset] preset: there is no preset \"test\"; write dev, staging or prod\n\
          error[not-a-whole-number] proxy_config.default_pool_size: `default_pool_size` is a whole number, and 1.5 is not; write a whole number, without a unit\n\
@@ -339,4 +309,13 @@ fn versions_that_are_none() {
         let expected = format!("error[not-a-version] {name}: \"{text}\" is no PostgreSQL version; {example}");
         assert_eq!(said(&diagnostics).trim_end(), expected);
     }
+}
+
+#[test]
+fn names_of_settings_have_no_case() {
+    check(
+        json!({"parameters": [{"name": "Work_Mem", "value": "4MB"}]}),
+        &[("parameters", "[{ name = \"work_mem\", value = \"4MB\" }] # written")],
+        "",
+    );
 }
