@@ -48,7 +48,8 @@ pub fn read(
     Ok((project, databases))
 }
 
-fn bind(
+/// The chosen blocks of a project with their targets.
+pub fn bind(
     context: &Context<'_>,
     project: &Project,
     chosen: &Blocks,

@@ -5,10 +5,12 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::{At, Diagnostic, Severity};
 use pgherd_core::hcl::{self, Document, Given, Sources};
 use pgherd_core::inputs::Inputs;
 use pgherd_core::spec::{self, Spec};
+use pgherd_core::value::Value;
 
 use crate::args::{Blocks, GivenVariable, Global, OneBlock};
 use crate::commands::Context;
@@ -46,6 +48,13 @@ impl Project {
         let given = given(global, &mut sources)?;
         let document = hcl::read(&sources, &given);
         Ok(Self { place, sources, document })
+    }
+
+    /// The same flags, for this machine: `--provider local` unless every block names it itself.
+    pub fn on_this_machine(&self, global: &Global) -> Global {
+        let says_local = |block: &Inputs| block.get("cloud_provider").and_then(Value::as_text) == Some("local");
+        let provider = if self.document.blocks.iter().all(says_local) { global.provider } else { Some(Cloud::Local) };
+        Global { provider, ..global.clone() }
     }
 
     /// The blocks of these labels, in the order of the file; all when none is named.

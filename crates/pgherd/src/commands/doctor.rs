@@ -1,13 +1,16 @@
 //! `pgherd doctor`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use pgherd_core::cloud::Cloud;
+use pgherd_core::version::Version;
 use pgherd_core::{catalogue, text};
 use pgherd_local::client;
+use pgherd_local::postgres::fetch::{self, Sources};
 use pgherd_local::postgres::find::Found;
 use pgherd_local::postgres::runas::DEFAULT_USER;
 use pgherd_local::postgres::server::{Origin, Server};
@@ -19,7 +22,11 @@ use crate::targets;
 
 /// Look at what this machine has to run databases with, and what it lacks
 #[derive(Debug, Args)]
-pub struct DoctorArgs {}
+pub struct DoctorArgs {
+    /// Fetch portable builds of the PostgreSQL majors that are not installed
+    #[arg(long)]
+    fix: bool,
+}
 
 /// How a finding stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,6 +34,8 @@ pub struct DoctorArgs {}
 enum State {
     /// As it should be.
     Ok,
+    /// There, and of no use.
+    Unused,
     /// Databases run without it.
     Missing,
     /// Databases do not run like this.
@@ -49,7 +58,10 @@ fn finding(subject: impl Into<String>, state: State, found: impl Into<String>, h
 }
 
 /// Runs it.
-pub fn run(context: &Context<'_>, _args: &DoctorArgs) -> Result<Exit, CommandError> {
+pub fn run(context: &Context<'_>, args: &DoctorArgs) -> Result<Exit, CommandError> {
+    if args.fix {
+        fix(context);
+    }
     let mut findings = servers(context, &targets::servers(context.global));
     findings.push(user());
     findings.push(state_folder(&targets::paths(context.global).state));
@@ -71,6 +83,7 @@ fn line(finding: &Finding) -> String {
     let Finding { subject, state, found, help } = finding;
     let (word, style) = match state {
         State::Ok => ("ok", AnsiColor::Green.on_default()),
+        State::Unused => ("unused", AnsiColor::Yellow.on_default()),
         State::Missing => ("missing", AnsiColor::Yellow.on_default()),
         State::Broken => ("broken", AnsiColor::Red.on_default().effects(Style::new().bold().get_effects())),
     };
@@ -78,16 +91,32 @@ fn line(finding: &Finding) -> String {
     format!("{style}{word:<8}{style:#} {subject:<17} {found}{help}\n")
 }
 
-/// A line for each major that PostgreSQL still maintains or that is installed, and one for each server that is unusable.
+/// The majors this version knows, and whatever else is installed.
+fn majors(context: &Context<'_>, found: &Found) -> BTreeSet<u32> {
+    catalogue::versions::offered(Cloud::Local, context.today()).chain(found.servers.iter().map(Server::major)).collect()
+}
+
+/// Fetches what is missing. What cannot be fetched is said, and found missing again afterwards.
+fn fix(context: &Context<'_>) {
+    let found = targets::servers(context.global);
+    let cache = targets::paths(context.global).servers();
+    let have: BTreeSet<u32> = found.servers.iter().map(Server::major).collect();
+    for major in majors(context, &found).difference(&have) {
+        let asked = Version { major: *major, minor: None };
+        let say = |phase: &str| context.printer.say(&format!("PostgreSQL {major}: {phase}"));
+        match fetch::fetch(asked, false, &Sources::default(), &cache, &say) {
+            Ok(server) => say(&format!("{} is there now", server.version)),
+            Err(error) => context.printer.warn(&error.message),
+        }
+    }
+}
+
+/// A line for each major, and one for each server that is of no use.
 fn servers(context: &Context<'_>, found: &Found) -> Vec<Finding> {
-    let today = context.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut majors: Vec<u32> = catalogue::versions::offered(Cloud::Local, today).collect();
-    majors.extend(found.servers.iter().map(Server::major));
-    majors.sort_unstable();
-    majors.dedup();
     let none_at_all = found.servers.is_empty();
-    let mut findings: Vec<Finding> = majors.into_iter().map(|major| of_major(major, found, none_at_all)).collect();
-    findings.extend(found.rejected.iter().map(|why| finding("PostgreSQL", State::Missing, why.clone(), "")));
+    let mut findings: Vec<Finding> =
+        majors(context, found).into_iter().map(|major| of_major(major, found, none_at_all)).collect();
+    findings.extend(found.rejected.iter().map(|why| finding("PostgreSQL", State::Unused, why.clone(), "")));
     findings
 }
 
@@ -97,7 +126,9 @@ fn of_major(major: u32, found: &Found, none_at_all: bool) -> Finding {
         Some(server) => finding(subject, State::Ok, words(server), ""),
         None => {
             let state = if none_at_all { State::Broken } else { State::Missing };
-            finding(subject, state, "not installed", format!("Debian, Ubuntu: apt install postgresql-{major}"))
+            let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+            let help = format!("pgherd doctor --fix fetches a build; or {}", fetch::advice(major, &os_release));
+            finding(subject, state, "not installed", help)
         }
     }
 }

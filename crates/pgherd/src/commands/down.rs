@@ -1,16 +1,16 @@
 //! `pgherd down`.
 
 use clap::Args;
-use pgherd_core::cloud::Cloud;
 use pgherd_engine::provider::Operation;
 use serde::Serialize;
 
 use super::Context;
 use crate::applying;
-use crate::args::{Blocks, Change, Global};
+use crate::args::{Blocks, Change};
 use crate::confirm::{Weight, confirm};
 use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
+use crate::project::Project;
 
 /// Stop databases of this machine, and keep everything
 ///
@@ -31,10 +31,11 @@ struct Stopped {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit, CommandError> {
-    let global = Global { provider: Some(Cloud::Local), ..context.global.clone() };
+    let project = Project::read(context.global)?;
+    let global = project.on_this_machine(context.global);
     let context = &Context { global: &global, ..*context };
     let printer = context.printer;
-    let (_, databases) = databases::read(context, &args.blocks, Warnings::Leave)?;
+    let databases = databases::bind(context, &project, &args.blocks, Warnings::Leave)?;
     let databases = databases::existing(context, databases)?;
     let names: Vec<String> = databases.iter().map(|database| database.spec.name.clone()).collect();
     if args.change.dry_run {

@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::args::{Cli, Global};
 use crate::error::{CommandError, Exit};
@@ -93,9 +95,16 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// ` -f FILE` where it was typed, so that a next step names the same files.
+    /// The day the command began, UTC.
+    pub fn today(&self) -> Date {
+        self.now.to_zoned(TimeZone::UTC).date()
+    }
+
+    /// ` -f FILE --provider CLOUD` as far as they were typed, so that a next step is about the same databases.
     pub fn same_project(&self) -> String {
-        self.global.file.as_ref().map_or(String::new(), |file| format!(" -f {}", file.display()))
+        let file = self.global.file.as_ref().map_or(String::new(), |file| format!(" -f {}", file.display()));
+        let provider = self.global.provider.map_or(String::new(), |provider| format!(" --provider {provider}"));
+        format!("{file}{provider}")
     }
 }
 

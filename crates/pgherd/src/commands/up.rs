@@ -1,17 +1,17 @@
 //! `pgherd up`.
 
 use clap::Args;
-use pgherd_core::cloud::Cloud;
 use pgherd_engine::provider::Operation;
 use pgherd_engine::run;
 
 use super::{Context, apply};
 use crate::applying;
-use crate::args::{Blocks, Change, Global};
+use crate::args::{Blocks, Change};
 use crate::confirm::{Weight, confirm};
 use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::planning::{self, Goal, PlannedDatabase, Plans};
+use crate::project::Project;
 use crate::targets;
 
 /// Bring databases up on this machine
@@ -32,10 +32,11 @@ pub struct UpArgs {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit, CommandError> {
-    let global = Global { provider: Some(Cloud::Local), ..context.global.clone() };
+    let project = Project::read(context.global)?;
+    let global = project.on_this_machine(context.global);
     let context = &Context { global: &global, ..*context };
     let printer = context.printer;
-    let (project, databases) = databases::read(context, &args.blocks, Warnings::Tell)?;
+    let databases = databases::bind(context, &project, &args.blocks, Warnings::Tell)?;
     let plans = planning::plan(context, databases, Goal::Apply { now: args.now })?;
     plans.show(printer, &project)?;
     if args.change.dry_run {

@@ -4,4 +4,5 @@ mod errors;
 mod files;
 mod help;
 mod sandbox;
+mod terminal;
 mod writing;
