@@ -127,7 +127,8 @@ fn connection_string(spec: &Spec, facts: &Facts) -> Option<String> {
     );
     for (key, path) in [("passfile", &facts.passfile), ("sslrootcert", &facts.root_certificate)] {
         if let Some(path) = path {
-            url += &format!("&{key}={}", encoded(path));
+            // A slash is plain in a query (RFC 3986, section 3.4), and a path reads better with it.
+            url += &format!("&{key}={}", encoded(path).replace("%2F", "/"));
         }
     }
     Some(url)
@@ -165,17 +166,100 @@ fn effective(spec: &Spec, facts: &Facts) -> Props {
     settings.chain(actual).collect()
 }
 
-/// Percent-encoded (RFC 3986): all but the unreserved characters and the slash, which is plain in a query and in libpq's
-/// database name.
+/// Percent-encoded: all but the unreserved characters of RFC 3986, section 2.3.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                encoded.push(char::from(byte));
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
             _ => encoded += &format!("%{byte:02X}"),
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cloud::Cloud;
+    use crate::secret::Secret;
+    use crate::spec::resolve;
+    use crate::testing::block;
+
+    fn spec(json: serde_json::Value) -> Spec {
+        let (spec, _) = resolve(&block(json), Some(Cloud::Local));
+        spec.expect("the target is given")
+    }
+
+    /// Every output, one a line, without the long `effective`.
+    fn shown(outputs: &Props) -> String {
+        let lines = OUTPUTS
+            .iter()
+            .filter(|output| output.name != "effective")
+            .map(|output| format!("{} = {}\n", output.name, text::hcl(&outputs[output.name])));
+        lines.collect()
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            id: Some("orders".to_owned()),
+            arn: Some("pgherd:local:orders".to_owned()),
+            resource_id: Some("7574093850293321312".to_owned()),
+            host: Some("127.0.0.1".to_owned()),
+            port: Some(5510),
+            replicas: vec![Replica {
+                id: "orders-2".to_owned(),
+                arn: "pgherd:local:orders-2".to_owned(),
+                endpoint: "127.0.0.1:5512".to_owned(),
+            }],
+            parameter_group: Named { id: Some("generation 3".to_owned()), arn: None },
+            secret: Some("/home/a b/secret.json".to_owned()),
+            passfile: Some("/home/a b/pgpass".to_owned()),
+            root_certificate: Some("/home/a b/ca.crt".to_owned()),
+            engine_version: Some("15.18".to_owned()),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn of_a_database_that_runs() {
+        let spec = spec(json!({"name": "orders", "master_password": "correct horse"}));
+        let outputs = outputs(&spec, &facts());
+        assert_eq!(spec.master_password.known().and_then(Secret::reveal), Some("correct horse"));
+        assert!(!format!("{outputs:?}").contains("horse"));
+        insta::assert_snapshot!(shown(&outputs));
+    }
+
+    #[test]
+    fn of_a_database_that_does_not_exist_yet() {
+        insta::assert_snapshot!(shown(&outputs(&spec(json!({})), &Facts::default())));
+    }
+
+    #[test]
+    fn effective_has_every_setting_and_the_version_that_runs() {
+        let outputs = outputs(&spec(json!({"name": "orders", "multi_az": true})), &facts());
+        let effective = outputs["effective"].as_map().expect("a map");
+        assert_eq!(effective["name"], "orders".into());
+        assert_eq!(effective["multi_az"], "true".into());
+        assert_eq!(effective["vpc_id"], Value::Null);
+        assert_eq!(effective["engine_version_actual"], "15.18".into());
+        assert_eq!(effective.len(), crate::variables::all().count() + 1);
+    }
+
+    #[track_caller]
+    fn check_url(user: &str, database: &str, host: &str, expected: &str) {
+        let spec = spec(json!({"master_username": user, "database_name": database}));
+        let facts = Facts { host: Some(host.to_owned()), port: Some(5432), ..Facts::default() };
+        assert_eq!(outputs(&spec, &facts)["connection_string"], expected.into());
+    }
+
+    #[test]
+    fn what_a_url_cannot_hold_is_encoded() {
+        check_url("postgres", "orders", "db.example", "postgresql://postgres@db.example:5432/orders?sslmode=require");
+        check_url("a@b:c/d", "x?y#z/ %", "db", "postgresql://a%40b%3Ac%2Fd@db:5432/x%3Fy%23z%2F%20%25?sslmode=require");
+        check_url("café", "d&e", "db", "postgresql://caf%C3%A9@db:5432/d%26e?sslmode=require");
+        check_url("u", "d", "::1", "postgresql://u@[::1]:5432/d?sslmode=require");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod pairs;
+mod properties;
 mod rules;
 mod unknown;
 
