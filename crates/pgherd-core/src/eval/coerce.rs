@@ -45,16 +45,22 @@ pub(crate) fn from_float(float: f64) -> Value {
     value.as_int().map_or(value, Value::Int)
 }
 
+/// A name or text for a message, shortened when it is longer than a line should be.
+pub(crate) fn short(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// What a value is, for messages; never what a secret holds.
 pub(crate) fn what_it_is(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(bool) => bool.to_string(),
         Value::Int(_) | Value::Float(_) => format!("the number {value}"),
-        Value::Text(text) if text.chars().count() > 40 => {
-            format!("the string \"{}…\"", text.chars().take(40).collect::<String>())
-        }
-        Value::Text(text) => format!("the string \"{text}\""),
+        Value::Text(text) => format!("the string \"{}\"", short(text)),
         Value::List(list) => format!("a list of {}", list.len()),
         Value::Map(_) => "a map".to_owned(),
         Value::Secret(_) => "a secret".to_owned(),

@@ -5,7 +5,7 @@ use hcl_edit::{Ident, Number, Span};
 
 use super::functions::{self, Fault, Run, Unknowns};
 use super::secrecy::{conceal, has_secret, reveal};
-use super::{Evaluated, Evaluator, Failed, coerce, what_it_is};
+use super::{Evaluated, Evaluator, Failed, coerce, short, what_it_is};
 use crate::diagnostic::Diagnostic;
 use crate::value::{Props, Value};
 
@@ -53,6 +53,7 @@ impl Evaluator<'_> {
         if let Some(value) = self.bound_value(name.as_str()) {
             return self.pay(at, value);
         }
+        let name = short(name.as_str());
         let help = match name.as_str() {
             "yes" | "on" | "True" | "TRUE" => "write true".to_owned(),
             "no" | "off" | "False" | "FALSE" => "write false".to_owned(),

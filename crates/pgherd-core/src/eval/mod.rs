@@ -21,10 +21,10 @@ use hcl_edit::Span;
 use crate::diagnostic::Diagnostic;
 use crate::value::Value;
 
-pub(crate) use coerce::what_it_is;
+pub(crate) use coerce::{short, what_it_is};
 pub(crate) use fuel::{Fuel, is_too_deep};
 pub(crate) use functions::json_value;
-pub(crate) use secrecy::{conceal, has_secret};
+pub(crate) use secrecy::conceal;
 
 /// What names mean.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,7 @@
 use hcl_edit::Decorated;
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 
-use super::{Evaluated, Evaluator, Failed, coerce, what_it_is};
+use super::{Evaluated, Evaluator, Failed, coerce, short, what_it_is};
 use crate::diagnostic::Diagnostic;
 use crate::value::Value;
 use crate::variables::closest;
@@ -16,7 +16,7 @@ impl Evaluator<'_> {
         let Expression::Variable(root) = &traversal.expr else {
             let value = self.evaluate(&traversal.expr)?;
             if let (Value::Int(_) | Value::Float(_), Expression::Number(_)) = (&value, &traversal.expr) {
-                let written = self.written(at);
+                let written = short(self.written(at));
                 let diagnostic = Diagnostic::error("syntax", format!("`{written}` is not a number"))
                     .help(format!("write it as text: \"{written}\""));
                 return Err(self.fail(at, diagnostic));
@@ -42,7 +42,7 @@ impl Evaluator<'_> {
             // Indexes inside are looked at for their errors; what the reference is stays unknown.
             _ => {
                 self.indexes(steps)?;
-                Ok(Value::Unknown(self.written(at).to_owned()))
+                Ok(Value::Unknown(short(self.written(at))))
             }
         }
     }
@@ -60,7 +60,7 @@ impl Evaluator<'_> {
         match known.get(name.as_str()) {
             Some(Value::Unknown(_)) => {
                 self.indexes(rest)?;
-                Ok(Value::Unknown(self.written(at).to_owned()))
+                Ok(Value::Unknown(short(self.written(at))))
             }
             Some(value) => {
                 let value = self.pay(at, value.clone())?;
@@ -75,7 +75,7 @@ impl Evaluator<'_> {
                 }
                 None => {
                     self.indexes(rest)?;
-                    Ok(Value::Unknown(self.written(at).to_owned()))
+                    Ok(Value::Unknown(short(self.written(at))))
                 }
             },
         }

@@ -8,7 +8,7 @@ use super::document::Spans;
 use super::layout::OurBlock;
 use super::{Document, Sources};
 use crate::diagnostic::Diagnostic;
-use crate::eval::{Evaluator, Fuel, Scope, conceal, has_secret};
+use crate::eval::{Evaluator, Fuel, Scope, conceal, short};
 use crate::inputs::Inputs;
 use crate::value::Value;
 use crate::variables::{self, Nearest, Type, TypeError, Variable, convert};
@@ -69,6 +69,8 @@ fn argument(
 }
 
 /// A value in the type of its variable, secret where it has to be; or what is wrong, by path below the variable.
+///
+/// A secret in a variable that is shown passes: resolving says what that means.
 fn typed(variable: &Variable, value: Value) -> Result<Value, Vec<(String, Diagnostic)>> {
     let name = variable.name;
     if variable.sensitive {
@@ -78,12 +80,6 @@ fn typed(variable: &Variable, value: Value) -> Result<Value, Vec<(String, Diagno
             vec![(error.path, diagnostic.help("write a string, or leave it out: pgherd makes one and keeps it"))]
         })?;
         return Ok(conceal(converted));
-    }
-    if has_secret(&value) {
-        let diagnostic =
-            Diagnostic::error("secret-shown", format!("`{name}` is shown in plans, and its value is sensitive"))
-                .help("write nonsensitive(…) around it if it may be shown");
-        return Err(vec![(String::new(), diagnostic)]);
     }
     convert_all(value, &variable.ty).map_err(|errors| {
         let told =
@@ -127,7 +123,7 @@ fn unknown(name: &str) -> Diagnostic {
         )
         .help("write one block for each database, each with a label and a `name` of its own");
     }
-    let diagnostic = Diagnostic::error("unknown-argument", format!("there is no argument `{name}`"));
+    let diagnostic = Diagnostic::error("unknown-argument", format!("there is no argument `{}`", short(name)));
     match variables::nearest(name) {
         Some(Nearest::Variable(near)) => diagnostic.help(format!("did you mean `{near}`?")),
         Some(Nearest::Output(output)) => Diagnostic::error(

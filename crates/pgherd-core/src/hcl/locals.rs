@@ -13,6 +13,9 @@ use crate::diagnostic::Diagnostic;
 use crate::eval::{Evaluator, Fuel, Scope, is_too_deep};
 use crate::value::Value;
 
+/// How many names of a circle are shown.
+const SHOWN: usize = 8;
+
 /// Puts every local into the scope. One that cannot be evaluated is unknown there, so that it is told once.
 pub(super) fn evaluate(
     layout: &Layout<'_>,
@@ -66,7 +69,10 @@ pub(super) fn evaluate(
     // What is left needs itself, or something that does.
     for circle in circles(&needs) {
         let (file, attribute) = locals[circle[0]];
-        let way: Vec<String> = circle.iter().chain([&circle[0]]).map(|name| format!("local.{name}")).collect();
+        let mut way: Vec<String> = circle.iter().chain([&circle[0]]).map(|name| format!("local.{name}")).collect();
+        if way.len() > SHOWN {
+            way.splice(SHOWN / 2..way.len() - SHOWN / 2, ["…".to_owned()]);
+        }
         let diagnostic =
             Diagnostic::error("cyclic-locals", format!("`local.{}` refers to itself: {}", circle[0], way.join(" -> ")));
         diagnostics.push(

@@ -121,7 +121,7 @@ fn after_value(before: &str, line: &str) -> &'static str {
 /// The parser's own list of what could stand here, when it is short enough to help.
 fn expectation(message: &str, otherwise: &str) -> String {
     match message.split_once("expected ") {
-        Some((_, expected)) if expected.len() <= 60 => format!("write {expected}"),
+        Some((before, expected)) if expected.len() <= 60 && !before.ends_with("un") => format!("write {expected}"),
         _ => otherwise.to_owned(),
     }
 }
