@@ -28,7 +28,7 @@ pub fn confirm(printer: &Printer, change: &Change, weight: Weight<'_>, question:
         return Ok(());
     }
     if !args::can_ask() {
-        return Err(CommandError::refused(format!("nobody is here to agree to {question}"))
+        return Err(CommandError::refused(format!("cannot ask whether to {question}: there is no terminal"))
             .hint(format!("add {} to agree, or run it on a terminal", flag(weight))));
     }
     printer.ask(&format!("{question}? {}: ", expected(weight)));

@@ -5,7 +5,7 @@ use pgherd_core::lint::{self, Intent, Summary};
 use pgherd_core::plan::document::{Document, document};
 use pgherd_core::plan::text::{self, Sign};
 use pgherd_core::plan::{Plan, Timing};
-use pgherd_core::resource::Status;
+use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_engine::provider::Provider;
 use pgherd_engine::run::{self, Planned};
@@ -100,7 +100,7 @@ impl Plans {
     fn text(&self, verbose: bool) -> String {
         let mut all = String::new();
         for PlannedDatabase { database, planned } in &self.each {
-            all.push_str(&heading(&database.spec));
+            all.push_str(&heading(&database.spec, &planned.observed));
             all.push_str(&body(&planned.plan, verbose));
         }
         all.push_str(&format!("{}\n", self.summary));
@@ -120,9 +120,11 @@ impl Plans {
 }
 
 /// `learning-assistant-prod  aws us-east-1  PostgreSQL 16`
-pub fn heading(spec: &Spec) -> String {
+fn heading(spec: &Spec, observed: &[Observed]) -> String {
     let region = spec.place.region.known().map_or(String::new(), |region| format!(" {region}"));
-    let version = spec.engine_version.map_or_else(|| "newest there is".to_owned(), |version| version.to_string());
+    let asked = spec.engine_version.map(|version| version.to_string());
+    let runs = || observed.iter().find_map(|seen| Some(seen.props.get("engine_version")?.as_text()?.to_owned()));
+    let version = asked.or_else(runs).unwrap_or_else(|| "(the newest there is)".to_owned());
     format!("{}  {}{region}  PostgreSQL {version}\n\n", spec.name, spec.target)
 }
 

@@ -27,6 +27,8 @@ pub struct DownArgs {
 #[derive(Debug, Serialize)]
 struct Stopped {
     databases: Vec<String>,
+    /// `false`: only shown (--dry-run), or still going on (--no-wait).
+    done: bool,
 }
 
 /// Runs it.
@@ -40,20 +42,23 @@ pub fn run(context: &Context<'_>, args: &DownArgs) -> Result<Exit, CommandError>
     let names: Vec<String> = databases.iter().map(|database| database.spec.name.clone()).collect();
     if args.change.dry_run {
         printer.say(&format!("would stop {}", names.join(", ")));
-        return Ok(Exit::Done);
+        return ended(context, names, Exit::Done, false);
     }
     if databases.iter().any(|database| database.spec.deletion_protection) {
         confirm(printer, &args.change, Weight::Interruption, &format!("stop {}", names.join(", ")))?;
     }
     let each: Vec<&Database> = databases.iter().collect();
-    if applying::operate(context, &args.change, &each, |name| Operation::Stop { name })? == Exit::Pending {
-        return Ok(Exit::Pending);
-    }
+    let exit = applying::operate(context, &args.change, &each, |name| Operation::Stop { name })?;
+    ended(context, names, exit, exit == Exit::Done)
+}
+
+fn ended(context: &Context<'_>, databases: Vec<String>, exit: Exit, done: bool) -> Result<Exit, CommandError> {
+    let printer = context.printer;
     if printer.is_json() {
-        printer.json(&Stopped { databases: names })?;
-    } else {
-        printer.result(&format!("stopped {}\n", names.join(", ")))?;
+        printer.json(&Stopped { databases, done })?;
+    } else if done {
+        printer.result(&format!("stopped {}\n", databases.join(", ")))?;
         printer.next(&format!("pgherd up{} starts again, pgherd destroy deletes", context.same_project()));
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }

@@ -27,26 +27,33 @@ pub struct RotateArgs {
 struct Rotated {
     database: String,
     role: String,
+    /// `false`: only shown (--dry-run), or still going on (--no-wait).
+    done: bool,
 }
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &RotateArgs) -> Result<Exit, CommandError> {
     let printer = context.printer;
     let database = databases::one_existing(context, &args.block)?;
-    let (name, role) = (database.spec.name.clone(), database.spec.master_username.clone());
+    let (name, role) = (&database.spec.name, &database.spec.master_username);
+    let rotated = |done| Rotated { database: name.clone(), role: role.clone(), done };
     if args.change.dry_run {
         printer.say(&format!("would give {role} of {name} a new password"));
-        return Ok(Exit::Done);
+        return ended(context, &rotated(false), Exit::Done);
     }
     confirm(printer, &args.change, Weight::Change, &format!("give {role} of {name} a new password"))?;
-    if applying::operate(context, &args.change, &[&database], |name| Operation::Rotate { name })? == Exit::Pending {
-        return Ok(Exit::Pending);
-    }
+    let exit = applying::operate(context, &args.change, &[&database], |name| Operation::Rotate { name })?;
+    ended(context, &rotated(exit == Exit::Done), exit)
+}
+
+fn ended(context: &Context<'_>, rotated: &Rotated, exit: Exit) -> Result<Exit, CommandError> {
+    let printer = context.printer;
+    let Rotated { database, role, done } = rotated;
     if printer.is_json() {
-        printer.json(&Rotated { database: name, role })?;
-    } else {
-        printer.result(&format!("{role} of {name} has a new password\n"))?;
+        printer.json(rotated)?;
+    } else if *done {
+        printer.result(&format!("{role} of {database} has a new password\n"))?;
         printer.next("applications that keep the password must read the secret again; pgherd env names it");
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }

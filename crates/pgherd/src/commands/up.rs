@@ -47,12 +47,14 @@ pub fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit, CommandError> {
     }
     let exit = if plans.summary.is_empty() { Exit::Done } else { applying::carry_out(context, &args.change, &plans)? };
     let stopped: Vec<&Database> = plans.each.iter().filter(|one| one.is_stopped()).map(|one| &one.database).collect();
-    if !stopped.is_empty()
-        && applying::operate(context, &args.change, &stopped, |name| Operation::Start { name })? == Exit::Pending
-    {
-        return Ok(Exit::Pending);
+    if !stopped.is_empty() {
+        applying::operate(context, &args.change, &stopped, |name| Operation::Start { name })?;
     }
-    greet(context, &plans)?;
+    if args.change.no_wait {
+        apply::dry(context, &plans)?;
+    } else {
+        greet(context, &plans)?;
+    }
     Ok(exit)
 }
 

@@ -3,6 +3,7 @@
 mod errors;
 mod files;
 mod help;
+mod plans;
 mod sandbox;
 mod terminal;
 mod writing;
