@@ -18,7 +18,7 @@ impl Evaluator<'_> {
             if let (Value::Int(_) | Value::Float(_), Expression::Number(_)) = (&value, &traversal.expr) {
                 let written = short(self.written(at));
                 let diagnostic = Diagnostic::error("syntax", format!("`{written}` is not a number"))
-                    .help(format!("write it as text: \"{written}\""));
+                    .help("write an address or a version as text: \"10.0.0.0/8\", \"15.4\"");
                 return Err(self.fail(at, diagnostic));
             }
             return self.follow(value, steps);

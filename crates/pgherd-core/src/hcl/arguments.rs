@@ -58,7 +58,7 @@ fn argument(
         let _ = evaluator.evaluate(&attribute.value);
         return Err(vec![diagnostic]);
     };
-    remember(name, &attribute.value, block, spans);
+    remember(name, &attribute.value, &variable.ty, block, spans);
     let Ok(value) = evaluator.evaluate(&attribute.value) else { return Ok(None) };
     if value.is_null() {
         return Ok(None);
@@ -90,27 +90,42 @@ fn typed(variable: &Variable, value: Value) -> Result<Value, Vec<(String, Diagno
 
 /// Like [`convert`], with the errors of every element of a list and not only the first.
 fn convert_all(value: Value, ty: &Type) -> Result<Value, Vec<TypeError>> {
-    let (Value::List(list), Type::List(item)) = (&value, ty) else {
+    let (Value::List(list), Type::List(_)) = (&value, ty) else {
         return convert(value, ty).map_err(|error| vec![error]);
     };
-    let below = |index: usize, error: TypeError| TypeError { path: format!("[{index}]{}", error.path), ..error };
-    let errors: Vec<TypeError> = list
-        .iter()
-        .enumerate()
-        .filter_map(|(index, value)| Some(below(index, convert(value.clone(), item).err()?)))
-        .collect();
+    let errors: Vec<TypeError> =
+        list.iter().enumerate().filter_map(|(index, item)| wrong_item(index, item, ty)).collect();
     if errors.is_empty() { convert(value, ty).map_err(|error| vec![error]) } else { Err(errors) }
 }
 
+/// What is wrong with one element of a list, asked as a list of one: whether null may stand in lists is for [`convert`].
+fn wrong_item(index: usize, item: &Value, ty: &Type) -> Option<TypeError> {
+    let TypeError { path, message } = convert(Value::List(vec![item.clone()]), ty).err()?;
+    let below = path.strip_prefix("[0]").unwrap_or(&path);
+    Some(TypeError { path: format!("[{index}]{below}"), message })
+}
+
+/// What to write instead, with the dots for the user to fill.
 fn example(variable: &Variable) -> String {
-    let name = variable.name;
-    match variable.ty {
-        Type::String => format!("write {name} = \"…\""),
-        Type::Number => format!("write {name} = 20, without a unit"),
-        Type::Bool => format!("write {name} = true or false"),
-        Type::List(Type::String) => format!("write {name} = [\"…\", \"…\"]"),
-        Type::Map(Type::String) => format!("write {name} = {{ key = \"…\" }}"),
-        ty @ (Type::List(_) | Type::Map(_) | Type::Object(_)) => format!("its type is {ty}"),
+    let unit = if variable.ty == Type::Number { ", without a unit" } else { "" };
+    format!("write {} = {}{unit}", variable.name, sample(&variable.ty))
+}
+
+fn sample(ty: &Type) -> String {
+    match ty {
+        Type::String => "\"…\"".to_owned(),
+        Type::Number => "20".to_owned(),
+        Type::Bool => "true".to_owned(),
+        Type::List(item) => format!("[{}]", sample(item)),
+        Type::Map(item) => format!("{{ key = {} }}", sample(item)),
+        Type::Object(attributes) => {
+            let required = attributes.iter().filter(|attribute| attribute.default.is_none());
+            let shown: Vec<_> =
+                if required.clone().next().is_some() { required.collect() } else { attributes.iter().collect() };
+            let written: Vec<_> =
+                shown.iter().map(|attribute| format!("{} = {}", attribute.name, sample(&attribute.ty))).collect();
+            format!("{{ {} }}", written.join(", "))
+        }
     }
 }
 
@@ -156,28 +171,44 @@ fn inner_block(block: &Block, file: usize) -> Diagnostic {
     diagnostic.at_source(file, span)
 }
 
-/// Remembers where a value and everything written inside of it stands.
-fn remember(path: &str, expression: &Expression, block: &OurBlock<'_>, spans: &mut Spans) {
+/// Remembers where a value and everything written inside of it stands; of an attribute its type does not have, the name.
+fn remember(path: &str, expression: &Expression, ty: &Type, block: &OurBlock<'_>, spans: &mut Spans) {
     if let Some(span) = expression.span() {
         spans.insert(block.label, path, block.file, span);
     }
     match expression {
-        Expression::Parenthesis(inner) => remember(path, inner.inner(), block, spans),
+        Expression::Parenthesis(inner) => remember(path, inner.inner(), ty, block, spans),
         Expression::Array(array) => {
+            let item_type = if let Type::List(item) = ty { item } else { ty };
             for (index, item) in array.iter().enumerate() {
-                remember(&format!("{path}[{index}]"), item, block, spans);
+                remember(&format!("{path}[{index}]"), item, item_type, block, spans);
             }
         }
         Expression::Object(object) => {
             for (key, value) in object {
-                let key = match key {
-                    ObjectKey::Ident(name) => name.as_str(),
-                    ObjectKey::Expression(Expression::String(name)) => name.as_str(),
+                let (name, span) = match key {
+                    ObjectKey::Ident(name) => (name.as_str(), name.span()),
+                    ObjectKey::Expression(Expression::String(name)) => (name.as_str(), name.span()),
                     ObjectKey::Expression(_) => continue,
                 };
-                remember(&format!("{path}.{key}"), value.expr(), block, spans);
+                let path = format!("{path}.{name}");
+                match (attribute_type(ty, name), span) {
+                    (Some(ty), _) => remember(&path, value.expr(), ty, block, spans),
+                    (None, span) => spans.insert(block.label, &path, block.file, span.unwrap_or_default()),
+                }
             }
         }
         _ => {}
+    }
+}
+
+/// The type of an attribute; `None` where there is no such attribute.
+fn attribute_type<'t>(ty: &'t Type, name: &str) -> Option<&'t Type> {
+    match ty {
+        Type::Object(attributes) => {
+            attributes.iter().find(|attribute| attribute.name == name).map(|attribute| &attribute.ty)
+        }
+        Type::Map(item) => Some(item),
+        Type::String | Type::Number | Type::Bool | Type::List(_) => Some(ty),
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn parse(file: usize, text: &str) -> Result<Body, Diagnostic> {
     parser::parse_body(text).map_err(|error| {
         let offset = error.location().offset();
         output_name(text, offset).map_or_else(
-            || describe(&error, text).at_source(file, token(text, offset)),
+            || describe(&error, text).at_source(file, place(error.message(), text, offset)),
             |(diagnostic, start)| diagnostic.at_source(file, token(text, start)),
         )
     })
@@ -92,12 +92,20 @@ fn syntax(message: &str, before: &str, after: &str, line: &str) -> Diagnostic {
         Some('\r' | '\n') | None if message.starts_with("invalid expression") => {
             error("a value is missing here".to_owned()).help("write one after the `=` or the operator")
         }
-        _ if message.contains("escape sequence") || message.contains("hex code") => {
-            error("a backslash starts an escape, and this is none".to_owned())
-                .help("write \\\\ for a backslash; the escapes are \\n \\r \\t \\\" \\\\ \\uNNNN \\UNNNNNNNN")
+        _ if is_escape(message) => error("a backslash starts an escape, and this is none".to_owned())
+            .help("write \\\\ for a backslash; the escapes are \\n \\r \\t \\\" \\\\ \\uNNNN \\UNNNNNNNN"),
+        Some('e' | 'E') if before.ends_with(|c: char| c.is_ascii_digit()) => {
+            error("this number is too large to be read".to_owned()).help("write a smaller one")
         }
         _ if message.contains("expected newline") => {
             error("the line goes on after its value has ended".to_owned()).help(after_value(before, line))
+        }
+        _ if message == "expected `{`" => {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            let known = variables::variable(word).map(|variable| format!("write {} = …", variable.name));
+            let help = known.unwrap_or_else(|| "write name = value, or module \"label\" { … }".to_owned());
+            error("this is neither a block, which opens its `{` on the same line, nor an argument".to_owned())
+                .help(help)
         }
         _ if message.contains("invalid structure") => error("this is neither an argument nor a block".to_owned())
             .help("write name = value, or module \"label\" { … }"),
@@ -124,6 +132,19 @@ fn expectation(message: &str, otherwise: &str) -> String {
         Some((before, expected)) if expected.len() <= 60 && !before.ends_with("un") => format!("write {expected}"),
         _ => otherwise.to_owned(),
     }
+}
+
+/// What to underline: the escape that is none, otherwise where the parser stopped.
+fn place(message: &str, text: &str, offset: usize) -> Range<usize> {
+    let offset = floor(text, offset);
+    match text[..offset].rfind('\\') {
+        Some(backslash) if is_escape(message) => backslash..offset,
+        Some(_) | None => token(text, offset),
+    }
+}
+
+fn is_escape(message: &str) -> bool {
+    message.contains("escape sequence") || message.contains("hex code")
 }
 
 /// The word or character at a place, for underlining.
