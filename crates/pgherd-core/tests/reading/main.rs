@@ -1,5 +1,6 @@
 //! Reading, from text to what a block means.
 
+mod anything;
 mod bad_input;
 mod examples;
 mod requirements;
