@@ -4,6 +4,7 @@ pub mod client;
 pub mod desired;
 pub mod limits;
 pub mod paths;
+pub mod ports;
 pub mod postgres;
 pub mod provider;
 pub mod sizing;

@@ -188,14 +188,9 @@ impl Layout {
         self.log.join("start.log")
     }
 
-    /// Server certificate, with its authority's behind it.
+    /// Server key, certificate and authority in one file, 0600: replaced in one step, they always belong together.
     pub fn certificate(&self) -> PathBuf {
-        self.tls.join("server.crt")
-    }
-
-    /// Its key, 0600.
-    pub fn key(&self) -> PathBuf {
-        self.tls.join("server.key")
+        self.tls.join("server.pem")
     }
 }
 
@@ -206,7 +201,7 @@ fn fits(base: &Path) -> bool {
 }
 
 /// Eight hexadecimal digits that stand for a path.
-fn short_hash(path: &Path) -> String {
+pub(crate) fn short_hash(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
     digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }

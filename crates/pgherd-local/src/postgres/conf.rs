@@ -165,7 +165,7 @@ fn connections(config: &InstanceConfig) -> Vec<(&'static str, String)> {
         ("port", config.port.to_string()),
         ("ssl", "on".to_owned()),
         ("ssl_cert_file", config.layout.certificate().display().to_string()),
-        ("ssl_key_file", config.layout.key().display().to_string()),
+        ("ssl_key_file", config.layout.certificate().display().to_string()),
         ("ssl_min_protocol_version", "TLSv1.2".to_owned()),
         ("password_encryption", "scram-sha-256".to_owned()),
     ]

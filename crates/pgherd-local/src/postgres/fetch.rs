@@ -180,8 +180,9 @@ fn from_package(asked: Version, strict: bool, package: &str, work: &Path) -> Tri
 /// The wheels hold no Python worth its version: what pip's own Python is does not matter.
 fn pip(arguments: &[&str]) -> Command {
     let mut command = Command::new("python3");
-    command.args(["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]).args(arguments);
-    command.args(["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--retries", "2"]);
+    command.args(["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "--retries", "2"]);
+    let (verb, options) = arguments.split_at(1);
+    command.args(verb).args(["--no-deps", "--only-binary=:all:", "--ignore-requires-python"]).args(options);
     // The report goes to a file and must not be mixed with a user's PIP_LOG or PIP_USER.
     command.env_remove("PIP_USER").env_remove("PIP_REQUIRE_VIRTUALENV").env("PIP_ROOT_USER_ACTION", "ignore");
     command

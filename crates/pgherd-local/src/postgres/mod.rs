@@ -1,11 +1,13 @@
 //! One PostgreSQL instance: binaries, template, configuration, process, session.
 
+pub mod candidate;
 pub mod choose;
 mod complaint;
 pub mod conf;
 pub mod control;
 pub mod fetch;
 pub mod find;
+pub mod folders;
 mod notice;
 pub mod pidfile;
 pub mod process;

@@ -20,6 +20,9 @@ use super::runas::RunAs;
 use super::server::Server;
 use super::{Result, io_error};
 
+/// How long a dead server's log collector may take to write what it has.
+const LAST_WORDS_DEADLINE: Duration = Duration::from_secs(5);
+
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct Start<'a> {
@@ -128,7 +131,11 @@ impl Postmaster {
             }
         };
         tokio::select! {
-            () = self.watch.ended() => Err(self.did_not_start()),
+            () = self.watch.ended() => {
+                // Its last words are on disk when its log collector has ended, too.
+                drop(tokio::time::timeout(LAST_WORDS_DEADLINE, processes::ended(&self.data)).await);
+                Err(self.did_not_start())
+            }
             waited = tokio::time::timeout(deadline, become_ready) => waited.map_err(|_| {
                 let message = format!("PostgreSQL is not ready after {} s; it still recovers", deadline.as_secs());
                 ProviderError::new(ErrorKind::TimedOut, message)
@@ -146,15 +153,20 @@ impl Postmaster {
         self.watch.signal(Signal::HUP)
     }
 
-    /// Stops it and returns when it has ended; an error at the deadline (then it still stops).
+    /// Stops it and returns when all of its processes have ended (the log collector outlives the postmaster for a moment); an
+    /// error at the deadline (then it still stops).
     pub async fn stop(&self, how: Stop, deadline: Duration) -> Result<()> {
         self.watch.signal(match how {
             Stop::Fast => Signal::INT,
             Stop::Immediate => Signal::QUIT,
         })?;
-        tokio::time::timeout(deadline, self.ended()).await.map_err(|_| {
+        let all_ended = async {
+            self.ended().await;
+            processes::ended(&self.data).await
+        };
+        tokio::time::timeout(deadline, all_ended).await.unwrap_or_else(|_| {
             let message = format!("PostgreSQL still stops after {} s", deadline.as_secs());
-            ProviderError::new(ErrorKind::TimedOut, message)
+            Err(ProviderError::new(ErrorKind::TimedOut, message))
         })
     }
 

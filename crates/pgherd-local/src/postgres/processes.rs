@@ -81,6 +81,16 @@ pub async fn kill(data: &Path) -> Result<usize> {
     }
 }
 
+/// Returns when no process of the server in `data` is left. Ends none.
+pub async fn ended(data: &Path) -> Result<()> {
+    while let Some(pid) = of(data).first() {
+        if let Some(watch) = Watch::open(*pid)? {
+            watch.ended().await;
+        }
+    }
+    Ok(())
+}
+
 fn stuck(pid: i32, data: &Path) -> ProviderError {
     let message = format!("process {pid} of {} does not end although it was killed", data.display());
     ProviderError::new(ErrorKind::TimedOut, message).help("it waits for a disk that does not answer: look at dmesg")

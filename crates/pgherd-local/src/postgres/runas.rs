@@ -41,6 +41,10 @@ impl RunAs {
             let error = ProviderError::new(ErrorKind::NotFound, format!("there is no user {name}"));
             return Err(error.help(format!("make it with useradd --system {name}, or leave it out")));
         }
+        let _turn = turn_to_make_users()?;
+        if let Some(found) = look_up(name)? {
+            return Self::unprivileged(found);
+        }
         make_user(name)?;
         let made = look_up(name)?.ok_or_else(|| {
             ProviderError::new(ErrorKind::Unavailable, format!("useradd made {name}, but it cannot be looked up"))
@@ -137,6 +141,15 @@ fn read_passwd(line: &str) -> Option<RunAs> {
     let uid = numbers.next()?.parse().ok()?;
     let gid = numbers.next()?.parse().ok()?;
     Some(RunAs { name, uid, gid, drops: false })
+}
+
+/// One at a time: two useradd of the same name at once were seen to take two user ids, of which one vanished.
+fn turn_to_make_users() -> Result<std::fs::File> {
+    let path = Path::new("/etc/passwd");
+    let file = std::fs::File::open(path).map_err(|error| io_error("open", path, &error))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|error| io_error("lock", path, &error.into()))?;
+    Ok(file)
 }
 
 fn make_user(name: &str) -> Result<()> {

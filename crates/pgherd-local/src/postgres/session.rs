@@ -15,6 +15,12 @@ use super::conf::SUPERUSER;
 /// The longest that any of our own statements may take; making a database from its template is the slowest of them.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
 
+/// No statement of ours reaches a log or pg_stat_statements, so that not even a password's verifier does. They are set before
+/// the first statement: one sent together with SET is logged before it takes effect.
+const UNSEEN: &str = "-c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1 \
+                      -c log_transaction_sample_rate=0 -c log_min_error_statement=panic -c pg_stat_statements.track=none \
+                      -c client_min_messages=warning";
+
 /// A session of [`SUPERUSER`].
 #[derive(Debug)]
 pub struct Session {
@@ -64,6 +70,7 @@ impl Session {
     pub async fn connect(socket: &Path, port: u16, database: &str, deadline: Duration) -> Result<Self> {
         let mut config = tokio_postgres::Config::new();
         config.host_path(socket).port(port).user(SUPERUSER).dbname(database).application_name("pgherd");
+        config.options(UNSEEN);
         let connect = tokio::time::timeout(deadline, config.connect(NoTls)).await;
         let late = || ProviderError::new(ErrorKind::TimedOut, format!("no answer after {} s", deadline.as_secs()));
         let (client, connection) = connect.map_err(|_| late())?.map_err(|error| refused("connect", &error))?;
@@ -182,18 +189,12 @@ impl Session {
         self.within(self.client.query_one(sql, values)).await
     }
 
-    /// Not even the verifier reaches a log or pg_stat_statements, which keeps utility statements as they came.
     async fn set_password(&self, role: &str, exists: bool, verifier: &str) -> Result<()> {
         let verb = if exists { "ALTER" } else { "CREATE" };
-        self.run(&format!(
-            "BEGIN; SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1; \
-             SET LOCAL log_min_error_statement = 'panic'; SET LOCAL log_transaction_sample_rate = 0; \
-             SET LOCAL pg_stat_statements.track = 'none'; \
-             {verb} ROLE {} LOGIN CREATEDB CREATEROLE NOSUPERUSER NOREPLICATION NOBYPASSRLS PASSWORD '{verifier}'; COMMIT",
-            quote(role)
-        ))
-        .await
-        .map_err(|error| ProviderError { message: error.message.replace(verifier, "(secret)"), ..error })
+        let rights = "LOGIN CREATEDB CREATEROLE NOSUPERUSER NOREPLICATION NOBYPASSRLS";
+        self.run(&format!("{verb} ROLE {} {rights} PASSWORD '{verifier}'", quote(role)))
+            .await
+            .map_err(|error| ProviderError { message: error.message.replace(verifier, "(secret)"), ..error })
     }
 
     async fn grant_master(&self, role: &str) -> Result<bool> {

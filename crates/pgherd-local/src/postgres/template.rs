@@ -70,6 +70,11 @@ pub fn unpack(packed: &Path, run_as: &RunAs, data: &Path) -> Result<u64> {
     result
 }
 
+/// Unpacks a template for a server that is thrown away at once: neither durable nor with an identity of its own. Blocking.
+pub fn unpack_for_a_moment(packed: &Path, run_as: &RunAs, data: &Path) -> Result<()> {
+    unpack_files(packed, run_as, data)
+}
+
 fn initdb(server: &Server, run_as: &RunAs, work: &Path) -> Result<PathBuf> {
     let data = work.join("data");
     let mut command = run_as.command(server, "initdb");

@@ -1,0 +1,118 @@
+//! TCP ports: found by trying to bind, so that a port taken by anybody is noticed before a server fails on it.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+/// Where ports come from unless one is asked for.
+pub const RANGE: RangeInclusive<u16> = 5432..=5999;
+
+/// A port for a new instance: `asked`, or the first of `range` that is neither in `taken` (other instances', running or not)
+/// nor in use. Keep it with the instance: the next look may give another.
+pub fn allocate(asked: Option<u16>, range: RangeInclusive<u16>, taken: &BTreeSet<u16>) -> Result<u16, ProviderError> {
+    if let Some(port) = asked {
+        if taken.contains(&port) {
+            let message = format!("port {port} belongs to another database of pgherd");
+            return Err(ProviderError::new(ErrorKind::Conflict, message).help("write another port, or none"));
+        }
+        return ensure_free(port).map(|()| port);
+    }
+    range.clone().find(|port| !taken.contains(port) && is_free(*port)).ok_or_else(|| {
+        let message = format!("all ports from {} to {} are in use", range.start(), range.end());
+        ProviderError::new(ErrorKind::Conflict, message).help("write a port in the block")
+    })
+}
+
+/// An error that says who holds the port, when somebody does.
+pub fn ensure_free(port: u16) -> Result<(), ProviderError> {
+    if is_free(port) {
+        return Ok(());
+    }
+    let who = holder(port).map(|who| format!(" by {who}")).unwrap_or_default();
+    let error = ProviderError::new(ErrorKind::Conflict, format!("port {port} is in use{who}"));
+    Err(error.help("write another port in the block, or end that program"))
+}
+
+/// Whether nobody listens on the port on any address. A machine without IPv6 is asked about IPv4 only.
+pub fn is_free(port: u16) -> bool {
+    let refused = |bound: std::io::Result<TcpListener>| {
+        bound.is_err_and(|error| {
+            matches!(error.kind(), std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied)
+        })
+    };
+    // One at a time: the wildcard of IPv6 takes IPv4 as well.
+    !refused(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
+        && !refused(TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)))
+}
+
+/// Who listens on a port, `postgres (pid 4242)`, as far as `/proc` tells.
+pub fn holder(port: u16) -> Option<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let inode = tables.iter().find_map(|table| listening_inode(table, port))?;
+    let socket = format!("socket:[{inode}]");
+    let pid = std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let mut descriptors = std::fs::read_dir(entry.path().join("fd")).ok()?.flatten();
+        let holds = |path: &Path| std::fs::read_link(path).is_ok_and(|target| target == Path::new(&socket));
+        descriptors.any(|descriptor| holds(&descriptor.path())).then_some(pid)
+    })?;
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(format!("{} (pid {pid})", name.trim()))
+}
+
+/// Reads `/proc/net/tcp`: `sl local_address rem_address st … inode`; state 0A listens.
+fn listening_inode(table: &str, port: u16) -> Option<u64> {
+    let suffix = format!(":{port:04X}");
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let listens = fields.get(1)?.ends_with(&suffix) && *fields.get(3)? == "0A";
+        listens.then(|| fields.get(9)?.parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn occupied() -> (TcpListener, u16) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        (listener, port)
+    }
+
+    #[test]
+    fn an_occupied_port_is_refused_with_its_holder() {
+        let (_listener, port) = occupied();
+        let error = allocate(Some(port), RANGE, &BTreeSet::new()).expect_err("it is in use");
+        let me = std::process::id();
+        assert!(error.message.starts_with(&format!("port {port} is in use by ")), "{error}");
+        assert!(error.message.ends_with(&format!("(pid {me})")), "{error}");
+    }
+
+    #[test]
+    fn occupied_and_kept_ports_are_passed_over() {
+        let (_listener, port) = occupied();
+        let end = port.saturating_add(20);
+        let taken = BTreeSet::from([port.saturating_add(1)]);
+        let found = allocate(None, port..=end, &taken).expect("one of twenty is free");
+        assert!(found > port + 1, "{found} beyond {port}");
+    }
+
+    #[test]
+    fn a_port_of_another_database_is_refused() {
+        let error = allocate(Some(5432), RANGE, &BTreeSet::from([5432])).expect_err("it is kept");
+        assert_eq!(error.message, "port 5432 belongs to another database of pgherd");
+    }
+
+    #[test]
+    fn a_listening_socket_is_found_in_the_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+                     0: 0100007F:1538 0100007F:0001 01 00000000:00000000 00:00000000 00000000 0 0 11 1\n\
+                     1: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 77 1\n";
+        assert_eq!(listening_inode(table, 5432), Some(77));
+        assert_eq!(listening_inode(table, 5433), None);
+    }
+}

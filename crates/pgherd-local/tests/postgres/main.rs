@@ -1,0 +1,12 @@
+//! Everything about one instance, on real servers of every supported major.
+//!
+//! Majors that are not installed are downloaded once, into `target/`. Where that is impossible their part is skipped, and
+//! says so.
+
+#![expect(clippy::print_stderr, reason = "what is skipped has to be seen")]
+
+mod configuration;
+mod life;
+mod roles;
+mod servers;
+mod world;
