@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod desired;
+pub mod encrypted;
 pub mod limits;
 pub mod paths;
 pub mod ports;
