@@ -1,5 +1,6 @@
 //! One PostgreSQL instance: binaries, template, configuration, process, session.
 
+pub mod backup;
 pub mod candidate;
 pub mod choose;
 mod complaint;
@@ -9,6 +10,7 @@ pub mod fetch;
 pub mod find;
 pub mod folders;
 mod notice;
+mod packed;
 pub mod pidfile;
 pub mod process;
 pub mod processes;

@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stderr, reason = "what is skipped has to be seen")]
 
+mod backup;
 mod configuration;
 mod life;
 mod roles;

@@ -1,0 +1,120 @@
+//! Data directories packed into one file, and unpacked again with PostgreSQL's owners and modes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, fchown};
+use std::path::{Component, Path};
+
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use rustix::fs::FallocateFlags;
+
+use super::runas::RunAs;
+use super::{Result, io_error};
+
+/// PostgreSQL's default segment size, which `initdb` is not told to change.
+const WAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Packs a stopped data directory (or a copy of one) durably; what is called `packed` is whole. Blocking.
+pub(crate) fn pack(data: &Path, packed: &Path) -> Result<()> {
+    let unfinished = packed.with_extension("unfinished");
+    let refuse = |error: std::io::Error| io_error("write", &unfinished, &error);
+    let file = File::create(&unfinished).map_err(refuse)?;
+    let mut archive = tar::Builder::new(zstd::Encoder::new(file, 1).map_err(refuse)?);
+    append(&mut archive, data, Path::new("")).map_err(refuse)?;
+    let file = archive.into_inner().and_then(zstd::Encoder::finish).map_err(refuse)?;
+    file.sync_all().map_err(refuse)?;
+    std::fs::rename(&unfinished, packed).map_err(refuse)?;
+    sync_folder(packed.parent().unwrap_or(Path::new("/")))
+}
+
+/// Folders before what is in them, in a fixed order, without owners and times.
+fn append<W: std::io::Write>(archive: &mut tar::Builder<W>, root: &Path, below: &Path) -> std::io::Result<()> {
+    let mut names = std::fs::read_dir(root.join(below))?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    names.sort();
+    for name in names {
+        let path = below.join(name);
+        let mut header = tar::Header::new_gnu();
+        if root.join(&path).is_dir() {
+            header.set_entry_type(tar::EntryType::Directory);
+            header.set_size(0);
+            archive.append_data(&mut header, &path, std::io::empty())?;
+            append(archive, root, &path)?;
+        } else if is_wal_segment(&path) {
+            let bytes = without_zeros(std::fs::read(root.join(&path))?);
+            header.set_size(bytes.len() as u64);
+            archive.append_data(&mut header, &path, bytes.as_slice())?;
+        } else {
+            let file = File::open(root.join(&path))?;
+            header.set_size(file.metadata()?.len());
+            archive.append_data(&mut header, &path, file)?;
+        }
+    }
+    Ok(())
+}
+
+/// A WAL segment loses the zeros at its end, which unpacking puts back.
+fn without_zeros(mut bytes: Vec<u8>) -> Vec<u8> {
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes.truncate(used);
+    bytes
+}
+
+fn is_wal_segment(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    path.parent() == Some(Path::new("pg_wal")) && name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Unpacks into `root`, which is made; not durable yet, see [`sync_all`]. Blocking.
+pub(crate) fn unpack(packed: &Path, run_as: &RunAs, root: &Path) -> Result<()> {
+    let file = File::open(packed).map_err(|error| io_error("open", packed, &error))?;
+    let refuse = |error: std::io::Error| io_error("unpack a template to", root, &error);
+    run_as.make_dir(root, 0o700)?;
+    let mut archive = tar::Archive::new(zstd::Decoder::new(file).map_err(refuse)?);
+    for entry in archive.entries().map_err(refuse)? {
+        let mut entry = entry.map_err(refuse)?;
+        let path = entry.path().map_err(refuse)?.into_owned();
+        if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            let message = format!("{} names a file outside of itself: {}", packed.display(), path.display());
+            return Err(ProviderError::new(ErrorKind::Invalid, message));
+        }
+        let target = root.join(&path);
+        if entry.header().entry_type().is_dir() {
+            std::fs::DirBuilder::new().mode(0o700).create(&target).map_err(refuse)?;
+            run_as.own(&target)?;
+            continue;
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&target).map_err(refuse)?;
+        if is_wal_segment(&path) {
+            reserve(&mut file, WAL_SEGMENT_BYTES).map_err(refuse)?;
+        }
+        std::io::copy(&mut entry, &mut file).map_err(refuse)?;
+        if run_as.drops {
+            fchown(&file, Some(run_as.uid), Some(run_as.gid)).map_err(refuse)?;
+        }
+    }
+    Ok(())
+}
+
+/// Space for a whole segment, so that a full disk is noticed now and not in the middle of a commit.
+fn reserve(file: &mut File, bytes: u64) -> std::io::Result<()> {
+    if rustix::fs::fallocate(&*file, FallocateFlags::empty(), 0, bytes).is_ok() {
+        return Ok(());
+    }
+    std::io::copy(&mut std::io::repeat(0).take(bytes), file)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(())
+}
+
+/// One call for a thousand new files.
+pub(crate) fn sync_all(folder: &Path) -> Result<()> {
+    let handle = File::open(folder).map_err(|error| io_error("open", folder, &error))?;
+    rustix::fs::syncfs(&handle).map_err(|error| io_error("sync", folder, &error.into()))
+}
+
+/// Makes renames in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    let handle = File::open(folder).map_err(|error| io_error("open", folder, &error))?;
+    handle.sync_all().map_err(|error| io_error("sync", folder, &error))
+}
