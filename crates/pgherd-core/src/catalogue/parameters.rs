@@ -13,6 +13,11 @@ use serde::Deserialize;
 pub use self::value::{Normal, WhyNot, in_base_unit, parse, same};
 use crate::resource::Impact;
 
+/// Oldest major the catalogue holds parameters of.
+pub const OLDEST_MAJOR: u32 = 14;
+/// Newest major the catalogue holds parameters of.
+pub const NEWEST_MAJOR: u32 = 18;
+
 static PARAMETERS: LazyLock<Vec<Parameter>> = LazyLock::new(|| super::rows(include_str!("parameters.csv")));
 
 /// A server parameter, as it is from one major to another.

@@ -59,6 +59,9 @@ fn argument(
         return Err(vec![diagnostic]);
     };
     remember(name, &attribute.value, &variable.ty, block, spans);
+    if variable.sensitive && matches!(attribute.value, Expression::String(_)) {
+        evaluator.problems.push(in_plain_text(variable).at(block.label, name));
+    }
     let Ok(value) = evaluator.evaluate(&attribute.value) else { return Ok(None) };
     if value.is_null() {
         return Ok(None);
@@ -127,6 +130,14 @@ fn sample(ty: &Type) -> String {
             format!("{{ {} }}", written.join(", "))
         }
     }
+}
+
+/// A secret that is in every copy of the file.
+fn in_plain_text(variable: &Variable) -> Diagnostic {
+    let name = variable.name;
+    Diagnostic::warning("secret-in-file", format!("`{name}` stands in the file in plain text")).help(format!(
+        "write {name} = var.<name> with sensitive = true in the variable, or leave it out: pgherd makes one and keeps it"
+    ))
 }
 
 /// An argument that is in no table.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::number::{self, Trouble};
 use super::{Parameter, Type};
+use crate::catalogue::or;
 
 static HIDDEN: LazyLock<Vec<Hidden>> = LazyLock::new(|| crate::catalogue::rows(include_str!("../hidden_values.csv")));
 
@@ -194,7 +195,7 @@ fn in_range(parameter: &Parameter, text: &str, value: Result<f64, Trouble>) -> R
 fn not_one_of(parameter: &Parameter, text: &str, values: &[&str]) -> WhyNot {
     let values: Vec<&str> = values.iter().copied().filter(|value| !value.is_empty()).collect();
     WhyNot {
-        message: format!("{} takes {}, not \"{text}\"", parameter.name, values.join(", ")),
+        message: format!("{} takes {}, not \"{text}\"", parameter.name, or(&values)),
         help: match crate::catalogue::nearest(text, values.iter().copied()) {
             Some(nearest) => format!("write \"{nearest}\""),
             None => format!("write {}", quoted(&values)),
@@ -204,10 +205,7 @@ fn not_one_of(parameter: &Parameter, text: &str, values: &[&str]) -> WhyNot {
 
 fn quoted(values: &[&str]) -> String {
     let quoted: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
-    match quoted.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        _ => quoted.concat(),
-    }
+    or(&quoted)
 }
 
 /// A spelling of an enum's value that the server takes and does not list.
@@ -320,11 +318,11 @@ mod tests {
             "max_connections is a bare number without a unit, and \"1GB\" ends in \"GB\"",
             "write 1 to 262143",
         );
-        check_refused("log_statement", "al", "log_statement takes none, ddl, mod, all, not \"al\"", "write \"all\"");
+        check_refused("log_statement", "al", "log_statement takes none, ddl, mod or all, not \"al\"", "write \"all\"");
         check_refused(
             "log_disconnections",
             "maybe",
-            "log_disconnections takes on, off, not \"maybe\"",
+            "log_disconnections takes on or off, not \"maybe\"",
             "write \"on\" or \"off\"",
         );
     }

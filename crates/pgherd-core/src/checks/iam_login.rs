@@ -1,0 +1,38 @@
+//! Login with cloud identities is asked for where there is one.
+
+use super::block::Block;
+use super::{Check, Wrong};
+use crate::cloud::Cloud;
+use crate::diagnostic::Diagnostic;
+use crate::value::Value;
+
+pub(super) const CHECK: Check = Check {
+    code: "iam-login",
+    words: "`iam_database_authentication_enabled` needs a cloud with identities that PostgreSQL accepts; DigitalOcean has none, and a login that is \
+            asked for is not dropped silently.",
+    fine: &[
+        "iam_database_authentication_enabled = true",
+        "cloud_provider = \"local\"\niam_database_authentication_enabled = true",
+    ],
+    wrong: &[Wrong {
+        block: "cloud_provider = \"digitalocean\"\niam_database_authentication_enabled = true",
+        says: &[
+            "error iam_database_authentication_enabled: DigitalOcean has no login with cloud identities [write false, or leave it out; roles log in with passwords]",
+        ],
+    }],
+    rule,
+};
+
+fn rule(block: &Block) -> Vec<Diagnostic> {
+    // What was written is asked, because a Spec leaves out what has no effect.
+    let wanted = block.inputs.get("iam_database_authentication_enabled").and_then(Value::as_bool) == Some(true);
+    if !wanted || block.target() != Cloud::DigitalOcean {
+        return Vec::new();
+    }
+    let message = "DigitalOcean has no login with cloud identities";
+    vec![block.error(
+        "iam_database_authentication_enabled",
+        message,
+        "write false, or leave it out; roles log in with passwords",
+    )]
+}

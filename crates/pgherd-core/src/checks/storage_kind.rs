@@ -1,0 +1,94 @@
+//! The kind of storage is one of the target's.
+
+use super::block::{Block, or, service};
+use super::{Check, Wrong};
+use crate::cloud::Cloud;
+use crate::diagnostic::Diagnostic;
+
+pub(super) const CHECK: Check = Check {
+    code: "storage-kind",
+    words: "`storage_type` is one of the target's: gp2, gp3, io1 or io2 on RDS, PD_SSD or PD_HDD on Cloud SQL, Premium_LRS or PremiumV2_LRS on \
+            Azure. DigitalOcean and `local` take any and only record it.",
+    fine: &[
+        r#"storage_type = "gp3""#,
+        "cloud_provider = \"gcp\"\ndisk_type = \"PD_HDD\"",
+        "cloud_provider = \"local\"\nstorage_type = \"gp2\"",
+        "cloud_provider = \"azure\"\nstorage_type = \"Premium_LRS\"",
+    ],
+    wrong: &[
+        Wrong {
+            block: "cloud_provider = \"gcp\"\ndisk_type = \"PD_SDD\"",
+            says: &[
+                "error disk_type: \"PD_SDD\" is no kind of storage on Cloud SQL [write \"PD_SSD\"; Cloud SQL has PD_SSD or PD_HDD]",
+            ],
+        },
+        Wrong {
+            block: r#"storage_type = "gp4""#,
+            says: &[
+                "error storage_type: \"gp4\" is no kind of storage on RDS [write \"gp3\"; RDS has gp2, gp3, io1 or io2]",
+            ],
+        },
+        Wrong {
+            block: r#"storage_type = "standard""#,
+            says: &[
+                "error storage_type: magnetic storage (\"standard\") is not offered for new instances [write \"gp3\"; RDS has gp2, gp3, io1 or io2]",
+            ],
+        },
+        Wrong {
+            block: "cloud_provider = \"azure\"\nsku_name = \"B_Standard_B1ms\"\nstorage_type = \"PremiumV2_LRS\"\nstorage_iops = 3000",
+            says: &[
+                "error storage_type: Azure has no PremiumV2_LRS for the burstable size B_Standard_B1ms [write \"Premium_LRS\", or a General Purpose size such as \"GP_Standard_D2ds_v5\"]",
+            ],
+        },
+    ],
+    rule,
+};
+
+fn rule(block: &Block) -> Vec<Diagnostic> {
+    let cloud = block.target();
+    let Some(kind) = block.spec.storage.kind.as_deref() else { return Vec::new() };
+    let kinds: &[&str] = match cloud {
+        Cloud::Aws => &["gp2", "gp3", "io1", "io2"],
+        Cloud::Gcp => &["PD_SSD", "PD_HDD"],
+        Cloud::Azure => &["Premium_LRS", "PremiumV2_LRS"],
+        Cloud::DigitalOcean | Cloud::Local => return Vec::new(),
+    };
+    if kinds.contains(&kind) {
+        return on_burstable(block, kind).into_iter().collect();
+    }
+    let message = match (cloud, kind) {
+        (Cloud::Aws, "standard") => "magnetic storage (\"standard\") is not offered for new instances".to_owned(),
+        _ => format!("\"{kind}\" is no kind of storage on {}", service(cloud)),
+    };
+    vec![block.error(
+        "storage_type",
+        message,
+        format!("write \"{}\"; {} has {}", nearest(kind, cloud), service(cloud), or(kinds)),
+    )]
+}
+
+fn on_burstable(block: &Block, kind: &str) -> Option<Diagnostic> {
+    (kind == "PremiumV2_LRS" && block.spec.size.burstable).then(|| {
+        let message = format!("Azure has no PremiumV2_LRS for the burstable size {}", block.spec.size.name);
+        block.error(
+            "storage_type",
+            message,
+            "write \"Premium_LRS\", or a General Purpose size such as \"GP_Standard_D2ds_v5\"",
+        )
+    })
+}
+
+/// The kind that stands for another cloud's, or for a mistyped one.
+fn nearest(kind: &str, cloud: Cloud) -> &'static str {
+    let provisioned =
+        kind.starts_with("io") || kind.eq_ignore_ascii_case("PremiumV2_LRS") || kind.starts_with("HYPERDISK");
+    let slow = kind.eq_ignore_ascii_case("standard") || kind.eq_ignore_ascii_case("PD_HDD");
+    match cloud {
+        Cloud::Gcp if slow => "PD_HDD",
+        Cloud::Gcp => "PD_SSD",
+        Cloud::Azure if provisioned => "PremiumV2_LRS",
+        Cloud::Azure => "Premium_LRS",
+        Cloud::Aws | Cloud::DigitalOcean | Cloud::Local if provisioned => "io2",
+        Cloud::Aws | Cloud::DigitalOcean | Cloud::Local => "gp3",
+    }
+}

@@ -1,0 +1,92 @@
+//! Tags fit what the target allows.
+
+use std::collections::BTreeMap;
+
+use super::block::{Block, service};
+use super::{Check, Wrong};
+use crate::cloud::Cloud;
+use crate::diagnostic::Diagnostic;
+use crate::spec::Setting;
+
+pub(super) const CHECK: Check = Check {
+    code: "tags",
+    words: "At most 50 tags, keys of 1 to 128 and values of up to 256 characters. RDS keeps `aws:` for itself; Cloud SQL and DigitalOcean fold \
+            case and other characters, so that two tags must not become one.",
+    fine: &[r#"tags = { Environment = "dev", Team = "search" }"#],
+    wrong: &[
+        Wrong {
+            block: r#"tags = { "aws:cost" = "x" }"#,
+            says: &[
+                "error tags.aws:cost: the key \"aws:cost\" begins with \"aws:\", which AWS keeps for itself [write another key]",
+            ],
+        },
+        Wrong {
+            block: r#"tags = { "" = "x" }"#,
+            says: &["error tags: a tag has an empty key [give it a key, or leave it out]"],
+        },
+        Wrong {
+            block: "cloud_provider = \"gcp\"\ntags = { Team = \"a\", team = \"b\" }",
+            says: &[
+                "error tags.team: tags \"Team\" and \"team\" are the same label \"team\" on Cloud SQL [leave one of them out, or rename it]",
+            ],
+        },
+    ],
+    rule,
+};
+
+const MOST_TAGS: usize = 50;
+const LONGEST_KEY: usize = 128;
+const LONGEST_VALUE: usize = 256;
+
+fn rule(block: &Block) -> Vec<Diagnostic> {
+    let tags = &block.spec.tags;
+    let mut out = Vec::new();
+    if tags.len() > MOST_TAGS {
+        let message = format!("there are {} tags; {MOST_TAGS} is the most", tags.len());
+        out.push(block.error("tags", message, format!("leave {} out", tags.len() - MOST_TAGS)));
+    }
+    for (key, value) in tags {
+        let at = format!("tags.{key}");
+        let length = value.known().map_or(0, |value| value.chars().count());
+        if key.is_empty() {
+            out.push(block.error("tags", "a tag has an empty key", "give it a key, or leave it out"));
+        } else if key.chars().count() > LONGEST_KEY {
+            let message = format!("the key of a tag has {} characters; {LONGEST_KEY} is the most", key.chars().count());
+            out.push(block.error(&at, message, "shorten the key"));
+        } else if length > LONGEST_VALUE {
+            let message = format!("the value of tag \"{key}\" has {length} characters; {LONGEST_VALUE} is the most");
+            out.push(block.error(&at, message, "shorten the value"));
+        } else if block.target() == Cloud::Aws && key.to_ascii_lowercase().starts_with("aws:") {
+            let message = format!("the key \"{key}\" begins with \"aws:\", which AWS keeps for itself");
+            out.push(block.error(&at, message, "write another key"));
+        }
+    }
+    out.extend(folded_together(block));
+    out
+}
+
+/// Tags that become one label on a target that folds them.
+fn folded_together(block: &Block) -> Vec<Diagnostic> {
+    let fold: fn(&str) -> String = match block.target() {
+        Cloud::Gcp => {
+            |key| key.to_lowercase().chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect()
+        }
+        Cloud::DigitalOcean => |key| key.to_lowercase(),
+        Cloud::Aws | Cloud::Azure | Cloud::Local => return Vec::new(),
+    };
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let clash = |(key, _): (&String, &Setting<String>)| {
+        let folded = fold(key);
+        let first = *seen
+            .entry(folded.clone())
+            .or_insert_with(|| block.spec.tags.get_key_value(key).map_or("", |(key, _)| key));
+        (first != key).then(|| {
+            let message = format!(
+                "tags \"{first}\" and \"{key}\" are the same label \"{folded}\" on {}",
+                service(block.target())
+            );
+            block.error(&format!("tags.{key}"), message, "leave one of them out, or rename it")
+        })
+    };
+    block.spec.tags.iter().filter_map(clash).collect()
+}
