@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
-use pgherd_core::plan::{Change, When};
-use pgherd_core::resource::{Id, Kind, Observed, Resource, Status};
+use pgherd_core::plan::Change;
+use pgherd_core::resource::{Id, Impact, Kind, Observed, Resource, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Operation, Provider, ProviderError};
@@ -71,11 +71,17 @@ impl Provider for Client {
         &self,
         resource: &Resource,
         changes: &[Change],
-        _now: ApplyNow,
+        now: ApplyNow,
         events: &Events,
     ) -> Result<(), ProviderError> {
         for change in changes {
-            self.target.modify(&resource.id, &change.field, &change.to, change.when == When::Now).await?;
+            let interrupts = !matches!(change.impact, Impact::None | Impact::NewConnections);
+            self.target.modify(&resource.id, &change.field, &change.to, interrupts).await?;
+            self.idle(&resource.id, events).await?;
+        }
+        // As on RDS: all that waits takes effect, whichever run asked for it.
+        if now == ApplyNow(true) {
+            self.target.take_effect(&resource.id).await?;
             self.idle(&resource.id, events).await?;
         }
         Ok(())

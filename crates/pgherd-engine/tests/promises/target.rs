@@ -130,6 +130,11 @@ impl Target {
         })
     }
 
+    /// The fields of a thing that wait for the window.
+    pub fn waiting(&self, id: &Id) -> Vec<String> {
+        self.with(|state| state.things[id].pending.iter().map(|pending| pending.field.clone()).collect())
+    }
+
     /// Somebody changes something by hand.
     pub fn tamper(&self, id: &Id, change: impl FnOnce(&mut Thing)) {
         self.with(|state| change(state.things.get_mut(id).expect("only what exists is tampered with")));
@@ -225,8 +230,8 @@ impl Target {
         .await
     }
 
-    /// Changes one field, at once or when the window opens.
-    pub async fn modify(&self, id: &Id, name: &str, value: &Value, at_once: bool) -> Result<(), ProviderError> {
+    /// Changes one field. If it interrupts service it waits for the window.
+    pub async fn modify(&self, id: &Id, name: &str, value: &Value, interrupts: bool) -> Result<(), ProviderError> {
         self.call(true, |state| {
             let kind = state.kind(id);
             let field = kind.field(name).expect("providers send declared fields only");
@@ -246,11 +251,22 @@ impl Target {
                 None => drop(thing.props.insert(name.to_owned(), stored(kind, name, value))),
             }
             thing.pending.retain(|pending| pending.field != name);
-            if at_once {
-                thing.begin("modifying");
-            } else {
+            if interrupts {
                 thing.pending.push(Pending { field: name.to_owned(), waits_for: "window".to_owned() });
+            } else {
+                thing.begin("modifying");
             }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Opens the window: what was accepted takes effect, with whatever that costs.
+    pub async fn take_effect(&self, id: &Id) -> Result<(), ProviderError> {
+        self.call(true, |state| {
+            let thing = state.idle(id)?;
+            thing.pending.clear();
+            thing.begin("modifying");
             Ok(())
         })
         .await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::{Event, What};
-use pgherd_core::plan::{Change, Plan};
+use pgherd_core::plan::{Change, Plan, Timing};
 use pgherd_core::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Owner, Resource};
 use pgherd_core::value::Value;
 use pgherd_engine::stop::{self, Stop};
@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use crate::shared::{client, converge, events, planned, saturday, target};
+use crate::target::Target;
 
 pub static KINDS: [Kind; 2] = [
     Kind { name: "network", holds_data: false, fields: &[field("cidrs", Impact::None)] },
@@ -151,6 +152,21 @@ async fn changes_that_wait_for_the_window_are_counted() {
     let outcome = walk(&client, &plan, &Options::default(), &events().0, &Stop::never()).await;
     let changes: Vec<&Change> = plan.steps.iter().flat_map(|step| step.action.changes()).collect();
     assert_eq!((changes.len(), outcome.waiting, outcome.is_success()), (2, 1, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_window_is_not_set_off_by_what_does_not() {
+    let target = target(&KINDS);
+    let waiting = |target: &Target| target.waiting(&Id::new("database", "d"));
+    converge(&client(&target, &wants("small")), &saturday()).await;
+    converge(&client(&target, &wants("large")), &saturday()).await;
+    assert_eq!(waiting(&target), ["class"]);
+    let mut tagged = wants("large");
+    tagged[1].props.insert("tags".to_owned(), Value::Map([("Owner".to_owned(), "ops".into())].into()));
+    converge(&client(&target, &tagged), &saturday()).await;
+    assert_eq!(waiting(&target), ["class"]);
+    converge(&client(&target, &tagged), &Timing { apply_now: true, ..saturday() }).await;
+    assert_eq!(waiting(&target), [""; 0]);
 }
 
 #[tokio::test]
