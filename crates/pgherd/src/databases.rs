@@ -78,7 +78,11 @@ pub fn resolved(
             return Err(error);
         }
     };
-    let Meaning { specs, diagnostics } = project.meaning(context);
+    let Meaning { specs, mut diagnostics } = project.meaning(context);
+    // What changes nothing works with a block that the checks would no longer let through.
+    if warnings == Warnings::Tell {
+        diagnostics.extend(project.checked(&specs, context));
+    }
     let about_chosen = |diagnostic: &Diagnostic| match &diagnostic.at {
         At::Variable { block, .. } => labels.contains(block),
         At::Nowhere | At::Source { .. } => true,

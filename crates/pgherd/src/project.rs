@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use pgherd_core::checks;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::{At, Diagnostic, Severity};
 use pgherd_core::hcl::{self, Document, Given, Sources};
@@ -110,6 +111,15 @@ impl Project {
             meaning.specs.extend(spec);
         }
         meaning
+    }
+
+    /// What the checks say about the blocks, each and between them.
+    pub fn checked(&self, specs: &[Spec], context: &Context<'_>) -> Vec<Diagnostic> {
+        let check = |spec: &Spec| {
+            let inputs = self.document.blocks.iter().find(|inputs| inputs.block == spec.block);
+            inputs.map(|inputs| checks::check(inputs, spec, context.today())).unwrap_or_default()
+        };
+        specs.iter().flat_map(check).chain(checks::check_across(specs)).collect()
     }
 
     /// Diagnostics with the place in the text where they point, in the order of the text.

@@ -61,7 +61,12 @@ fn of_preset(preset: Preset, target: Cloud, name: &str) -> Option<Value> {
     let switch = |dev: bool, staging: bool, prod: bool| by_preset(dev.into(), staging.into(), prod.into());
     match name {
         "instance_class" => {
-            let class = if preset == Preset::Dev { "db.t3.micro" } else { "db.t3.small" };
+            let class = match (preset, target) {
+                (Preset::Dev, _) => "db.t3.micro",
+                // Azure keeps no standby for a burstable size, and these presets have one.
+                (Preset::Staging | Preset::Prod, Cloud::Azure) => "GP_Standard_D2ds_v5",
+                (Preset::Staging | Preset::Prod, _) => "db.t3.small",
+            };
             sizes::find(class).and_then(|size| sizes::map_to(&size, target)).map(|size| size.name.into())
         }
         "allocated_storage" => {
