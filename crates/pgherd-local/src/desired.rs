@@ -13,7 +13,7 @@ pub const INSTANCE: &str = "instance";
 /// What a restart of a local server costs: a fast shutdown and a start, rounded up generously.
 const RESTART: Impact = Impact::Restart { about_s: 2 };
 
-const MAJOR_MIGRATION: &str = "make a new database under a new name and move the data with pg_dump and pg_restore; \
+pub(crate) const MAJOR_MIGRATION: &str = "make a new database under a new name and move the data with pg_dump and pg_restore; \
                                pgherd does not change the major version of a running database for now";
 const DATABASE_MIGRATION: &str = "create the other database with SQL, or make a new instance under a new name";
 const USERNAME_MIGRATION: &str = "create the other role with SQL, or make a new instance under a new name";
@@ -41,6 +41,7 @@ const FIELDS: &[Field] = &[
     theirs("storage_encrypted"),
     fixed("database_name", DATABASE_MIGRATION),
     fixed("master_username", USERNAME_MIGRATION),
+    set("database_owner", Impact::None),
     set("master_password", Impact::NewConnections),
     Field { equality: Equality::Unordered, ..set("allowed_cidrs", Impact::NewConnections) },
     set("publicly_accessible", RESTART),
@@ -168,12 +169,12 @@ impl Wanted {
         }
     }
 
-    /// Back from props, the password left out.
+    /// Back from props; the password travels beside this.
     pub fn from_props(props: &Props) -> Result<Self, String> {
         let json = serde_json::Value::Object(
             props
                 .iter()
-                .filter(|(field, _)| *field != "master_password")
+                .filter(|(field, _)| !matches!(field.as_str(), "master_password" | "database_owner"))
                 .map(|(field, value)| (field.clone(), json_of(value)))
                 .collect(),
         );
@@ -184,6 +185,8 @@ impl Wanted {
 /// What should exist on this machine for a spec.
 pub fn desired(spec: &Spec) -> Vec<Resource> {
     let mut props = Wanted::from_spec(spec).to_props();
+    // Not a wish of its own, but what shows that somebody dropped the database or gave it away.
+    props.insert("database_owner".to_owned(), Value::text(&spec.master_username));
     if let Setting::Known(password) = &spec.master_password {
         props.insert("master_password".to_owned(), Value::Secret(password.clone()));
     }

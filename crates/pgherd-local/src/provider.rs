@@ -114,7 +114,12 @@ impl Provider for Local {
 
     async fn delete(&self, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError> {
         let how = Delete { final_backup: how.final_backup.clone() };
-        self.agent().await?.delete(&id.name, &how, |line| tell(events, line)).await
+        let Some(agent) = self.agent_to_look().await? else { return Ok(()) };
+        match agent.delete(&id.name, &how, |line| tell(events, line)).await {
+            // Already gone is success.
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
     }
 
     async fn operate(&self, operation: &Operation, events: &Events) -> Result<(), ProviderError> {

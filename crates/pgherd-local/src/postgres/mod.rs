@@ -9,7 +9,7 @@ pub mod control;
 pub mod fetch;
 pub mod find;
 pub mod folders;
-mod notice;
+pub(crate) mod notice;
 mod packed;
 pub mod pidfile;
 pub mod process;

@@ -1,14 +1,36 @@
 //! The daemon that keeps PostgreSQL as it was asked for.
+//!
+//! One [`keeper`] task an instance: a tick, the end of a server, or a request wakes it; it looks, [`decide`]s, writes down what
+//! it decided, and acts. The [`api`] reads what keepers show and hands them requests. PostgreSQL does not end with the agent:
+//! the next one finds the running servers and adopts them.
 
+mod act;
+mod agent;
+pub mod api;
+mod configure;
+pub mod decide;
+mod files;
+pub mod history;
+mod keeper;
+mod ledger;
+mod logs;
 pub mod messages;
+mod observe;
 pub mod place;
+pub mod secret;
+mod storage;
+pub mod systemd;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use pgherd_engine::provider::ProviderError;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use tokio::signal::unix::{self, SignalKind};
 
+use self::agent::Agent;
 use crate::paths::Paths;
+use crate::postgres::processes;
+use crate::postgres::runas::RunAs;
 
 /// How an agent runs: the flags of `pgherd agent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +49,12 @@ pub struct AgentOptions {
 }
 
 impl AgentOptions {
-    /// The arguments with which a program starts such an agent: `agent --state-dir … [--postgres-user …]
+    /// The arguments with which a program starts such an agent: `agent --state-dir … [--run-as …]
     /// [--postgres-dir …]… [--strict-engine-version] [--announce]`.
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = vec!["agent".into(), "--state-dir".into(), self.paths.state.clone().into()];
         if let Some(user) = &self.run_as {
-            args.extend(["--postgres-user".into(), user.into()]);
+            args.extend(["--run-as".into(), user.into()]);
         }
         for dir in &self.postgres_dirs {
             args.extend(["--postgres-dir".into(), dir.clone().into()]);
@@ -45,6 +67,35 @@ impl AgentOptions {
 
 /// Runs the agent until it is told to end (SIGTERM, SIGINT). PostgreSQL goes on without it.
 pub async fn run(options: AgentOptions) -> Result<(), ProviderError> {
-    drop(options);
-    Ok(())
+    if options.announce {
+        // Ctrl-C and the end of the starter's terminal are none of our business. Already a leader: nothing to leave.
+        let _ = rustix::process::setsid();
+    }
+    // Whatever the starter's was: what is secret is made so explicitly, and PostgreSQL's user must reach its folders.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let paths = options.paths.clone();
+    let _lock = place::lock(&paths)?;
+    processes::become_reaper()?;
+    let asked = options.run_as.clone();
+    let run_as = act::blocking(move || RunAs::settle(asked.as_deref())).await?;
+    let listener = place::listen(&paths, &run_as)?;
+    let agent = Agent::new(options, run_as);
+    agent.take_up();
+    tracing::info!("agent {} answers on {}", std::process::id(), paths.agent_socket().display());
+    if agent.options.announce {
+        place::announce(&paths);
+    }
+    let mut terminate = unix::signal(SignalKind::terminate()).map_err(|error| no_signals(&error))?;
+    let mut interrupt = unix::signal(SignalKind::interrupt()).map_err(|error| no_signals(&error))?;
+    let served = tokio::select! {
+        served = axum::serve(listener, api::router(agent.clone())).into_future() => served,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    };
+    agent.end().await;
+    served.map_err(|error| ProviderError::new(ErrorKind::Unavailable, format!("the API cannot be served: {error}")))
+}
+
+fn no_signals(error: &std::io::Error) -> ProviderError {
+    ProviderError::new(ErrorKind::Unavailable, format!("signals cannot be received: {error}"))
 }

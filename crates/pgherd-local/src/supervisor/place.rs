@@ -1,11 +1,18 @@
-//! The directories of an agent, and the right to start one.
+//! The folders, lock and socket of an agent, and the right to start one.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use rustix::fs::{FlockOperation, flock};
+use tokio::net::UnixListener;
+
+use super::files;
+use crate::paths::Paths;
+use crate::postgres::folders;
+use crate::postgres::runas::RunAs;
 
 /// Makes the state directory where it is missing and waits for the right to start its agent, given back when the file is
 /// dropped.
@@ -22,4 +29,66 @@ pub async fn starting_turn(state_dir: &Path) -> Result<File, ProviderError> {
         let message = format!("the state directory {} cannot be used: {error}", state_dir.display());
         ProviderError::new(ErrorKind::Denied, message)
     })
+}
+
+/// Makes this process the only agent of its state folder, as long as the file is held; the kernel gives it back with the
+/// process, however that ends.
+pub fn lock(paths: &Paths) -> Result<File, ProviderError> {
+    let path = paths.agent_lock();
+    let refuse = |error: &dyn std::fmt::Display| {
+        ProviderError::new(
+            ErrorKind::Denied,
+            format!("the state folder {} cannot be used: {error}", paths.state.display()),
+        )
+    };
+    let open = || {
+        // Others may enter: PostgreSQL runs as another user below it when the agent is root.
+        files::make_folder(&paths.instances(), 0o755)?;
+        OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path)
+    };
+    let mut file = open().map_err(|error| refuse(&error))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid).map_err(|error| refuse(&error))?;
+            let message = format!("an agent already runs for {} (pid {})", paths.state.display(), pid.trim());
+            return Err(ProviderError::new(ErrorKind::Conflict, message)
+                .help("every state folder has one agent; commands find it by themselves"));
+        }
+        Err(error) => return Err(refuse(&error)),
+    }
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    write(&mut file).map_err(|error| refuse(&error))?;
+    Ok(file)
+}
+
+/// Opens the socket of the API, 0600 in a folder that is ours. Needs the lock: what is there already is a dead agent's.
+pub fn listen(paths: &Paths, run_as: &RunAs) -> Result<UnixListener, ProviderError> {
+    folders::make_sockets(paths, run_as)?;
+    let socket = paths.agent_socket();
+    let open = || {
+        files::remove(&socket)?;
+        // Only the owner can write to a new socket (the umask is 022), and connecting takes that right.
+        let listener = UnixListener::bind(&socket)?;
+        fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
+        Ok(listener)
+    };
+    open().map_err(|error: std::io::Error| {
+        ProviderError::new(ErrorKind::Denied, format!("the socket {} cannot be opened: {error}", socket.display()))
+    })
+}
+
+/// Tells the starter, who waits at the other end of our standard output, that the agent answers; then lets go of that pipe.
+pub fn announce(paths: &Paths) {
+    let line = format!("ready {}\n", paths.agent_socket().display());
+    // A starter that left does not matter.
+    let _ = rustix::io::write(rustix::stdio::stdout(), line.as_bytes());
+    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
 }

@@ -1,0 +1,62 @@
+//! An agent for the tests, which cannot reach the program's own: all its folders are beside its state folder.
+//!
+//! With `CUT_AFTER_STEPS=n` it ends as if by SIGKILL after the nth thing it wrote down durably.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pgherd_local::paths::Paths;
+use pgherd_local::supervisor::{self, AgentOptions};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().collect();
+    let after = |flag: &str| args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1)).cloned();
+    let state = PathBuf::from(after("--state-dir").expect("--state-dir is given"));
+    let beside = |name: &str| state.parent().expect("it has a parent").join(name);
+    let options = AgentOptions {
+        paths: Paths { cache: beside("cache"), runtime: beside("run"), state },
+        run_as: after("--run-as"),
+        postgres_dirs: after("--postgres-dir").into_iter().map(PathBuf::from).collect(),
+        strict_minor: args.iter().any(|arg| arg == "--strict-engine-version"),
+        announce: args.iter().any(|arg| arg == "--announce"),
+    };
+    let steps = std::env::var("CUT_AFTER_STEPS").ok().map(|steps| steps.parse().expect("a number"));
+    STEPS_LEFT.store(steps.unwrap_or(usize::MAX), Ordering::SeqCst);
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_env_filter("agent=info,pgherd_local=debug")
+        .with_writer(|| Cut)
+        .init();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    match runtime.block_on(supervisor::run(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+static STEPS_LEFT: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// The log, and what ends the agent in the middle of its work.
+struct Cut;
+
+impl Write for Cut {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(line)?;
+        let is_step = String::from_utf8_lossy(line).contains("written down");
+        if is_step && STEPS_LEFT.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // Like SIGKILL: nothing is unwound or flushed.
+            std::process::abort();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

@@ -1,0 +1,175 @@
+//! The agent's HTTP API, version 1, on a unix socket that only its owner can open.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/health` | [`Health`] |
+//! | `GET /v1/instances` | list of [`Instance`](super::messages::Instance) |
+//! | `GET /v1/instances/{name}` | [`Instance`](super::messages::Instance) |
+//! | `GET /v1/instances/{name}/status` | [`StatusReport`](super::messages::StatusReport) |
+//! | `GET /v1/instances/{name}/params` | list of [`Parameter`](super::messages::Parameter) |
+//! | `GET /v1/instances/{name}/events` | list of [`Happening`](super::messages::Happening), oldest first |
+//! | `GET /v1/instances/{name}/logs?tail=100&follow=true` | the log's lines, as text |
+//! | `PUT /v1/instances/{name}` with a [`Put`] | [`Line`]s |
+//! | `DELETE /v1/instances/{name}` with a [`Delete`] | [`Line`]s |
+//! | `POST /v1/instances/{name}/start`, `stop`, `restart`, `rotate` | [`Line`]s |
+//!
+//! A refusal is a status of 4xx or 5xx with a [`ProviderError`] as JSON. `Line`s are JSON, one a line, sent as they happen, and
+//! the last one is the result. Requests that change one instance are done one after the other; those for different
+//! instances side by side. Closing the connection stops the watching, not the work.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+
+use super::agent::Agent;
+use super::keeper::Ask;
+use super::messages::{API_VERSION, Delete, Happening, Health, Instance, Line, Parameter, Put, StatusReport};
+use super::{logs, observe};
+
+type Answer<T> = Result<Json<T>, Refusal>;
+
+/// The routes.
+pub fn router(agent: Arc<Agent>) -> Router {
+    Router::new()
+        .route("/v1/health", get(health))
+        .route("/v1/instances", get(list))
+        .route("/v1/instances/{name}", get(instance).put(put).delete(delete))
+        .route("/v1/instances/{name}/status", get(status))
+        .route("/v1/instances/{name}/params", get(params))
+        .route("/v1/instances/{name}/events", get(events))
+        .route("/v1/instances/{name}/logs", get(log_lines))
+        .route("/v1/instances/{name}/{verb}", post(operate))
+        .with_state(agent)
+}
+
+async fn health(State(agent): State<Arc<Agent>>) -> Json<Health> {
+    Json(Health {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        api: API_VERSION,
+        pid: std::process::id(),
+        started_at: agent.started_at,
+        state_dir: agent.options.paths.state.clone(),
+    })
+}
+
+async fn list(State(agent): State<Arc<Agent>>) -> Answer<Vec<Instance>> {
+    let all = agent.all();
+    Ok(Json(futures_util::future::join_all(all.iter().map(|shown| observe::instance(&agent, shown))).await))
+}
+
+async fn instance(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<Instance> {
+    Ok(Json(observe::instance(&agent, &agent.shown(&name)?).await))
+}
+
+async fn status(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<StatusReport> {
+    Ok(Json(observe::status(&agent, &agent.shown(&name)?).await))
+}
+
+async fn params(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<Vec<Parameter>> {
+    Ok(Json(observe::parameters(&agent, &agent.shown(&name)?).await?))
+}
+
+async fn events(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<Vec<Happening>> {
+    // Also of an instance that is gone: its history says how.
+    Ok(Json(agent.history(&name)?.read()))
+}
+
+#[derive(Deserialize)]
+struct LogQuery {
+    #[serde(default)]
+    tail: usize,
+    #[serde(default)]
+    follow: bool,
+}
+
+async fn log_lines(
+    State(agent): State<Arc<Agent>>,
+    Path(name): Path<String>,
+    Query(query): Query<LogQuery>,
+) -> Result<Response, Refusal> {
+    agent.shown(&name)?;
+    let lines = logs::lines(agent.options.paths.instance(&name).log, query.tail, query.follow);
+    Ok(Response::new(Body::from_stream(lines.map(Ok::<_, Infallible>))))
+}
+
+async fn put(
+    State(agent): State<Arc<Agent>>,
+    Path(name): Path<String>,
+    Json(put): Json<Put>,
+) -> Result<Response, Refusal> {
+    watched(agent.keeper(&name)?.ask(Ask::Put(Box::new(put))))
+}
+
+async fn delete(
+    State(agent): State<Arc<Agent>>,
+    Path(name): Path<String>,
+    Json(how): Json<Delete>,
+) -> Result<Response, Refusal> {
+    agent.shown(&name)?;
+    watched(agent.keeper(&name)?.ask(Ask::Delete(how)))
+}
+
+async fn operate(
+    State(agent): State<Arc<Agent>>,
+    Path((name, verb)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let ask = match verb.as_str() {
+        "start" => Ask::Start,
+        "stop" => Ask::Stop,
+        "restart" => Ask::Restart,
+        "rotate" => Ask::Rotate,
+        other => {
+            let message = format!("an instance cannot {other}");
+            return Err(ProviderError::new(ErrorKind::Invalid, message)
+                .help("it can start, stop, restart, rotate")
+                .into());
+        }
+    };
+    agent.shown(&name)?;
+    watched(agent.keeper(&name)?.ask(ask))
+}
+
+/// The progress of a change as NDJSON.
+fn watched(lines: Result<mpsc::UnboundedReceiver<Line>, ProviderError>) -> Result<Response, Refusal> {
+    let lines = UnboundedReceiverStream::new(lines?).map(|line| {
+        let mut json = serde_json::to_vec(&line).expect("plain data serialises");
+        json.push(b'\n');
+        Ok::<_, Infallible>(Bytes::from(json))
+    });
+    Ok(([("content-type", "application/x-ndjson")], Body::from_stream(lines)).into_response())
+}
+
+struct Refusal(ProviderError);
+
+impl From<ProviderError> for Refusal {
+    fn from(error: ProviderError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self.0.kind {
+            ErrorKind::Throttled => StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::Unavailable | ErrorKind::Interrupted => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Denied | ErrorKind::Protected => StatusCode::FORBIDDEN,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+            ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        };
+        (status, Json(self.0)).into_response()
+    }
+}

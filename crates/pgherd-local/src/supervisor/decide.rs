@@ -1,0 +1,373 @@
+//! What to do next about one instance. Pure: the time and everything seen are passed in.
+//!
+//! Invariants: a server that serves and is wanted is stopped only for a restart that was asked for or whose window is open;
+//! nothing that failed is tried again faster than [`backoff`] allows; data is removed only after a last backup that was
+//! verified, or was not wanted.
+
+use jiff::{SignedDuration, Timestamp};
+use pgherd_core::window::Window;
+use serde::{Deserialize, Serialize};
+
+/// What was seen a moment ago.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// The time.
+    pub now: Timestamp,
+    /// The data directory of the primary.
+    pub data: Data,
+    /// The server on it.
+    pub process: Process,
+    /// Whether an accepted setting waits for a restart.
+    pub restart_pending: bool,
+    /// When the server's certificate is to be renewed.
+    pub renew_tls_at: Option<Timestamp>,
+    /// The maintenance window.
+    pub window: Window,
+    /// Bytes in use; `None`: not looked at now.
+    pub used_bytes: Option<u64>,
+    /// Up to how many GiB storage may grow by itself.
+    pub max_gib: Option<u64>,
+}
+
+/// A data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// Not made yet, or left half-made.
+    Unfinished,
+    /// Made once, and not there: a disk that is not mounted, or deleted behind our back. Never made anew.
+    Missing,
+    /// A cluster.
+    Ready,
+}
+
+/// A server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    /// Runs since then.
+    Running {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Does not run.
+    Ended,
+}
+
+/// The little that must survive the agent. Written down before each action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// What is to become of it.
+    pub goal: Goal,
+    /// Whether it was ever usable: until then a failure is the user's to look at, afterwards ours to repair.
+    pub made: bool,
+    /// An action failed before it was ever usable; nothing is tried until somebody asks.
+    pub held: bool,
+    /// Whether the configuration files say what is wanted.
+    pub configured: bool,
+    /// Whether a server has started with this configuration.
+    pub proven: bool,
+    /// Whether to go back to the configuration that was proven last, because a server did not start with this one.
+    pub fall_back: bool,
+    /// Whether role, password and database are as wanted.
+    pub settled: bool,
+    /// Whether we started the server and have not stopped it, so that its end is a crash.
+    pub serving: bool,
+    /// A restart that is wanted.
+    pub restart: Restart,
+    /// Crashes and failed starts in a row.
+    pub crashes: u32,
+    /// Not to be started before.
+    pub start_after: Option<Timestamp>,
+    /// What failed and is no start is not to be tried before.
+    pub retry_after: Option<Timestamp>,
+    /// GiB that storage may use now.
+    pub allocated_gib: u64,
+    /// Whether it uses more than that.
+    pub over_allocated: bool,
+}
+
+/// What is to become of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// It serves.
+    Serve,
+    /// It is stopped and kept.
+    Stopped,
+    /// It is gone; before, a last backup of this name is taken unless it was.
+    Gone {
+        /// Name of the last backup.
+        backup: Option<String>,
+        /// When that was asked for: an older backup of the same name is not the last one.
+        asked_at: Timestamp,
+        /// Whether it was taken and verified.
+        taken: bool,
+    },
+}
+
+/// A restart that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restart {
+    /// None.
+    No,
+    /// When the window is open, if something waits for it then.
+    InWindow,
+    /// At once, if something waits for it.
+    IfPending,
+    /// At once.
+    Now,
+}
+
+/// One thing to do. Each may be done twice, and be cut short anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Make the cluster, after clearing away what a cut-short attempt left.
+    Init,
+    /// Write the configuration that is wanted; a running server reads it.
+    Configure,
+    /// Want again what was proven last, because no server starts with what is wanted now.
+    FallBack,
+    /// Start the server and wait until it answers.
+    Start,
+    /// Make role, password and database as wanted.
+    Settle,
+    /// Stop the server: clients are cut off, what was committed stays.
+    Stop,
+    /// Replace the server's certificate; a running server reads it.
+    RenewTls,
+    /// Take the last backup and verify it.
+    Backup,
+    /// Delete everything of the instance but its backups.
+    Remove,
+    /// Record that the server ended by itself.
+    NoteCrash,
+    /// Record that storage grew to what the memory says.
+    NoteGrowth,
+    /// Record that storage is fuller than it may be, or is no longer.
+    NoteOverAllocated,
+}
+
+/// A server that ran for as long is healthy: its next end is the first of a new row.
+const HEALTHY: SignedDuration = SignedDuration::from_mins(10);
+/// The longest wait between two starts.
+const LONGEST_BACKOFF_S: i64 = 60;
+/// How long until something that failed and is no start is tried again.
+const RETRY_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// How long to go between two looks at a healthy instance. The end of a server is told by the kernel, not found by looking.
+pub const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
+const GIB: u64 = 1 << 30;
+
+impl Memory {
+    /// Of an instance that is to be made, with this much storage.
+    pub fn new(allocated_gib: u64) -> Self {
+        Self {
+            goal: Goal::Serve,
+            made: false,
+            held: false,
+            configured: false,
+            proven: false,
+            fall_back: false,
+            settled: false,
+            serving: false,
+            restart: Restart::No,
+            crashes: 0,
+            start_after: None,
+            retry_after: None,
+            allocated_gib,
+            over_allocated: false,
+        }
+    }
+
+    /// The user asked for something: whatever waited after a failure is tried again now.
+    pub fn wake(&mut self) {
+        self.held = false;
+        self.start_after = None;
+        self.retry_after = None;
+    }
+}
+
+/// What to do now, and what to remember. No action: nothing is to be done before [`next_look`].
+pub fn decide(view: &View, memory: &Memory) -> (Memory, Vec<Action>) {
+    let mut next = memory.clone();
+    let mut actions = Vec::new();
+    notice_process(view, &mut next, &mut actions);
+    notice_storage(view, &mut next, &mut actions);
+    if !next.held {
+        actions.extend(step(view, &mut next));
+    }
+    (next, actions)
+}
+
+/// What to remember after an action was done.
+pub fn done(action: Action, memory: &Memory) -> Memory {
+    let mut next = memory.clone();
+    match action {
+        Action::Configure => next.configured = true,
+        Action::FallBack => (next.fall_back, next.configured, next.proven) = (false, false, true),
+        Action::Start => next.proven = true,
+        Action::Settle => (next.settled, next.made) = (true, true),
+        Action::Backup => {
+            if let Goal::Gone { taken, .. } = &mut next.goal {
+                *taken = true;
+            }
+        }
+        Action::Init
+        | Action::Stop
+        | Action::RenewTls
+        | Action::Remove
+        | Action::NoteCrash
+        | Action::NoteGrowth
+        | Action::NoteOverAllocated => {}
+    }
+    next
+}
+
+/// What to remember after an action failed.
+pub fn failed(action: Action, memory: &Memory, now: Timestamp) -> Memory {
+    let mut next = memory.clone();
+    // Nothing is removed without the backup that was asked for: the instance stays.
+    if matches!(next.goal, Goal::Gone { backup: Some(_), taken: false, .. }) {
+        next.goal = Goal::Serve;
+    }
+    next.held = !next.made;
+    if action == Action::Start {
+        next.serving = false;
+        next.crashes += 1;
+        next.start_after = Some(later(now, backoff(next.crashes)));
+        next.fall_back = next.made && !next.proven;
+    } else {
+        next.retry_after = Some(later(now, RETRY_EVERY));
+    }
+    next
+}
+
+/// When to look again if nothing happens before.
+pub fn next_look(view: &View, memory: &Memory) -> Timestamp {
+    let start = memory.start_after.filter(|_| view.process == Process::Ended && memory.goal == Goal::Serve);
+    let window =
+        (memory.restart == Restart::InWindow && view.restart_pending).then(|| view.window.next_opening(view.now));
+    let due = [start, window, memory.retry_after, view.renew_tls_at].into_iter().flatten().filter(|at| *at > view.now);
+    due.fold(later(view.now, LOOK_EVERY), Timestamp::min)
+}
+
+/// How long to wait before the start that follows `crashes` in a row: not at all, 1 s, 2 s, 4 s … 60 s.
+pub fn backoff(crashes: u32) -> SignedDuration {
+    match crashes {
+        0 | 1 => SignedDuration::ZERO,
+        more => SignedDuration::from_secs((1 << (more - 2).min(10)).min(LONGEST_BACKOFF_S)),
+    }
+}
+
+fn notice_process(view: &View, next: &mut Memory, actions: &mut Vec<Action>) {
+    match view.process {
+        Process::Running { since } => {
+            if view.now.duration_since(since) >= HEALTHY {
+                next.crashes = 0;
+            }
+        }
+        Process::Ended if next.serving => {
+            next.serving = false;
+            next.crashes += 1;
+            next.start_after = Some(later(view.now, backoff(next.crashes)));
+            actions.push(Action::NoteCrash);
+        }
+        Process::Ended => {}
+    }
+}
+
+/// Storage grows as on RDS: when less than a tenth is free, by a tenth (at least 1 GiB), up to the limit.
+fn notice_storage(view: &View, next: &mut Memory, actions: &mut Vec<Action>) {
+    let Some(used_bytes) = view.used_bytes else {
+        return;
+    };
+    let nearly_full = used_bytes > next.allocated_gib * GIB / 10 * 9;
+    if let Some(max_gib) = view.max_gib.filter(|max_gib| nearly_full && *max_gib > next.allocated_gib) {
+        let enough_gib = (used_bytes / 9 * 10).div_ceil(GIB);
+        let step_gib = (next.allocated_gib / 10).max(1);
+        next.allocated_gib = (next.allocated_gib + step_gib).max(enough_gib).min(max_gib);
+        actions.push(Action::NoteGrowth);
+    }
+    let over_allocated = used_bytes > next.allocated_gib * GIB;
+    if over_allocated != next.over_allocated {
+        next.over_allocated = over_allocated;
+        actions.push(Action::NoteOverAllocated);
+    }
+}
+
+/// The one next step. Each row of the table is a situation; the first that fits counts.
+fn step(view: &View, next: &mut Memory) -> Option<Action> {
+    let running = matches!(view.process, Process::Running { .. });
+    match (&next.goal, view.data, running) {
+        (Goal::Serve, Data::Unfinished, _) => Some(Action::Init),
+        (Goal::Serve, Data::Missing, _) => None,
+        (Goal::Serve, Data::Ready, true) => keep_serving(view, next),
+        (Goal::Serve, Data::Ready, false) => bring_up(view, next),
+        (Goal::Gone { backup: Some(_), taken: false, .. }, Data::Ready, true) => Some(Action::Backup),
+        (Goal::Gone { backup: Some(_), taken: false, .. }, Data::Ready, false) => bring_up(view, next),
+        (Goal::Stopped | Goal::Gone { .. }, _, true) => stop(next),
+        (Goal::Stopped, _, false) => None,
+        (Goal::Gone { .. }, _, false) => Some(Action::Remove),
+    }
+}
+
+fn bring_up(view: &View, next: &mut Memory) -> Option<Action> {
+    if next.fall_back {
+        return Some(Action::FallBack);
+    }
+    // A configuration that cannot be written now (disk full) must not keep a server with a good one from starting.
+    if !next.configured && may_retry(view, next) {
+        return Some(Action::Configure);
+    }
+    if next.start_after.is_some_and(|after| after > view.now) {
+        return None;
+    }
+    next.serving = true;
+    next.start_after = None;
+    next.restart = Restart::No;
+    Some(Action::Start)
+}
+
+fn keep_serving(view: &View, next: &mut Memory) -> Option<Action> {
+    next.serving = true;
+    if next.restart == Restart::Now {
+        return stop(next);
+    }
+    if may_retry(view, next) {
+        next.retry_after = None;
+        if !next.configured {
+            return Some(Action::Configure);
+        }
+        if !next.settled {
+            return Some(Action::Settle);
+        }
+        if view.renew_tls_at.is_some_and(|at| at <= view.now) {
+            return Some(Action::RenewTls);
+        }
+    }
+    let restart = match next.restart {
+        Restart::No => false,
+        Restart::InWindow => view.window.is_open(view.now),
+        Restart::IfPending | Restart::Now => true,
+    };
+    if restart && view.restart_pending {
+        return stop(next);
+    }
+    if !view.restart_pending {
+        next.restart = Restart::No;
+    }
+    None
+}
+
+/// The end of a server we stop is no crash. A wanted restart stays wanted until the start, so that it survives us.
+fn stop(next: &mut Memory) -> Option<Action> {
+    next.serving = false;
+    Some(Action::Stop)
+}
+
+fn may_retry(view: &View, next: &Memory) -> bool {
+    next.retry_after.is_none_or(|after| after <= view.now)
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.saturating_add(by).unwrap_or(Timestamp::MAX)
+}

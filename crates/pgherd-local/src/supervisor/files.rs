@@ -1,0 +1,57 @@
+//! Files that are either the old ones or the new ones, whatever is cut short.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Result, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// Replaces a file: a temporary one beside it is written and synced, renamed over it, and the rename is synced.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let temporary = path.with_extension("new");
+    // A left-over of a cut-short attempt could have other rights.
+    remove(&temporary)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    rename(&temporary, path)?;
+    tracing::debug!("{} is written down", path.display());
+    Ok(())
+}
+
+/// Renames durably.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to)?;
+    sync_parent(to)
+}
+
+/// Removes a file; one that is not there is fine.
+pub fn remove(path: &Path) -> Result<()> {
+    absent_is_fine(fs::remove_file(path), ())
+}
+
+/// Removes a folder with all it holds; one that is not there is fine.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    absent_is_fine(fs::remove_dir_all(path), ())
+}
+
+/// A file's content; `None` when it is not there.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    absent_is_fine(fs::read(path).map(Some), None)
+}
+
+/// Makes a folder and its parents.
+pub fn make_folder(path: &Path, mode: u32) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path)
+}
+
+/// Makes renames and removals in a file's folder survive a power cut.
+pub fn sync_parent(path: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+fn absent_is_fine<T>(result: Result<T>, absent: T) -> Result<T> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(absent),
+        other => other,
+    }
+}

@@ -1,0 +1,104 @@
+//! What the agent knows of each instance, one file each, written before it acts.
+//!
+//! Invariant: the file is always whole, and holds no password.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use serde::{Deserialize, Serialize};
+
+use super::decide::Memory;
+use super::files;
+use crate::desired::Wanted;
+use crate::postgres::server::Server;
+
+/// Version of the files' format.
+const FORMAT: u32 = 1;
+const FILE: &str = "instance.json";
+
+/// What is known of an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    format: u32,
+    /// Its name.
+    pub name: String,
+    /// When it was first asked for.
+    pub created_at: Timestamp,
+    /// What was last asked of it and accepted.
+    pub wanted: Wanted,
+    /// What it was when its server last started: what to go back to.
+    pub proven: Option<Wanted>,
+    /// What runs it, chosen once and on every change of version.
+    pub server: Option<Server>,
+    /// What differs from the version asked for, in words.
+    pub server_note: Option<String>,
+    /// Its port, chosen once and kept.
+    pub port: Option<u16>,
+    /// System identifier of the cluster.
+    pub system_identifier: Option<String>,
+    /// What decides what happens next.
+    pub memory: Memory,
+    /// What went wrong last, until it goes right.
+    pub trouble: Option<String>,
+}
+
+impl Record {
+    /// Of an instance that nothing has been done for.
+    pub fn new(name: &str, wanted: Wanted, now: Timestamp) -> Self {
+        Self {
+            format: FORMAT,
+            name: name.to_owned(),
+            created_at: now,
+            memory: Memory::new(wanted.allocated_storage_gib),
+            wanted,
+            proven: None,
+            server: None,
+            server_note: None,
+            port: None,
+            system_identifier: None,
+            trouble: None,
+        }
+    }
+
+    /// The record in an instance's folder; `None` when there is none.
+    pub fn load(folder: &Path) -> Result<Option<Self>, ProviderError> {
+        let path = folder.join(FILE);
+        let broken = |why: String| {
+            ProviderError::new(ErrorKind::Invalid, format!("the ledger {} cannot be read: {why}", path.display()))
+                .help("restore it from a copy, or move the instance's folder away; its data is in data/")
+        };
+        let Some(text) = files::read(&path).map_err(|error| broken(error.to_string()))? else {
+            return Ok(None);
+        };
+        let record: Self = serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
+        if record.format > FORMAT {
+            return Err(broken(format!("its format {} is of a newer pgherd", record.format)));
+        }
+        Ok(Some(record))
+    }
+
+    /// Writes it down durably.
+    pub fn save(&self, folder: &Path) -> Result<(), ProviderError> {
+        let text = serde_json::to_vec_pretty(self).expect("plain data serialises");
+        let path = folder.join(FILE);
+        files::replace(&path, &text, 0o600).map_err(|error| {
+            let message = format!("the ledger {} cannot be written: {error}", path.display());
+            ProviderError::new(ErrorKind::Unavailable, message)
+        })
+    }
+}
+
+/// Forgets an instance: the last step of its removal.
+pub fn forget(folder: &Path) -> std::io::Result<()> {
+    files::remove(&folder.join(FILE))?;
+    files::sync_parent(&folder.join(FILE))
+}
+
+/// Folders that hold a record, in order of their names.
+pub fn folders(instances: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(instances).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut folders: Vec<_> = entries.filter(|folder| folder.join(FILE).exists()).collect();
+    folders.sort();
+    folders
+}

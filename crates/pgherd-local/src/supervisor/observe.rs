@@ -1,0 +1,401 @@
+//! What an instance really is, asked from the running server. Sends no write.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use pgherd_core::resource::{Pending, Status};
+use pgherd_core::window::Window;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use serde_json::{Map, Value, json};
+
+use super::act::{CONNECT_DEADLINE, HOST};
+use super::agent::Agent;
+use super::decide::{Goal, Restart};
+use super::keeper::Shown;
+use super::ledger::Record;
+use super::messages::{Backup, Endpoint, Instance, Node, Parameter, StatusReport, StorageReport};
+use super::secret::SecretFiles;
+use super::{configure, storage};
+use crate::encrypted::{self, Encryption};
+use crate::limits::{Limit, Limits};
+use crate::paths::Layout;
+use crate::postgres::backup;
+use crate::postgres::pidfile::PidFile;
+use crate::postgres::session::{Session, Setting};
+
+/// One instance, for a plan.
+pub async fn instance(agent: &Agent, shown: &Shown) -> Instance {
+    let record = &shown.record;
+    let layout = agent.options.paths.instance(&record.name);
+    let live = live(shown, &layout).await;
+    if let Err(error) = &live {
+        tracing::debug!(instance = record.name, "{error}");
+    }
+    let live = live.ok();
+    Instance {
+        name: record.name.clone(),
+        wanted: record.wanted.clone(),
+        observed: observed(record, &layout, live.as_ref()),
+        master_verifier: live.as_ref().and_then(|live| live.verifier.clone()),
+        status: status_of(shown),
+        pending: live.map_or_else(|| shown.pending.clone(), |live| live.pending),
+        endpoint: endpoint(agent, record, &layout),
+    }
+}
+
+/// What it is doing.
+pub fn status_of(shown: &Shown) -> Status {
+    let memory = &shown.record.memory;
+    let trouble = |otherwise: &str| shown.record.trouble.clone().unwrap_or_else(|| otherwise.to_owned());
+    match (&shown.busy, memory.made, &memory.goal, shown.pid) {
+        (Some(busy), ..) => Status::Busy(busy.clone()),
+        (None, _, Goal::Gone { .. }, _) => Status::Incomplete(trouble("its deletion was cut short")),
+        (None, false, ..) => Status::Incomplete(trouble("its creation was cut short")),
+        (None, true, Goal::Stopped, _) => Status::Stopped,
+        (None, true, Goal::Serve, Some(_)) => Status::Available,
+        (None, true, Goal::Serve, None) => Status::Failed(trouble("PostgreSQL does not run")),
+    }
+}
+
+/// Everything a running server says of itself.
+struct Live {
+    version: String,
+    settings: BTreeMap<String, Setting>,
+    /// The last word of the files on each setting, whether in force or not.
+    in_files: BTreeMap<String, String>,
+    altered: BTreeSet<String>,
+    verifier: Option<String>,
+    owner: Option<String>,
+    cidrs: Vec<String>,
+    pending: Vec<Pending>,
+}
+
+async fn live(shown: &Shown, layout: &Layout) -> Result<Live, ProviderError> {
+    let session = connect(shown, layout).await?;
+    let record = &shown.record;
+    let version: String = session.one("SHOW server_version", &[]).await?.get(0);
+    let text = |rows: Vec<tokio_postgres::Row>| rows.first().and_then(|row| row.get::<_, Option<String>>(0));
+    let role = &record.wanted.master_username;
+    let verifier = session.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1", &[role]).await?;
+    let owner = session
+        .rows(
+            "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1",
+            &[&record.wanted.database_name],
+        )
+        .await?;
+    let files =
+        session.rows("SELECT name, setting FROM pg_file_settings WHERE name IS NOT NULL ORDER BY seqno", &[]).await?;
+    Ok(Live {
+        version: version.split(' ').next().unwrap_or_default().to_owned(),
+        settings: session.settings().await?,
+        in_files: files.iter().map(|row| (row.get(0), row.get::<_, Option<String>>(1).unwrap_or_default())).collect(),
+        altered: altered(&session).await?,
+        verifier: text(verifier),
+        owner: text(owner),
+        cidrs: cidrs(&session).await?,
+        pending: pending(&session, record).await?,
+    })
+}
+
+async fn connect(shown: &Shown, layout: &Layout) -> Result<Session, ProviderError> {
+    let port = running_port(layout)
+        .filter(|_| shown.pid.is_some())
+        .ok_or_else(|| ProviderError::new(ErrorKind::Unavailable, format!("{} does not run", shown.record.name)))?;
+    Session::connect(&layout.socket, port, "postgres", CONNECT_DEADLINE).await
+}
+
+/// The port a running server really has: after a change of port the old one, until the restart.
+pub fn running_port(layout: &Layout) -> Option<u16> {
+    PidFile::parse(&std::fs::read_to_string(layout.data.join("postmaster.pid")).ok()?)?.port
+}
+
+/// Settings that ALTER SYSTEM set, and a server can take back.
+pub async fn altered(session: &Session) -> Result<BTreeSet<String>, ProviderError> {
+    let sql = "SELECT DISTINCT f.name FROM pg_file_settings f JOIN pg_settings s USING (name) \
+               WHERE f.sourcefile LIKE '%/postgresql.auto.conf'";
+    Ok(session.rows(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// What was accepted and waits for a restart, under the names of the plan.
+pub async fn pending(session: &Session, record: &Record) -> Result<Vec<Pending>, ProviderError> {
+    let waiting = session.rows("SELECT name FROM pg_settings WHERE pending_restart ORDER BY name", &[]).await?;
+    let mut fields: Vec<String> = waiting.iter().map(|row| field(row.get(0), record)).collect();
+    let version: String = session.one("SHOW server_version", &[]).await?.get(0);
+    let runs = version.split(' ').next().unwrap_or_default();
+    if record.server.as_ref().is_some_and(|server| server.version.to_string() != runs) {
+        fields.push("engine_version".to_owned());
+    }
+    fields.dedup();
+    Ok(fields.into_iter().map(|field| Pending { field, waits_for: "restart".to_owned() }).collect())
+}
+
+/// The field of [`crate::desired::KINDS`] that a setting follows from.
+fn field(setting: &str, record: &Record) -> String {
+    match setting {
+        written if record.wanted.parameters.contains_key(written) => format!("parameters.{written}"),
+        "port" => "port".to_owned(),
+        "listen_addresses" => "publicly_accessible".to_owned(),
+        "shared_buffers" | "max_connections" => "memory_mib".to_owned(),
+        other => format!("parameters.{other}"),
+    }
+}
+
+/// Networks beyond this machine that `pg_hba.conf` lets in.
+async fn cidrs(session: &Session) -> Result<Vec<String>, ProviderError> {
+    let sql = "SELECT type, address, netmask FROM pg_hba_file_rules \
+               WHERE type LIKE 'host%' AND auth_method <> 'reject' ORDER BY line_number";
+    let rows = session.rows(sql, &[]).await?;
+    let network = |row: &tokio_postgres::Row| {
+        let (address, netmask): (Option<String>, Option<String>) = (row.get(1), row.get(2));
+        let text = address.unwrap_or_default();
+        match netmask.and_then(|mask| prefix(&text, &mask)) {
+            Some(net) if is_loopback(&net) => None,
+            Some(net) => Some(net.to_string()),
+            None => Some(text),
+        }
+    };
+    Ok(rows.iter().filter_map(network).collect())
+}
+
+fn prefix(address: &str, netmask: &str) -> Option<ipnet::IpNet> {
+    ipnet::IpNet::with_netmask(address.parse().ok()?, netmask.parse().ok()?).ok()
+}
+
+fn is_loopback(net: &ipnet::IpNet) -> bool {
+    matches!(net.to_string().as_str(), "127.0.0.0/8" | "::1/128")
+}
+
+/// Field by field. Without a running server: what the files say, once they say what is wanted.
+fn observed(record: &Record, layout: &Layout, live: Option<&Live>) -> Map<String, Value> {
+    let wanted = &record.wanted;
+    let mut fields = match serde_json::to_value(wanted) {
+        Ok(Value::Object(fields)) => fields,
+        other => unreachable!("a struct serialises as an object, not as {other:?}"),
+    };
+    fields.insert("allocated_storage_gib".to_owned(), json!(record.memory.allocated_gib));
+    fields.insert("storage_encrypted".to_owned(), json!(encrypted(layout)));
+    fields.insert("port".to_owned(), json!(record.port));
+    fields.insert("database_owner".to_owned(), json!(record.memory.settled.then_some(&wanted.master_username)));
+    fields.insert("engine_version_note".to_owned(), json!(record.server_note));
+    if let Some(server) = &record.server {
+        fields.insert("engine_version".to_owned(), json!(server.version.to_string()));
+        fields.insert("engine_major".to_owned(), json!(server.major()));
+    }
+    if let Some(live) = live {
+        fields.insert("engine_version".to_owned(), json!(live.version_in_files(record)));
+        fields.insert("database_owner".to_owned(), json!(live.owner));
+        fields.insert("allowed_cidrs".to_owned(), json!(live.cidrs));
+        fields.insert("publicly_accessible".to_owned(), json!(live.value("listen_addresses").as_deref() == Some("*")));
+        fields.insert("port".to_owned(), json!(live.value("port").and_then(|port| port.parse::<u16>().ok())));
+        fields.insert("parameters".to_owned(), json!(live.parameters(record)));
+    }
+    fields
+}
+
+impl Live {
+    /// The value of a setting: the one in force, or the accepted one that waits for a restart.
+    fn value(&self, name: &str) -> Option<String> {
+        let setting = self.settings.get(name)?;
+        let accepted = self.in_files.get(name).filter(|_| setting.pending_restart);
+        Some(accepted.unwrap_or(&setting.value).clone())
+    }
+
+    /// The version that runs, or the accepted one that waits for a restart.
+    fn version_in_files(&self, record: &Record) -> String {
+        record.server.as_ref().map_or_else(|| self.version.clone(), |server| server.version.to_string())
+    }
+
+    /// The settings the user wrote, and those that somebody set behind our back.
+    fn parameters(&self, record: &Record) -> BTreeMap<String, String> {
+        let written = record.wanted.parameters.keys();
+        let names: BTreeSet<&String> = written.chain(&self.altered).collect();
+        let value = |name: &String| {
+            let value = self.value(name)?;
+            let wanted = record.wanted.parameters.get(name);
+            Some((name.clone(), if name == "shared_preload_libraries" { preloaded(&value, wanted) } else { value }))
+        };
+        names.into_iter().filter_map(value).collect()
+    }
+}
+
+/// The libraries without those that are there for pgherd: as wanted, when all that is wanted is there and nothing else.
+fn preloaded(live: &str, wanted: Option<&String>) -> String {
+    let list = |text: &str| -> BTreeSet<String> {
+        text.split(',').map(|name| name.trim().trim_matches('"').to_owned()).filter(|name| !name.is_empty()).collect()
+    };
+    let Some(wanted) = wanted else { return live.to_owned() };
+    let mut expected = list(wanted);
+    expected.insert("pg_stat_statements".to_owned());
+    if list(live) == expected { wanted.clone() } else { live.to_owned() }
+}
+
+fn endpoint(agent: &Agent, record: &Record, layout: &Layout) -> Endpoint {
+    let secrets = SecretFiles::of(&layout.root);
+    Endpoint {
+        host: HOST.to_owned(),
+        port: running_port(layout).or(record.port).unwrap_or_default(),
+        database: record.wanted.database_name.clone(),
+        username: record.wanted.master_username.clone(),
+        ca_file: agent.options.paths.authority().join("ca.crt"),
+        secret_file: secrets.secret,
+        passfile: secrets.passfile,
+        socket_dir: layout.socket.clone(),
+        system_identifier: record.system_identifier.clone(),
+    }
+}
+
+/// All settings of the running server.
+pub async fn parameters(agent: &Agent, shown: &Shown) -> Result<Vec<Parameter>, ProviderError> {
+    let layout = agent.options.paths.instance(&shown.record.name);
+    let session = connect(shown, &layout).await?;
+    let about = session.rows("SELECT name, unit, short_desc FROM pg_settings", &[]).await?;
+    let about: BTreeMap<String, (Option<String>, String)> =
+        about.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
+    let parameter = |(name, setting): (String, Setting)| {
+        let (unit, description) = about.get(&name).cloned().unwrap_or_default();
+        Parameter {
+            name,
+            value: setting.value,
+            unit,
+            source: setting.source,
+            context: setting.context,
+            pending_restart: setting.pending_restart,
+            description,
+        }
+    };
+    Ok(session.settings().await?.into_iter().map(parameter).collect())
+}
+
+/// Everything `pgherd status` shows.
+pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
+    let record = &shown.record;
+    let layout = agent.options.paths.instance(&record.name);
+    let session = connect(shown, &layout).await.ok();
+    let usage = match &session {
+        Some(session) => session.usage().await.ok(),
+        None => None,
+    };
+    let pending = match &session {
+        Some(session) => pending(session, record).await.unwrap_or_else(|_| shown.pending.clone()),
+        None => shown.pending.clone(),
+    };
+    let now = Timestamp::now();
+    let storage = storage_report(record, &layout);
+    StatusReport {
+        name: record.name.clone(),
+        status: status_of(shown),
+        engine_version: record.server.as_ref().map(|server| server.version.to_string()),
+        engine_asked: record.wanted.engine_version.clone().filter(|_| record.server_note.is_some()),
+        endpoint: endpoint(agent, record, &layout),
+        nodes: vec![Node {
+            name: "n1".to_owned(),
+            role: "primary".to_owned(),
+            state: node_state(shown).to_owned(),
+            port: running_port(&layout).or(record.port).unwrap_or_default(),
+            pid: shown.pid.and_then(|pid| u32::try_from(pid).ok()),
+            started_at: usage.and_then(|usage| now.checked_sub(SignedDuration::from_secs(usage.uptime_s)).ok()),
+            connections: usage.and_then(|usage| u32::try_from(usage.connections).ok()),
+        }],
+        limits: limits(agent, shown),
+        window_opens: window_opens(record, &pending, now),
+        warnings: warnings(record, &storage),
+        backups: backups(&layout),
+        tls_expires_at: configure::certificate(&layout).map(|certificate| certificate.not_after),
+        storage,
+        pending,
+    }
+}
+
+fn node_state(shown: &Shown) -> &'static str {
+    match (shown.pid, &shown.record.memory.goal) {
+        (Some(_), _) => "running",
+        (None, Goal::Stopped) => "stopped",
+        (None, Goal::Serve | Goal::Gone { .. }) => "down",
+    }
+}
+
+fn storage_report(record: &Record, layout: &Layout) -> StorageReport {
+    StorageReport {
+        used_bytes: storage::used_bytes(&layout.data),
+        allocated_gib: record.memory.allocated_gib,
+        max_allocated_gib: record.wanted.max_allocated_storage_gib,
+        free_bytes: storage::free_bytes(&layout.root),
+        encrypted: encrypted(layout),
+    }
+}
+
+/// When what waits will be done: at the opening of the window, unless nobody asked for that.
+fn window_opens(record: &Record, pending: &[Pending], now: Timestamp) -> Option<Timestamp> {
+    let waits = !pending.is_empty() && record.memory.restart == Restart::InWindow;
+    Some(Window::parse_weekly(&record.wanted.maintenance_window)?.next_opening(now)).filter(|_| waits)
+}
+
+fn backups(layout: &Layout) -> Vec<Backup> {
+    let listed = backup::list(&layout.backups).into_iter();
+    listed
+        .map(|known| Backup {
+            path: layout.backups.join(&known.name),
+            name: known.name,
+            taken_at: known.taken_at,
+            bytes: known.bytes,
+        })
+        .collect()
+}
+
+fn limits(agent: &Agent, shown: &Shown) -> Vec<String> {
+    let sizing = crate::sizing::size(&configure::size(&shown.record.wanted), agent.machine(&shown.record.name));
+    shown.limits.iter().cloned().chain(sizing.notes).collect()
+}
+
+/// Which limits hold a server, one sentence each.
+pub fn limit_words(limits: &Limits) -> Vec<String> {
+    let words = |what: &str, limit: &Limit| match limit {
+        Limit::Enforced { by } => format!("{what} is limited by {by}"),
+        Limit::NotEnforced { because } => format!("{what} is not limited: {because}"),
+    };
+    vec![words("CPU", &limits.cpu), words("memory", &limits.memory)]
+}
+
+fn encrypted(layout: &Layout) -> Option<bool> {
+    match encrypted::of(&layout.root) {
+        Encryption::Encrypted => Some(true),
+        Encryption::Plain { .. } => Some(false),
+        Encryption::CannotTell { .. } => None,
+    }
+}
+
+fn warnings(record: &Record, storage: &StorageReport) -> Vec<String> {
+    let mut warnings: Vec<String> = record.server_note.iter().chain(&record.trouble).cloned().collect();
+    if record.memory.over_allocated {
+        warnings.push(format!(
+            "storage uses {} of {} GiB; raise allocated_storage or max_allocated_storage",
+            storage.used_bytes.unwrap_or_default().div_ceil(1 << 30),
+            storage.allocated_gib
+        ));
+    }
+    if record.wanted.storage_encrypted && storage.encrypted == Some(false) {
+        warnings.push("storage_encrypted is true, and the disk is not encrypted".to_owned());
+    }
+    if record.memory.crashes > 1 {
+        warnings.push(format!("PostgreSQL ended by itself or did not start {} times in a row", record.memory.crashes));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preloaded_libraries_of_ours_are_no_drift() {
+        let wanted = "auto_explain".to_owned();
+        assert_eq!(preloaded("pg_stat_statements,auto_explain", Some(&wanted)), "auto_explain");
+        assert_eq!(preloaded("pg_stat_statements,other", Some(&wanted)), "pg_stat_statements,other");
+    }
+
+    #[test]
+    fn a_netmask_is_a_prefix() {
+        assert_eq!(prefix("10.0.0.0", "255.255.0.0").expect("a network").to_string(), "10.0.0.0/16");
+        assert_eq!(prefix("fd00::", "ff00::").expect("a network").to_string(), "fd00::/8");
+    }
+}

@@ -1,0 +1,113 @@
+//! The agent or the server is killed, at any moment.
+
+use std::process::Stdio;
+
+use pgherd_core::resource::Status;
+use pgherd_engine::provider::{ApplyNow, Provider as _};
+use pgherd_local::supervisor::AgentOptions;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::world::{DEADLINE, NAME, World, agent_program, events, kill};
+
+#[tokio::test]
+async fn the_next_agent_adopts_the_running_server() {
+    let world = World::new();
+    world.apply(&[]).await;
+    let (postmaster, agent) = (world.postmaster_pid(), world.agent_pid());
+    let session = world.session().await;
+    world.kill_agent().await;
+    let alive: i32 = session.one("SELECT 1", &[]).await.expect("it serves on").get(0);
+    assert_eq!(alive, 1);
+    assert_eq!(world.differences(&[]).await, [""; 0]);
+    assert_ne!(world.agent_pid(), agent);
+    assert_eq!(world.postmaster_pid(), postmaster);
+    let status = world.status().await;
+    assert_eq!(status.nodes[0].pid.and_then(|pid| i32::try_from(pid).ok()), Some(postmaster));
+    session.one("SELECT 1", &[]).await.expect("the connection was kept");
+}
+
+#[tokio::test]
+async fn a_killed_server_is_started_again() {
+    let world = World::new();
+    world.apply(&[]).await;
+    let postmaster = world.postmaster_pid();
+    kill(postmaster).await;
+    world.serves_without(postmaster).await;
+    let history = world.agent().await.events(NAME).await.expect("a history");
+    assert!(history.iter().any(|event| event.message == "PostgreSQL ended by itself and is started again"));
+}
+
+#[tokio::test]
+async fn a_server_that_an_earlier_agent_started_is_watched_too() {
+    let world = World::new();
+    world.apply(&[]).await;
+    let postmaster = world.postmaster_pid();
+    world.kill_agent().await;
+    world.agent().await;
+    kill(postmaster).await;
+    world.serves_without(postmaster).await;
+}
+
+#[tokio::test]
+async fn after_both_died_the_next_agent_starts_the_server() {
+    let world = World::new();
+    world.apply(&[]).await;
+    let postmaster = world.postmaster_pid();
+    world.kill_agent().await;
+    kill(postmaster).await;
+    world.serves_without(postmaster).await;
+}
+
+#[tokio::test]
+async fn data_that_is_gone_is_never_made_anew() {
+    let world = World::new();
+    world.apply(&[]).await;
+    world.kill_agent().await;
+    pgherd_local::postgres::processes::kill(&world.data()).await.expect("ended");
+    std::fs::rename(world.data(), world.data().with_extension("elsewhere")).expect("moved");
+    let observed = world.observed().await;
+    let Status::Failed(reason) = &observed.status else { panic!("{:?}", observed.status) };
+    assert!(reason.contains("data directory"), "{reason}");
+    assert!(!world.data().exists());
+}
+
+/// Ends the agent after each thing it writes down during a creation, one run after the other, and lets a new one go on.
+#[tokio::test]
+async fn a_creation_cut_short_anywhere_is_finished() {
+    let mut steps = 1;
+    loop {
+        let world = World::new();
+        let done = cut_short(&world, steps).await;
+        world.apply(&[]).await;
+        assert_eq!(world.differences(&[]).await, [""; 0], "cut after step {steps}");
+        let secret = world.secret().await;
+        world.log_in(secret["password"].as_str().expect("text")).await.expect("the password is in force");
+        if done {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps > 8, "a creation writes down more than {steps} things");
+}
+
+/// Begins a creation with an agent that ends after so many steps; says whether the creation was done before that.
+async fn cut_short(world: &World, steps: usize) -> bool {
+    let mut agent = tokio::process::Command::new(agent_program())
+        .args(AgentOptions { announce: true, ..world.agent_options() }.to_args())
+        .env("CUT_AFTER_STEPS", steps.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut ready = String::new();
+    BufReader::new(agent.stdout.take().expect("piped")).read_line(&mut ready).await.expect("text");
+    assert!(ready.starts_with("ready "), "{ready}");
+    let resource = world.local.desired(&world.spec(&[])).pop().expect("an instance");
+    let created = world.local.create(&resource, ApplyNow(true), &events()).await;
+    if created.is_ok() {
+        // World ends the agent.
+        return true;
+    }
+    tokio::time::timeout(DEADLINE, agent.wait()).await.expect("it aborts").expect("waited for");
+    false
+}
