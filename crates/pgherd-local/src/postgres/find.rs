@@ -1,8 +1,12 @@
 //! Finding the PostgreSQL servers of this machine.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
+use super::Result;
 use super::server::{Origin, Server};
 
 /// What was found, and what looked like a server but is none.
@@ -15,7 +19,8 @@ pub struct Found {
 }
 
 /// Looks for servers: `given` folders, packages (Debian, PGDG, RHEL), `pg_config` on `search_path` (the value of `PATH`), and
-/// `cache` (see [`crate::paths::Paths::servers`]). Blocking; takes about 10 ms per server.
+/// `cache` (see [`crate::paths::Paths::servers`]). Blocking; takes about
+/// 10 ms per server the first time.
 pub fn servers(given: &[PathBuf], search_path: Option<&std::ffi::OsStr>, cache: &Path) -> Found {
     let mut candidates: Vec<(PathBuf, Origin)> = Vec::new();
     candidates.extend(given.iter().map(|folder| (bin_of(folder), Origin::Given)));
@@ -42,7 +47,7 @@ fn inspect(candidates: Vec<(PathBuf, Origin)>) -> Found {
         if seen.contains(&real) || (absent && origin != Origin::Given) {
             continue;
         }
-        match Server::inspect(&bin, origin) {
+        match inspect_once(&bin, origin) {
             Ok(server) if server.missing.is_empty() => found.servers.push(server),
             Ok(server) => found.rejected.push(format!(
                 "{} in {} lacks {}",
@@ -57,6 +62,32 @@ fn inspect(candidates: Vec<(PathBuf, Origin)>) -> Found {
     // A server the user pointed at comes before all others; then the newest.
     found.servers.sort_by(|a, b| b.version.cmp(&a.version).then(a.origin.cmp(&b.origin)));
     found
+}
+
+/// Asks a server again only when its program was replaced.
+fn inspect_once(bin: &Path, origin: Origin) -> Result<Server> {
+    static KNOWN: Mutex<BTreeMap<(PathBuf, Origin), (Stamp, Server)>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (bin.to_owned(), origin);
+    let stamp = stamp(bin);
+    if let Some((seen, server)) = known().get(&key)
+        && stamp == Some(*seen)
+    {
+        return Ok(server.clone());
+    }
+    let server = Server::inspect(bin, origin)?;
+    if let Some(stamp) = stamp {
+        known().insert(key, (stamp, server.clone()));
+    }
+    Ok(server)
+}
+
+/// Inode, size, and time of the last change of the program.
+type Stamp = (u64, u64, i64);
+
+fn stamp(bin: &Path) -> Option<Stamp> {
+    let found = std::fs::metadata(bin.join("postgres")).ok()?;
+    Some((found.ino(), found.len(), found.mtime()))
 }
 
 /// `bin` below each `<parent>/<prefix><version>`.

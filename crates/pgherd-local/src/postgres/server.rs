@@ -70,7 +70,8 @@ impl Server {
         };
         let missing = COMPANIONS.iter().filter(|name| !bin.join(name).is_file()).map(|&name| name.to_owned()).collect();
         let program = std::fs::read(&postgres).map_err(|error| io_error("read", &postgres, &error))?;
-        let icu = contains(&program, b"libicui18n");
+        // The name of a library it is linked with stands in it between zeros.
+        let icu = program.split(|byte| *byte == 0).any(|text| text.starts_with(b"libicui18n."));
         let build = build_id(&banner, &metadata);
         Ok(Self { version, banner, bin: bin.to_owned(), lib, origin, icu, missing, build })
     }
@@ -106,10 +107,6 @@ fn build_id(banner: &str, metadata: &std::fs::Metadata) -> String {
     use std::os::unix::fs::MetadataExt as _;
     let text = format!("{banner}\n{}\n{}", metadata.len(), metadata.mtime());
     sha2::Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 #[cfg(test)]

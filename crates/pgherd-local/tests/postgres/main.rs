@@ -8,6 +8,7 @@
 mod backup;
 mod configuration;
 mod life;
+mod limits;
 mod roles;
 mod servers;
 mod world;
