@@ -199,7 +199,9 @@ fn other_member_is_known(variable: &Variable, inputs: &Inputs) -> bool {
 /// The target needs a value that nobody knows.
 pub(super) fn not_known(block: &str, variable: &str, path: &str, reference: &str) -> Diagnostic {
     let message = format!("`{variable}` is needed, and {reference} is not known");
-    Diagnostic::error("unknown-value", message).at(block, path).help(how_to_give(reference))
+    let only_clouds = variables::variable(variable).is_some_and(|variable| !variable.acts_on(Cloud::Local));
+    let or = if only_clouds { "; --provider local does without it" } else { "" };
+    Diagnostic::error("unknown-value", message).at(block, path).help(how_to_give(reference) + or)
 }
 
 fn how_to_give(reference: &str) -> String {

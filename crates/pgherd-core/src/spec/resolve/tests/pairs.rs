@@ -337,7 +337,7 @@ fn a_target_says_what_it_cannot_do_without() {
         json!({"cloud_provider": "azure", "resource_group_name": "?var.group"}),
         &[],
         "error[unknown-value] resource_group_name: `resource_group_name` is needed, and var.group is not known; \
-         give it with -var group=… or PGHERD_VAR_group, or write a literal",
+         give it with -var group=… or PGHERD_VAR_group, or write a literal; --provider local does without it",
     );
 }
 

@@ -63,7 +63,7 @@ fn what_it_needs_may_not() {
                 "var.memory",
                 "give it with -var memory=… or PGHERD_VAR_memory, or write a literal",
             ),
-            needed("vpc_id", "vpc_id", "module.network.vpc_id", FOLLOW),
+            needed("vpc_id", "vpc_id", "module.network.vpc_id", &format!("{FOLLOW}; --provider local does without it")),
         ]
         .join("\n"),
     );
