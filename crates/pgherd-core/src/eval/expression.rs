@@ -136,9 +136,11 @@ impl Evaluator<'_> {
 
     /// A condition's truth. The caller has looked for unknowns.
     pub(super) fn truth(&mut self, value: Value, at: &impl Span) -> Result<bool, Failed> {
+        let secret = has_secret(&value);
         let value = reveal(value);
         coerce::truth(&value).ok_or_else(|| {
-            let message = format!("true or false is wanted here, not {}", what_it_is(&value));
+            let what = if secret { "a secret that is neither".to_owned() } else { what_it_is(&value) };
+            let message = format!("true or false is wanted here, not {what}");
             self.fail(at, Diagnostic::error("wrong-type", message).help("write a comparison such as x == \"prod\""))
         })
     }
@@ -217,7 +219,11 @@ impl Evaluator<'_> {
         if let Some(reference) = unknown {
             return Ok(Value::Unknown(reference.to_owned()));
         }
-        let secret = function.unknowns == Unknowns::Anywhere && arguments.iter().any(has_secret);
+        let secret = match function.unknowns {
+            Unknowns::Anywhere => arguments.iter().any(has_secret),
+            Unknowns::Whole => arguments.iter().any(|value| matches!(value, Value::Secret(_))),
+            Unknowns::Pass => false,
+        };
         let arguments = if secret { arguments.into_iter().map(reveal).collect() } else { arguments };
         let Run::Pure(run) = function.run else { return Ok(Value::Null) };
         match run(&arguments, self.fuel.left()) {

@@ -3,7 +3,7 @@
 use hcl_edit::expr::{Expression, ForExpr};
 use hcl_edit::{Ident, Span};
 
-use super::secrecy::{conceal, reveal};
+use super::secrecy::conceal;
 use super::{Evaluated, Evaluator, Failed, what_it_is};
 use crate::diagnostic::Diagnostic;
 use crate::value::{Props, Value};
@@ -84,7 +84,7 @@ impl Evaluator<'_> {
                 return Ok(Step::Unknown(value));
             }
             secret = matches!(value, Value::Secret(_));
-            if !self.truth(reveal(value), &condition.expr)? {
+            if !self.truth(value, &condition.expr)? {
                 return Ok(Step::Skip);
             }
         }

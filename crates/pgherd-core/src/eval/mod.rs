@@ -91,3 +91,6 @@ impl<'a> Evaluator<'a> {
         self.fail(at, diagnostic)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,9 @@ impl Evaluator<'_> {
             return Ok(value);
         }
         let secret = has_secret(&value);
-        let value = reveal(value);
         let result = match operation.operator.value() {
             UnaryOperator::Not => Value::Bool(!self.truth(value, &operation.expr)?),
-            UnaryOperator::Neg => match coerce::number(&value) {
+            UnaryOperator::Neg => match coerce::number(&reveal(value.clone())) {
                 Some(Value::Int(int)) => int.checked_neg().map_or(Value::Float(coerce::TWO_TO_63), Value::Int),
                 Some(Value::Float(float)) => Value::Float(-float),
                 _ => return Err(self.not_a_number(&value, secret, at)),

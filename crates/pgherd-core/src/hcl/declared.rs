@@ -230,7 +230,7 @@ pub(super) fn validate(
             let Some(condition) = validation.body.get_attribute("condition") else { continue };
             let mut evaluator = Evaluator::new(scope, *file, &sources.files[*file].text, fuel);
             let holds = evaluator.evaluate(&condition.value);
-            if matches!(holds, Ok(Value::Bool(false))) {
+            if holds.is_ok_and(|holds| is_false(&holds)) {
                 let written = validation.body.get_attribute("error_message").map(|attribute| &attribute.value);
                 let words = words(written, &mut evaluator).unwrap_or_else(|| "change its value".to_owned());
                 let diagnostic =
@@ -240,6 +240,14 @@ pub(super) fn validate(
             }
             diagnostics.append(&mut evaluator.problems);
         }
+    }
+}
+
+/// Whether a condition does not hold. One about a sensitive variable is a secret itself.
+fn is_false(condition: &Value) -> bool {
+    match condition {
+        Value::Secret(secret) => secret.reveal() == Some("false"),
+        other => *other == Value::Bool(false),
     }
 }
 

@@ -3,5 +3,7 @@
 mod anything;
 mod bad_input;
 mod examples;
+mod places;
 mod requirements;
 mod support;
+mod variables;
