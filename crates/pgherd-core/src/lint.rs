@@ -30,9 +30,9 @@ pub fn lint(plan: &Plan, intent: Intent) -> Vec<Diagnostic> {
         if holds_data && !intent.allow_data_loss {
             let message = format!("{id} holds data and is no longer wanted by {}", plan.block);
             diagnostics.push(
-                Diagnostic::error(DATA_LOSS, message)
-                    .at(&plan.block, "")
-                    .help("put it back into the block to keep it, or destroy it in so many words"),
+                Diagnostic::error(DATA_LOSS, message).at(&plan.block, "").help(
+                    "put it back into the block to keep it; `pgherd destroy` deletes it with all else of the block",
+                ),
             );
         }
         if protected {

@@ -249,9 +249,11 @@ fn decide(
             diagnostics.push(if changes.is_empty() {
                 Diagnostic::error("broken", message)
                     .at(block, "")
-                    .help("see its log, then repair it, or restore a backup into a new database")
+                    .help("`pgherd logs` says more; repair it, or restore a backup into a new database")
             } else {
-                Diagnostic::warning("broken", message).at(block, "").help("the changes below are tried all the same")
+                Diagnostic::warning("broken", message)
+                    .at(block, "")
+                    .help("its changes are tried all the same, since one may be the repair")
             });
         }
     }

@@ -59,7 +59,7 @@ fn a_rich_plan_as_text() {
       - replica dev-2                            destroyed                     now
       - database dev-old                         destroyed, with its data      now
     error[data-loss]: database dev-old holds data and is no longer wanted by database_dev
-      help: put it back into the block to keep it, or destroy it in so many words
+      help: put it back into the block to keep it; `pgherd destroy` deletes it with all else of the block
     1 created, 5 changes, 2 destroyed. 6 now, 2 at Sun 2026-11-22 04:00 UTC. Nothing of it can be applied: 1 error.
     "#);
 }

@@ -54,7 +54,7 @@ fn half_made_with_another_fixed_field_is_refused() {
 fn what_is_broken_stops_a_plan_that_has_nothing_to_offer() {
     assert_snapshot!(print(Status::Failed("the disk is full".to_owned()), "small"), @r"
     error[broken]: database dev is broken: the disk is full
-      help: see its log, then repair it, or restore a backup into a new database
+      help: `pgherd logs` says more; repair it, or restore a backup into a new database
     Nothing can be applied: 1 error.
     ");
 }
@@ -64,7 +64,7 @@ fn what_is_broken_may_be_repaired_by_a_change() {
     assert_snapshot!(print(Status::Failed("the disk is full".to_owned()), "large"), @r"
       ~ class  large -> small   Sun 04:00Z   failover ~60 s
     warning[broken]: database dev is broken: the disk is full
-      help: the changes below are tried all the same
+      help: its changes are tried all the same, since one may be the repair
     1 change, 0 destroyed. 0 now, 1 at Sun 2026-11-22 04:00 UTC.
     ");
 }
@@ -195,7 +195,7 @@ fn an_orphan_that_holds_data_is_kept_until_one_says_so() {
     assert_snapshot!(printed(&planned(&[], &[live("database", [])])), @r"
       - database dev  destroyed, with its data   now
     error[data-loss]: database dev holds data and is no longer wanted by database_dev
-      help: put it back into the block to keep it, or destroy it in so many words
+      help: put it back into the block to keep it; `pgherd destroy` deletes it with all else of the block
     0 changes, 1 destroyed. 1 now. Nothing of it can be applied: 1 error.
     ");
 }
