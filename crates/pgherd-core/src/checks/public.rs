@@ -65,22 +65,21 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         let help = "write public subnets, or publicly_accessible = false";
         out.push(block.warning("publicly_accessible", message, help));
     }
-    let ranges =
-        network.allowed_cidr_blocks.iter().filter_map(Setting::known).filter_map(|range| range.parse::<IpNet>().ok());
-    let ranges: Vec<IpNet> = ranges.collect();
-    if !ranges.is_empty() && ranges.iter().all(is_private) && block.target() != Cloud::Local {
+    if private_ranges_only(block) && block.target() != Cloud::Local {
         let message =
             "the instance is public, and every range that is known here is private and never comes from the internet";
         let help = "write the public addresses of those who need it, or publicly_accessible = false";
-        // A reference nobody can follow here may hold a public range.
-        let all_known = ranges.len() == network.allowed_cidr_blocks.len();
-        out.push(if all_known {
-            block.warning("publicly_accessible", message, help)
-        } else {
-            block.note("publicly_accessible", message, help)
-        });
+        out.push(block.warning("publicly_accessible", message, help));
     }
     out
+}
+
+/// Whether there are ranges that are known, and all of them are private. What was written is asked, because a Spec has no list in
+/// which a reference is not known.
+fn private_ranges_only(block: &Block) -> bool {
+    let written = block.inputs.get("allowed_cidr_blocks").and_then(Value::as_list).unwrap_or_default();
+    let known: Vec<IpNet> = written.iter().filter_map(Value::as_text).filter_map(|range| range.parse().ok()).collect();
+    !known.is_empty() && known.iter().all(is_private)
 }
 
 /// The reference to subnets that call themselves private.

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::block::{Block, service};
-use super::version_offered::advised;
+use super::version_offered::{self, advised};
 use super::{Check, Wrong};
 use crate::catalogue::versions::{self, Major};
 use crate::cloud::Cloud;
@@ -53,9 +53,11 @@ const NOTICE_DAYS: i32 = 180;
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
     let known = block.spec.engine_version.and_then(|version| versions::find(version.major));
-    // What the target does not create at all is said by "version-unavailable".
-    let known = known.filter(|known| block.target() == Cloud::Local || known.offered_by(block.target(), block.today));
     let Some(known) = known else { return Vec::new() };
+    // What the target does not create has been said, with what to write.
+    if !version_offered::rule(block).is_empty() {
+        return Vec::new();
+    }
     let at = if block.written("engine_version").is_some() { "engine_version" } else { "parameter_group_family" };
     let help = format!("write {}", advised(block));
     if known.community_eol < block.today {

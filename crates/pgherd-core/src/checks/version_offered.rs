@@ -71,7 +71,7 @@ pub(super) const CHECK: Check = Check {
     rule,
 };
 
-fn rule(block: &Block) -> Vec<Diagnostic> {
+pub(super) fn rule(block: &Block) -> Vec<Diagnostic> {
     let Some(version) = block.spec.engine_version else { return Vec::new() };
     major(block, version).or_else(|| minor(block, version)).into_iter().collect()
 }

@@ -1,10 +1,15 @@
 //! What tests of reading share: reading a text, and showing what came of it.
 
+use jiff::civil::Date;
+use pgherd_core::checks::check;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::{Diagnostic, Severity};
 use pgherd_core::hcl::{Document, Given, Sources, read};
 use pgherd_core::spec::{Origin, resolve};
 use pgherd_core::variables::variable;
+
+/// The day of these tests: PostgreSQL 14 has left community support nine days ago.
+const TODAY: Date = jiff::civil::date(2026, 11, 21);
 
 /// One file, read.
 pub fn read_text(text: &str) -> (Sources, Document) {
@@ -39,8 +44,9 @@ pub fn told(sources: &Sources, document: &Document) -> String {
 pub fn meaning(sources: &Sources, document: &Document, target: Option<Cloud>) -> String {
     let mut out = String::new();
     for inputs in &document.blocks {
-        let (spec, diagnostics) = resolve(inputs, target);
+        let (spec, mut diagnostics) = resolve(inputs, target);
         let spec = spec.expect("the block names a target that exists");
+        diagnostics.extend(check(inputs, &spec, TODAY));
         out += &format!("{} on {}\n", spec.block, spec.target);
         // Other spellings only repeat.
         let canonical = |name: &str| variable(name).is_some_and(|variable| variable.canonical.is_none());
@@ -62,8 +68,13 @@ pub fn meaning(sources: &Sources, document: &Document, target: Option<Cloud>) ->
     out
 }
 
-/// Everything said when every block is read and resolved.
+/// Everything said when every block is read, resolved and checked.
 pub fn all_said(document: &Document, target: Option<Cloud>) -> Vec<Diagnostic> {
-    let resolved = document.blocks.iter().flat_map(|inputs| resolve(inputs, target).1);
-    document.diagnostics.iter().cloned().chain(resolved).collect()
+    let mut said = document.diagnostics.clone();
+    for inputs in &document.blocks {
+        let (spec, resolved) = resolve(inputs, target);
+        said.extend(resolved);
+        said.extend(spec.iter().flat_map(|spec| check(inputs, spec, TODAY)));
+    }
+    said
 }
