@@ -2,11 +2,18 @@
 
 use std::path::PathBuf;
 
+use jiff::civil::{Date, date};
+use pgherd_core::checks::check as check_block;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Severity;
 use pgherd_core::hcl::{Given, Sources, read};
 
+use pgherd_core::spec::resolve;
+
 use crate::support::{all_said, meaning, told};
+
+/// The day the examples were written: what a version's age is told by.
+const TODAY: Date = date(2026, 11, 21);
 
 /// What the files mean, where they say and on this machine; nothing in it may be worse than a note.
 #[track_caller]
@@ -17,6 +24,10 @@ fn check(files: &[&str]) -> String {
     }
     let document = read(&sources, &Given::default());
     for target in [None, Some(Cloud::Local)] {
+        let checked =
+            document.blocks.iter().filter_map(|inputs| Some(check_block(inputs, &resolve(inputs, target).0?, TODAY)));
+        let complaints: Vec<_> = checked.flatten().filter(|diagnostic| diagnostic.severity > Severity::Note).collect();
+        assert_eq!(complaints, []);
         let worst = all_said(&document, target).iter().map(|diagnostic| diagnostic.severity).max();
         assert!(worst <= Some(Severity::Note), "{}{}", told(&sources, &document), meaning(&sources, &document, target));
     }
