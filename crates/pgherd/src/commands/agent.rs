@@ -1,7 +1,11 @@
 //! `pgherd agent`.
 
+use std::io::IsTerminal as _;
+
 use clap::Args;
 use pgherd_local::supervisor::{self, AgentOptions};
+
+use tracing_subscriber::EnvFilter;
 
 use super::Context;
 use crate::error::{CommandError, Exit};
@@ -42,6 +46,7 @@ pub fn run(context: &Context<'_>, args: &AgentArgs) -> Result<Exit, CommandError
         });
         return Ok(Exit::Done);
     }
+    log_to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -49,6 +54,16 @@ pub fn run(context: &Context<'_>, args: &AgentArgs) -> Result<Exit, CommandError
         .map_err(|cause| CommandError::io("the event loop cannot be started", &cause))?;
     runtime.block_on(supervisor::run(options))?;
     Ok(Exit::Done)
+}
+
+/// What the agent says while it runs goes to stderr, which is a file when `apply` started it. PGHERD_LOG says how much.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("PGHERD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
 }
 
 /// `KillMode=process`: systemd would otherwise kill every PostgreSQL when the agent stops.

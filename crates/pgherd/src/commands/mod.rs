@@ -137,7 +137,8 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
 
 /// The clock, or `PGHERD_NOW` so that outputs with dates can be reproduced.
 fn now() -> Result<Timestamp, CommandError> {
-    let Ok(text) = std::env::var("PGHERD_NOW") else { return Ok(Timestamp::now()) };
+    let given = std::env::var("PGHERD_NOW").ok().filter(|text| !text.is_empty());
+    let Some(text) = given else { return Ok(Timestamp::now()) };
     text.parse().map_err(|_| {
         CommandError::failed(format!("PGHERD_NOW is `{text}`, which is no time")).hint("write 2026-11-21T22:00:00Z")
     })

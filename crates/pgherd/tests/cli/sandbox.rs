@@ -54,9 +54,14 @@ impl Sandbox {
 
     /// The program with these arguments, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pgherd"));
+        let mut command = self.command_of(Command::new(env!("CARGO_BIN_EXE_pgherd")));
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// Any program, sealed in.
+    pub fn command_of(&self, mut command: Command) -> Command {
+        command
             .current_dir(self.work())
             .env_clear()
             .env("PATH", "/usr/bin:/bin")

@@ -1,0 +1,260 @@
+//! The life of real databases, from `up` to `destroy`, through the program alone.
+
+use std::process::Command;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Zoned};
+
+use crate::sandbox::{Ran, Sandbox};
+use crate::terminal::Terminal;
+
+/// A database of this machine. Its window is half a week away: what waits for it is still waiting when the test looks.
+fn block(name: &str, parameters: &str) -> String {
+    let label = name.replace('-', "_");
+    let later = (Timestamp::now() + SignedDuration::from_hours(84)).to_zoned(TimeZone::UTC);
+    let window = format!("{0}-{1}", moment(&later), moment(&(&later + SignedDuration::from_hours(1))));
+    format!(
+        r#"
+module "{label}" {{
+  source             = "./modules/database_postgres"
+  cloud_provider     = "local"
+  name               = "{name}"
+  preset             = "dev"
+  maintenance_window = "{window}"
+  storage_encrypted  = false
+  parameters         = [{parameters}]
+}}
+"#
+    )
+}
+
+/// `wed:10:00`
+fn moment(time: &Zoned) -> String {
+    time.strftime("%a:%H:%M").to_string().to_lowercase()
+}
+
+/// A sandbox whose agent and servers end with it; nothing when this machine has no PostgreSQL.
+fn live(test: &str) -> Option<Live> {
+    let mut sandbox = Sandbox::new();
+    // The agent lives by the real clock, so the plans have to.
+    sandbox.set("PGHERD_NOW", "");
+    let servers = sandbox.run(&["doctor", "--json"]).json();
+    let has_server = servers["result"].as_array().is_some_and(|findings| {
+        findings.iter().any(|one| one["subject"].as_str().is_some_and(|s| s.starts_with("PostgreSQL ")) && one["state"] == "ok")
+    });
+    if !has_server {
+        skipped(test);
+        return None;
+    }
+    Some(Live(sandbox))
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
+fn skipped(test: &str) {
+    eprintln!("SKIPPED {test}: no PostgreSQL server is installed");
+}
+
+struct Live(Sandbox);
+
+impl Live {
+    fn run(&self, line: &str) -> Ran {
+        self.0.run(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// What one SQL statement gives, through `pgherd connect`.
+    #[track_caller]
+    fn sql(&self, statement: &str) -> String {
+        self.0.run(&["connect", "--", "-Atc", statement]).with_code(0).stdout
+    }
+}
+
+/// Ends whatever still runs in the sandbox, by its process id: a test that failed half-way leaves nothing behind.
+impl Drop for Live {
+    fn drop(&mut self) {
+        let inside = self.0.state();
+        for _ in 0..2 {
+            for pid in processes_of(&inside) {
+                if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                }
+            }
+        }
+    }
+}
+
+/// Processes that work in a folder or name it in their arguments.
+fn processes_of(folder: &std::path::Path) -> Vec<i32> {
+    let name = folder.as_os_str().to_string_lossy().into_owned();
+    let is_of = |process: &std::path::Path| {
+        let works_there = std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+        let arguments = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        works_there || String::from_utf8_lossy(&arguments).contains(&name)
+    };
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let pid = path.file_name()?.to_str()?.parse().ok()?;
+            is_of(&path).then_some(pid)
+        })
+        .collect()
+}
+
+#[test]
+fn a_database_from_up_to_destroy() {
+    let Some(live) = live("a_database_from_up_to_destroy") else { return };
+    live.0.write("database.hcl", block("orders", ""));
+
+    let up = live.run("up").with_code(0);
+    assert!(up.stdout.contains("orders is up: postgresql://postgres@"), "{}", up.transcript());
+    assert!(up.stderr.contains("next: pgherd connect"), "{}", up.transcript());
+    let status = live.run("status").with_code(0);
+    assert!(status.stdout.contains("orders  local  PostgreSQL ") && status.stdout.contains("available"), "{}", status.transcript());
+    assert!(live.run("plan --detailed-exitcode").with_code(0).stdout.contains("nothing to do"));
+    assert_eq!(live.sql("select current_user, current_database()"), "postgres|orders\n");
+
+    connects_by_environment(&live);
+    shows_no_password(&live);
+    changes_a_setting_at_once(&live);
+    changes_a_setting_by_restart(&live);
+    rotates(&live);
+
+    assert!(!live.run("logs -n 5").with_code(0).stdout.is_empty());
+    live.sql("create table kept (id int); insert into kept values (7)");
+    assert_eq!(live.run("down").with_code(0).stdout, "stopped orders\n");
+    assert!(live.run("status").with_code(0).stdout.contains("stopped"));
+    let _ = live.run("up").with_code(0);
+    assert_eq!(live.sql("select id from kept"), "7\n");
+
+    let _ = live.run("destroy").with_code(4);
+    let _ = live.run("destroy --yes").with_code(4);
+    let _ = live.run("destroy --confirm order").with_code(4);
+    assert_eq!(live.sql("select id from kept"), "7\n");
+    let _ = live.run("destroy --confirm orders").with_code(0);
+    let _ = live.run("status").with_code(5);
+}
+
+fn connects_by_environment(live: &Live) {
+    let environment = live.run("env").with_code(0).stdout;
+    for name in ["DB_SECRET_ARN", "DB_HOST", "PGHOST", "PGPORT", "PGPASSFILE", "PGSSLROOTCERT"] {
+        assert!(environment.contains(&format!("export {name}=")), "{environment}");
+    }
+    assert!(!environment.contains("PGPASSWORD"), "{environment}");
+    // As an application's start script does; the environment is handed over as it was printed.
+    let script = "eval \"$($PGHERD env)\" && psql -Atc 'select ssl from pg_stat_ssl where pid = pg_backend_pid()'";
+    let mut shell = live.0.command_of(Command::new("/bin/sh"));
+    let output = shell.args(["-c", script]).env("PGHERD", env!("CARGO_BIN_EXE_pgherd")).output().expect("sh runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "t\n", "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn shows_no_password(live: &Live) {
+    let password = live.run("output master_password --reveal --raw").with_code(0).stdout;
+    let password = password.trim();
+    assert_eq!(password.len(), 32, "{password}");
+    for line in ["output", "output --json", "env", "env --json", "status --json", "params", "explain", "plan -v", "logs"] {
+        let ran = live.run(line).with_code(0);
+        assert!(!ran.transcript().contains(password), "{line} shows the password");
+    }
+    let _ = live.run("output master_password").with_code(4);
+    assert!(live.run("env --reveal").with_code(0).stdout.contains(password));
+    let port = live.run("output db_instance_port --raw").with_code(0).stdout;
+    assert!(port.trim().parse::<u16>().is_ok(), "{port}");
+}
+
+fn changes_a_setting_at_once(live: &Live) {
+    live.0.write("database.hcl", block("orders", r#"{ name = "work_mem", value = "9MB" }"#));
+    let plan = live.run("plan --detailed-exitcode").with_code(2).stdout;
+    assert!(plan.contains("work_mem") && plan.contains("9MB") && plan.contains("now"), "{plan}");
+    let _ = live.run("apply --yes").with_code(0);
+    let _ = live.run("plan --detailed-exitcode").with_code(0);
+    assert_eq!(live.sql("show work_mem"), "9MB\n");
+    let shown = live.run("params work_mem").with_code(0).stdout;
+    assert!(shown.contains("work_mem = 9MB") && shown.contains("set by    block"), "{shown}");
+}
+
+fn changes_a_setting_by_restart(live: &Live) {
+    live.0.write("database.hcl", block("orders", r#"{ name = "max_connections", value = "42" }"#));
+    let plan = live.run("plan").with_code(0).stdout;
+    assert!(plan.contains("max_connections") && plan.contains("restart"), "{plan}");
+    let _ = live.run("apply --yes").with_code(3);
+    assert_ne!(live.sql("show max_connections"), "42\n");
+    let status = live.run("status").with_code(0).stdout;
+    assert!(status.contains("pending") && status.contains("max_connections"), "{status}");
+    assert!(live.run("params max_connections").with_code(0).stdout.contains("waits     for a restart"));
+    // A restart interrupts: without --yes nobody is there to type the word.
+    let _ = live.run("apply --now").with_code(4);
+    let _ = live.run("apply --now --yes").with_code(0);
+    assert_eq!(live.sql("show max_connections"), "42\n");
+    let _ = live.run("plan --detailed-exitcode").with_code(0);
+}
+
+fn rotates(live: &Live) {
+    let before = live.run("output master_password --reveal --raw").with_code(0).stdout;
+    let _ = live.run("rotate --yes").with_code(0);
+    let after = live.run("output master_password --reveal --raw").with_code(0).stdout;
+    assert_ne!(before, after);
+    assert_eq!(live.sql("select 1"), "1\n");
+    let _ = live.run("plan --detailed-exitcode").with_code(0);
+}
+
+#[test]
+fn several_databases_live_side_by_side() {
+    let Some(live) = live("several_databases_live_side_by_side") else { return };
+    live.0.write("database.hcl", block("orders", "") + &block("invoices", ""));
+    let _ = live.run("up").with_code(0);
+    let _ = live.run("connect").with_code(1);
+    assert_eq!(live.run("connect invoices -- -Atc select+1").code, Some(1), "not SQL, and psql's own exit code");
+    let status = live.run("status").with_code(0).stdout;
+    assert_eq!(status.matches("available").count(), 2, "{status}");
+    let _ = live.run("destroy invoices --confirm invoices").with_code(0);
+    let left = live.run("status --all").with_code(0).stdout;
+    assert!(left.contains("orders") && !left.contains("invoices"), "{left}");
+}
+
+#[test]
+fn a_saved_plan_is_applied_once() {
+    let Some(live) = live("a_saved_plan_is_applied_once") else { return };
+    live.0.write("database.hcl", block("orders", ""));
+    let _ = live.run("plan -o saved").with_code(0);
+    let _ = live.run("apply saved --yes").with_code(0);
+    let stale = live.run("apply saved --yes").with_code(4);
+    assert!(stale.stderr.contains("stale-plan"), "{}", stale.transcript());
+}
+
+#[test]
+fn deletion_protection_refuses_and_can_be_taken_back() {
+    let Some(live) = live("deletion_protection_refuses_and_can_be_taken_back") else { return };
+    let protected = block("orders", "").replace("parameters", "enable_deletion_protection = true\n  parameters");
+    live.0.write("database.hcl", &protected);
+    let _ = live.run("up").with_code(0);
+    let refused = live.run("destroy --confirm orders").with_code(4);
+    assert!(refused.stderr.contains("deletion-protected"), "{}", refused.transcript());
+    live.0.write("database.hcl", block("orders", ""));
+    let _ = live.run("apply --yes").with_code(0);
+    let _ = live.run("destroy --confirm orders").with_code(0);
+}
+
+#[test]
+fn on_a_terminal_everything_is_asked() {
+    let Some(live) = live("on_a_terminal_everything_is_asked") else { return };
+    live.0.write("database.hcl", block("orders", ""));
+
+    let mut no = Terminal::start(&live.0, &["apply"]);
+    no.expect("apply 1 step? [y/N]: ").answer("");
+    assert!(no.end().ends_with("not confirmed, nothing was done\n-- exit 4\n"));
+    let _ = live.run("status").with_code(5);
+
+    let mut yes = Terminal::start(&live.0, &["apply"]);
+    yes.expect("[y/N]: ").answer("y");
+    let screen = yes.end();
+    assert!(screen.contains("instance orders: created in") && screen.ends_with("-- exit 0\n"), "{screen}");
+
+    let mut wrong = Terminal::start(&live.0, &["destroy"]);
+    wrong.expect("type orders: ").answer("yes");
+    assert!(wrong.end().ends_with("-- exit 4\n"));
+    let mut right = Terminal::start(&live.0, &["destroy"]);
+    right.expect("delete orders and all its data? type orders: ").answer("orders");
+    let screen = right.end();
+    assert!(screen.contains("instance orders: deleted in") && screen.ends_with("-- exit 0\n"), "{screen}");
+}
