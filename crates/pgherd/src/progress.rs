@@ -74,6 +74,7 @@ impl<'a> Progress<'a> {
         let doing = doing(action);
         match &line.spinner {
             Some(spinner) => spinner.set_message(format!("{doing}{}", line.expected)),
+            None if doing.is_empty() => {}
             None => self.printer.say(&format!("{name}: {doing}{}", line.expected)),
         }
         self.lines.insert(key, line);

@@ -68,12 +68,14 @@ pub fn run(context: &Context<'_>, args: &ParamsArgs) -> Result<Exit, CommandErro
 }
 
 fn setting(database: &Database, parameter: Parameter) -> Setting {
+    // `pg_settings.source` also knows what the connection that asks has set for itself; that is nobody's setting.
+    let in_a_file = ["configuration file", "command line", "database", "user", "database user"];
     let set_by = if database.spec.parameters.contains_key(&parameter.name) {
         "block"
-    } else if parameter.source == "default" {
-        "default"
-    } else {
+    } else if in_a_file.contains(&parameter.source.as_str()) {
         "pgherd"
+    } else {
+        "default"
     };
     Setting { set_by, parameter }
 }
