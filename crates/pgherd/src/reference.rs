@@ -1,6 +1,7 @@
 //! Pages of the reference, made from the tables the program itself works by.
 
 use clap::CommandFactory as _;
+use pgherd_core::checks::CHECKS;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::eval::functions;
 use pgherd_core::variables::{self, OUTPUTS, Section, Variable};
@@ -91,6 +92,24 @@ pub fn outputs() -> String {
     for output in OUTPUTS {
         let secret = if output.sensitive { "yes" } else { "" };
         page.push_str(&format!("| `{}` | `{}` | {secret} | {} |\n", output.name, output.ty, cell(output.meaning)));
+    }
+    page
+}
+
+/// Every check with its examples, which are its tests.
+pub fn checks() -> String {
+    let mut page = String::from(
+        "# Checks\n\nWhat is said about a block before anything is touched. An error stops the run, a warning never does, a note \
+         is shown with `-v`. The examples are the arguments of a block.\n",
+    );
+    for check in CHECKS {
+        page.push_str(&format!("\n## `{}`\n\n{}\n", check.code, check.words));
+        for wrong in check.wrong {
+            page.push_str(&format!("\n```hcl\n{}\n```\n\n", wrong.block.trim()));
+            for said in wrong.says {
+                page.push_str(&format!("* {said}\n"));
+            }
+        }
     }
     page
 }

@@ -19,6 +19,7 @@ enum Page {
     Cli,
     Variables,
     Outputs,
+    Checks,
     Functions,
     ExitCodes,
 }
@@ -29,6 +30,7 @@ pub fn run(context: &Context<'_>, args: &ReferenceArgs) -> Result<Exit, CommandE
         Page::Cli => reference::cli(),
         Page::Variables => reference::variables(),
         Page::Outputs => reference::outputs(),
+        Page::Checks => reference::checks(),
         Page::Functions => reference::functions(),
         Page::ExitCodes => reference::exit_codes(),
     };

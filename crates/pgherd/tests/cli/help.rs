@@ -17,6 +17,16 @@ fn the_reference_of_exit_codes() {
     insta::assert_snapshot!(reference("exit-codes"));
 }
 
+/// The pages of the book are these, byte for byte; `cargo xtask generate` writes them.
+#[test]
+fn the_pages_of_the_book_are_fresh() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/reference");
+    for page in ["cli", "variables", "outputs", "checks", "functions", "exit-codes"] {
+        let kept = std::fs::read_to_string(folder.join(format!("{page}.md"))).unwrap_or_default();
+        assert!(kept == reference(page), "docs/src/reference/{page}.md is stale: run cargo xtask generate");
+    }
+}
+
 #[test]
 fn help_names_every_verb_and_hides_what_is_for_us() {
     insta::assert_snapshot!(Sandbox::new().run(&["--help"]).transcript());
