@@ -135,7 +135,5 @@ fn our_examples_are_valid_and_run_here() {
             seen += 1;
         }
     }
-    if seen == 0 {
-        eprintln!("SKIPPED our_examples_are_valid_and_run_here: no examples/*.hcl");
-    }
+    assert!(seen > 0, "no *.hcl in {}", folder.display());
 }

@@ -93,7 +93,8 @@ impl Sandbox {
 
     fn without_paths(&self, text: &str) -> String {
         text.replace(&self.root.path().display().to_string(), "[SANDBOX]")
-            .replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
+            .replace(concat!("pgherd ", env!("CARGO_PKG_VERSION")), "pgherd [VERSION]")
+            .replace(concat!("\"pgherd\": \"", env!("CARGO_PKG_VERSION")), "\"pgherd\": \"[VERSION]")
             .replace(env!("CARGO_BIN_EXE_pgherd"), "[PGHERD]")
     }
 }
