@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let beside = |name: &str| state.parent().expect("it has a parent").join(name);
     let options = AgentOptions {
         paths: Paths { cache: beside("cache"), runtime: beside("run"), state },
-        run_as: after("--run-as"),
+        run_as: after("--postgres-user"),
         postgres_dirs: after("--postgres-dir").into_iter().map(PathBuf::from).collect(),
         strict_minor: args.iter().any(|arg| arg == "--strict-engine-version"),
         announce: args.iter().any(|arg| arg == "--announce"),

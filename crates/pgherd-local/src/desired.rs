@@ -19,7 +19,56 @@ const DATABASE_MIGRATION: &str = "create the other database with SQL, or make a 
 const USERNAME_MIGRATION: &str = "create the other role with SQL, or make a new instance under a new name";
 
 /// Why a variable changes nothing on this machine, for those that do not; shown by `explain`.
-pub const IGNORES: &[(&str, &str)] = &[];
+pub const IGNORES: &[(&str, &str)] = &[
+    ("alarm_targets", NO_MONITORING),
+    ("alarms", NO_MONITORING),
+    ("apply_immediately", "it decides when changes happen, not what exists"),
+    ("availability_zone", ONE_PLACE),
+    ("aws_region", ONE_PLACE),
+    ("azure_subscription_id", ONE_PLACE),
+    ("backup_retention_period", NO_BACKUPS),
+    ("backup_window", NO_BACKUPS),
+    ("cloud_provider", "it decides where the block runs; this is what it is here"),
+    ("create_dashboard", NO_MONITORING),
+    ("create_read_replica", "read replicas are not available on this machine in this version"),
+    ("do_region", ONE_PLACE),
+    ("enable_backup", NO_BACKUPS),
+    ("enable_backup_encryption", "backups are kept on the disk of the data, and are encrypted when that is"),
+    ("enable_binary_log_backup", NO_BACKUPS),
+    ("enable_enhanced_monitoring", NO_MONITORING),
+    ("enable_performance_insights", "statements are always analysed here: pg_stat_statements is on in every instance"),
+    ("enable_proxy", NO_POOLER),
+    ("gcp_edition", ONE_PLACE),
+    ("gcp_project", ONE_PLACE),
+    ("gcp_region", ONE_PLACE),
+    ("geo_redundant_backup", ONE_PLACE),
+    ("iam_database_authentication_enabled", "this machine knows no cloud identities"),
+    ("kms_key_id", "the disk is encrypted by the operating system, with its own key"),
+    ("location", ONE_PLACE),
+    ("monitoring_interval", NO_MONITORING),
+    ("monitoring_role_arn", NO_MONITORING),
+    ("multi_az", "a standby is not available on this machine in this version"),
+    ("option_group_name", "option groups are RDS's; PostgreSQL has none"),
+    ("parameter_group_name", "parameter groups are RDS's; write the settings as parameters"),
+    ("performance_insights_kms_key_id", "statistics of statements are kept inside the database"),
+    ("performance_insights_retention_period", "statistics of statements are kept until they are reset"),
+    ("proxy_config", NO_POOLER),
+    ("read_replica_count", "read replicas are not available on this machine in this version"),
+    ("resource_group_name", ONE_PLACE),
+    ("security_group_ids", "security groups are AWS's; write allowed_cidr_blocks"),
+    ("storage_iops", ONE_DISK),
+    ("storage_throughput", ONE_DISK),
+    ("storage_type", ONE_DISK),
+    ("subnet_ids", NO_VPC),
+    ("vpc_id", NO_VPC),
+];
+
+const NO_BACKUPS: &str = "automatic backups are not available on this machine in this version";
+const NO_MONITORING: &str = "metrics and alarms are not available on this machine in this version";
+const NO_POOLER: &str = "a pooler is not available on this machine in this version";
+const NO_VPC: &str = "this machine has one network";
+const ONE_DISK: &str = "the disk is this machine's own";
+const ONE_PLACE: &str = "this machine is one place";
 
 /// The kinds of resource of this machine.
 pub const KINDS: &[Kind] = &[Kind { name: INSTANCE, holds_data: true, fields: FIELDS }];
@@ -59,7 +108,6 @@ const FIELDS: &[Field] = &[
     set("final_backup_name", Impact::None),
     set("copy_tags_to_backup", Impact::None),
     set("logging", Impact::None),
-    set("insights", Impact::None),
 ];
 
 const fn set(name: &'static str, impact: Impact) -> Field {
@@ -126,8 +174,6 @@ pub struct Wanted {
     pub copy_tags_to_backup: bool,
     /// Whether connections and disconnections are logged and logs are kept for longer.
     pub logging: bool,
-    /// Whether statements are analysed.
-    pub insights: bool,
 }
 
 impl Wanted {
@@ -156,7 +202,6 @@ impl Wanted {
             final_backup_name: spec.backup.final_name.clone(),
             copy_tags_to_backup: spec.backup.copy_tags,
             logging: spec.monitoring.logging,
-            insights: spec.monitoring.insights,
         }
     }
 
@@ -253,5 +298,121 @@ fn json_of(value: &Value) -> serde_json::Value {
         }
         // Nothing of the kind is made by `desired`; a daemon that misses a field says which one.
         Value::Null | Value::Secret(_) | Value::Unknown(_) | Value::Output(..) => serde_json::Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::cloud::Cloud;
+    use pgherd_core::inputs::Inputs;
+    use pgherd_core::spec::resolve;
+    use pgherd_core::variables::{self, Literal, Type, Variable};
+
+    use super::*;
+
+    fn resources(values: &[(&str, Value)]) -> Vec<Resource> {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let (spec, _) = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local));
+        desired(&spec.expect("the target is given"))
+    }
+
+    /// Written with another value than its default, a variable changes what should exist here, or says why not.
+    #[test]
+    fn every_variable_matters_or_says_why_not() {
+        assert!(IGNORES.is_sorted_by_key(|(name, _)| name));
+        // Without a network to let in there is no firewall to be made or not.
+        let beside = ("allowed_cidr_blocks", Value::List(vec!["198.51.100.0/24".into()]));
+        let wrong = |variable: &&Variable| {
+            let written = [beside.clone(), (variable.name, another(variable))];
+            let changes = resources(&written[..1]) != resources(&written);
+            changes == IGNORES.iter().any(|(name, _)| *name == variable.name)
+        };
+        let canonical = variables::all().filter(|variable| variable.canonical.is_none());
+        let wrong: Vec<_> = canonical.filter(wrong).map(|variable| variable.name).collect();
+        assert_eq!(wrong, [""; 0], "these change nothing and are not ignored, or are ignored and change something");
+    }
+
+    #[test]
+    fn what_is_ignored_is_a_variable() {
+        for (name, _) in IGNORES {
+            assert!(variables::variable(name).is_some_and(|variable| variable.canonical.is_none()), "{name}");
+        }
+    }
+
+    /// The plan panics on a field that the table lacks.
+    #[test]
+    fn every_field_stands_in_the_table() {
+        let all = [
+            ("master_password", Value::Secret(pgherd_core::secret::Secret::new("x"))),
+            ("port", Value::Int(5555)),
+            ("engine_version", "16.4".into()),
+        ];
+        for resource in resources(&all) {
+            for (name, value) in &resource.props {
+                let found = KINDS[0].field(name).or_else(|| KINDS[0].field(&format!("{name}.key")));
+                assert!(found.is_some(), "{name}");
+                if let Value::Map(entries) = value {
+                    assert!(entries.keys().all(|key| KINDS[0].field(&format!("{name}.{key}")).is_some()), "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn props_and_back_are_the_same_wish() {
+        let wanted = Wanted::from_props(&resources(&[])[0].props).expect("a wish");
+        assert_eq!(wanted.to_props(), Wanted::from_props(&wanted.to_props()).expect("a wish").to_props());
+        assert_eq!(wanted.database_name, "database");
+    }
+
+    fn another(variable: &Variable) -> Value {
+        let text = match variable.name {
+            "preset" => "prod",
+            "engine_version" => "15",
+            // The family of a parameter group decides the version where none is written.
+            "parameter_group_family" => "postgres15",
+            "instance_class" => "db.m5.large",
+            "maintenance_window" => "mon:05:00-mon:06:00",
+            "backup_window" => "05:00-06:00",
+            "cloud_provider" => "aws",
+            _ => "something",
+        };
+        match variable.name {
+            "security_group_rules" => rule(),
+            "allowed_cidr_blocks" => Value::List(vec!["192.0.2.0/24".into()]),
+            "create_security_group" => false.into(),
+            _ => of_type(variable.ty, text, !default_is_on(variable.name)),
+        }
+    }
+
+    fn rule() -> Value {
+        let fields: [(&str, Value); 5] = [
+            ("type", "ingress".into()),
+            ("from_port", Value::Int(5432)),
+            ("to_port", Value::Int(5432)),
+            ("protocol", "tcp".into()),
+            ("cidr_blocks", Value::List(vec!["192.0.2.0/24".into()])),
+        ];
+        Value::List(vec![Value::Map(fields.map(|(name, value)| (name.to_owned(), value)).into())])
+    }
+
+    fn default_is_on(name: &str) -> bool {
+        matches!(name, "copy_tags_to_snapshot" | "storage_encrypted" | "enable_backup_encryption" | "enable_backup")
+    }
+
+    fn of_type(ty: Type, text: &str, switch: bool) -> Value {
+        match ty {
+            Type::String => text.into(),
+            Type::Number => Value::Int(120),
+            Type::Bool => switch.into(),
+            Type::List(item) => Value::List(vec![of_type(*item, text, switch)]),
+            Type::Map(item) => Value::Map([("Owner".to_owned(), of_type(*item, text, switch))].into()),
+            Type::Object(attributes) => {
+                let written = attributes.iter().filter(|attribute| !matches!(attribute.default, Some(Literal::Null)));
+                let value =
+                    |attribute: &variables::Attribute| (attribute.name.to_owned(), of_type(attribute.ty, text, switch));
+                Value::Map(written.map(value).collect())
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ pub mod limits;
 pub mod paths;
 pub mod ports;
 pub mod postgres;
+pub mod preflight;
 pub mod provider;
 pub mod sizing;
 pub mod supervisor;

@@ -7,15 +7,19 @@ use async_trait::async_trait;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::What;
+use pgherd_core::outputs::{Facts, Named, outputs};
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Operation, Provider, ProviderError};
+use sha2::{Digest as _, Sha256};
 
 use crate::client::{self, Client};
 use crate::desired::{self, KINDS, Wanted, value_of};
+use crate::encrypted;
+use crate::preflight::preflight;
 use crate::supervisor::AgentOptions;
 use crate::supervisor::messages::{Delete, Instance, Line, Put};
 
@@ -72,8 +76,10 @@ impl Provider for Local {
     }
 
     async fn preflight(&self, spec: &Spec) -> Result<Vec<Diagnostic>, ProviderError> {
-        let _ = spec;
-        Ok(Vec::new())
+        let state = &self.options.agent.paths.state;
+        // Before the first use, what counts is where it will be made.
+        let nearest = state.ancestors().find(|folder| folder.exists()).unwrap_or(state);
+        Ok(preflight(spec, &encrypted::of(nearest), &self.options.accepted))
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
@@ -133,21 +139,61 @@ impl Provider for Local {
     }
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
-        let _ = (spec, observed);
-        Props::new()
+        outputs(spec, &observed.first().map_or_else(Facts::default, facts))
     }
 }
 
-/// An instance as the plan compares it.
+/// What the outputs need, as [`observed_instance`] put it beside the compared fields.
+fn facts(observed: &Observed) -> Facts {
+    let text = |field: &str| observed.props.get(field).and_then(Value::as_text).map(str::to_owned);
+    let port = observed.props.get("endpoint_port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok());
+    let named = |id: Option<String>| Named { id, arn: None };
+    Facts {
+        id: Some(observed.id.name.clone()),
+        arn: Some(format!("pgherd:local:{}", observed.id.name)),
+        resource_id: text("system_identifier"),
+        host: text("endpoint_host"),
+        port: port.filter(|port| *port != 0),
+        database_name: text("database_name"),
+        username: text("master_username"),
+        security_group: named(text("access_fingerprint")),
+        parameter_group: named(text("settings_fingerprint")),
+        secret: text("secret_file"),
+        passfile: text("passfile"),
+        root_certificate: text("ca_file"),
+        engine_version: text("engine_version_actual"),
+        ..Facts::default()
+    }
+}
+
+/// An instance as the plan compares it, and what the outputs need.
 fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
     let mut props: Props = instance.observed.iter().map(|(field, json)| (field.clone(), value_of(json))).collect();
     if let Some(verifier) = &instance.master_verifier {
         props.insert("master_password".to_owned(), Value::Secret(Secret::Verifier(verifier.clone())));
     }
-    // Another major runs in place of the one asked for (rule L1): as long as the same is asked, that is no difference.
-    let asked = instance.wanted.engine_major.map(i64::from).map(Value::Int);
-    if asked.is_some() && wanted.props.get("engine_major") == asked.as_ref() {
-        props.insert("engine_major".to_owned(), asked.into());
+    let endpoint = &instance.endpoint;
+    let path = |path: &std::path::Path| Value::text(path.display().to_string());
+    props.extend(
+        [
+            ("endpoint_host", Value::text(&endpoint.host)),
+            ("endpoint_port", Value::Int(endpoint.port.into())),
+            ("system_identifier", endpoint.system_identifier.clone().into()),
+            ("secret_file", path(&endpoint.secret_file)),
+            ("passfile", path(&endpoint.passfile)),
+            ("ca_file", path(&endpoint.ca_file)),
+            ("access_fingerprint", fingerprint(&props, &["allowed_cidrs", "publicly_accessible"])),
+            ("settings_fingerprint", fingerprint(&props, &["parameters", "memory_mib", "logging"])),
+            ("engine_version_actual", props.get("engine_version").cloned().unwrap_or(Value::Null)),
+        ]
+        .map(|(field, value)| (field.to_owned(), value)),
+    );
+    // Another version runs in place of the one asked for (rule L1): as long as the same is asked, that is no difference.
+    let asked = instance.wanted.to_props();
+    for field in ["engine_major", "engine_version"] {
+        if let Some(asked) = asked.get(field).filter(|asked| wanted.props.get(field) == Some(asked)) {
+            props.insert(field.to_owned(), asked.clone());
+        }
     }
     Observed {
         id: wanted.id.clone(),
@@ -157,6 +203,12 @@ fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
         needs: Vec::new(),
         protected: instance.wanted.deletion_protection,
     }
+}
+
+/// Twelve hexadecimal digits that stand for the values of some fields.
+fn fingerprint(props: &Props, fields: &[&str]) -> Value {
+    let text: String = fields.iter().filter_map(|field| Some(format!("{field}={}\n", props.get(*field)?))).collect();
+    Value::text(Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 fn tell(events: &Events, line: Line) {

@@ -371,3 +371,191 @@ fn may_retry(view: &View, next: &Memory) -> bool {
 fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GONE: bool = false;
+
+    fn now() -> Timestamp {
+        "2026-11-21T22:00:00Z".parse().expect("a time")
+    }
+
+    fn seconds_ago(seconds: i64) -> Timestamp {
+        now() - SignedDuration::from_secs(seconds)
+    }
+
+    /// An instance that serves, since a minute; the window is closed.
+    fn view(running: bool) -> View {
+        View {
+            now: now(),
+            data: Data::Ready,
+            process: if running { Process::Running { since: seconds_ago(60) } } else { Process::Ended },
+            restart_pending: false,
+            renew_tls_at: None,
+            window: Window::parse_weekly("sun:04:00-sun:05:00").expect("a window"),
+            used_bytes: None,
+            max_gib: None,
+        }
+    }
+
+    fn serving() -> Memory {
+        Memory { made: true, configured: true, proven: true, settled: true, serving: true, ..Memory::new(20) }
+    }
+
+    #[track_caller]
+    fn check(view: &View, memory: &Memory, expected: &[Action]) -> Memory {
+        let (next, actions) = decide(view, memory);
+        assert_eq!(actions, expected);
+        next
+    }
+
+    #[test]
+    fn a_new_instance_is_made_step_by_step() {
+        let mut memory = Memory::new(20);
+        let mut seen = View { data: Data::Unfinished, ..view(GONE) };
+        for (action, data, running) in [
+            (Action::Init, Data::Ready, false),
+            (Action::Configure, Data::Ready, false),
+            (Action::Start, Data::Ready, true),
+            (Action::Settle, Data::Ready, true),
+        ] {
+            memory = done(action, &check(&seen, &memory, &[action]));
+            seen = View { data, ..view(running) };
+        }
+        assert_eq!(check(&seen, &memory, &[]), serving());
+    }
+
+    #[test]
+    fn nothing_is_done_to_an_instance_that_serves() {
+        assert_eq!(check(&view(true), &serving(), &[]), serving());
+    }
+
+    #[test]
+    fn a_crash_is_answered_with_a_start() {
+        let next = check(&view(GONE), &serving(), &[Action::NoteCrash, Action::Start]);
+        assert_eq!(next.crashes, 1);
+    }
+
+    #[test]
+    fn crashes_in_a_row_wait_ever_longer() {
+        let waits: Vec<_> = (0..10).map(|crashes| backoff(crashes).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
+        let next = check(&view(GONE), &Memory { crashes: 3, ..serving() }, &[Action::NoteCrash]);
+        assert_eq!(next_look(&view(GONE), &next), now() + SignedDuration::from_secs(4));
+        let later = View { now: now() + SignedDuration::from_secs(4), ..view(GONE) };
+        check(&later, &next, &[Action::Start]);
+    }
+
+    #[test]
+    fn a_server_that_ran_for_long_begins_a_new_row() {
+        let long = View { process: Process::Running { since: seconds_ago(600) }, ..view(true) };
+        assert_eq!(check(&long, &Memory { crashes: 5, ..serving() }, &[]).crashes, 0);
+    }
+
+    #[test]
+    fn a_stop_of_ours_is_no_crash() {
+        let stopped = Memory { goal: Goal::Stopped, ..serving() };
+        let next = check(&view(true), &stopped, &[Action::Stop]);
+        assert_eq!(check(&view(GONE), &next, &[]).crashes, 0);
+    }
+
+    #[test]
+    fn a_pending_restart_waits_for_the_window() {
+        let memory = Memory { restart: Restart::InWindow, ..serving() };
+        let pending = View { restart_pending: true, ..view(true) };
+        check(&pending, &memory, &[]);
+        let open: Timestamp = "2026-11-22T04:00:00Z".parse().expect("a time");
+        let soon = View { now: open - SignedDuration::from_secs(30), ..pending.clone() };
+        assert_eq!(next_look(&soon, &memory), open);
+        check(&View { now: open, ..pending }, &memory, &[Action::Stop]);
+    }
+
+    #[test]
+    fn an_open_window_with_nothing_pending_restarts_nothing() {
+        let open: Timestamp = "2026-11-22T04:30:00Z".parse().expect("a time");
+        let next = check(&View { now: open, ..view(true) }, &Memory { restart: Restart::InWindow, ..serving() }, &[]);
+        assert_eq!(next.restart, Restart::No);
+    }
+
+    #[test]
+    fn a_wanted_restart_is_wanted_until_the_start() {
+        let memory = Memory { restart: Restart::Now, ..serving() };
+        // Cut short after the decision to stop: the server still runs, and is stopped.
+        let next = check(&view(true), &memory, &[Action::Stop]);
+        let next = check(&view(true), &next, &[Action::Stop]);
+        let next = check(&view(GONE), &next, &[Action::Start]);
+        assert_eq!(next.restart, Restart::No);
+    }
+
+    #[test]
+    fn a_configuration_that_does_not_start_is_taken_back() {
+        let memory = Memory { proven: false, serving: false, ..serving() };
+        let next = failed(Action::Start, &check(&view(GONE), &memory, &[Action::Start]), now());
+        let next = done(Action::FallBack, &check(&view(GONE), &next, &[Action::FallBack]));
+        let next = done(Action::Configure, &check(&view(GONE), &next, &[Action::Configure]));
+        check(&view(GONE), &next, &[Action::Start]);
+    }
+
+    #[test]
+    fn what_fails_before_the_first_use_is_left_to_the_user() {
+        let seen = View { data: Data::Unfinished, ..view(GONE) };
+        let mut next = failed(Action::Init, &check(&seen, &Memory::new(20), &[Action::Init]), now());
+        check(&seen, &next, &[]);
+        next.wake();
+        check(&seen, &next, &[Action::Init]);
+    }
+
+    #[test]
+    fn data_that_is_gone_is_not_made_anew() {
+        check(&View { data: Data::Missing, ..view(GONE) }, &Memory { serving: false, ..serving() }, &[]);
+    }
+
+    #[test]
+    fn a_full_disk_keeps_no_good_configuration_from_starting() {
+        let memory = Memory { configured: false, serving: false, ..serving() };
+        let next = failed(Action::Configure, &check(&view(GONE), &memory, &[Action::Configure]), now());
+        check(&view(GONE), &next, &[Action::Start]);
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_when_it_is_due() {
+        check(&View { renew_tls_at: Some(now()), ..view(true) }, &serving(), &[Action::RenewTls]);
+        let soon = View { renew_tls_at: Some(now() + SignedDuration::from_secs(9)), ..view(true) };
+        assert_eq!(next_look(&soon, &serving()), now() + SignedDuration::from_secs(9));
+    }
+
+    #[test]
+    fn nothing_is_removed_before_the_last_backup() {
+        let goal = Goal::Gone { backup: Some("last".to_owned()), asked_at: now(), taken: false };
+        let memory = Memory { goal, ..serving() };
+        check(&view(GONE), &Memory { serving: false, ..memory.clone() }, &[Action::Start]);
+        let next = check(&view(true), &memory, &[Action::Backup]);
+        assert_eq!(failed(Action::Backup, &next, now()).goal, Goal::Serve);
+        let next = check(&view(true), &done(Action::Backup, &next), &[Action::Stop]);
+        check(&view(GONE), &next, &[Action::Remove]);
+    }
+
+    #[track_caller]
+    fn check_storage(used_gib_tenths: u64, max_gib: Option<u64>, expected: (u64, bool)) {
+        let seen = View { used_bytes: Some(used_gib_tenths * GIB / 10), max_gib, ..view(true) };
+        let (next, _) = decide(&seen, &serving());
+        assert_eq!((next.allocated_gib, next.over_allocated), expected);
+    }
+
+    #[test]
+    fn storage_grows_when_a_tenth_is_left_up_to_its_limit() {
+        check_storage(179, Some(100), (20, false));
+        check_storage(181, Some(100), (22, false));
+        check_storage(500, Some(100), (56, false));
+        check_storage(1200, Some(100), (100, true));
+        check_storage(181, None, (20, false));
+        check_storage(201, None, (20, true));
+    }
+
+    #[test]
+    fn a_healthy_instance_is_looked_at_once_a_minute() {
+        assert_eq!(next_look(&view(true), &serving()), now() + LOOK_EVERY);
+    }
+}

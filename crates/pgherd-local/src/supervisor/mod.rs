@@ -19,7 +19,6 @@ mod observe;
 pub mod place;
 pub mod secret;
 mod storage;
-pub mod systemd;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,12 +48,12 @@ pub struct AgentOptions {
 }
 
 impl AgentOptions {
-    /// The arguments with which a program starts such an agent: `agent --state-dir … [--run-as …]
+    /// The arguments with which a program starts such an agent: `agent --state-dir … [--postgres-user …]
     /// [--postgres-dir …]… [--strict-engine-version] [--announce]`.
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = vec!["agent".into(), "--state-dir".into(), self.paths.state.clone().into()];
         if let Some(user) = &self.run_as {
-            args.extend(["--run-as".into(), user.into()]);
+            args.extend(["--postgres-user".into(), user.into()]);
         }
         for dir in &self.postgres_dirs {
             args.extend(["--postgres-dir".into(), dir.clone().into()]);

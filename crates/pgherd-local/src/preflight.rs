@@ -1,0 +1,202 @@
+//! What this machine cannot promise for a spec, said before anything is touched. Pure.
+//!
+//! A promise of safety that was made (written, or by the presets staging and prod) is refused until the user acknowledges its
+//! code; made by nobody but a default, or under the preset dev, it is a warning. What is convenience is a warning.
+
+use std::collections::BTreeSet;
+
+use pgherd_core::diagnostic::{Diagnostic, Severity};
+use pgherd_core::spec::{Origin, Preset, Setting, Spec};
+
+use crate::encrypted::Encryption;
+
+/// Everything to be said; errors whose code was acknowledged are warnings.
+pub fn preflight(spec: &Spec, storage: &Encryption, accepted: &BTreeSet<String>) -> Vec<Diagnostic> {
+    let said = [
+        encryption(spec, storage),
+        standby(spec),
+        backups(spec),
+        replicas(spec),
+        proxy(spec),
+        monitoring(spec),
+        unknown_networks(spec),
+    ];
+    said.into_iter().flatten().map(|diagnostic| acknowledged(diagnostic, accepted)).collect()
+}
+
+fn acknowledged(mut diagnostic: Diagnostic, accepted: &BTreeSet<String>) -> Diagnostic {
+    if diagnostic.severity == Severity::Error {
+        if accepted.contains(diagnostic.code) {
+            diagnostic.severity = Severity::Warning;
+        } else {
+            let separator = if diagnostic.help.is_empty() { "" } else { "; or " };
+            diagnostic.help += &format!("{separator}accept that with --accept {}", diagnostic.code);
+        }
+    }
+    diagnostic
+}
+
+fn encryption(spec: &Spec, storage: &Encryption) -> Option<Diagnostic> {
+    let message = match storage {
+        Encryption::Encrypted => return None,
+        // Which disk, and why it cannot be told, is for doctor: a plan reads the same on every machine.
+        Encryption::Plain { .. } | Encryption::CannotTell { .. } => {
+            "the disk that the data is kept on is not known to be encrypted"
+        }
+    };
+    let help = "keep the state folder on an encrypted disk (LUKS), or write storage_encrypted = false";
+    let promised = if spec.preset == Some(Preset::Prod) { Diagnostic::error } else { Diagnostic::warning };
+    spec.encryption
+        .storage
+        .then(|| promised("unencrypted-storage", message).at(&spec.block, "storage_encrypted").help(help))
+}
+
+fn standby(spec: &Spec) -> Option<Diagnostic> {
+    let message = "a standby with automatic failover is not available on this machine in this version";
+    let help = "write multi_az = false";
+    spec.multi_az.then(|| promise(spec, "multi-az-unavailable", "multi_az", message).help(help))
+}
+
+fn backups(spec: &Spec) -> Option<Diagnostic> {
+    let message = "automatic backups and recovery to a point in time are not available on this machine in this version; \
+                   only the last backup before deletion is taken";
+    let help = "write backup_retention_period = 0";
+    (spec.backup.retention_days > 0)
+        .then(|| promise(spec, "automatic-backups-unavailable", "backup_retention_period", message).help(help))
+}
+
+fn replicas(spec: &Spec) -> Option<Diagnostic> {
+    let message = "read replicas are not available on this machine in this version; there will be none";
+    (spec.replicas > 0)
+        .then(|| Diagnostic::warning("read-replicas-unavailable", message).at(&spec.block, "create_read_replica"))
+}
+
+fn proxy(spec: &Spec) -> Option<Diagnostic> {
+    let message = "a pooler is not available on this machine in this version; applications connect directly";
+    spec.proxy.is_some().then(|| Diagnostic::warning("proxy-unavailable", message).at(&spec.block, "enable_proxy"))
+}
+
+fn monitoring(spec: &Spec) -> Option<Diagnostic> {
+    let monitoring = &spec.monitoring;
+    let written = |name: &str| matches!(origin(spec, name), Some(Origin::Written | Origin::Alias(_)));
+    let wanted = [
+        (
+            monitoring.interval_s > 0 && (written("monitoring_interval") || written("enable_enhanced_monitoring")),
+            "OS-level metrics",
+        ),
+        (written("alarms"), "alarms"),
+        (monitoring.dashboard && written("create_dashboard"), "a dashboard"),
+    ];
+    let missing: Vec<_> = wanted.into_iter().filter_map(|(wanted, name)| wanted.then_some(name)).collect();
+    let message = format!("not available on this machine in this version: {}", missing.join(", "));
+    (!missing.is_empty()).then(|| Diagnostic::warning("monitoring-unavailable", message).at(&spec.block, ""))
+}
+
+fn unknown_networks(spec: &Spec) -> Option<Diagnostic> {
+    let rules = spec.network.rules.iter().flat_map(|rule| &rule.cidr_blocks);
+    let mut unknown = spec.network.allowed_cidr_blocks.iter().chain(rules).filter_map(|cidr| match cidr {
+        Setting::Unknown(reference) => Some(reference.as_str()),
+        Setting::Known(_) | Setting::Unset => None,
+    });
+    let first = unknown.next()?;
+    let message = format!("{first} is not known here, so nobody is let in from it");
+    let help = "this machine itself is always let in; write the network as text to let others in";
+    Some(Diagnostic::warning("unknown-network", message).at(&spec.block, "allowed_cidr_blocks").help(help))
+}
+
+/// An error where somebody made the promise, a warning where only a default did or everything is disposable.
+fn promise(spec: &Spec, code: &'static str, variable: &str, message: &str) -> Diagnostic {
+    let made = !matches!(origin(spec, variable), None | Some(Origin::Default | Origin::CloudDefault(_)));
+    let severe = made && spec.preset != Some(Preset::Dev);
+    let diagnostic = if severe { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
+    diagnostic.at(&spec.block, variable)
+}
+
+fn origin<'a>(spec: &'a Spec, variable: &str) -> Option<&'a Origin> {
+    spec.effective.get(variable).map(|effective| &effective.origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::cloud::Cloud;
+    use pgherd_core::inputs::Inputs;
+    use pgherd_core::spec::resolve;
+    use pgherd_core::value::Value;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(arguments: &[(&str, Value)], storage: &Encryption, accepted: &[&str], expected: &[&str]) {
+        let values = arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
+        let accepted = accepted.iter().map(|&code| code.to_owned()).collect();
+        let said = preflight(&spec, storage, &accepted);
+        let said: Vec<_> = said.iter().map(|said| format!("{:?} {}", said.severity, said.code)).collect();
+        assert_eq!(said, expected);
+    }
+
+    fn plain() -> Encryption {
+        Encryption::Plain { device: "vda1".to_owned() }
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_a_warning() {
+        check(&[], &plain(), &[], &["Warning unencrypted-storage", "Warning automatic-backups-unavailable"]);
+    }
+
+    #[test]
+    fn what_nobody_wants_is_not_mentioned() {
+        let nothing = [("storage_encrypted", false.into()), ("backup_retention_period", Value::Int(0))];
+        check(&nothing, &plain(), &[], &[]);
+        check(&[("backup_retention_period", Value::Int(0))], &Encryption::Encrypted, &[], &[]);
+    }
+
+    #[test]
+    fn a_promise_of_production_has_to_be_given_up_by_name() {
+        let prod = [("preset", "prod".into())];
+        let refused = [
+            "Error unencrypted-storage",
+            "Error multi-az-unavailable",
+            "Error automatic-backups-unavailable",
+            "Warning read-replicas-unavailable",
+        ];
+        check(&prod, &plain(), &[], &refused);
+        let accepted = ["unencrypted-storage", "multi-az-unavailable", "automatic-backups-unavailable"];
+        check(
+            &prod,
+            &plain(),
+            &accepted,
+            &refused.map(|said| said.replace("Error", "Warning")).each_ref().map(|said| said.as_str()),
+        );
+    }
+
+    #[test]
+    fn a_written_promise_is_one_too() {
+        let written = [("multi_az", true.into()), ("backup_retention_period", Value::Int(7))];
+        check(
+            &written,
+            &Encryption::Encrypted,
+            &["multi-az-unavailable"],
+            &["Warning multi-az-unavailable", "Error automatic-backups-unavailable"],
+        );
+    }
+
+    #[test]
+    fn development_is_disposable() {
+        let dev = [("preset", "dev".into()), ("multi_az", true.into())];
+        let expected = ["Warning multi-az-unavailable", "Warning automatic-backups-unavailable"];
+        check(&dev, &Encryption::Encrypted, &[], &expected);
+    }
+
+    #[test]
+    fn conveniences_are_never_refused() {
+        let wanted = [
+            ("backup_retention_period", Value::Int(0)),
+            ("enable_proxy", true.into()),
+            ("monitoring_interval", Value::Int(60)),
+            ("allowed_cidr_blocks", Value::List(vec![Value::Unknown("module.network.vpc_cidr".to_owned())])),
+        ];
+        let expected = ["Warning proxy-unavailable", "Warning monitoring-unavailable", "Warning unknown-network"];
+        check(&wanted, &Encryption::Encrypted, &[], &expected);
+    }
+}
