@@ -2,10 +2,13 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod generate;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
-  generate   writes docs/src/reference/*.md from the program itself; --check only says whether they are fresh";
+       cargo xtask bench [NAME]...
+  generate   writes docs/src/reference/*.md from the program itself; --check only says whether they are fresh
+  bench      measures pgherd and fails above a bar; all benches when none is named";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -13,6 +16,8 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
+        ["bench", names @ ..] => bench::run(names).map(print),
+        ["bench-child", arguments @ ..] => bench::child(arguments).map(print),
         _ => Err(USAGE.to_owned()),
     };
     match result {
@@ -22,6 +27,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the end of a chain of results")]
+#[expect(clippy::print_stdout, reason = "what was asked for")]
+fn print(text: String) {
+    print!("{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "a chore talks to the developer who called it")]

@@ -1,0 +1,70 @@
+//! What pgherd costs, measured against the bars it has to stay under. A bench is one file and one line of [`BENCHES`].
+
+mod thousand;
+
+use std::process::Command;
+
+/// Every bench.
+const BENCHES: [Bench; 1] = [Bench { name: "thousand", run: thousand::run }];
+
+/// One thing that is measured.
+struct Bench {
+    name: &'static str,
+    /// Measures in a release build.
+    run: fn() -> Result<Vec<Measured>, String>,
+}
+
+/// One figure.
+struct Measured {
+    what: &'static str,
+    figure: f64,
+    /// The highest figure that is good enough.
+    bar: f64,
+    unit: &'static str,
+}
+
+/// Runs these benches, all when none is named, and gives the table of what they measured. An error above any bar.
+pub fn run(names: &[&str]) -> Result<String, String> {
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|bench| bench.name == **name)) {
+        let known: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();
+        return Err(format!("there is no bench {unknown}; there is {}", known.join(", ")));
+    }
+    if cfg!(debug_assertions) {
+        return in_release(names);
+    }
+    let mut all = Vec::new();
+    for bench in BENCHES.iter().filter(|bench| names.is_empty() || names.contains(&bench.name)) {
+        all.extend((bench.run)()?);
+    }
+    let table = table(&all);
+    if all.iter().all(|measured| measured.figure <= measured.bar) { Ok(table) } else { Err(table) }
+}
+
+/// The half of a bench that runs in a process of its own, so that its memory is its own.
+pub fn child(arguments: &[&str]) -> Result<String, String> {
+    match arguments {
+        ["thousand", folder] => thousand::child(folder.as_ref()),
+        _ => Err("this is for benches alone".to_owned()),
+    }
+}
+
+/// Figures of a debug build say nothing, so the same is done by a release build.
+fn in_release(names: &[&str]) -> Result<String, String> {
+    let status = Command::new(env!("CARGO"))
+        .args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench"])
+        .args(names)
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if status.success() { Ok(String::new()) } else { Err("a release build says why".to_owned()) }
+}
+
+fn table(all: &[Measured]) -> String {
+    let width = all.iter().map(|measured| measured.what.chars().count()).max().unwrap_or(0);
+    let mut table = format!("{:<width$}  {:>12}  {:>12}  {:>6}\n", "", "measured", "bar", "ratio");
+    for Measured { what, figure, bar, unit } in all {
+        let (figure_text, bar_text) = (format!("{figure:.3} {unit}"), format!("{bar} {unit}"));
+        let ratio = figure / bar;
+        table += &format!("{what:<width$}  {figure_text:>12}  {bar_text:>12}  {ratio:>6.2}\n");
+    }
+    table
+}
