@@ -39,6 +39,8 @@ impl Authority {
     /// The authority kept in `folder`, made on first use. Blocking.
     pub fn ensure(folder: &Path, now: Timestamp) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|error| io_error("make", folder, &error))?;
+        // Two instances made side by side would otherwise each make an authority, and one of them trust the wrong one.
+        let _turn = lock(folder)?;
         let secret_file = folder.join("ca.pem");
         let pem = match std::fs::read_to_string(&secret_file) {
             Ok(pem) => pem,
@@ -177,6 +179,14 @@ fn certificate_part(pem: &str) -> String {
     pem[start..].to_owned()
 }
 
+/// Waits for the right to look after a folder, given back when the file is dropped.
+fn lock(folder: &Path) -> Result<std::fs::File> {
+    let refuse = |error: std::io::Error| io_error("lock", folder, &error);
+    let turn = std::fs::File::open(folder).map_err(refuse)?;
+    rustix::fs::flock(&turn, rustix::fs::FlockOperation::LockExclusive).map_err(|error| refuse(error.into()))?;
+    Ok(turn)
+}
+
 /// Writes a whole file in one step, readable by nobody else from the start.
 fn replace(path: &Path, text: &str, mode: u32, owner: Option<&RunAs>) -> Result<()> {
     let refuse = |error: std::io::Error| io_error("write", path, &error);
@@ -260,5 +270,16 @@ mod tests {
         let mode = |name: &str| folder.path().join(name).metadata().expect("a file").permissions().mode() & 0o777;
         assert_eq!((mode("ca.pem"), mode("ca.crt")), (0o600, 0o644));
         assert!(!std::fs::read_to_string(folder.path().join("ca.crt")).expect("a file").contains("PRIVATE"));
+    }
+
+    #[test]
+    fn instances_made_side_by_side_share_one_authority() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ensure = || Authority::ensure(folder.path(), at("2026-11-21T12:00:00Z")).expect("an authority").certificate;
+        let made: BTreeSet<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(ensure)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("it ends")).collect()
+        });
+        assert_eq!(made.len(), 1);
     }
 }
