@@ -3,6 +3,7 @@
 mod errors;
 mod files;
 mod help;
+mod live;
 mod plans;
 mod sandbox;
 mod terminal;
