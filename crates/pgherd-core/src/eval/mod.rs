@@ -1,7 +1,7 @@
 //! Terraform expressions and functions, evaluated without the world.
 //!
 //! What cannot be followed is [`Value::Unknown`] and stays so through everything made of it; what is secret stays secret.
-//! Invariant: evaluation ends. Every step and every value made is paid for from [`Fuel`].
+//! Invariant: evaluation ends. Every step and every value made is paid for from `Fuel`.
 
 mod coerce;
 mod expression;
