@@ -15,7 +15,7 @@ module "database_dev" {
   # describes a managed database there.
   cloud_provider = "local"
 
-  # Small, one instance, one day of backups, nothing that costs money when it moves to a cloud.
+  # Small, one instance, nothing that costs money when it moves to a cloud.
   preset = "dev"
 
   name           = "learning-assistant-dev"
@@ -24,6 +24,11 @@ module "database_dev" {
   # The database your application connects to. The administrator is called "postgres"; its password is made once and kept
   # in a file only you can read.
   database_name = "learning_assistant_dev"
+
+  # A cloud encrypts its disks and takes daily backups. Here the one is up to this machine's disk, and the other is not
+  # done in this version: write true, and 1 to 35 days, when the block moves to a cloud.
+  storage_encrypted       = false
+  backup_retention_period = 0
 
   tags = {
     Environment = "development"

@@ -185,21 +185,30 @@ module "{label}" {{
             "  # PostgreSQL version: a major, or an exact minor. Not written: the newest there is.\n  # engine_version = \"16\"\n",
         ),
     }
-    text.push_str(place(*cloud));
+    text.push_str(place(*cloud, *preset));
     text.push_str(MORE);
     text
 }
 
-/// What the target cannot do without.
-fn place(cloud: Cloud) -> &'static str {
+/// What the target cannot do without, or cannot do.
+fn place(cloud: Cloud, preset: Preset) -> &'static str {
     match cloud {
         Cloud::Aws => "\n  # Where.\n  aws_region = \"us-east-1\"\n",
         Cloud::Gcp => "\n  # Where.\n  gcp_region = \"us-central1\"\n  # gcp_project = \"my-project\"\n",
         Cloud::Azure => "\n  # Where.\n  location            = \"eastus\"\n  resource_group_name = \"databases\"\n",
         Cloud::DigitalOcean => "\n  # Where.\n  do_region = \"nyc3\"\n",
+        // The others promise encryption and backups, which only the user can give up.
+        Cloud::Local if preset == Preset::Dev => DISPOSABLE,
         Cloud::Local => "",
     }
 }
+
+const DISPOSABLE: &str = r"
+  # A cloud encrypts its disks and takes daily backups. Here the one is up to this machine's disk, and the other is not
+  # done in this version: write true, and 1 to 35 days, when the block moves to a cloud.
+  storage_encrypted       = false
+  backup_retention_period = 0
+";
 
 const MORE: &str = r#"
   # Who may connect, besides this machine itself.

@@ -9,7 +9,7 @@ use crate::sandbox::{Ran, Sandbox};
 use crate::terminal::Terminal;
 
 /// A database of this machine. Its window is half a week away: what waits for it is still waiting when the test looks.
-fn block(name: &str, parameters: &str) -> String {
+pub fn block(name: &str, parameters: &str) -> String {
     let label = name.replace('-', "_");
     let later = (Timestamp::now() + SignedDuration::from_hours(84)).to_zoned(TimeZone::UTC);
     let window = format!("{0}-{1}", moment(&later), moment(&(&later + SignedDuration::from_hours(1))));
@@ -34,7 +34,7 @@ fn moment(time: &Zoned) -> String {
 }
 
 /// A sandbox whose agent and servers end with it; nothing when this machine has no PostgreSQL.
-fn live(test: &str) -> Option<Live> {
+pub fn live(test: &str) -> Option<Live> {
     let mut sandbox = Sandbox::new();
     // The agent lives by the real clock, so the plans have to.
     sandbox.set("PGHERD_NOW", "");
@@ -56,16 +56,18 @@ fn skipped(test: &str) {
     eprintln!("SKIPPED {test}: no PostgreSQL server is installed");
 }
 
-struct Live(Sandbox);
+/// A sandbox with databases in it.
+pub struct Live(pub Sandbox);
 
 impl Live {
-    fn run(&self, line: &str) -> Ran {
+    /// Runs the program with the words of this line.
+    pub fn run(&self, line: &str) -> Ran {
         self.0.run(&line.split(' ').collect::<Vec<_>>())
     }
 
     /// What one SQL statement gives, through `pgherd connect`.
     #[track_caller]
-    fn sql(&self, statement: &str) -> String {
+    pub fn sql(&self, statement: &str) -> String {
         self.0.run(&["connect", "--", "-Atc", statement]).with_code(0).stdout
     }
 }

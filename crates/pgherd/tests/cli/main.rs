@@ -1,7 +1,9 @@
 //! The command line as users meet it: whole outputs of the real program in a sealed environment.
 
+mod documents;
 mod errors;
 mod files;
+mod flask;
 mod help;
 mod live;
 mod plans;
