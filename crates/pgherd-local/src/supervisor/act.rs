@@ -22,8 +22,10 @@ use super::messages::Put;
 use super::secret::{self, Credentials};
 use super::{files, observe};
 use crate::desired::Wanted;
+use crate::paths::Layout;
 use crate::postgres::backup::{self, Backup, Take};
 use crate::postgres::choose::{Choice, choose, instead};
+use crate::postgres::pidfile::PidFile;
 use crate::postgres::process::{self, Start, Stop};
 use crate::postgres::server::Server;
 use crate::postgres::session::{Session, quote};
@@ -34,6 +36,8 @@ use crate::{limits, ports};
 const START_DEADLINE: Duration = Duration::from_secs(300);
 /// How long a stop may take before clients and checkpoint are no longer waited for.
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
+/// How long process 1 may take to reap a dead postmaster.
+const REAP_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a connection to our own server may take.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// A name the server's certificate carries.
@@ -238,6 +242,7 @@ async fn start(keeper: &mut Keeper) -> Result<(), ProviderError> {
     if left > 0 {
         keeper.note(format!("ended {left} processes that a dead server had left"));
     }
+    wait_until_reaped(&keeper.layout).await;
     // In memory: gone after a reboot.
     folders::make_sockets(&keeper.agent.options.paths, &keeper.agent.run_as)?;
     let mut started = start_server(keeper).await;
@@ -269,6 +274,20 @@ fn group(keeper: &Keeper) -> String {
     let digest = Sha256::digest(keeper.layout.root.as_os_str().as_encoded_bytes());
     let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{short}", keeper.name)
+}
+
+/// A dead postmaster that an earlier agent had started is process 1's to reap, which takes it seconds on some machines; until
+/// then PostgreSQL takes it for a running server and refuses to start.
+async fn wait_until_reaped(layout: &Layout) {
+    let named = || PidFile::parse(&std::fs::read_to_string(layout.data.join("postmaster.pid")).ok()?);
+    let Some(PidFile { pid, .. }) = named() else { return };
+    let reaped = async {
+        while processes::read(pid).is_some_and(|process| process.zombie) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // Not reaped by then: the start says so.
+    let _ = tokio::time::timeout(REAP_DEADLINE, reaped).await;
 }
 
 async fn start_server(keeper: &mut Keeper) -> Result<(), ProviderError> {
