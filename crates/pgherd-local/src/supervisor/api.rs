@@ -3,11 +3,11 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /v1/health` | [`Health`] |
-//! | `GET /v1/instances` | list of [`Instance`](super::messages::Instance) |
-//! | `GET /v1/instances/{name}` | [`Instance`](super::messages::Instance) |
-//! | `GET /v1/instances/{name}/status` | [`StatusReport`](super::messages::StatusReport) |
-//! | `GET /v1/instances/{name}/params` | list of [`Parameter`](super::messages::Parameter) |
-//! | `GET /v1/instances/{name}/events` | list of [`Happening`](super::messages::Happening), oldest first |
+//! | `GET /v1/instances` | list of `Instance` |
+//! | `GET /v1/instances/{name}` | `Instance` |
+//! | `GET /v1/instances/{name}/status` | `StatusReport` |
+//! | `GET /v1/instances/{name}/params` | list of `Parameter` |
+//! | `GET /v1/instances/{name}/events` | list of `Happening`, oldest first |
 //! | `GET /v1/instances/{name}/logs?tail=100&follow=true` | the log's lines, as text |
 //! | `PUT /v1/instances/{name}` with a [`Put`] | [`Line`]s |
 //! | `DELETE /v1/instances/{name}` with a [`Delete`] | [`Line`]s |

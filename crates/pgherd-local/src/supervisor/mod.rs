@@ -1,6 +1,6 @@
 //! The daemon that keeps PostgreSQL as it was asked for.
 //!
-//! One [`keeper`] task an instance: a tick, the end of a server, or a request wakes it; it looks, [`decide`]s, writes down what
+//! One `keeper` task an instance: a tick, the end of a server, or a request wakes it; it looks, [`decide`]s, writes down what
 //! it decided, and acts. The [`api`] reads what keepers show and hands them requests. PostgreSQL does not end with the agent:
 //! the next one finds the running servers and adopts them.
 
