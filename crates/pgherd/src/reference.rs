@@ -107,7 +107,7 @@ pub fn checks() -> String {
         for wrong in check.wrong {
             page.push_str(&format!("\n```hcl\n{}\n```\n\n", wrong.block.trim()));
             for said in wrong.says {
-                page.push_str(&format!("* {said}\n"));
+                page.push_str(&format!("* {}\n", prose(said)));
             }
         }
     }
@@ -124,6 +124,11 @@ pub fn functions() -> String {
         page.push_str(&format!("| `{}` | {} |\n", cell(function.usage), cell(function.words)));
     }
     page
+}
+
+/// Text that is no HTML.
+fn prose(text: &str) -> String {
+    text.replace('<', "\\<")
 }
 
 /// Text that may stand in a cell of a table.
