@@ -61,10 +61,10 @@ fn of_variable(variable: &Variable) -> String {
     if let Some(canonical) = canonical {
         text.push_str(&format!("* another name of [`{canonical}`](#{canonical})\n"));
     } else if !default.is_empty() {
-        text.push_str(&format!("* when not written: {default}\n"));
+        text.push_str(&format!("* when not written: {}\n", prose(default)));
     }
     if !validation.is_empty() {
-        text.push_str(&format!("* allowed: {validation}\n"));
+        text.push_str(&format!("* allowed: {}\n", prose(validation)));
     }
     let also: Vec<String> = variables::aliases(name).map(|alias| format!("`{}`", alias.name)).collect();
     if !also.is_empty() {
@@ -133,5 +133,5 @@ fn prose(text: &str) -> String {
 
 /// Text that may stand in a cell of a table.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
+    prose(text).replace('|', "\\|")
 }
