@@ -69,7 +69,11 @@ pub fn run(context: &Context<'_>, args: &OutputArgs) -> Result<Exit, CommandErro
     }
     context.printer.result(&match outputs.values().next() {
         Some(value) if args.raw => format!("{}\n", raw(value)),
-        Some(_) | None => table(&outputs),
+        Some(_) | None => {
+            // What every setting is says `explain`, line by line.
+            outputs.retain(|output, _| name.is_some() || output != "effective");
+            table(&outputs)
+        }
     })?;
     Ok(Exit::Done)
 }

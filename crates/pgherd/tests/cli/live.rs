@@ -1,6 +1,9 @@
 //! The life of real databases, from `up` to `destroy`, through the program alone.
 
+use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -23,9 +26,22 @@ module "{label}" {{
   maintenance_window = "{window}"
   storage_encrypted  = false
   parameters         = [{parameters}]
+  port               = {port}
 }}
-"#
+"#,
+        port = port(name)
     )
+}
+
+/// A port that was free a moment ago and that nobody takes by default: not among those that pgherd gives by itself, which
+/// other agents of this machine may take while a database is down.
+fn port(name: &str) -> u16 {
+    static PORTS: Mutex<BTreeMap<String, u16>> = Mutex::new(BTreeMap::new());
+    let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    *ports.entry(name.to_owned()).or_insert_with(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("it has an address").port()
+    })
 }
 
 /// `wed:10:00`
@@ -48,7 +64,7 @@ pub fn live(test: &str) -> Option<Live> {
         skipped(test);
         return None;
     }
-    Some(Live(sandbox))
+    Some(Live::new(sandbox))
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
@@ -56,10 +72,18 @@ fn skipped(test: &str) {
     eprintln!("SKIPPED {test}: no PostgreSQL server is installed");
 }
 
-/// A sandbox with databases in it.
-pub struct Live(pub Sandbox);
+/// One agent at a time: agents of several sandboxes would take each other's ports while a database is down.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A sandbox with databases in it, and the turn to have one.
+pub struct Live(pub Sandbox, #[expect(dead_code, reason = "held until the agent has ended")] MutexGuard<'static, ()>);
 
 impl Live {
+    /// That sandbox, once no other one lives.
+    pub fn new(sandbox: Sandbox) -> Self {
+        Self(sandbox, TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Runs the program with the words of this line.
     pub fn run(&self, line: &str) -> Ran {
         self.0.run(&line.split(' ').collect::<Vec<_>>())
@@ -267,4 +291,20 @@ fn on_a_terminal_everything_is_asked() {
     right.expect("delete orders and all its data? type orders: ").answer("orders");
     let screen = right.end();
     assert!(screen.contains("instance orders: deleted in") && screen.ends_with("-- exit 0\n"), "{screen}");
+}
+
+#[test]
+fn whoever_does_not_wait_is_told_that_it_goes_on() {
+    let Some(live) = live("whoever_does_not_wait_is_told_that_it_goes_on") else { return };
+    live.0.write("database.hcl", block("orders", ""));
+    let left = live.run("up --timeout 1ms").with_code(6);
+    assert!(left.stderr.contains("what was begun goes on"), "{}", left.transcript());
+    // The same command again watches on, whatever state it finds.
+    let _ = live.run("up").with_code(0);
+    assert_eq!(live.sql("select 1"), "1\n");
+    live.0.write("database.hcl", block("orders", "") + &block("invoices", ""));
+    let accepted = live.run("apply invoices --yes --no-wait").with_code(3);
+    assert!(accepted.stderr.contains("accepted; it goes on without us"), "{}", accepted.transcript());
+    let _ = live.run("up").with_code(0);
+    assert_eq!(live.run("status").with_code(0).stdout.matches("available").count(), 2);
 }
