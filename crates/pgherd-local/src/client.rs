@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::UnixStream;
+use tokio::time::Instant;
 
 use crate::paths::Paths;
 use crate::supervisor::messages::{
@@ -28,6 +29,8 @@ use crate::supervisor::{AgentOptions, place};
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long an agent may take from being started to answering.
 const START_DEADLINE: Duration = Duration::from_secs(20);
+/// Between two looks for an agent that somebody else started.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How much of the agent's log is shown when it does not start.
 const LOG_TAIL_BYTES: u64 = 2048;
 
@@ -79,11 +82,21 @@ pub async fn connect_or_start(program: &Path, options: &AgentOptions) -> Result<
     if let Some(client) = connect(&options.paths).await? {
         return Ok(client);
     }
-    start(program, options).await?;
-    connect(&options.paths).await?.ok_or_else(|| {
-        ProviderError::new(ErrorKind::Unavailable, "the agent started and ended at once")
-            .help(format!("see {}", options.paths.agent_log().display()))
-    })
+    let trouble = start(program, options).await.err();
+    // A starter that was cut short leaves an agent that is about to answer; ours then found its place taken.
+    let deadline = Instant::now() + START_DEADLINE;
+    loop {
+        if let Some(client) = connect(&options.paths).await? {
+            return Ok(client);
+        }
+        if !place::is_held(&options.paths) || Instant::now() > deadline {
+            return Err(trouble.unwrap_or_else(|| {
+                ProviderError::new(ErrorKind::Unavailable, "the agent started and ended at once")
+                    .help(format!("see {}", options.paths.agent_log().display()))
+            }));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// Starts the agent and waits until it says on its standard output, a pipe to us, that it answers.

@@ -31,6 +31,12 @@ pub async fn starting_turn(state_dir: &Path) -> Result<File, ProviderError> {
     })
 }
 
+/// Whether a process holds the state folder as its agent.
+pub fn is_held(paths: &Paths) -> bool {
+    let Ok(file) = File::open(paths.agent_lock()) else { return false };
+    flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+}
+
 /// Makes this process the only agent of its state folder, as long as the file is held; the kernel gives it back with the
 /// process, however that ends.
 pub fn lock(paths: &Paths) -> Result<File, ProviderError> {
