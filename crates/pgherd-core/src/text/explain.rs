@@ -39,6 +39,20 @@ pub struct Row {
     pub value: String,
     /// Who decided, in words: `written`, `preset dev`, `follows enable_logging`.
     pub origin: String,
+    /// Why it changes nothing on the target, where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+}
+
+impl Explanation {
+    /// With the reasons why settings, by name, change nothing on the target. What is off anyway needs none.
+    pub fn with_reasons(mut self, reasons: &[(&str, &'static str)]) -> Self {
+        let rows = self.sections.iter_mut().flat_map(|section| &mut section.rows);
+        for row in rows.filter(|row| !matches!(row.value.as_str(), "null" | "false" | "0" | "[]" | "{}")) {
+            row.reason = reasons.iter().find(|(name, _)| *name == row.variable).map(|(_, reason)| *reason);
+        }
+        self
+    }
 }
 
 /// Every setting that holds on the spec's target, and every one that is written though it has no effect there.
@@ -65,6 +79,7 @@ fn row(spec: &Spec, variable: &Variable) -> Option<Row> {
         variable: variable.name,
         value: value.clone(),
         origin: origin_in_words(origin, spec.target, variable),
+        reason: None,
     })
 }
 
@@ -96,8 +111,9 @@ impl fmt::Display for Explanation {
         writeln!(f, "{}  {}  {}", self.block, self.name, self.target)?;
         for section in &self.sections {
             writeln!(f, "\n{}", section.title)?;
-            for Row { variable, value, origin } in &section.rows {
-                writeln!(f, "  {variable:<names$}  {value:<values$}  {origin}")?;
+            for Row { variable, value, origin, reason } in &section.rows {
+                let reason = reason.map(|reason| format!("; {reason}")).unwrap_or_default();
+                writeln!(f, "  {variable:<names$}  {value:<values$}  {origin}{reason}")?;
             }
         }
         Ok(())
@@ -127,5 +143,18 @@ mod tests {
         }));
         let (spec, _) = resolve(&inputs, Some(Cloud::Local));
         insta::assert_snapshot!(explain(&spec.expect("the target is given")));
+    }
+
+    #[test]
+    fn says_why_a_setting_changes_nothing() {
+        let inputs = block(json!({"name": "orders", "multi_az": true}));
+        let (spec, _) = resolve(&inputs, Some(Cloud::Local));
+        let explanation = explain(&spec.expect("the target is given"));
+        let text = explanation
+            .with_reasons(&[("alarm_targets", "nobody is told"), ("multi_az", "there is one machine")])
+            .to_string();
+        let found: Vec<&str> = text.lines().filter(|line| line.contains(';')).collect();
+        assert_eq!(found.len(), 1, "{text}");
+        assert!(found[0].ends_with("written; there is one machine"), "{text}");
     }
 }

@@ -1,7 +1,10 @@
 //! `pgherd explain`.
 
 use clap::Args;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::spec::Spec;
 use pgherd_core::text::{Explanation, explain};
+use pgherd_local::desired::IGNORES;
 
 use super::Context;
 use crate::args::Blocks;
@@ -20,7 +23,7 @@ pub struct ExplainArgs {
 pub fn run(context: &Context<'_>, args: &ExplainArgs) -> Result<Exit, CommandError> {
     let project = Project::read(context.global)?;
     let specs = databases::resolved(context, &project, &args.blocks, Warnings::Tell)?;
-    let explanations: Vec<Explanation> = specs.iter().map(explain).collect();
+    let explanations: Vec<Explanation> = specs.iter().map(explained).collect();
     if context.printer.is_json() {
         context.printer.json(&explanations)?;
         return Ok(Exit::Done);
@@ -28,4 +31,11 @@ pub fn run(context: &Context<'_>, args: &ExplainArgs) -> Result<Exit, CommandErr
     let texts: Vec<String> = explanations.iter().map(Explanation::to_string).collect();
     context.printer.result(&texts.join("\n"))?;
     Ok(Exit::Done)
+}
+
+fn explained(spec: &Spec) -> Explanation {
+    match spec.target {
+        Cloud::Local => explain(spec).with_reasons(IGNORES),
+        Cloud::Aws | Cloud::Azure | Cloud::Gcp | Cloud::DigitalOcean => explain(spec),
+    }
 }
