@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .with_env_filter("agent=info,pgherd_local=debug")
         .with_writer(|| Cut)
+        // As the program's own: no panic because its log is on a full disk.
+        .log_internal_errors(false)
         .init();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");

@@ -52,7 +52,10 @@ pub fn run(context: &Context<'_>, args: &AgentArgs) -> Result<Exit, CommandError
         .enable_all()
         .build()
         .map_err(|cause| CommandError::io("the event loop cannot be started", &cause))?;
-    runtime.block_on(supervisor::run(options))?;
+    let ended = runtime.block_on(supervisor::run(options));
+    // A backup or a download that goes on holds nobody up: all that was begun may be cut short.
+    runtime.shutdown_background();
+    ended?;
     Ok(Exit::Done)
 }
 
@@ -63,6 +66,8 @@ fn log_to_stderr() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // It would complain on stderr that stderr cannot be written (disk full), and panic over that.
+        .log_internal_errors(false)
         .init();
 }
 
@@ -75,11 +80,16 @@ fn unit(options: &AgentOptions) -> Result<String, CommandError> {
         command.push(' ');
         command.push_str(&quoted(&argument.to_string_lossy()));
     }
+    let state = quoted(&options.paths.state.to_string_lossy());
     let wanted_by = if rustix::process::geteuid().is_root() { "multi-user.target" } else { "default.target" };
     Ok(format!(
         "[Unit]
 Description=pgherd agent: keeps PostgreSQL as it was asked for
 After=network.target
+# Databases are on it: before it is mounted there is nothing to keep.
+RequiresMountsFor={state}
+# However often it ended, it is started again: systemd would otherwise give up after five times.
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={command}
