@@ -111,6 +111,8 @@ async fn start(program: &Path, options: &AgentOptions) -> Result<(), ProviderErr
         .map_err(|error| unavailable(format!("{} cannot be written: {error}", log_path.display())))?;
     let log_start = log.metadata().map_or(0, |metadata| metadata.len());
     let mut child = tokio::process::Command::new(program)
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| is_for_the_agent(&name.to_string_lossy())))
         .args(AgentOptions { announce: true, ..options.clone() }.to_args())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -127,6 +129,16 @@ async fn start(program: &Path, options: &AgentOptions) -> Result<(), ProviderErr
     };
     Err(unavailable(format!("{trouble}\n{}", tail(&log_path, log_start).trim_end()))
         .help(format!("the whole log is {}", log_path.display())))
+}
+
+/// What the agent inherits: where things are, how to download, in which language. Not the rest, which holds passwords now and
+/// then (`TF_VAR_…`, `PGPASSWORD`), and would be in the environment of a process that lives for months.
+fn is_for_the_agent(variable: &str) -> bool {
+    let exact = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "RUST_BACKTRACE"];
+    let families = ["LC_", "XDG_", "PIP_", "SSL_CERT_", "CURL_", "REQUESTS_CA_"];
+    let is_proxy = variable.to_ascii_lowercase().ends_with("_proxy");
+    let ours = variable.starts_with("PGHERD_") && !variable.starts_with("PGHERD_VAR_");
+    ours || is_proxy || exact.contains(&variable) || families.iter().any(|family| variable.starts_with(family))
 }
 
 /// The end of what was written to a log since `start`.
@@ -281,4 +293,19 @@ async fn lines(answer: &mut Response<Incoming>, mut on_line: impl FnMut(&[u8])) 
 
 fn broken(error: &dyn std::error::Error) -> ProviderError {
     ProviderError::new(ErrorKind::Unavailable, format!("the talk with the agent broke off: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_agent_inherits_no_variable_that_may_hold_a_secret() {
+        for kept in ["PATH", "HOME", "XDG_RUNTIME_DIR", "https_proxy", "PIP_INDEX_URL", "PGHERD_LOG", "LC_ALL"] {
+            assert!(is_for_the_agent(kept), "{kept}");
+        }
+        for left in ["TF_VAR_password", "PGHERD_VAR_password", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "LD_PRELOAD"] {
+            assert!(!is_for_the_agent(left), "{left}");
+        }
+    }
 }
