@@ -9,6 +9,8 @@ mod backup;
 mod configuration;
 mod life;
 mod limits;
+#[path = "../common/majors.rs"]
+mod majors;
 mod roles;
 mod servers;
 mod world;
