@@ -183,6 +183,11 @@ impl Layout {
         self.conf.join("pg_ident.conf")
     }
 
+    /// Who runs it, by the server's own word.
+    pub fn postmaster_pid(&self) -> PathBuf {
+        self.data.join("postmaster.pid")
+    }
+
     /// What the server says before its log collector runs, and why it did not start.
     pub fn start_log(&self) -> PathBuf {
         self.log.join("start.log")

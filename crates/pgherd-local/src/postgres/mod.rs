@@ -17,6 +17,7 @@ pub mod processes;
 pub mod runas;
 pub mod server;
 pub mod session;
+pub mod stale;
 pub mod template;
 
 use std::path::Path;

@@ -76,6 +76,16 @@ impl Server {
         Ok(Self { version, banner, bin: bin.to_owned(), lib, origin, icu, missing, build })
     }
 
+    /// This server as it is now: an upgrade of packages replaces it where it is. Blocking; quick when nothing changed.
+    pub fn now(&self) -> Result<Self> {
+        let postgres = self.program("postgres");
+        let metadata = std::fs::metadata(&postgres).map_err(|error| io_error("look at", &postgres, &error))?;
+        if build_id(&self.banner, &metadata) == self.build {
+            return Ok(self.clone());
+        }
+        Self::inspect(&self.bin, self.origin)
+    }
+
     /// One of its programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
@@ -112,6 +122,24 @@ fn build_id(banner: &str, metadata: &std::fs::Metadata) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_was_upgraded_where_it_is_says_so() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let bin = tempfile::tempdir().expect("a folder");
+        let install = |version: &str| {
+            let program = bin.path().join("postgres");
+            std::fs::write(&program, format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).expect("written");
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("ours");
+        };
+        install("15.9");
+        let server = Server::inspect(bin.path(), Origin::Package).expect("a server");
+        assert_eq!(server.now().as_ref(), Ok(&server));
+        install("15.18");
+        assert_eq!(server.now().expect("a server").version.to_string(), "15.18");
+        std::fs::remove_file(bin.path().join("postgres")).expect("removed");
+        assert!(server.now().is_err());
+    }
 
     #[track_caller]
     fn check(said: &str, expected: Option<&str>) {

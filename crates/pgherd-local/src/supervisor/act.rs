@@ -15,12 +15,12 @@ use zeroize::Zeroizing;
 
 use super::agent::Agent;
 use super::configure::{self, Candidate};
-use super::decide::{Action, Goal, Restart};
+use super::decide::{self, Action, Goal, Restart};
 use super::keeper::{Keeper, Watcher, absent};
 use super::ledger::{self, Record};
 use super::messages::Put;
 use super::secret::{self, Credentials};
-use super::{files, observe};
+use super::{files, observe, retention};
 use crate::desired::Wanted;
 use crate::paths::Layout;
 use crate::postgres::backup::{self, Backup, Take};
@@ -29,11 +29,11 @@ use crate::postgres::pidfile::PidFile;
 use crate::postgres::process::{self, Start, Stop};
 use crate::postgres::server::Server;
 use crate::postgres::session::{Session, quote};
-use crate::postgres::{fetch, find, folders, processes, template};
+use crate::postgres::{fetch, find, folders, processes, stale, template};
 use crate::{limits, ports};
 
-/// How long a start may take, recovery after a crash included, before it counts as failed.
-const START_DEADLINE: Duration = Duration::from_secs(300);
+/// How long a start is waited for at once; a recovery that takes longer is looked at again and again.
+const START_WAIT: Duration = Duration::from_secs(10);
 /// How long a stop may take before clients and checkpoint are no longer waited for.
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
 /// How long process 1 may take to reap a dead postmaster.
@@ -49,7 +49,8 @@ pub async fn act(keeper: &mut Keeper, action: Action, watcher: &Watcher) -> Resu
         Action::Init => init(keeper, watcher).await,
         Action::Configure => configure(keeper).await,
         Action::FallBack => fall_back(keeper),
-        Action::Start => start(keeper).await,
+        Action::Start => start(keeper, watcher).await,
+        Action::Answered => answered(keeper).await,
         Action::Settle => settle(keeper).await,
         Action::Stop => stop(keeper).await,
         Action::RenewTls => renew_tls(keeper).await,
@@ -76,8 +77,10 @@ pub async fn act(keeper: &mut Keeper, action: Action, watcher: &Watcher) -> Resu
 pub async fn accept_put(keeper: &mut Keeper, put: Put, watcher: &Watcher) -> Result<(), ProviderError> {
     let Put { wanted, master_password, apply_now } = put;
     let new = keeper.record.is_none();
-    if let Some(known) = &keeper.record {
-        check_change(&keeper.name, known, &wanted)?;
+    match &keeper.record {
+        Some(known) => check_change(&keeper.name, known, &wanted)?,
+        None if keeper.layout.data.exists() => return Err(unknown_data(keeper)),
+        None => {}
     }
     let mut next = match keeper.record.clone() {
         Some(record) => record,
@@ -91,7 +94,8 @@ pub async fn accept_put(keeper: &mut Keeper, put: Put, watcher: &Watcher) -> Res
     }
     if next.memory.made && configured_anew {
         watcher.phase("checking the configuration");
-        next.port = Some(keeper.agent.reserve_port(&keeper.name, next.wanted.port.or(next.port))?);
+        let own: Vec<u16> = next.port.into_iter().chain(observe::running_port(&keeper.layout)).collect();
+        next.port = Some(keeper.agent.reserve_port(&keeper.name, next.wanted.port.or(next.port), &own)?);
         Candidate::of(keeper, &next)?.check().await?;
     }
     let memory = &mut next.memory;
@@ -114,6 +118,14 @@ pub async fn accept_put(keeper: &mut Keeper, put: Put, watcher: &Watcher) -> Res
     }
     keeper.record = Some(next);
     keeper.save()
+}
+
+/// Data whose record was lost is somebody's: it is neither served under a new password nor cleared away.
+fn unknown_data(keeper: &Keeper) -> ProviderError {
+    let (data, root) = (keeper.layout.data.display(), keeper.layout.root.display());
+    let message = format!("{data} holds data, and the ledger knows no instance {}", keeper.name);
+    ProviderError::new(ErrorKind::Conflict, message)
+        .help(format!("restore instance.json in {root} from a copy, or move that folder away"))
 }
 
 /// What cannot change in place. The plan refuses this first; this is for whoever speaks to the API.
@@ -161,7 +173,7 @@ async fn init(keeper: &mut Keeper, watcher: &Watcher) -> Result<(), ProviderErro
     let agent = keeper.agent.clone();
     let mut record = record(keeper)?.clone();
     choose_server(&agent, &mut record, watcher).await?;
-    let port = agent.reserve_port(&keeper.name, record.wanted.port)?;
+    let port = agent.reserve_port(&keeper.name, record.wanted.port, &[])?;
     record.port = Some(port);
     if keeper.secrets.pending()?.is_none() && keeper.secrets.current()?.is_none() {
         keeper.secrets.propose(&credentials(&record, secret::generate()?))?;
@@ -231,18 +243,25 @@ fn fall_back(keeper: &mut Keeper) -> Result<(), ProviderError> {
     if let Some(proven) = record.proven.clone() {
         record.wanted = configure::with_configuration_of(&record.wanted, &proven);
         record.port = proven.port.or(record.port);
+        record.server = record.proven_server.clone().or(record.server.take());
     }
     keeper.note(format!("went back to the configuration that worked: {trouble}"));
     keeper.save()
 }
 
-async fn start(keeper: &mut Keeper) -> Result<(), ProviderError> {
+async fn start(keeper: &mut Keeper, watcher: &Watcher) -> Result<(), ProviderError> {
     // Nothing of a dead postmaster may work on: a busy backend goes on, commits and answers its client.
     let left = processes::kill(&keeper.layout.data).await?;
     if left > 0 {
         keeper.note(format!("ended {left} processes that a dead server had left"));
     }
     wait_until_reaped(&keeper.layout).await;
+    // Not open any more. Whether it is long or not, the server starts.
+    let _ = retention::begin_anew(&keeper.layout.start_log());
+    stale::remove(&keeper.layout, record(keeper)?.port.unwrap_or_default())?;
+    if record(keeper)?.memory.made {
+        make_whole(keeper, watcher).await?;
+    }
     // In memory: gone after a reboot.
     folders::make_sockets(&keeper.agent.options.paths, &keeper.agent.run_as)?;
     let mut started = start_server(keeper).await;
@@ -252,9 +271,55 @@ async fn start(keeper: &mut Keeper) -> Result<(), ProviderError> {
         move_to_another_port(keeper).await?;
         started = start_server(keeper).await;
     }
-    started?;
+    match started {
+        Ok(()) => answered(keeper).await,
+        Err(error) if error.kind == ErrorKind::TimedOut && keeper.postmaster.as_ref().is_some_and(|it| it.runs()) => {
+            keeper.note("recovers, which takes its time".to_owned());
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What a server needs beside its data may be gone or elsewhere since it last ran: its programs after an upgrade of packages,
+/// configuration and certificate after the state folder was moved, or somebody deleted them.
+async fn make_whole(keeper: &mut Keeper, watcher: &Watcher) -> Result<(), ProviderError> {
+    let known = chosen(record(keeper)?)?.clone();
+    let found = blocking({
+        let known = known.clone();
+        move || Ok(known.now().ok())
+    });
+    match found.await?.filter(|found| found.major() == known.major() && found.missing.is_empty()) {
+        Some(found) if found == known => {}
+        Some(found) => {
+            keeper.note(format!("{} takes the place of {}", found.banner, known.banner));
+            record_mut(keeper)?.server = Some(found);
+        }
+        None => {
+            keeper.note(format!("{} is not there any more", known.bin.display()));
+            let mut next = record(keeper)?.clone();
+            choose_server(&keeper.agent.clone(), &mut next, watcher).await?;
+            keeper.record = Some(next);
+        }
+    }
+    let record = record(keeper)?;
+    let candidate = Candidate::of(keeper, record)?;
+    if !configure::is_for(&keeper.layout) {
+        candidate.put_in_force().await?;
+        keeper.note("wrote the configuration anew: it was gone, or for another folder".to_owned());
+    } else if configure::certificate(&keeper.layout).is_none() {
+        candidate.certify().await?;
+        keeper.note("made a new server certificate: there was none".to_owned());
+    }
+    Ok(())
+}
+
+/// The server that was started takes connections.
+async fn answered(keeper: &mut Keeper) -> Result<(), ProviderError> {
     let record = record_mut(keeper)?;
     record.proven = Some(record.wanted.clone());
+    record.proven_server = record.server.clone();
+    record.memory = decide::done(Action::Answered, &record.memory);
     keeper.note("started".to_owned());
     hold_to_size(keeper).await;
     refresh(keeper).await;
@@ -279,7 +344,7 @@ fn group(keeper: &Keeper) -> String {
 /// A dead postmaster that an earlier agent had started is process 1's to reap, which takes it seconds on some machines; until
 /// then PostgreSQL takes it for a running server and refuses to start.
 async fn wait_until_reaped(layout: &Layout) {
-    let named = || PidFile::parse(&std::fs::read_to_string(layout.data.join("postmaster.pid")).ok()?);
+    let named = || PidFile::parse(&std::fs::read_to_string(layout.postmaster_pid()).ok()?);
     let Some(PidFile { pid, .. }) = named() else { return };
     let reaped = async {
         while processes::read(pid).is_some_and(|process| process.zombie) {
@@ -301,7 +366,7 @@ async fn start_server(keeper: &mut Keeper) -> Result<(), ProviderError> {
         log: &keeper.layout.log,
         overrides: Vec::new(),
     })?;
-    let ready = postmaster.ready(START_DEADLINE).await;
+    let ready = postmaster.ready(START_WAIT).await;
     keeper.postmaster = Some(postmaster);
     ready
 }
@@ -312,7 +377,7 @@ fn ensure_free(keeper: &Keeper) -> Result<(), ProviderError> {
 
 async fn move_to_another_port(keeper: &mut Keeper) -> Result<(), ProviderError> {
     keeper.agent.release_port(&keeper.name);
-    let port = keeper.agent.reserve_port(&keeper.name, None)?;
+    let port = keeper.agent.reserve_port(&keeper.name, None, &[])?;
     record_mut(keeper)?.port = Some(port);
     keeper.save()?;
     let record = record(keeper)?.clone();
@@ -375,6 +440,11 @@ async fn renew_tls(keeper: &mut Keeper) -> Result<(), ProviderError> {
 async fn take_backup(keeper: &mut Keeper) -> Result<(), ProviderError> {
     let record = record(keeper)?.clone();
     let Goal::Gone { backup: Some(name), asked_at, .. } = record.memory.goal.clone() else { return Ok(()) };
+    if !keeper.layout.data.join("PG_VERSION").exists() {
+        let message = format!("{} is not there, so no last backup can be taken", keeper.layout.data.display());
+        return Err(ProviderError::new(ErrorKind::Conflict, message)
+            .help("mount its disk and repeat; without a last backup only with skip_final_snapshot = true"));
+    }
     let (layout, run_as, port) = (keeper.layout.clone(), keeper.agent.run_as.clone(), running_port(keeper)?);
     let taken = blocking(move || {
         // Taken and listed, and then we were cut short.
@@ -458,11 +528,16 @@ pub async fn refresh(keeper: &mut Keeper) {
 async fn try_refresh(keeper: &mut Keeper) -> Result<Vec<Pending>, ProviderError> {
     let session = connect(keeper, "postgres").await?;
     let identifier: String = session.one("SELECT system_identifier::text FROM pg_control_system()", &[]).await?.get(0);
-    if record(keeper)?.system_identifier.as_ref() != Some(&identifier) {
+    let known = record(keeper)?.system_identifier.clone();
+    if known.as_ref() != Some(&identifier) {
+        if let Some(known) = known {
+            keeper.note(format!("the data directory holds another cluster: {identifier} instead of {known}"));
+        }
         record_mut(keeper)?.system_identifier = Some(identifier);
         keeper.save()?;
     }
-    keeper.renew_tls_at = configure::renew_at(&keeper.layout);
+    // One that is not there is due at once.
+    keeper.renew_tls_at = Some(configure::renew_at(&keeper.layout).unwrap_or_else(Timestamp::now));
     observe::pending(&session, record(keeper)?).await
 }
 

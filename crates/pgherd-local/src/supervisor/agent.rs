@@ -52,6 +52,10 @@ impl Agent {
     pub fn take_up(self: &Arc<Self>) {
         for folder in ledger::folders(&self.options.paths.instances()) {
             match Record::load(&folder) {
+                // A copy of a folder is no second instance: two keepers would fight over the one that its record names.
+                Ok(Some(record)) if self.options.paths.instance(&record.name).root != folder => {
+                    tracing::error!("{} is a copy of {}, and left alone", folder.display(), record.name);
+                }
                 Ok(Some(record)) => {
                     if let Some(port) = record.port {
                         locked(&self.ports).insert(record.name.clone(), port);
@@ -83,6 +87,10 @@ impl Agent {
     pub fn shown(&self, name: &str) -> Result<Shown, ProviderError> {
         check_name(name)?;
         let shown = locked(&self.keepers).get(name).and_then(Handle::shown);
+        if shown.is_none() {
+            // An instance whose ledger cannot be read is not an instance that is gone.
+            Record::load(&self.options.paths.instance(name).root)?;
+        }
         shown.ok_or_else(|| ProviderError::new(ErrorKind::NotFound, format!("there is no instance {name}")))
     }
 
@@ -97,11 +105,13 @@ impl Agent {
         Ok(History::of(&self.options.paths.state, name))
     }
 
-    /// A port for an instance, its own from then on: the one asked for, else its own, else the first free one.
-    pub fn reserve_port(&self, name: &str, asked: Option<u16>) -> Result<u16, ProviderError> {
+    /// A port for an instance, its own from then on: the one asked for, else its own, else the first free one. Its server may
+    /// hold those in `own`, so that they are not free and still its to have.
+    pub fn reserve_port(&self, name: &str, asked: Option<u16>, own: &[u16]) -> Result<u16, ProviderError> {
         let mut ports = locked(&self.ports);
         let kept = ports.get(name).copied();
-        if let Some(kept) = kept.filter(|kept| asked.is_none_or(|asked| asked == *kept)) {
+        if let Some(kept) = asked.or(kept).filter(|port| kept == Some(*port) || own.contains(port)) {
+            ports.insert(name.to_owned(), kept);
             return Ok(kept);
         }
         let taken: BTreeSet<u16> = ports.iter().filter(|(owner, _)| *owner != name).map(|(_, port)| *port).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
@@ -107,6 +108,17 @@ impl Candidate {
         let (files, layout, run_as) = (conf::render(&self.config), self.config.layout.clone(), self.run_as.clone());
         blocking(move || candidate::write(&files, &layout, &run_as)).await
     }
+}
+
+/// Whether the configuration in force is there, and for these folders: they may have been moved with all that is in them.
+pub fn is_for(layout: &Layout) -> bool {
+    let text = std::fs::read_to_string(layout.postgresql_conf()).unwrap_or_default();
+    let places = [("data_directory", &layout.data), ("unix_socket_directories", &layout.socket)];
+    let names = |(name, path): (&str, &PathBuf)| {
+        let line = format!("{name} = {}", conf::quote(&path.display().to_string()));
+        text.lines().any(|written| written == line)
+    };
+    places.into_iter().all(names) && layout.hba_conf().exists() && layout.ident_conf().exists()
 }
 
 /// The server's certificate, once it has one.

@@ -48,6 +48,8 @@ pub enum Process {
         /// Since when.
         since: Timestamp,
     },
+    /// Starts, and answers nobody yet: recovery after a crash takes as long as it takes, and is never cut short by us.
+    Recovering,
     /// Does not run.
     Ended,
 }
@@ -71,6 +73,9 @@ pub struct Memory {
     pub settled: bool,
     /// Whether we started the server and have not stopped it, so that its end is a crash.
     pub serving: bool,
+    /// Whether the server that was started last has not answered yet.
+    #[serde(default)]
+    pub starting: bool,
     /// A restart that is wanted.
     pub restart: Restart,
     /// Crashes and failed starts in a row.
@@ -127,8 +132,10 @@ pub enum Action {
     Configure,
     /// Want again what was proven last, because no server starts with what is wanted now.
     FallBack,
-    /// Start the server and wait until it answers.
+    /// Start the server, and wait a while for its answer.
     Start,
+    /// Take note that it answers.
+    Answered,
     /// Make role, password and database as wanted.
     Settle,
     /// Stop the server: clients are cut off, what was committed stays.
@@ -155,6 +162,8 @@ const LONGEST_BACKOFF_S: i64 = 60;
 const RETRY_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// How long to go between two looks at a healthy instance. The end of a server is told by the kernel, not found by looking.
 pub const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// How long to go between two looks at a server that recovers.
+const ASK_EVERY: SignedDuration = SignedDuration::from_secs(1);
 const GIB: u64 = 1 << 30;
 
 impl Memory {
@@ -169,6 +178,7 @@ impl Memory {
             fall_back: false,
             settled: false,
             serving: false,
+            starting: false,
             restart: Restart::No,
             crashes: 0,
             start_after: None,
@@ -204,7 +214,7 @@ pub fn done(action: Action, memory: &Memory) -> Memory {
     match action {
         Action::Configure => next.configured = true,
         Action::FallBack => (next.fall_back, next.configured, next.proven) = (false, false, true),
-        Action::Start => next.proven = true,
+        Action::Answered => (next.starting, next.proven) = (false, true),
         Action::Settle => (next.settled, next.made) = (true, true),
         Action::Backup => {
             if let Goal::Gone { taken, .. } = &mut next.goal {
@@ -212,6 +222,7 @@ pub fn done(action: Action, memory: &Memory) -> Memory {
             }
         }
         Action::Init
+        | Action::Start
         | Action::Stop
         | Action::RenewTls
         | Action::Remove
@@ -231,14 +242,18 @@ pub fn failed(action: Action, memory: &Memory, now: Timestamp) -> Memory {
     }
     next.held = !next.made;
     if action == Action::Start {
-        next.serving = false;
-        next.crashes += 1;
-        next.start_after = Some(later(now, backoff(next.crashes)));
-        next.fall_back = next.made && !next.proven;
+        not_started(&mut next, now);
     } else {
         next.retry_after = Some(later(now, RETRY_EVERY));
     }
     next
+}
+
+fn not_started(next: &mut Memory, now: Timestamp) {
+    (next.serving, next.starting) = (false, false);
+    next.crashes += 1;
+    next.start_after = Some(later(now, backoff(next.crashes)));
+    next.fall_back = next.made && !next.proven;
 }
 
 /// When to look again if nothing happens before.
@@ -246,7 +261,11 @@ pub fn next_look(view: &View, memory: &Memory) -> Timestamp {
     let start = memory.start_after.filter(|_| view.process == Process::Ended && memory.goal == Goal::Serve);
     let window =
         (memory.restart == Restart::InWindow && view.restart_pending).then(|| view.window.next_opening(view.now));
-    let due = [start, window, memory.retry_after, view.renew_tls_at].into_iter().flatten().filter(|at| *at > view.now);
+    let answer = (view.process == Process::Recovering).then(|| later(view.now, ASK_EVERY));
+    let due = [start, answer, window, memory.retry_after, view.renew_tls_at]
+        .into_iter()
+        .flatten()
+        .filter(|at| *at > view.now);
     due.fold(later(view.now, LOOK_EVERY), Timestamp::min)
 }
 
@@ -264,6 +283,12 @@ fn notice_process(view: &View, next: &mut Memory, actions: &mut Vec<Action>) {
             if view.now.duration_since(since) >= HEALTHY {
                 next.crashes = 0;
             }
+        }
+        Process::Recovering => next.serving = true,
+        // It ended in its recovery: a start that failed, however long it took to.
+        Process::Ended if next.starting => {
+            not_started(next, view.now);
+            actions.push(Action::NoteCrash);
         }
         Process::Ended if next.serving => {
             next.serving = false;
@@ -296,17 +321,31 @@ fn notice_storage(view: &View, next: &mut Memory, actions: &mut Vec<Action>) {
 
 /// The one next step. Each row of the table is a situation; the first that fits counts.
 fn step(view: &View, next: &mut Memory) -> Option<Action> {
-    let running = matches!(view.process, Process::Running { .. });
+    let running = match view.process {
+        Process::Running { .. } => true,
+        Process::Ended => false,
+        Process::Recovering => return recovering(next),
+    };
     match (&next.goal, view.data, running) {
         (Goal::Serve, Data::Unfinished, _) => Some(Action::Init),
         (Goal::Serve, Data::Missing, _) => None,
         (Goal::Serve, Data::Ready, true) => keep_serving(view, next),
         (Goal::Serve, Data::Ready, false) => bring_up(view, next),
         (Goal::Gone { backup: Some(_), taken: false, .. }, Data::Ready, true) => Some(Action::Backup),
+        // Refused there: what is not there now may be there again later, and a wanted backup was never taken.
+        (Goal::Gone { backup: Some(_), taken: false, .. }, Data::Missing | Data::Unfinished, _) => Some(Action::Backup),
         (Goal::Gone { backup: Some(_), taken: false, .. }, Data::Ready, false) => bring_up(view, next),
         (Goal::Stopped | Goal::Gone { .. }, _, true) => stop(next),
         (Goal::Stopped, _, false) => None,
         (Goal::Gone { .. }, _, false) => Some(Action::Remove),
+    }
+}
+
+/// A recovering server can only be waited for, or stopped when that is wanted.
+fn recovering(next: &mut Memory) -> Option<Action> {
+    match next.goal {
+        Goal::Serve | Goal::Gone { backup: Some(_), taken: false, .. } => None,
+        Goal::Stopped | Goal::Gone { .. } => stop(next),
     }
 }
 
@@ -318,10 +357,10 @@ fn bring_up(view: &View, next: &mut Memory) -> Option<Action> {
     if !next.configured && may_retry(view, next) {
         return Some(Action::Configure);
     }
-    if next.start_after.is_some_and(|after| after > view.now) {
+    if next.start_after.is_some_and(|after| waits_for(after, view.now, SignedDuration::from_secs(LONGEST_BACKOFF_S))) {
         return None;
     }
-    next.serving = true;
+    (next.serving, next.starting) = (true, true);
     next.start_after = None;
     next.restart = Restart::No;
     Some(Action::Start)
@@ -329,6 +368,9 @@ fn bring_up(view: &View, next: &mut Memory) -> Option<Action> {
 
 fn keep_serving(view: &View, next: &mut Memory) -> Option<Action> {
     next.serving = true;
+    if next.starting {
+        return Some(Action::Answered);
+    }
     if next.restart == Restart::Now {
         return stop(next);
     }
@@ -360,12 +402,18 @@ fn keep_serving(view: &View, next: &mut Memory) -> Option<Action> {
 
 /// The end of a server we stop is no crash. A wanted restart stays wanted until the start, so that it survives us.
 fn stop(next: &mut Memory) -> Option<Action> {
-    next.serving = false;
+    (next.serving, next.starting) = (false, false);
     Some(Action::Stop)
 }
 
 fn may_retry(view: &View, next: &Memory) -> bool {
-    next.retry_after.is_none_or(|after| after <= view.now)
+    !next.retry_after.is_some_and(|after| waits_for(after, view.now, RETRY_EVERY))
+}
+
+/// Whether it is before `after`. A time further ahead than anything ever waits is from before the clock was set back.
+fn waits_for(after: Timestamp, now: Timestamp, longest: SignedDuration) -> bool {
+    let wait = after.duration_since(now);
+    wait > SignedDuration::ZERO && wait <= longest
 }
 
 fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
@@ -419,6 +467,7 @@ mod tests {
             (Action::Init, Data::Ready, false),
             (Action::Configure, Data::Ready, false),
             (Action::Start, Data::Ready, true),
+            (Action::Answered, Data::Ready, true),
             (Action::Settle, Data::Ready, true),
         ] {
             memory = done(action, &check(&seen, &memory, &[action]));
@@ -446,6 +495,39 @@ mod tests {
         assert_eq!(next_look(&view(GONE), &next), now() + SignedDuration::from_secs(4));
         let later = View { now: now() + SignedDuration::from_secs(4), ..view(GONE) };
         check(&later, &next, &[Action::Start]);
+    }
+
+    #[test]
+    fn a_recovery_is_waited_for_however_long_it_takes() {
+        let seen = View { process: Process::Recovering, ..view(true) };
+        let mut memory = check(&view(GONE), &Memory { serving: false, proven: false, ..serving() }, &[Action::Start]);
+        memory = done(Action::Start, &memory);
+        for _ in 0..1000 {
+            memory = check(&seen, &memory, &[]);
+        }
+        assert_eq!(next_look(&seen, &memory), now() + ASK_EVERY);
+        assert_eq!((memory.crashes, memory.fall_back, memory.proven), (0, false, false));
+        let answered = check(&view(true), &memory, &[Action::Answered]);
+        assert_eq!(done(Action::Answered, &answered), serving());
+        // It may also end instead.
+        let ended = check(&view(GONE), &memory, &[Action::NoteCrash, Action::FallBack]);
+        assert_eq!((ended.crashes, ended.starting), (1, false));
+    }
+
+    #[test]
+    fn a_recovery_is_ended_only_by_a_wish() {
+        let seen = View { process: Process::Recovering, ..view(true) };
+        check(&seen, &Memory { restart: Restart::Now, ..serving() }, &[]);
+        check(&seen, &Memory { goal: Goal::Stopped, ..serving() }, &[Action::Stop]);
+    }
+
+    #[test]
+    fn a_clock_set_back_makes_no_start_wait() {
+        let memory =
+            Memory { crashes: 5, serving: false, start_after: Some(now() + LOOK_EVERY * 60 * 24), ..serving() };
+        check(&view(GONE), &memory, &[Action::Start]);
+        let memory = Memory { settled: false, retry_after: Some(now() + LOOK_EVERY * 60 * 24), ..serving() };
+        check(&view(true), &memory, &[Action::Settle]);
     }
 
     #[test]
@@ -492,6 +574,7 @@ mod tests {
     #[test]
     fn a_configuration_that_does_not_start_is_taken_back() {
         let memory = Memory { proven: false, serving: false, ..serving() };
+        assert!(check(&view(GONE), &memory, &[Action::Start]).starting);
         let next = failed(Action::Start, &check(&view(GONE), &memory, &[Action::Start]), now());
         let next = done(Action::FallBack, &check(&view(GONE), &next, &[Action::FallBack]));
         let next = done(Action::Configure, &check(&view(GONE), &next, &[Action::Configure]));
@@ -535,6 +618,13 @@ mod tests {
         assert_eq!(failed(Action::Backup, &next, now()).goal, Goal::Serve);
         let next = check(&view(true), &done(Action::Backup, &next), &[Action::Stop]);
         check(&view(GONE), &next, &[Action::Remove]);
+    }
+
+    #[test]
+    fn data_that_is_not_there_is_not_forgotten_without_its_last_backup() {
+        let goal = Goal::Gone { backup: Some("last".to_owned()), asked_at: now(), taken: false };
+        let seen = View { data: Data::Missing, ..view(GONE) };
+        check(&seen, &Memory { goal, serving: false, ..serving() }, &[Action::Backup]);
     }
 
     #[track_caller]

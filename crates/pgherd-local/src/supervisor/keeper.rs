@@ -15,13 +15,18 @@ use super::history::History;
 use super::ledger::Record;
 use super::messages::{Delete, Happening, Line, Put};
 use super::secret::SecretFiles;
-use super::{act, storage};
+use super::{act, retention, storage};
 use crate::desired::Wanted;
 use crate::paths::Layout;
+use crate::postgres::pidfile::Status;
 use crate::postgres::process::{self, Postmaster};
 
 /// How long an adopted server may take to recover before it is looked at again.
-const READY_DEADLINE: Duration = Duration::from_secs(60);
+const READY_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a recovery is waited for before looking who else asks for something.
+const RECOVERY_LOOK: Duration = Duration::from_secs(1);
+/// What is said of a server that recovers.
+const RECOVERING: &str = "recovering";
 /// How often the data directory is measured at most.
 const MEASURE_EVERY: jiff::SignedDuration = jiff::SignedDuration::from_secs(55);
 const GIB: u64 = 1 << 30;
@@ -221,6 +226,7 @@ impl Keeper {
     async fn answer(&mut self, ask: Ask, watcher: &Watcher) -> Result<(), ProviderError> {
         self.accept(ask, watcher).await?;
         self.settle_down(watcher).await?;
+        self.wait_through_recovery(watcher).await?;
         let running = self.postmaster.as_ref().is_some_and(Postmaster::runs);
         match &self.record {
             Some(record) if record.memory.goal == Goal::Serve && !running => {
@@ -229,6 +235,25 @@ impl Keeper {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Who asked for a server that recovers waits until it serves, unless somebody asks for something else meanwhile.
+    async fn wait_through_recovery(&mut self, watcher: &Watcher) -> Result<(), ProviderError> {
+        if self.recovers() {
+            watcher.phase(RECOVERING);
+        }
+        while self.recovers() {
+            if !self.requests.is_empty() || *self.stop.borrow() {
+                let message = format!("{} still recovers from a crash", self.name);
+                return Err(ProviderError::new(ErrorKind::TimedOut, message).help("it serves as soon as it has"));
+            }
+            if let Some(postmaster) = &self.postmaster {
+                // It is looked at again, whatever came of it.
+                drop(postmaster.ready(RECOVERY_LOOK).await);
+            }
+            self.settle_down(watcher).await?;
+        }
+        Ok(())
     }
 
     /// Takes a request in: afterwards the record says what is to become of the instance.
@@ -274,7 +299,14 @@ impl Keeper {
                 record.trouble = Some(format!("the data directory {data} is not there; is its disk mounted?"));
             }
             let (memory, actions) = decide(&view, &record.memory);
-            self.remember(memory)?;
+            if let Err(error) = self.remember(memory) {
+                // A full disk keeps no server down: a start need not be known of beforehand, the next agent adopts what runs.
+                if !actions.contains(&Action::Start) {
+                    self.show(None);
+                    return Err(error);
+                }
+                tracing::error!(instance = self.name, "{error}");
+            }
             if actions.is_empty() {
                 self.look_at = self.record.as_ref().map(|record| next_look(&view, &record.memory));
                 break;
@@ -324,8 +356,8 @@ impl Keeper {
         let wanted = record.wanted.clone();
         let process = self.look_at_process().await;
         let cluster = self.layout.data.join("PG_VERSION").exists();
-        let measure = self.measured_at.is_none_or(|at| now.duration_since(at) >= MEASURE_EVERY);
-        let used_bytes = measure.then(|| storage::used_bytes(&self.layout.data)).flatten();
+        let measure = self.measured_at.is_none_or(|at| now.duration_since(at).abs() >= MEASURE_EVERY);
+        let used_bytes = if measure { self.measure(wanted.logging, now).await } else { None };
         if measure {
             self.measured_at = Some(now);
         }
@@ -345,6 +377,16 @@ impl Keeper {
         })
     }
 
+    /// Bytes in use, after logs that need not be kept are gone. A large data directory takes a while to walk through.
+    async fn measure(&self, logging: bool, now: Timestamp) -> Option<u64> {
+        let (data, log) = (self.layout.data.clone(), self.layout.log.clone());
+        let measured = act::blocking(move || {
+            retention::prune(&log, logging, now);
+            Ok(storage::used_bytes(&data))
+        });
+        measured.await.ok().flatten()
+    }
+
     async fn look_at_process(&mut self) -> Process {
         if self.postmaster.as_ref().is_none_or(|postmaster| !postmaster.runs()) {
             self.postmaster = process::adopt(&self.layout.data).unwrap_or_else(|error| {
@@ -355,23 +397,43 @@ impl Keeper {
                 self.wait_for_recovery().await;
             }
         }
-        let running = self.postmaster.as_ref().is_some_and(Postmaster::runs);
-        if running { Process::Running { since: self.running_since() } } else { Process::Ended }
+        // It recovered for longer than that, and could not be asked.
+        if self.renew_tls_at.is_none() && self.postmaster.as_ref().is_some_and(Postmaster::runs) && !self.recovers() {
+            self.learn().await;
+        }
+        match &self.postmaster {
+            Some(postmaster) if !postmaster.runs() => Process::Ended,
+            None => Process::Ended,
+            Some(_) if self.recovers() => Process::Recovering,
+            Some(_) => Process::Running { since: self.running_since() },
+        }
     }
 
-    /// An adopted server that still recovers is waited for; one that takes longer is a running server all the same.
+    /// Whether its server runs and takes no connections yet.
+    pub(super) fn recovers(&self) -> bool {
+        // A full disk may keep it from ever saying how far it is: that is no recovery to be waited for.
+        let starts = |postmaster: &Postmaster| postmaster.runs() && postmaster.status() == Some(Status::Starting);
+        self.postmaster.as_ref().is_some_and(starts)
+    }
+
+    /// An adopted server that still recovers is waited for a while.
     async fn wait_for_recovery(&mut self) {
         let Some(postmaster) = &self.postmaster else { return };
         if let Err(error) = postmaster.ready(READY_DEADLINE).await {
             tracing::warn!(instance = self.name, "{error}");
+            return;
         }
+        self.learn().await;
+    }
+
+    async fn learn(&mut self) {
         act::hold_to_size(self).await;
         act::refresh(self).await;
     }
 
     /// A server writes its pid file when it starts and when it becomes ready.
     fn running_since(&self) -> Timestamp {
-        let written = std::fs::metadata(self.layout.data.join("postmaster.pid")).and_then(|file| file.modified());
+        let written = std::fs::metadata(self.layout.postmaster_pid()).and_then(|file| file.modified());
         let since = written.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         since
             .and_then(|since| Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok())
@@ -410,6 +472,7 @@ impl Keeper {
     fn show(&self, busy: Option<String>) {
         let pid = self.postmaster.as_ref().filter(|postmaster| postmaster.runs()).map(Postmaster::pid);
         let (pending, limits) = (self.pending.clone(), self.limits.clone());
+        let busy = busy.or_else(|| self.recovers().then(|| RECOVERING.to_owned()));
         let shown = self.record.clone().map(|record| Shown { record, busy, pid, pending, limits });
         self.shown.send_replace(shown);
     }
@@ -427,7 +490,7 @@ fn phase(action: Action) -> Option<&'static str> {
         Action::RenewTls => "renewing the server certificate",
         Action::Backup => "taking the last backup",
         Action::Remove => "removing the data",
-        Action::NoteCrash | Action::NoteGrowth | Action::NoteOverAllocated => return None,
+        Action::Answered | Action::NoteCrash | Action::NoteGrowth | Action::NoteOverAllocated => return None,
     })
 }
 

@@ -29,6 +29,9 @@ pub struct Record {
     pub wanted: Wanted,
     /// What it was when its server last started: what to go back to.
     pub proven: Option<Wanted>,
+    /// What ran it then.
+    #[serde(default)]
+    pub proven_server: Option<Server>,
     /// What runs it, chosen once and on every change of version.
     pub server: Option<Server>,
     /// What differs from the version asked for, in words.
@@ -53,6 +56,7 @@ impl Record {
             memory: Memory::new(wanted.allocated_storage_gib),
             wanted,
             proven: None,
+            proven_server: None,
             server: None,
             server_note: None,
             port: None,

@@ -17,11 +17,13 @@ mod logs;
 pub mod messages;
 mod observe;
 pub mod place;
+mod retention;
 pub mod secret;
 mod storage;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::signal::unix::{self, SignalKind};
@@ -30,6 +32,9 @@ use self::agent::Agent;
 use crate::paths::Paths;
 use crate::postgres::processes;
 use crate::postgres::runas::RunAs;
+
+/// How often the agent looks at the length of its own log.
+const LOG_LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// How an agent runs: the flags of `pgherd agent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +89,8 @@ pub async fn run(options: AgentOptions) -> Result<(), ProviderError> {
     if agent.options.announce {
         place::announce(&paths);
     }
+    // Started by hand or by systemd, its log is somebody else's.
+    let long = agent.options.announce.then(|| tokio::spawn(keep_log_short(paths.agent_log())));
     let mut terminate = unix::signal(SignalKind::terminate()).map_err(|error| no_signals(&error))?;
     let mut interrupt = unix::signal(SignalKind::interrupt()).map_err(|error| no_signals(&error))?;
     let served = tokio::select! {
@@ -91,8 +98,21 @@ pub async fn run(options: AgentOptions) -> Result<(), ProviderError> {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
+    if let Some(long) = long {
+        long.abort();
+    }
     agent.end().await;
     served.map_err(|error| ProviderError::new(ErrorKind::Unavailable, format!("the API cannot be served: {error}")))
+}
+
+async fn keep_log_short(log: PathBuf) {
+    let mut ticks = tokio::time::interval(LOG_LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = retention::turn_over(&log) {
+            tracing::warn!("{} cannot be begun anew: {error}", log.display());
+        }
+    }
 }
 
 fn no_signals(error: &std::io::Error) -> ProviderError {

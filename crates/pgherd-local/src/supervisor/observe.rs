@@ -106,7 +106,7 @@ async fn connect(shown: &Shown, layout: &Layout) -> Result<Session, ProviderErro
 
 /// The port a running server really has: after a change of port the old one, until the restart.
 pub fn running_port(layout: &Layout) -> Option<u16> {
-    PidFile::parse(&std::fs::read_to_string(layout.data.join("postmaster.pid")).ok()?)?.port
+    PidFile::parse(&std::fs::read_to_string(layout.postmaster_pid()).ok()?)?.port
 }
 
 /// Settings that ALTER SYSTEM set, and a server can take back.

@@ -116,12 +116,12 @@ async fn size_networks_tags_and_port_change_in_place() {
     assert_eq!(world.secret().await["port"], port);
 }
 
-async fn shown(world: &World, name: &str) -> String {
+pub async fn shown(world: &World, name: &str) -> String {
     world.session().await.one(&format!("SHOW {name}"), &[]).await.expect("asked").get(0)
 }
 
 /// A window that is closed now and for the next days.
-fn elsewhen() -> Value {
+pub fn elsewhen() -> Value {
     let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(72)).strftime("%a").to_string().to_lowercase();
     Value::Text(format!("{day}:04:00-{day}:05:00"))
 }

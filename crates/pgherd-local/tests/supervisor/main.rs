@@ -1,7 +1,14 @@
 //! The provider, its agent and real servers, as the command line uses them. PostgreSQL 15 must be installed, or is downloaded.
 
+#![expect(clippy::print_stderr, reason = "what is skipped has to be seen")]
+
 mod change;
 mod crash;
+mod damage;
 mod life;
+#[path = "../common/majors.rs"]
+mod majors;
 mod secrets;
+mod user;
+mod versions;
 mod world;

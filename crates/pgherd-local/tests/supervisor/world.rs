@@ -21,6 +21,8 @@ use pgherd_local::provider::{Local, LocalOptions};
 use pgherd_local::supervisor::AgentOptions;
 use pgherd_local::supervisor::messages::StatusReport;
 
+pub use crate::majors::cache;
+
 pub const DEADLINE: Duration = Duration::from_secs(60);
 /// The instance of every test.
 pub const NAME: &str = "db";
@@ -185,19 +187,38 @@ impl World {
         kill(self.agent_pid()).await;
     }
 
+    /// Moves the state folder while nobody uses it.
+    pub fn move_state(&mut self, name: &str) {
+        let moved = self.folder.path().join(name);
+        std::fs::rename(&self.paths.state, &moved).expect("moved");
+        self.paths.state = moved;
+        self.local = Local::new(LocalOptions {
+            agent: self.agent_options(),
+            program: agent_program(),
+            accepted: BTreeSet::new(),
+        });
+    }
+
+    /// Returns when its status is as expected.
+    pub async fn becomes(&self, expected: impl Fn(&StatusReport) -> bool) {
+        let end = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            let status = self.status().await;
+            if expected(&status) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < end, "it stays {:?}, {:?}", status.status, status.warnings);
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Returns when the instance is available and `postmaster` is not its server any more.
     pub async fn serves_without(&self, postmaster: i32) {
-        let served = async {
-            loop {
-                let status = self.status().await;
-                let pid = status.nodes[0].pid.and_then(|pid| i32::try_from(pid).ok());
-                if status.status == Status::Available && pid.is_some_and(|pid| pid != postmaster) {
-                    return;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(DEADLINE, served).await.expect("it serves again");
+        self.becomes(|status| {
+            let pid = status.nodes[0].pid.map(u32::cast_signed);
+            status.status == Status::Available && pid.is_some_and(|pid| pid != postmaster)
+        })
+        .await;
     }
 
     /// Every text below the state folder, but the files that are there to hold the password.
@@ -237,11 +258,6 @@ pub async fn kill(pid: i32) {
 /// Who listens when nobody listens.
 pub fn events() -> Events {
     Events::new("test", tokio::sync::mpsc::unbounded_channel().0)
-}
-
-/// Templates are kept between runs, where the servers' user may read them.
-fn cache() -> PathBuf {
-    PathBuf::from("/var/tmp/pgherd-test-cache")
 }
 
 /// The example `agent`, built beside the tests.
