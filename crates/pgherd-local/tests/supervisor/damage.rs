@@ -286,9 +286,14 @@ async fn a_certificate_that_is_due_is_renewed_while_the_server_serves() {
 /// A disk too small for the cluster, then large enough.
 #[tokio::test]
 async fn a_full_disk_is_said_and_what_was_begun_is_finished_when_there_is_room() {
+    // Let go of last, after the world's agent and server, which are on it.
+    let disk;
     let world = World::new();
     std::fs::create_dir(&world.paths.state).expect("made");
-    let Some(_disk) = Disk::mount(&world.paths.state, "25m") else { return };
+    disk = Disk::mount(&world.paths.state, "25m");
+    if disk.is_none() {
+        return;
+    }
     let error = world.try_apply(&[], true).await.expect_err("no room");
     assert!(error.message.contains("No space left"), "{error}");
     assert!(matches!(world.observed().await.status, Status::Incomplete(_)));
@@ -320,7 +325,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: the server and the agent are ended after this.
+        // Lazily: whatever still holds it lets go of it later.
         drop(std::process::Command::new("umount").arg("-l").arg(&self.0).status());
     }
 }
