@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod diagnostic;
 pub mod eval;
 pub mod event;
+pub mod ha;
 pub mod hcl;
 pub mod inputs;
 pub mod lint;
