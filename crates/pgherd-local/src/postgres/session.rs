@@ -11,6 +11,7 @@ use tokio_postgres::{Client, NoTls, Row};
 
 use super::Result;
 use super::conf::SUPERUSER;
+use super::template::{CLOSE_PUBLIC, SPARE_DATABASE};
 
 /// The longest that any of our own statements may take; making a database from its template is the slowest of them.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
@@ -95,41 +96,48 @@ impl Session {
     /// Like RDS's master it is no superuser: it may make databases and roles, watch and cancel what others do, force a
     /// checkpoint (15 on), subscribe (16 on) and maintain all tables (17 on), and hand those rights on.
     pub async fn ensure_master(&self, role: &str, password: &Secret) -> Result<bool> {
-        if role == SUPERUSER || role.starts_with("pg_") {
-            let message = format!("the name {role} is PostgreSQL's or pgherd's own");
-            return Err(ProviderError::new(ErrorKind::Invalid, message).help("choose another master_username"));
-        }
-        let stored = self.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1", &[&role]).await?;
-        let exists = !stored.is_empty();
-        let stored = stored.first().and_then(|row| row.get::<_, Option<String>>(0)).map(Secret::Verifier);
-        let has_password = stored.as_ref() == Some(password);
-        if !has_password {
-            self.set_password(role, exists, &verifier(password)?).await?;
-        }
-        let granted = self.grant_master(role).await?;
-        Ok(!has_password || granted)
+        self.run_together(self.master(role, password).await?).await
     }
 
-    /// Makes the database, owned by `owner`, with pg_stat_statements in it (see [`Session::prepare_database`], which needs a
-    /// session in that database). Says whether anything changed.
+    /// Makes the database, owned by `owner`. Says whether anything changed. [`Session::prepare_database`] does the rest, in a
+    /// session in that database.
     pub async fn ensure_database(&self, database: &str, owner: &str) -> Result<bool> {
-        let found =
-            self.rows("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1", &[&database]).await?;
-        let (name, role) = (quote(database), quote(owner));
-        match found.first().map(|row| row.get::<_, String>(0)) {
-            Some(current) if current == owner => return Ok(false),
-            Some(_) => self.run(&format!("ALTER DATABASE {name} OWNER TO {role}")).await?,
-            None => self.run(&format!("CREATE DATABASE {name} OWNER {role}")).await?,
+        let spare = self.has_spare_database().await?;
+        match self.database(database, owner).await? {
+            // Cannot be part of a transaction.
+            Database::Absent if !spare => {
+                self.run(&format!("CREATE DATABASE {} OWNER {}", quote(database), quote(owner))).await?;
+                Ok(true)
+            }
+            Database::Absent => self.run_together(rename_spare(database, owner)).await,
+            Database::There(changes) => {
+                if spare && database != SPARE_DATABASE {
+                    self.run(&format!("DROP DATABASE {}", quote(SPARE_DATABASE))).await?;
+                }
+                self.run_together(changes).await
+            }
         }
-        Ok(true)
+    }
+
+    /// Both of the above, in a new cluster with one commit. Says whether the database is still to be prepared.
+    pub async fn ensure_master_and_database(&self, role: &str, password: &Secret, database: &str) -> Result<bool> {
+        let new = self.has_spare_database().await? && self.database(database, role).await? == Database::Absent;
+        if new {
+            let mut statements = self.master(role, password).await?;
+            statements.extend(rename_spare(database, role));
+            self.run_together(statements).await?;
+        } else {
+            self.ensure_master(role, password).await?;
+            self.ensure_database(database, role).await?;
+        }
+        Ok(!new)
     }
 
     /// Puts pg_stat_statements into this session's database, and gives its schema `public` to the owner of the database,
     /// closed to others, as 15 and later have it from the start.
     pub async fn prepare_database(&self) -> Result<()> {
         if self.major < 15 {
-            self.run("ALTER SCHEMA public OWNER TO pg_database_owner; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-                .await?;
+            self.run(CLOSE_PUBLIC).await?;
         }
         self.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await
     }
@@ -189,15 +197,21 @@ impl Session {
         self.within(self.client.query_one(sql, values)).await
     }
 
-    async fn set_password(&self, role: &str, exists: bool, verifier: &str) -> Result<()> {
-        let verb = if exists { "ALTER" } else { "CREATE" };
-        let rights = "LOGIN CREATEDB CREATEROLE NOSUPERUSER NOREPLICATION NOBYPASSRLS";
-        self.run(&format!("{verb} ROLE {} {rights} PASSWORD '{verifier}'", quote(role)))
-            .await
-            .map_err(|error| ProviderError { message: error.message.replace(verifier, "(secret)"), ..error })
-    }
-
-    async fn grant_master(&self, role: &str) -> Result<bool> {
+    /// What is left to do for a master role.
+    async fn master(&self, role: &str, password: &Secret) -> Result<Vec<String>> {
+        if role == SUPERUSER || role.starts_with("pg_") {
+            let message = format!("the name {role} is PostgreSQL's or pgherd's own");
+            return Err(ProviderError::new(ErrorKind::Invalid, message).help("choose another master_username"));
+        }
+        let stored = self.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1", &[&role]).await?;
+        let verb = if stored.is_empty() { "CREATE" } else { "ALTER" };
+        let stored = stored.first().and_then(|row| row.get::<_, Option<String>>(0)).map(Secret::Verifier);
+        let mut statements = Vec::new();
+        if stored.as_ref() != Some(password) {
+            let rights = "LOGIN CREATEDB CREATEROLE NOSUPERUSER NOREPLICATION NOBYPASSRLS";
+            let verifier = verifier(password)?;
+            statements.push(format!("{verb} ROLE {} {rights} PASSWORD '{verifier}'", quote(role)));
+        }
         let missing = self
             .rows(
                 "SELECT r.rolname::text FROM pg_roles r WHERE r.rolname = ANY($2) AND NOT EXISTS (SELECT FROM \
@@ -206,11 +220,38 @@ impl Session {
                 &[&role, &MASTER_ROLES.as_slice()],
             )
             .await?;
-        for row in &missing {
-            let granted: String = row.get(0);
-            self.run(&format!("GRANT {} TO {} WITH ADMIN OPTION", quote(&granted), quote(role))).await?;
+        let granted = missing.iter().map(|row| quote(row.get(0))).collect::<Vec<_>>().join(", ");
+        if !granted.is_empty() {
+            statements.push(format!("GRANT {granted} TO {} WITH ADMIN OPTION", quote(role)));
         }
-        Ok(!missing.is_empty())
+        Ok(statements)
+    }
+
+    async fn database(&self, database: &str, owner: &str) -> Result<Database> {
+        let found =
+            self.rows("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1", &[&database]).await?;
+        Ok(match found.first().map(|row| row.get::<_, String>(0)) {
+            None => Database::Absent,
+            Some(current) if current == owner => Database::There(Vec::new()),
+            Some(_) => Database::There(vec![give_to(database, owner)]),
+        })
+    }
+
+    async fn has_spare_database(&self) -> Result<bool> {
+        let spare = "SELECT FROM pg_database WHERE datname = $1 AND pg_get_userbyid(datdba) = $2";
+        Ok(!self.rows(spare, &[&SPARE_DATABASE, &SUPERUSER]).await?.is_empty())
+    }
+
+    /// Runs statements in one transaction and says whether there were any.
+    async fn run_together(&self, statements: Vec<String>) -> Result<bool> {
+        if statements.is_empty() {
+            return Ok(false);
+        }
+        // Statements sent together are one transaction (protocol-flow, "Simple Query").
+        let result = self.run(&statements.join("; ")).await;
+        // Neither the server's words nor ours may quote a verifier.
+        result.map_err(|error| ProviderError { message: without_verifiers(&error.message, &statements), ..error })?;
+        Ok(true)
     }
 
     async fn within<T>(&self, work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>) -> Result<T> {
@@ -224,6 +265,30 @@ impl Session {
 /// Built-in roles the master role is a member of, where the version has them.
 const MASTER_ROLES: [&str; 5] =
     ["pg_monitor", "pg_signal_backend", "pg_checkpoint", "pg_create_subscription", "pg_maintain"];
+
+/// What was found of a database.
+#[derive(PartialEq)]
+enum Database {
+    Absent,
+    /// It is there, and this is left to do.
+    There(Vec<String>),
+}
+
+/// A transaction of both is a database that is either spare or as wanted, whatever is cut short.
+fn rename_spare(database: &str, owner: &str) -> Vec<String> {
+    let rename = (database != SPARE_DATABASE)
+        .then(|| format!("ALTER DATABASE {} RENAME TO {}", quote(SPARE_DATABASE), quote(database)));
+    rename.into_iter().chain([give_to(database, owner)]).collect()
+}
+
+fn give_to(database: &str, owner: &str) -> String {
+    format!("ALTER DATABASE {} OWNER TO {}", quote(database), quote(owner))
+}
+
+fn without_verifiers(message: &str, statements: &[String]) -> String {
+    let verifiers = statements.iter().filter_map(|statement| statement.split(" PASSWORD '").nth(1)?.split('\'').next());
+    verifiers.fold(message.to_owned(), |message, verifier| message.replace(verifier, "(secret)"))
+}
 
 /// A name as SQL takes it.
 pub fn quote(name: &str) -> String {

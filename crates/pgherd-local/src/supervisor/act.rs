@@ -396,10 +396,11 @@ async fn settle(keeper: &mut Keeper) -> Result<(), ProviderError> {
     let wanted = record(keeper)?.wanted.clone();
     let session = connect(keeper, "postgres").await?;
     let password = Secret::Text(credentials.password.clone());
-    session.ensure_master(&wanted.master_username, &password).await?;
-    session.ensure_database(&wanted.database_name, &wanted.master_username).await?;
+    let (role, database) = (&wanted.master_username, &wanted.database_name);
+    if session.ensure_master_and_database(role, &password, database).await? {
+        connect(keeper, database).await?.prepare_database().await?;
+    }
     reset_altered(&session).await?;
-    connect(keeper, &wanted.database_name).await?.prepare_database().await?;
     if pending.is_some() {
         keeper.secrets.promote(&self::credentials(record(keeper)?, credentials.password))?;
         keeper.note("the password is in force".to_owned());

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use pgherd_core::secret::Secret;
 use pgherd_local::postgres::process::Stop;
+use pgherd_local::postgres::session::Session;
 use pgherd_local::postgres::{candidate, processes};
 
 use crate::world::{DEADLINE, MAJORS, World, server};
@@ -55,6 +56,59 @@ async fn the_master_role_rules_its_database_and_is_no_superuser() {
         let error = session.ensure_master("pgherd", &password).await.expect_err("our own name");
         assert!(error.message.contains("pgherd's own"), "{error}");
     }
+}
+
+/// A database as the catalogue has it, without what is its own in any case.
+const LIKENESS: &str = "SELECT jsonb_pretty(jsonb_build_array(\
+    (SELECT to_jsonb(d) - 'oid' - 'datname' - 'datfrozenxid' - 'datminmxid' FROM pg_database d \
+     WHERE datname = current_database()), \
+    (SELECT jsonb_agg(to_jsonb(n) ORDER BY nspname) FROM pg_namespace n WHERE nspname !~ '^pg_t'), \
+    (SELECT jsonb_agg(to_jsonb(e) - 'oid' ORDER BY extname) FROM pg_extension e WHERE extname <> 'plpgsql'), \
+    (SELECT jsonb_agg(jsonb_build_object(relname, relacl::text) ORDER BY relname) FROM pg_class \
+     WHERE relnamespace = 'public'::regnamespace)))";
+
+#[tokio::test]
+async fn the_renamed_spare_database_is_like_one_that_was_made() {
+    for major in MAJORS {
+        let Some(server) = server(major) else { continue };
+        let mut world = World::new(&server);
+        world.create();
+        let _running = world.start().await.expect("starts");
+        let session = world.session("postgres").await;
+        let password = Secret::new("secret-of-ann");
+        assert_eq!(session.ensure_master_and_database("ann", &password, "shop").await, Ok(false), "nothing is left");
+        // Absent and no longer spare: made.
+        assert_eq!(session.ensure_database("other", "ann").await, Ok(true));
+        world.session("other").await.prepare_database().await.expect("prepared");
+        let of =
+            async |database| world.session(database).await.one(LIKENESS, &[]).await.expect("a row").get::<_, String>(0);
+        assert_eq!(of("shop").await, of("other").await, "PostgreSQL {major}");
+        assert_eq!(databases(&session).await, ["other", "postgres", "shop"], "PostgreSQL {major}");
+        assert_eq!(session.ensure_master_and_database("ann", &password, "shop").await, Ok(true));
+        assert_eq!(session.ensure_database("shop", "ann").await, Ok(false), "nothing to do the second time");
+    }
+}
+
+#[tokio::test]
+async fn an_initial_database_that_is_there_leaves_no_spare_one() {
+    let Some(server) = MAJORS.into_iter().find_map(server) else { return };
+    let mut world = World::new(&server);
+    world.create();
+    let _running = world.start().await.expect("starts");
+    let session = world.session("postgres").await;
+    let password = Secret::new("secret-of-ann");
+    assert_eq!(databases(&session).await, ["pgherd_spare", "postgres"]);
+    assert_eq!(session.ensure_master_and_database("ann", &password, "postgres").await, Ok(true));
+    assert_eq!(databases(&session).await, ["postgres"]);
+    // A database of that name that is somebody's is not taken for the spare one.
+    session.run("CREATE DATABASE pgherd_spare OWNER ann").await.expect("made");
+    assert_eq!(session.ensure_database("shop", "ann").await, Ok(true));
+    assert_eq!(databases(&session).await, ["pgherd_spare", "postgres", "shop"]);
+}
+
+async fn databases(session: &Session) -> Vec<String> {
+    let names = "SELECT datname::text FROM pg_database WHERE NOT datistemplate ORDER BY datname";
+    session.rows(names, &[]).await.expect("names").iter().map(|row| row.get(0)).collect()
 }
 
 #[tokio::test]
