@@ -115,6 +115,11 @@ impl Paths {
         self.state.join("instances")
     }
 
+    /// What was removed from use and is on its way out.
+    pub fn removed(&self) -> PathBuf {
+        self.state.join("removed")
+    }
+
     /// Downloaded servers, one folder per exact version.
     pub fn servers(&self) -> PathBuf {
         self.cache.join("servers")

@@ -1,6 +1,6 @@
 //! Finding the PostgreSQL servers of this machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -109,8 +109,13 @@ fn versioned(parent: &Path, prefix: &str) -> impl Iterator<Item = PathBuf> {
 /// Where the `pg_config`s of the search path say that their server is. `pg_config` of a client-only package names the
 /// folder of a server that may not be installed.
 fn on_search_path(search_path: Option<&std::ffi::OsStr>) -> impl Iterator<Item = PathBuf> {
-    let folders: Vec<PathBuf> = search_path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-    folders.into_iter().filter(|folder| folder.is_absolute()).flat_map(|folder| {
+    let mut seen = BTreeSet::new();
+    let folders: Vec<PathBuf> = search_path
+        .map(|path| std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect())
+        .unwrap_or_default();
+    // /bin is /usr/bin by another name nearly everywhere, and asking pg_config takes longer than all the rest.
+    let new = move |folder: &PathBuf| seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone()));
+    folders.into_iter().filter(new).flat_map(|folder| {
         let asked = folder.join("pg_config");
         let told = asked.is_file().then(|| Command::new(&asked).arg("--bindir").stdin(Stdio::null()).output().ok());
         let bindir = told.flatten().map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));

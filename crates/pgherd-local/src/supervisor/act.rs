@@ -466,9 +466,11 @@ async fn take_backup(keeper: &mut Keeper) -> Result<(), ProviderError> {
 async fn remove(keeper: &mut Keeper) -> Result<(), ProviderError> {
     processes::kill(&keeper.layout.data).await?;
     let (layout, secrets, group) = (keeper.layout.clone(), keeper.secrets.clone(), group(keeper));
+    let removed = keeper.agent.options.paths.removed();
     blocking(move || {
         limits::forget(&group);
-        let folders = [&layout.data, &layout.conf, &layout.log, &layout.tls, &layout.scratch];
+        files::put_away(&layout.data, &removed).map_err(|error| cannot("remove", &layout.data, &error))?;
+        let folders = [&layout.conf, &layout.log, &layout.tls, &layout.scratch];
         for folder in folders {
             files::remove_folder(folder).map_err(|error| cannot("remove", folder, &error))?;
         }
@@ -485,6 +487,7 @@ async fn remove(keeper: &mut Keeper) -> Result<(), ProviderError> {
         rest().map_err(|error| cannot("remove", &layout.root, &error))
     })
     .await?;
+    keeper.agent.sweep();
     keeper.agent.release_port(&keeper.name);
     keeper.record = None;
     keeper.note("deleted".to_owned());

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::history::History;
 use super::keeper::{Handle, Keeper, Shown};
 use super::ledger::{self, Record};
-use super::{AgentOptions, configure};
+use super::{AgentOptions, configure, files};
 use crate::ports;
 use crate::postgres::runas::RunAs;
 use crate::sizing::Machine;
@@ -50,6 +50,7 @@ impl Agent {
 
     /// Takes up every instance of the ledger: running servers are adopted, those that should run are started.
     pub fn take_up(self: &Arc<Self>) {
+        self.sweep();
         for folder in ledger::folders(&self.options.paths.instances()) {
             match Record::load(&folder) {
                 // A copy of a folder is no second instance: two keepers would fight over the one that its record names.
@@ -68,6 +69,16 @@ impl Agent {
                 Err(error) => tracing::error!("{error}"),
             }
         }
+    }
+
+    /// Removes what was put away, while everything else goes on. What is cut short the next agent does.
+    pub fn sweep(&self) {
+        let removed = self.options.paths.removed();
+        locked(&self.tasks).spawn_blocking(move || {
+            if let Err(error) = files::sweep(&removed) {
+                tracing::warn!("{} cannot be emptied: {error}", removed.display());
+            }
+        });
     }
 
     /// The keeper of a name, which is started for a new one.

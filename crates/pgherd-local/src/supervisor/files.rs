@@ -34,6 +34,26 @@ pub fn remove_folder(path: &Path) -> Result<()> {
     absent_is_fine(fs::remove_dir_all(path), ())
 }
 
+/// Takes a folder out of use at once, however much it holds: it is renamed into `removed` and waits there for [`sweep`].
+pub fn put_away(folder: &Path, removed: &Path) -> Result<()> {
+    make_folder(removed, 0o700)?;
+    for number in 0_u32.. {
+        let place = removed.join(number.to_string());
+        // Nobody else puts anything there, but what was put away earlier may still be on its way out.
+        match fs::create_dir(&place) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            other => return other.and_then(|()| absent_is_fine(rename(folder, &place), ())),
+        }
+    }
+    Ok(())
+}
+
+/// Removes what was put away. It takes its time: seconds for a thousand files where a disk is told of every freed block.
+pub fn sweep(removed: &Path) -> Result<()> {
+    let entries = absent_is_fine(fs::read_dir(removed).map(Some), None)?;
+    entries.into_iter().flatten().try_for_each(|entry| remove_folder(&entry?.path()))
+}
+
 /// A file's content; `None` when it is not there.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     absent_is_fine(fs::read(path).map(Some), None)

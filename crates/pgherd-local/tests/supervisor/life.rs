@@ -110,6 +110,19 @@ async fn a_deleted_instance_leaves_its_last_backup_and_its_history() {
 }
 
 #[tokio::test]
+async fn an_agent_ends_when_nothing_deleted_is_left() {
+    let world = World::new();
+    // Put away before an earlier agent was cut short.
+    std::fs::create_dir_all(world.paths.removed().join("0/base")).expect("a folder");
+    world.apply(&[]).await;
+    world.delete(None).await.expect("deleted");
+    let agent = pgherd_local::postgres::processes::Watch::open(world.agent_pid()).expect("watched").expect("it runs");
+    agent.signal(rustix::process::Signal::TERM).expect("ours");
+    agent.ended().await;
+    assert_eq!(std::fs::read_dir(world.paths.removed()).expect("a folder").count(), 0);
+}
+
+#[tokio::test]
 async fn the_agent_ends_and_the_database_goes_on() {
     let world = World::new();
     world.apply(&[]).await;
