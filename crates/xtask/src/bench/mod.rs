@@ -1,11 +1,22 @@
 //! What pgherd costs, measured against the bars it has to stay under. A bench is one file and one line of [`BENCHES`].
 
+mod idle;
+mod machine;
+mod noop;
+mod size;
 mod thousand;
+mod up;
 
 use std::process::Command;
 
 /// Every bench.
-const BENCHES: [Bench; 1] = [Bench { name: "thousand", run: thousand::run }];
+const BENCHES: [Bench; 5] = [
+    Bench { name: "up", run: up::run_rounds },
+    Bench { name: "noop", run: noop::run_rounds },
+    Bench { name: "thousand", run: thousand::run },
+    Bench { name: "size", run: size::look },
+    Bench { name: "idle", run: idle::watch },
+];
 
 /// One thing that is measured.
 struct Bench {
@@ -62,7 +73,7 @@ fn table(all: &[Measured]) -> String {
     let width = all.iter().map(|measured| measured.what.chars().count()).max().unwrap_or(0);
     let mut table = format!("{:<width$}  {:>12}  {:>12}  {:>6}\n", "", "measured", "bar", "ratio");
     for Measured { what, figure, bar, unit } in all {
-        let (figure_text, bar_text) = (format!("{figure:.3} {unit}"), format!("{bar} {unit}"));
+        let (figure_text, bar_text) = (format!("{figure:.3} {unit}"), format!("{bar:.1} {unit}"));
         let ratio = figure / bar;
         table += &format!("{what:<width$}  {figure_text:>12}  {bar_text:>12}  {ratio:>6.2}\n");
     }
