@@ -1,8 +1,12 @@
 //! What the user should be told, collected and never thrown.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
+
+/// How many of one kind are told in full: nobody reads more, and drawing 50,000 takes minutes.
+pub const MAX_OF_A_KIND: usize = 20;
 
 /// How much a diagnostic weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -88,5 +92,66 @@ impl Diagnostic {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
         self
+    }
+}
+
+/// The same diagnostics in the same order, of each kind (severity and code) at most [`MAX_OF_A_KIND`], and behind the last
+/// of a kind how many more there are.
+pub fn shortened(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let kind = |one: &Diagnostic| (one.severity, one.code);
+    let mut open: BTreeMap<(Severity, &str), usize> = BTreeMap::new();
+    for one in &diagnostics {
+        *open.entry(kind(one)).or_default() += 1;
+    }
+    let total = open.clone();
+    let mut short = Vec::new();
+    for one in diagnostics {
+        let (all, left) = (total[&kind(&one)], open.entry(kind(&one)).or_default());
+        let told = all - *left;
+        *left -= 1;
+        if told < MAX_OF_A_KIND || all == MAX_OF_A_KIND + 1 {
+            short.push(one);
+        } else if told == MAX_OF_A_KIND {
+            let message = format!("{} more like the {MAX_OF_A_KIND} above, the first of them here", all - told);
+            short.push(Diagnostic { message, help: "correct those first".to_owned(), ..one });
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(count: usize, expected_count: usize, expected_last: &str) {
+        let many: Vec<_> = (0..count).map(|index| Diagnostic::error("kind", format!("message {index}"))).collect();
+        let short = shortened(many);
+        assert_eq!(short.len(), expected_count);
+        assert_eq!(short.last().map_or("", |last| last.message.as_str()), expected_last);
+    }
+
+    #[test]
+    fn few_are_all_told() {
+        check(0, 0, "");
+        check(20, 20, "message 19");
+    }
+
+    #[test]
+    fn one_more_is_told_rather_than_counted() {
+        check(21, 21, "message 20");
+    }
+
+    #[test]
+    fn of_many_the_rest_is_counted() {
+        check(22, 21, "2 more like the 20 above, the first of them here");
+        check(50_000, 21, "49980 more like the 20 above, the first of them here");
+    }
+
+    #[test]
+    fn every_kind_is_counted_by_itself_and_the_order_stays() {
+        let kinds = [Diagnostic::error("a", ""), Diagnostic::warning("a", ""), Diagnostic::error("b", "")];
+        let many: Vec<_> = (0..60).map(|index| kinds[index % 3].clone()).collect();
+        assert_eq!(shortened(many.clone()), many);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnostic::Diagnostic;
 use crate::value::Value;
 
 /// The arguments of one `module` block, evaluated. Every name here stands in the variables table.
@@ -20,5 +21,42 @@ impl Inputs {
     /// The value written for a variable.
     pub fn get(&self, variable: &str) -> Option<&Value> {
         self.values.get(variable)
+    }
+
+    /// Takes every secret of the block out of the words of diagnostics about it.
+    ///
+    /// Messages quote what is written, and a sensitive value may be written where nobody expects one.
+    pub(crate) fn without_secrets(&self, diagnostics: &mut [Diagnostic]) {
+        let mut secrets = Vec::new();
+        self.values.values().for_each(|value| collect_secrets(value, &mut secrets));
+        // The longest first: one may be part of another.
+        secrets.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        for diagnostic in diagnostics {
+            for secret in &secrets {
+                for words in [&mut diagnostic.message, &mut diagnostic.help] {
+                    if words.contains(secret) {
+                        *words = words.replace(secret, "(secret)");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Below this a text is a number or a switch, which hides nothing, and stands in half of all words.
+const SHORTEST_SECRET: usize = 4;
+
+fn collect_secrets<'v>(value: &'v Value, into: &mut Vec<&'v str>) {
+    match value {
+        Value::Secret(secret) => into.extend(secret.reveal().filter(|text| text.len() >= SHORTEST_SECRET)),
+        Value::List(list) => list.iter().for_each(|item| collect_secrets(item, into)),
+        Value::Map(map) => map.values().for_each(|item| collect_secrets(item, into)),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::Unknown(_)
+        | Value::Output(..) => {}
     }
 }

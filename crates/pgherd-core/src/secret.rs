@@ -110,6 +110,21 @@ mod tests {
     use super::*;
 
     /// Made by PostgreSQL 15.18: `CREATE ROLE x PASSWORD 'pencil'`, read back from `pg_authid`.
+    const OF_POSTGRESQL: &str = "SCRAM-SHA-256$4096:O2NKVNuL6QgkwNtY65WUvg==$KMsm5GVGtOFZxGeOhJFYRPCNm1f4pqJ3uF1WTZCbyXE=:DfG7lKGZd61QwBiTbe4th4obtWEyqEzERVfJ0GIGFtU=";
+
+    #[test]
+    fn a_verifier_of_postgresql_matches_only_its_own_password() {
+        let stored = Secret::Verifier(OF_POSTGRESQL.to_owned());
+        assert_eq!(Secret::new("pencil"), stored);
+        assert_ne!(Secret::new("pencils"), stored);
+    }
+
+    #[test]
+    fn a_verifier_of_ours_is_the_one_postgresql_makes_of_the_same_salt() {
+        let salt = BASE64.decode("O2NKVNuL6QgkwNtY65WUvg==").expect("base64").try_into().expect("16 bytes");
+        assert_eq!(Secret::scram_verifier("pencil", &salt), OF_POSTGRESQL);
+    }
+
     #[test]
     fn is_never_shown() {
         let secret = Secret::new("hunter2");

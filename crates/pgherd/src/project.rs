@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use pgherd_core::checks;
 use pgherd_core::cloud::Cloud;
-use pgherd_core::diagnostic::{At, Diagnostic, Severity};
+use pgherd_core::diagnostic::{At, Diagnostic, Severity, shortened};
 use pgherd_core::hcl::{self, Document, Given, Sources};
 use pgherd_core::inputs::Inputs;
 use pgherd_core::spec::{self, Spec};
@@ -122,23 +122,27 @@ impl Project {
         specs.iter().flat_map(check).chain(checks::check_across(specs)).collect()
     }
 
-    /// Diagnostics with the place in the text where they point, in the order of the text.
+    /// Diagnostics with the place in the text where they point, in the order of the text; the first of each kind.
     pub fn locate(&self, diagnostics: &[Diagnostic]) -> Vec<Located> {
-        let mut located: Vec<Located> = diagnostics.iter().map(|one| self.located(one)).collect();
+        let mut ordered = diagnostics.to_vec();
         // Whatever points nowhere comes last: it is about the whole.
-        located.sort_by_key(|one| {
-            one.place.as_ref().map_or((true, String::new(), 0), |place| (false, place.file.clone(), place.span.start))
+        ordered.sort_by_cached_key(|one| {
+            let found =
+                self.document.span(&one.at).and_then(|(file, span)| Some((self.sources.files.get(file)?, span)));
+            found.map_or((true, String::new(), 0), |(source, span)| (false, source.name.clone(), span.start))
         });
-        located
+        let shown: Vec<Rc<str>> = self.sources.files.iter().map(|source| hcl::masked(&source.text).into()).collect();
+        shortened(ordered).iter().map(|one| self.located(one, &shown)).collect()
     }
 
-    fn located(&self, diagnostic: &Diagnostic) -> Located {
+    /// `shown` are the texts as they may be drawn.
+    fn located(&self, diagnostic: &Diagnostic, shown: &[Rc<str>]) -> Located {
         let Diagnostic { severity, code, at, message, help } = diagnostic;
         let (block, variable) = match at {
             At::Variable { block, path } => (Some(block.clone()), (!path.is_empty()).then(|| path.clone())),
             At::Nowhere | At::Source { .. } => (None, None),
         };
-        let found = self.document.span(at).and_then(|(file, span)| Some((self.sources.files.get(file)?, span)));
+        let found = self.document.span(at).filter(|(file, _)| *file < shown.len());
         Located {
             severity: *severity,
             code,
@@ -146,8 +150,11 @@ impl Project {
             help: help.clone(),
             block,
             variable,
-            place: found.as_ref().map(|(source, span)| place(&source.name, &source.text, span.clone())),
-            source: found.map(|(source, _)| Rc::from(source.text.as_str())),
+            place: found.as_ref().map(|(file, span)| {
+                let source = &self.sources.files[*file];
+                place(&source.name, &source.text, span.clone())
+            }),
+            source: found.map(|(file, _)| Rc::clone(&shown[file])),
         }
     }
 

@@ -7,7 +7,7 @@ use hcl_edit::structure::{Attribute, Block, Structure};
 use super::document::Spans;
 use super::layout::OurBlock;
 use super::{Document, Sources};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, MAX_OF_A_KIND};
 use crate::eval::{Evaluator, Fuel, Scope, conceal, short};
 use crate::inputs::Inputs;
 use crate::value::Value;
@@ -22,8 +22,16 @@ pub(super) fn read_block(block: &OurBlock<'_>, sources: &Sources, fuel: &Fuel, s
     document.spans.insert(block.label, "", block.file, block.header.clone());
     let text = &sources.files[block.file].text;
     let mut evaluator = Evaluator::new(scope, block.file, text, fuel);
+    let mut strangers = 0;
     for structure in &block.content {
         match structure {
+            Structure::Attribute(attribute) if is_stranger(attribute.key.as_str()) => {
+                strangers += 1;
+                let told = unknown(attribute.key.as_str(), strangers <= MAX_OF_A_KIND + 1);
+                document.diagnostics.push(told.at_source(block.file, attribute.key.span().unwrap_or_default()));
+                // Its value is looked at for errors all the same.
+                let _ = evaluator.evaluate(&attribute.value);
+            }
             Structure::Attribute(attribute) => {
                 let read = argument(attribute, block, &mut evaluator, &mut document.spans);
                 match read {
@@ -41,6 +49,11 @@ pub(super) fn read_block(block: &OurBlock<'_>, sources: &Sources, fuel: &Fuel, s
     document.blocks.push(inputs);
 }
 
+/// Whether a name stands neither in the table nor among Terraform's own.
+fn is_stranger(name: &str) -> bool {
+    variables::variable(name).is_none() && !ACCEPTED.contains(&name)
+}
+
 /// The value of an argument; `None` where it is null, Terraform's own, or could not be evaluated.
 fn argument(
     attribute: &Attribute,
@@ -49,15 +62,7 @@ fn argument(
     spans: &mut Spans,
 ) -> Result<Option<Value>, Vec<Diagnostic>> {
     let name = attribute.key.as_str();
-    if ACCEPTED.contains(&name) {
-        return Ok(None);
-    }
-    let Some(variable) = variables::variable(name) else {
-        let diagnostic = unknown(name).at_source(block.file, attribute.key.span().unwrap_or_default());
-        // Its value is looked at for errors all the same.
-        let _ = evaluator.evaluate(&attribute.value);
-        return Err(vec![diagnostic]);
-    };
+    let Some(variable) = variables::variable(name) else { return Ok(None) };
     remember(name, &attribute.value, &variable.ty, block, spans);
     if variable.sensitive && matches!(attribute.value, Expression::String(_)) {
         evaluator.problems.push(in_plain_text(variable).at(block.label, name));
@@ -140,8 +145,8 @@ fn in_plain_text(variable: &Variable) -> Diagnostic {
     ))
 }
 
-/// An argument that is in no table.
-fn unknown(name: &str) -> Diagnostic {
+/// An argument that is in no table. Looking for a name like it takes its time, which is not spent on thousands.
+fn unknown(name: &str, look_for_near: bool) -> Diagnostic {
     if name == "count" || name == "for_each" {
         return Diagnostic::error(
             "unsupported-argument",
@@ -150,7 +155,7 @@ fn unknown(name: &str) -> Diagnostic {
         .help("write one block for each database, each with a label and a `name` of its own");
     }
     let diagnostic = Diagnostic::error("unknown-argument", format!("there is no argument `{}`", short(name)));
-    match variables::nearest(name) {
+    match look_for_near.then(|| variables::nearest(name)).flatten() {
         Some(Nearest::Variable(near)) => diagnostic.help(format!("did you mean `{near}`?")),
         Some(Nearest::Output(output)) => Diagnostic::error(
             "output-as-argument",

@@ -14,6 +14,8 @@ const MAX_DEPTH: usize = 48;
 const MAX_OPERATORS: usize = 100;
 /// Steps of one reference such as `a.b.c`; real ones have fewer than ten.
 const MAX_STEPS: usize = 200;
+/// Names given a value inside of one pair of braces. The parser compares each with all before it: 50,000 take minutes.
+const MAX_NAMES: usize = 4000;
 
 /// The first thing that makes a text unreadable, if any.
 pub(super) fn check(file: usize, text: &str) -> Result<(), Diagnostic> {
@@ -34,11 +36,12 @@ enum Open {
     Heredoc(Range<usize>),
 }
 
-/// Operators and steps since the last comma or line end at one depth.
+/// Operators and steps since the last comma or line end at one depth, and names since it was opened.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     operators: usize,
     steps: usize,
+    names: usize,
 }
 
 #[derive(Debug)]
@@ -46,6 +49,7 @@ enum Trouble {
     TooDeep(usize),
     TooManyOperators(usize),
     TooManySteps(usize),
+    TooManyNames(usize),
     Unclosed { what: Open, at: usize },
     Stray(usize),
     UnclosedComment(usize),
@@ -156,10 +160,8 @@ impl Walk<'_> {
                 self.reset(1);
                 Ok(())
             }
-            b'=' if !matches!(rest.get(1), Some(b'=' | b'>')) => {
-                self.reset(1);
-                Ok(())
-            }
+            b':' => self.name_with_colon(),
+            b'=' if !matches!(rest.get(1), Some(b'=' | b'>')) => self.name(),
             b'!' | b'-' | b'+' | b'*' | b'/' | b'%' | b'<' | b'>' | b'=' | b'&' | b'|' | b'?' => self.operator(),
             b'.' => self.step(),
             _ if is_word(byte) => {
@@ -175,9 +177,28 @@ impl Walk<'_> {
 
     fn reset(&mut self, width: usize) {
         if let Some(counts) = self.counts.last_mut() {
-            *counts = Counts::default();
+            *counts = Counts { names: counts.names, ..Counts::default() };
         }
         self.at += width;
+    }
+
+    /// The `=` or `:` behind a name.
+    fn name(&mut self) -> Result<(), Trouble> {
+        let at = self.at;
+        self.reset(1);
+        let Some(counts) = self.counts.last_mut() else { return Ok(()) };
+        counts.names += 1;
+        if counts.names > MAX_NAMES { Err(Trouble::TooManyNames(at)) } else { Ok(()) }
+    }
+
+    /// A `:` is a conditional's, too, whose operators go on being counted.
+    fn name_with_colon(&mut self) -> Result<(), Trouble> {
+        let before = self.counts.last().copied().unwrap_or_default();
+        self.name()?;
+        if let Some(counts) = self.counts.last_mut() {
+            *counts = Counts { names: counts.names, ..before };
+        }
+        Ok(())
     }
 
     fn comment(&mut self) -> Result<(), Trouble> {
@@ -279,6 +300,11 @@ impl Trouble {
             Self::TooManySteps(at) => too_complex(
                 at,
                 format!("this reference has more than {MAX_STEPS} steps"),
+                "check the file: this looks generated",
+            ),
+            Self::TooManyNames(at) => too_complex(
+                at,
+                format!("more than {MAX_NAMES} names are given a value inside of one pair of braces"),
                 "check the file: this looks generated",
             ),
             Self::Unclosed { what, at } => unclosed(&what, text, file, at),

@@ -10,6 +10,7 @@ mod given;
 mod guard;
 mod layout;
 mod locals;
+mod masked;
 mod source;
 mod syntax;
 
@@ -18,6 +19,7 @@ use crate::eval::{Fuel, Scope};
 
 pub use document::{Document, Foreign};
 pub use given::{Argument, Given};
+pub use masked::masked;
 pub use source::{MAX_SOURCE_BYTES, Source, Sources};
 
 /// Reads all files as one configuration, the way Terraform reads a folder.

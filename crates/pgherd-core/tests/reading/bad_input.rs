@@ -158,6 +158,17 @@ fn names_that_grow_without_end() {
     );
 }
 
+/// The parser takes minutes over each of these.
+#[test]
+fn names_without_end() {
+    let names: String = (0..50_000).map(|index| format!("  argumnet_{index} = 1\n")).collect();
+    let expected = "more than 4000 names are given a value inside of one pair of braces";
+    for text in [format!("module \"db\" {{\n{names}}}\n"), format!("locals {{\n  a = {{\n{names}}}\n}}\n")] {
+        let told = check(&text);
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
 #[test]
 fn written_twice() {
     assert_snapshot!(

@@ -18,17 +18,16 @@ pub(super) fn fold(found: &Found, draft: &mut Draft) {
     }
 }
 
-/// The one value of a group. The first member written stands for those that agree with it; the others are errors.
+/// The one value of a group. The first member written, or a more exact one, stands for those that agree with it; the
+/// others are errors.
 fn fold_group(canonical: &Variable, written: Vec<Written>, draft: &mut Draft) -> Option<Written> {
     let mut members = written.into_iter();
     let mut first = members.next()?;
     let mut extra = Vec::new();
     for member in members {
         match agreed(canonical, &first.value, &member.value) {
-            Some(value) => {
-                first.value = value;
-                extra.push(member.name);
-            }
+            Some(More::First) => extra.push(member.name),
+            Some(More::Second) => extra.push(std::mem::replace(&mut first, member).name),
             None => draft.diagnostics.push(conflict(draft.block, canonical.name, &first, &member)),
         }
     }
@@ -41,18 +40,24 @@ fn fold_group(canonical: &Variable, written: Vec<Written>, draft: &mut Draft) ->
     Some(first)
 }
 
-/// The value two members agree on. A major agrees with each of its minors, and the more exact of the two holds.
-fn agreed(canonical: &Variable, a: &Value, b: &Value) -> Option<Value> {
+/// Which of two members that agree says more.
+enum More {
+    First,
+    Second,
+}
+
+/// Whether two members agree. A major agrees with each of its minors, and the more exact of the two holds.
+fn agreed(canonical: &Variable, a: &Value, b: &Value) -> Option<More> {
     if a == b {
-        return Some(a.clone());
+        return Some(More::First);
     }
     if canonical.name != "engine_version" {
         return None;
     }
     let (first, second) = (Version::parse(a.as_text()?)?, Version::parse(b.as_text()?)?);
     match (first.major == second.major, first.minor, second.minor) {
-        (true, None, _) => Some(b.clone()),
-        (true, Some(_), None) => Some(a.clone()),
+        (true, None, _) => Some(More::Second),
+        (true, Some(_), None) => Some(More::First),
         (true, Some(_), Some(_)) | (false, _, _) => None,
     }
 }

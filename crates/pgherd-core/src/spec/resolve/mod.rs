@@ -41,6 +41,7 @@ pub fn resolve(inputs: &Inputs, target: Option<Cloud>) -> (Option<Spec>, Vec<Dia
     let size = size::settle(&mut draft);
     defaults::fill_by_size(&mut draft, &size);
     let spec = assemble::assemble(&draft, size);
+    inputs.without_secrets(&mut draft.diagnostics);
     (Some(spec), draft.diagnostics)
 }
 

@@ -73,6 +73,10 @@ fn a3_the_more_exact_version_holds() {
     let version = [("engine_version", "\"14.9\" # written")];
     let gcp = Some(Cloud::Gcp);
     check_on(gcp, json!({"engine_version": "14.9", "database_version": "POSTGRES_14"}), &version, expected);
+
+    let version = [("engine_version", "\"14.9\" # as database_version")];
+    let expected = "warning[said-twice] engine_version: `engine_version` says the same as `database_version`; \
+                    write `engine_version` alone";
     check_on(gcp, json!({"engine_version": "14", "database_version": "POSTGRES_14_9"}), &version, expected);
 }
 

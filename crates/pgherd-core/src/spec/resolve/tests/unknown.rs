@@ -150,3 +150,15 @@ fn a_secret_in_another_place_is_used_hidden_and_said() {
     assert_eq!((spec.master_username.as_str(), spec.storage.allocated_gib), ("admin", 30));
     assert!(spec.effective.values().all(|effective| !effective.value.contains("admin")));
 }
+
+#[test]
+fn no_message_quotes_a_secret() {
+    let mut inputs = block(json!({}));
+    let secret = Value::Secret(Secret::new("hunter2"));
+    for name in ["engine_version", "allocated_storage", "instance_class", "backup_window", "multi_az", "preset"] {
+        inputs.values.insert(name.to_owned(), secret.clone());
+    }
+    let said = said(&resolve(&inputs, None).1);
+    assert!(said.contains("error[not-a-version] engine_version: \"(secret)\" is no PostgreSQL version"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
