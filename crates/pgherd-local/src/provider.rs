@@ -172,6 +172,16 @@ fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
     if let Some(verifier) = &instance.master_verifier {
         props.insert("master_password".to_owned(), Value::Secret(Secret::Verifier(verifier.clone())));
     }
+    // What a newly written setting is changed from: the value in force, whoever set it.
+    if let (Some(Value::Map(seen)), Some(Value::Map(written))) =
+        (props.get_mut("parameters"), wanted.props.get("parameters"))
+    {
+        for name in written.keys().filter(|name| !instance.wanted.parameters.contains_key(*name)) {
+            if let Some(value) = instance.settings.get(name) {
+                seen.entry(name.clone()).or_insert_with(|| Value::text(value));
+            }
+        }
+    }
     let endpoint = &instance.endpoint;
     let path = |path: &std::path::Path| Value::text(path.display().to_string());
     props.extend(

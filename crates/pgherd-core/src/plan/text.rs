@@ -121,7 +121,7 @@ fn changed(prefix: &str, change: &Change) -> Vec<Row> {
         let subject = format!("{prefix}{}", change.field);
         Row::new(Sign::Change, subject, text, when(&change.when), impact(change.impact))
     };
-    let (from, to) = (shown(&change.from), shown(&change.to));
+    let (from, to) = (end(&change.field, &change.from), end(&change.field, &change.to));
     if change.is_waiting() {
         return vec![row(format!("{to} (was waiting)"))];
     }
@@ -130,6 +130,11 @@ fn changed(prefix: &str, change: &Change) -> Vec<Row> {
         return vec![row(text)];
     }
     vec![row("changed".to_owned()), Row::detail(format!("from {from}")), Row::detail(format!("  to {to}"))]
+}
+
+/// One end of a change. A setting that is no longer written is not nothing: what pgherd or PostgreSQL has by itself counts.
+fn end(field: &str, value: &Value) -> String {
+    if field.starts_with("parameters.") && value.is_null() { "(default)".to_owned() } else { shown(value) }
 }
 
 /// A value as it would be written, so that spaces and emptiness can be seen.

@@ -114,9 +114,9 @@ fn maps_key_by_key_and_foreign_keys_are_removed() {
         [("parameters", map([("max_connections", "100"), ("work_mem", "64MB"), ("shared_buffers", "1GB")]))],
     );
     assert_snapshot!(print(want, found), @r"
-      ~ parameters.jit              (none) -> off   now          no impact
-      ~ parameters.max_connections  100 -> 200      Sun 04:00Z   restart ~20 s
-      ~ parameters.shared_buffers   1GB -> (none)   Sun 04:00Z   restart ~20 s
+      ~ parameters.jit              (default) -> off   now          no impact
+      ~ parameters.max_connections  100 -> 200         Sun 04:00Z   restart ~20 s
+      ~ parameters.shared_buffers   1GB -> (default)   Sun 04:00Z   restart ~20 s
     3 changes, 0 destroyed. 1 now, 2 at Sun 2026-11-22 04:00 UTC.
     ");
 }

@@ -145,6 +145,8 @@ pub struct Keeper {
     /// When its certificate is to be renewed.
     pub(super) renew_tls_at: Option<Timestamp>,
     history: History,
+    /// What it is busy with, until it has settled down.
+    busy: Option<String>,
     measured_at: Option<Timestamp>,
     look_at: Option<Timestamp>,
     requests: mpsc::UnboundedReceiver<(Ask, Watcher)>,
@@ -159,7 +161,7 @@ impl Keeper {
         let (shown, receiver) = watch::channel(None);
         let layout = agent.options.paths.instance(name);
         let postmaster = process::adopt(&layout.data).unwrap_or_default();
-        let keeper = Self {
+        let mut keeper = Self {
             history: History::of(&agent.options.paths.state, name),
             secrets: SecretFiles::of(&layout.root),
             layout,
@@ -170,6 +172,7 @@ impl Keeper {
             pending: Vec::new(),
             limits: Vec::new(),
             renew_tls_at: None,
+            busy: None,
             measured_at: None,
             look_at: None,
             requests,
@@ -177,7 +180,10 @@ impl Keeper {
             stop,
         };
         // Until it was looked at: what does not run may be about to.
-        keeper.show(keeper.postmaster.is_none().then(|| "being taken up".to_owned()));
+        if keeper.postmaster.is_none() {
+            keeper.busy = Some("being taken up".to_owned());
+        }
+        keeper.show();
         (keeper, Handle { requests: sender, shown: receiver })
     }
 
@@ -200,8 +206,11 @@ impl Keeper {
                     let _ = self.settle_down(&Watcher::nobody()).await;
                 }
                 Input::Request(ask, watcher) => {
+                    self.busy = Some(doing(&ask, self.record.is_none()).to_owned());
+                    self.show();
                     let result = self.answer(ask, &watcher).await;
-                    self.show(None);
+                    self.busy = None;
+                    self.show();
                     watcher.result(result);
                 }
             }
@@ -302,7 +311,8 @@ impl Keeper {
             if let Err(error) = self.remember(memory) {
                 // A full disk keeps no server down: a start need not be known of beforehand, the next agent adopts what runs.
                 if !actions.contains(&Action::Start) {
-                    self.show(None);
+                    self.busy = None;
+                    self.show();
                     return Err(error);
                 }
                 tracing::error!(instance = self.name, "{error}");
@@ -318,13 +328,15 @@ impl Keeper {
                 }
             }
         }
-        self.show(None);
+        self.busy = None;
+        self.show();
         result
     }
 
     async fn carry_out(&mut self, action: Action, watcher: &Watcher) -> Result<(), ProviderError> {
         if let Some(phase) = phase(action) {
-            self.show(Some(phase.to_owned()));
+            self.busy = Some(phase.to_owned());
+            self.show();
             watcher.phase(phase);
         }
         let result = act::act(self, action, watcher).await;
@@ -460,7 +472,7 @@ impl Keeper {
 
     /// Writes the record down and shows it.
     pub(super) fn save(&self) -> Result<(), ProviderError> {
-        self.show(None);
+        self.show();
         self.record.as_ref().map_or(Ok(()), |record| record.save(&self.layout.root))
     }
 
@@ -469,12 +481,25 @@ impl Keeper {
         self.history.add(&Happening { at: Timestamp::now(), instance: self.name.clone(), message });
     }
 
-    fn show(&self, busy: Option<String>) {
+    fn show(&self) {
         let pid = self.postmaster.as_ref().filter(|postmaster| postmaster.runs()).map(Postmaster::pid);
         let (pending, limits) = (self.pending.clone(), self.limits.clone());
-        let busy = busy.or_else(|| self.recovers().then(|| RECOVERING.to_owned()));
+        let busy = self.busy.clone().or_else(|| self.recovers().then(|| RECOVERING.to_owned()));
         let shown = self.record.clone().map(|record| Shown { record, busy, pid, pending, limits });
         self.shown.send_replace(shown);
+    }
+}
+
+/// What is said of an instance from the moment something was asked of it until the first action.
+fn doing(ask: &Ask, is_new: bool) -> &'static str {
+    match ask {
+        Ask::Put(_) if is_new => "being created",
+        Ask::Put(_) => "being changed",
+        Ask::Delete(_) => "being deleted",
+        Ask::Start => "being started",
+        Ask::Stop => "being stopped",
+        Ask::Restart => "being restarted",
+        Ask::Rotate => "getting a new password",
     }
 }
 

@@ -1,5 +1,6 @@
 //! What travels over the socket, version 1. Everything is JSON; see [`super::api`] for the paths.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -36,6 +37,9 @@ pub struct Instance {
     pub wanted: Wanted,
     /// What it really is, field by field, under the names of [`crate::desired::KINDS`]. Absent fields are unknown.
     pub observed: serde_json::Map<String, serde_json::Value>,
+    /// The settings of the running server, or those accepted that wait for a restart, by name, as `SHOW` gives them.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// The master role's SCRAM verifier as the server stores it, where the server can be asked.
     pub master_verifier: Option<String>,
     /// What it is doing.

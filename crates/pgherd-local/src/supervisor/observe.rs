@@ -36,6 +36,7 @@ pub async fn instance(agent: &Agent, shown: &Shown) -> Instance {
         name: record.name.clone(),
         wanted: record.wanted.clone(),
         observed: observed(record, &layout, live.as_ref()),
+        settings: live.as_ref().map(Live::accepted).unwrap_or_default(),
         master_verifier: live.as_ref().and_then(|live| live.verifier.clone()),
         status: status_of(shown),
         pending: live.map_or_else(|| shown.pending.clone(), |live| live.pending),
@@ -43,11 +44,12 @@ pub async fn instance(agent: &Agent, shown: &Shown) -> Instance {
     }
 }
 
-/// What it is doing.
+/// What it is doing, for a plan: one that is being made is not there yet, and whoever asks for it joins in.
 pub fn status_of(shown: &Shown) -> Status {
     let memory = &shown.record.memory;
     let trouble = |otherwise: &str| shown.record.trouble.clone().unwrap_or_else(|| otherwise.to_owned());
     match (&shown.busy, memory.made, &memory.goal, shown.pid) {
+        (Some(busy), false, Goal::Serve, _) => Status::Incomplete(busy.clone()),
         (Some(busy), ..) => Status::Busy(busy.clone()),
         (None, _, Goal::Gone { .. }, _) => Status::Incomplete(trouble("its deletion was cut short")),
         (None, false, ..) => Status::Incomplete(trouble("its creation was cut short")),
@@ -200,6 +202,11 @@ impl Live {
         Some(accepted.unwrap_or(&setting.value).clone())
     }
 
+    /// All settings.
+    fn accepted(&self) -> BTreeMap<String, String> {
+        self.settings.keys().filter_map(|name| Some((name.clone(), self.value(name)?))).collect()
+    }
+
     /// The version that runs, or the accepted one that waits for a restart.
     fn version_in_files(&self, record: &Record) -> String {
         record.server.as_ref().map_or_else(|| self.version.clone(), |server| server.version.to_string())
@@ -283,7 +290,7 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
     let storage = storage_report(record, &layout);
     StatusReport {
         name: record.name.clone(),
-        status: status_of(shown),
+        status: shown.busy.clone().map_or_else(|| status_of(shown), Status::Busy),
         engine_version: record.server.as_ref().map(|server| server.version.to_string()),
         engine_asked: record.wanted.engine_version.clone().filter(|_| record.server_note.is_some()),
         endpoint: endpoint(agent, record, &layout),

@@ -26,8 +26,9 @@ pub async fn starting_turn(state_dir: &Path) -> Result<File, ProviderError> {
         Ok(file)
     });
     turn.await.map_err(|error| std::io::Error::other(error.to_string())).flatten().map_err(|error| {
-        let message = format!("the state directory {} cannot be used: {error}", state_dir.display());
+        let message = format!("the state folder {} cannot be used: {error}", state_dir.display());
         ProviderError::new(ErrorKind::Denied, message)
+            .help("name a folder of yours with --state-dir or PGHERD_STATE_DIR; pgherd doctor looks at it")
     })
 }
 
