@@ -3,13 +3,10 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
 use crate::commands::Verb;
-use crate::error::Exit;
 
 /// Managed PostgreSQL everywhere from one HCL block
 ///
@@ -172,17 +169,6 @@ fn in_typed_order(global: &Global, matches: &clap::ArgMatches) -> Vec<GivenVaria
         indices("vars").zip(vars).chain(indices("var_files").zip(files)).collect();
     all.sort_by_key(|(index, _)| *index);
     all.into_iter().map(|(_, given)| given).collect()
-}
-
-/// Prints help, the version, or what is wrong with the usage.
-pub fn explain_usage(usage: &clap::Error) -> ExitCode {
-    let exit = match usage.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
-        _ => Exit::Failed,
-    };
-    // A reader that left is no reason to stop.
-    drop(usage.print());
-    exit.code()
 }
 
 /// Terraform writes `-var x=y` and `-var-file f` with one dash; so may everybody here.

@@ -33,7 +33,11 @@ pub fn confirm(printer: &Printer, change: &Change, weight: Weight<'_>, question:
     }
     printer.ask(&format!("{question}? {}: ", expected(weight)));
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(|cause| CommandError::io("the answer cannot be read", &cause))?;
+    let length = io::stdin().lock().read_line(&mut answer);
+    if length.map_err(|cause| CommandError::io("the answer cannot be read", &cause))? == 0 {
+        // Ctrl-D ends no line, and what follows deserves one of its own.
+        printer.ask("\n");
+    }
     if agrees(weight, answer.trim()) { Ok(()) } else { Err(CommandError::refused("not confirmed, nothing was done")) }
 }
 

@@ -46,7 +46,16 @@ pub struct Place {
 
 /// The document of a verb that came to a result.
 pub fn document(verb: &str, result: &impl Serialize, diagnostics: &[Located]) -> String {
-    text(&json!({ "format": FORMAT, "verb": verb, "result": result, "diagnostics": diagnostics }))
+    text(&success(verb, result, diagnostics))
+}
+
+/// The same on one line, for a verb that goes on and prints more of them (`status --watch`, `logs --follow`).
+pub fn line(verb: &str, result: &impl Serialize, diagnostics: &[Located]) -> String {
+    format!("{}\n", success(verb, result, diagnostics))
+}
+
+fn success(verb: &str, result: &impl Serialize, diagnostics: &[Located]) -> Value {
+    json!({ "format": FORMAT, "verb": verb, "result": result, "diagnostics": diagnostics })
 }
 
 /// The document of a verb that came to none.

@@ -19,6 +19,7 @@ mod progress;
 mod project;
 mod reference;
 mod targets;
+mod usage;
 
 use crate::error::Exit;
 use crate::printer::Printer;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     panic::install();
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(usage) => return args::explain_usage(&usage),
+        Err(usage) => return usage::explain(&usage, std::env::args_os()),
     };
     let printer = Printer::new(cli.verb.name(), &cli.global);
     match commands::run(&printer, cli) {

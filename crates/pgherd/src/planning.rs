@@ -4,9 +4,10 @@ use pgherd_core::diagnostic::{Diagnostic, Severity};
 use pgherd_core::lint::{self, Intent, Summary};
 use pgherd_core::plan::document::{Document, document};
 use pgherd_core::plan::text::{self, Sign};
-use pgherd_core::plan::{Plan, Timing};
-use pgherd_core::resource::{Observed, Status};
+use pgherd_core::plan::{Action, Plan, Timing};
+use pgherd_core::resource::{Observed, Pending, Status};
 use pgherd_core::spec::Spec;
+use pgherd_core::version::Version;
 use pgherd_engine::provider::Provider;
 use pgherd_engine::run::{self, Planned};
 
@@ -15,7 +16,7 @@ use crate::databases::Database;
 use crate::error::CommandError;
 use crate::printer::Printer;
 use crate::project::Project;
-use crate::targets;
+use crate::targets::{self, Engine};
 
 /// What is planned for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +37,19 @@ pub struct PlannedDatabase {
     pub database: Database,
     /// What would be done.
     pub planned: Planned,
+    /// What it will run when it is made.
+    pub engine: Engine,
 }
 
 impl PlannedDatabase {
-    /// Whether it exists and is stopped.
-    pub fn is_stopped(&self) -> bool {
-        self.planned.observed.iter().any(|seen| seen.status == Status::Stopped)
+    /// Whether it exists and may have to be started: it is stopped, or busy with what may end so.
+    pub fn may_be_stopped(&self) -> bool {
+        self.planned.observed.iter().any(|seen| matches!(seen.status, Status::Stopped | Status::Busy(_)))
+    }
+
+    /// Whether users' data goes with the plan.
+    pub fn loses_data(&self) -> bool {
+        self.planned.plan.steps.iter().any(|step| matches!(step.action, Action::Delete { holds_data: true, .. }))
     }
 }
 
@@ -60,7 +68,9 @@ pub fn plan(context: &Context<'_>, databases: Vec<Database>, goal: Goal) -> Resu
         let mut each = Vec::new();
         for database in databases {
             let planned = plan_one(context, &*database.provider, &database.spec, goal).await?;
-            each.push(PlannedDatabase { database, planned });
+            let is_new = planned.observed.is_empty();
+            let engine = if is_new { targets::engine(context.global, &database.spec) } else { Engine::Unknown };
+            each.push(PlannedDatabase { database, planned, engine });
         }
         Ok::<_, CommandError>(each)
     })??;
@@ -99,9 +109,9 @@ impl Plans {
 
     fn text(&self, verbose: bool) -> String {
         let mut all = String::new();
-        for PlannedDatabase { database, planned } in &self.each {
-            all.push_str(&heading(&database.spec, &planned.observed));
-            all.push_str(&body(&planned.plan, verbose));
+        for PlannedDatabase { database, planned, engine } in &self.each {
+            all.push_str(&heading(&database.spec, &planned.observed, engine));
+            all.push_str(&body(planned, verbose));
         }
         all.push_str(&format!("{}\n", self.summary));
         all
@@ -120,20 +130,40 @@ impl Plans {
 }
 
 /// `learning-assistant-prod  aws us-east-1  PostgreSQL 16`
-fn heading(spec: &Spec, observed: &[Observed]) -> String {
+fn heading(spec: &Spec, observed: &[Observed], will_run: &Engine) -> String {
     let region = spec.place.region.known().map_or(String::new(), |region| format!(" {region}"));
-    let asked = spec.engine_version.map(|version| version.to_string());
-    let runs = || observed.iter().find_map(|seen| Some(seen.props.get("engine_version")?.as_text()?.to_owned()));
-    let version = asked.or_else(runs).unwrap_or_else(|| "(the newest there is)".to_owned());
-    format!("{}  {}{region}  PostgreSQL {version}\n\n", spec.name, spec.target)
+    let runs = observed.iter().find_map(|seen| {
+        let version = |field| Some(seen.props.get(field)?.as_text()?.to_owned());
+        // Where another version runs than the one asked for, the compared field holds what was asked.
+        version("engine_version_actual").or_else(|| version("engine_version"))
+    });
+    let engine = runs.map_or_else(|| will_run.clone(), Engine::Runs);
+    format!("{}  {}{region}  PostgreSQL {}\n\n", spec.name, spec.target, engine_words(spec.engine_version, &engine))
 }
 
-fn body(plan: &Plan, verbose: bool) -> String {
-    let lines = text::lines(plan, verbose);
-    if lines.is_empty() {
-        return "  nothing to do\n\n".to_owned();
+/// `15.18`, or `14.9 asked, 14.23 runs`
+fn engine_words(asked: Option<Version>, engine: &Engine) -> String {
+    match (asked, engine) {
+        (Some(asked), Engine::Runs(runs)) if is_another(asked, runs) => format!("{asked} asked, {runs} runs"),
+        (_, Engine::Runs(runs)) => runs.clone(),
+        (_, Engine::Fetched(version)) => format!("{version}, to be fetched"),
+        (Some(asked), Engine::Unknown) => asked.to_string(),
+        (None, Engine::Unknown) => "(the newest there is)".to_owned(),
     }
+}
+
+/// Whether a version is neither the one asked for nor a minor of it.
+fn is_another(asked: Version, runs: &str) -> bool {
+    Version::parse(runs)
+        .is_none_or(|runs| runs.major != asked.major || asked.minor.is_some_and(|minor| runs.minor != Some(minor)))
+}
+
+fn body(planned: &Planned, verbose: bool) -> String {
+    let lines = text::lines(&planned.plan, verbose);
     let mut body = String::new();
+    if lines.is_empty() {
+        body.push_str("  nothing to do\n");
+    }
     for line in lines {
         let color = match line.sign {
             Sign::Create => anstyle::AnsiColor::Green.on_default(),
@@ -143,8 +173,32 @@ fn body(plan: &Plan, verbose: bool) -> String {
         };
         body.push_str(&format!("{color}{}{color:#}\n", line.text));
     }
+    for seen in &planned.observed {
+        body.push_str(&besides(seen, &planned.plan));
+    }
     body.push('\n');
     body
+}
+
+/// What should be known of a resource although the plan does nothing about it.
+fn besides(seen: &Observed, plan: &Plan) -> String {
+    let mut text = String::new();
+    if plan.steps.iter().any(|step| matches!(step.action, Action::Delete { .. })) {
+        return text;
+    }
+    if seen.status == Status::Stopped {
+        text.push_str("    it is stopped; up starts it\n");
+    }
+    let is_planned = |field: &str| {
+        plan.steps.iter().any(|step| match &step.action {
+            Action::Update { changes, .. } => changes.iter().any(|change| change.field == field),
+            Action::Create { .. } | Action::Delete { .. } => true,
+        })
+    };
+    for Pending { field, waits_for } in seen.pending.iter().filter(|pending| !is_planned(&pending.field)) {
+        text.push_str(&format!("    {field} was accepted and waits for a {waits_for}; apply --now does not wait\n"));
+    }
+    text
 }
 
 /// An error when a diagnostic stops what was planned: a refusal when it is only for safety.
@@ -158,4 +212,25 @@ fn refused(diagnostics: &[Diagnostic]) -> Result<(), CommandError> {
         return Err(CommandError::refused(message));
     }
     Err(CommandError::failed(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(asked: &str, engine: &Engine, expected: &str) {
+        assert_eq!(engine_words(Version::parse(asked), engine), expected);
+    }
+
+    #[test]
+    fn the_heading_names_what_runs_and_what_was_asked_when_that_is_another() {
+        check("14.9", &Engine::Runs("14.23".to_owned()), "14.9 asked, 14.23 runs");
+        check("14", &Engine::Runs("14.23".to_owned()), "14.23");
+        check("", &Engine::Runs("14.23".to_owned()), "14.23");
+        check("14", &Engine::Runs("15.18".to_owned()), "14 asked, 15.18 runs");
+        check("14", &Engine::Fetched(Version { major: 14, minor: None }), "14, to be fetched");
+        check("14", &Engine::Unknown, "14");
+        check("", &Engine::Unknown, "(the newest there is)");
+    }
 }

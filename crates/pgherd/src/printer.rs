@@ -75,6 +75,16 @@ impl Printer {
             .map_err(|cause| CommandError::io("the result cannot be written", &cause))
     }
 
+    /// A result that is text for another program, such as a shell's script; with `--json` the document has it as `text`.
+    pub fn text(&self, text: &str) -> Result<(), CommandError> {
+        if self.json { self.json(&serde_json::json!({ "text": text })) } else { self.result(text) }
+    }
+
+    /// One of several results that follow each other without end, as a document of one line.
+    pub fn json_line(&self, result: &impl Serialize) -> Result<(), CommandError> {
+        self.result(&json::line(self.verb, result, &self.told.borrow()))
+    }
+
     /// The result as the one JSON document of the verb.
     pub fn json(&self, result: &impl Serialize) -> Result<(), CommandError> {
         self.result(&json::document(self.verb, result, &self.told.borrow()))

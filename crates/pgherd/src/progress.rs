@@ -49,7 +49,7 @@ impl<'a> Progress<'a> {
         match &event.what {
             What::Started { action, expected_ms } => {
                 let expected = expected_ms.map_or(String::new(), |ms| format!(", usually {}", text::duration(ms)));
-                self.begin(key, &name, action, expected);
+                self.begin(key, &name, action, expected, doing(action));
             }
             What::Phase { phase } => self.phase(&key, &name, phase),
             What::Progress { done, total, unit } => self.phase(&key, &name, &amount(*done, *total, unit)),
@@ -64,30 +64,25 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn begin(&mut self, key: Key, name: &str, action: &str, expected: String) {
+    fn begin(&mut self, key: Key, name: &str, action: &str, expected: String, first: &str) {
         let spinner = self.drawing.as_ref().map(|drawing| {
             let spinner = drawing.add(ProgressBar::new_spinner()).with_style(style()).with_prefix(name.to_owned());
+            // Before the first tick draws it.
+            spinner.set_message(format!("{first}{expected}"));
             spinner.enable_steady_tick(REDRAW);
             spinner
         });
-        let line = Line { action: action.to_owned(), expected, spinner };
-        let doing = doing(action);
-        match &line.spinner {
-            Some(spinner) => spinner.set_message(format!("{doing}{}", line.expected)),
-            None if doing.is_empty() => {}
-            None => self.printer.say(&format!("{name}: {doing}{}", line.expected)),
+        if spinner.is_none() {
+            self.printer.say(&format!("{name}: {first}{expected}"));
         }
-        self.lines.insert(key, line);
+        self.lines.insert(key, Line { action: action.to_owned(), expected, spinner });
     }
 
     fn phase(&mut self, key: &Key, name: &str, phase: &str) {
-        if !self.lines.contains_key(key) {
-            self.begin(key.clone(), name, "", String::new());
-        }
-        let line = &self.lines[key];
-        match &line.spinner {
-            Some(spinner) => spinner.set_message(format!("{phase}{}", line.expected)),
-            None => self.printer.say(&format!("{name}: {phase}")),
+        match self.lines.get(key) {
+            None => self.begin(key.clone(), name, "", String::new(), phase),
+            Some(Line { spinner: Some(spinner), expected, .. }) => spinner.set_message(format!("{phase}{expected}")),
+            Some(Line { spinner: None, .. }) => self.printer.say(&format!("{name}: {phase}")),
         }
     }
 

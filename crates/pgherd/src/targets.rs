@@ -4,8 +4,11 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use pgherd_core::cloud::Cloud;
+use pgherd_core::spec::Spec;
+use pgherd_core::version::Version;
 use pgherd_engine::provider::Provider;
 use pgherd_local::paths::{Paths, Surroundings};
+use pgherd_local::postgres::choose::{Choice, choose};
 use pgherd_local::postgres::find::{self, Found};
 use pgherd_local::provider::{Local, LocalOptions};
 use pgherd_local::supervisor::AgentOptions;
@@ -57,6 +60,28 @@ fn unavailable(target: Cloud, block: &str) -> CommandError {
     ))
     .hint("--provider local runs the same block on this machine")
     .hint("validate and explain work for every target")
+}
+
+/// What a database runs, or will run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Engine {
+    /// This version.
+    Runs(String),
+    /// This one, which is not here yet.
+    Fetched(Version),
+    /// The target decides.
+    Unknown,
+}
+
+/// What a database will run when it is made now.
+pub fn engine(global: &Global, spec: &Spec) -> Engine {
+    if spec.target != Cloud::Local {
+        return Engine::Unknown;
+    }
+    match choose(spec.engine_version, global.strict_engine_version, &servers(global).servers) {
+        Choice::Use { server, .. } => Engine::Runs(server.version.to_string()),
+        Choice::Fetch(version) => Engine::Fetched(version),
+    }
 }
 
 /// Waits for something asynchronous. One thread is enough to wait on: only the agent does things side by side.

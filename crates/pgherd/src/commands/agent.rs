@@ -38,7 +38,7 @@ pub fn run(context: &Context<'_>, args: &AgentArgs) -> Result<Exit, CommandError
         ..targets::agent_options(context.global)
     };
     if args.systemd {
-        context.printer.result(&unit(&options)?)?;
+        context.printer.text(&unit(&options)?)?;
         context.printer.next(if rustix::process::geteuid().is_root() {
             "save it as /etc/systemd/system/pgherd.service, then: systemctl enable --now pgherd"
         } else {

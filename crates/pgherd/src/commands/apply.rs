@@ -10,7 +10,6 @@ use pgherd_core::plan::saved::SavedPlan;
 use super::{Context, plan};
 use crate::applying;
 use crate::args::{Blocks, Change, Global};
-use crate::confirm::confirm;
 use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::planning::{self, Goal, Plans};
@@ -82,7 +81,8 @@ pub fn show_and_do(
     if plans.summary.is_empty() || change.dry_run {
         return dry(context, plans);
     }
-    confirm(printer, change, applying::weight(plans), &applying::question(plans))?;
+    applying::say_what_remains(context, plans);
+    applying::agree(context, change, plans)?;
     let exit = applying::carry_out(context, change, plans)?;
     if printer.is_json() {
         printer.json(&plans.document())?;

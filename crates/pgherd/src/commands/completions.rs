@@ -35,6 +35,6 @@ pub fn run(context: &Context<'_>, args: &CompletionsArgs) -> Result<Exit, Comman
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "pgherd", &mut script);
     let script = String::from_utf8(script).expect("completion scripts are made of our own help, which is text");
-    context.printer.result(&script)?;
+    context.printer.text(&script)?;
     Ok(Exit::Done)
 }

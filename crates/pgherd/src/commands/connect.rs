@@ -31,6 +31,9 @@ pub struct ConnectArgs {
 
 /// Runs it: this process becomes psql.
 pub fn run(context: &Context<'_>, args: &ConnectArgs) -> Result<Exit, CommandError> {
+    if context.printer.is_json() {
+        return Err(CommandError::failed("psql prints no JSON document").hint("pgherd env --json says how to connect"));
+    }
     let database = databases::one_existing(context, &args.block)?;
     let connection = targets::wait_for(connection::find(context, &database))??;
     let psql = psql(context);

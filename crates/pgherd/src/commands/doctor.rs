@@ -68,12 +68,14 @@ pub fn run(context: &Context<'_>, args: &DoctorArgs) -> Result<Exit, CommandErro
     findings.push(psql());
     findings.push(agent(context)?);
     let printer = context.printer;
+    let is_broken = findings.iter().any(|finding| finding.state == State::Broken);
     if printer.is_json() {
+        // What is broken is the result, not a reason to have none.
         printer.json(&findings)?;
-    } else {
-        printer.result(&findings.iter().map(line).collect::<String>())?;
+        return Ok(if is_broken { Exit::Failed } else { Exit::Done });
     }
-    if findings.iter().any(|finding| finding.state == State::Broken) {
+    printer.result(&findings.iter().map(line).collect::<String>())?;
+    if is_broken {
         return Err(CommandError::failed("databases cannot run on this machine as it is"));
     }
     Ok(Exit::Done)

@@ -42,25 +42,28 @@ pub fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit, CommandError>
         loop {
             tokio::select! {
                 biased;
-                Some(line) = lines.recv() => show(context, &mut log, &line)?,
+                Some(line) = lines.recv() => show(context, args.follow, &mut log, &line)?,
                 ended = &mut reading => {
                     while let Ok(line) = lines.try_recv() {
-                        show(context, &mut log, &line)?;
+                        show(context, args.follow, &mut log, &line)?;
                     }
                     ended?;
                     break;
                 }
             }
         }
-        if context.printer.is_json() {
+        if context.printer.is_json() && !args.follow {
             context.printer.json(&log)?;
         }
         Ok(Exit::Done)
     })?
 }
 
-fn show(context: &Context<'_>, log: &mut Vec<String>, line: &str) -> Result<(), CommandError> {
+fn show(context: &Context<'_>, follow: bool, log: &mut Vec<String>, line: &str) -> Result<(), CommandError> {
     if context.printer.is_json() {
+        if follow {
+            return context.printer.json_line(&[line.trim_end()]);
+        }
         log.push(line.trim_end().to_owned());
         return Ok(());
     }

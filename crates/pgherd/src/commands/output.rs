@@ -86,7 +86,7 @@ fn known(name: &str) -> Result<(), CommandError> {
     let error = CommandError::not_found(format!("no output is called `{name}`"));
     Err(match pgherd_core::catalogue::nearest(name, names()) {
         Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error.hint("pgherd output prints all of them"),
+        None => error.hint("pgherd output prints all of them; --block names a block"),
     })
 }
 
@@ -109,7 +109,18 @@ pub fn password(secret_file: &Path) -> Result<String, CommandError> {
 
 fn table(outputs: &Props) -> String {
     let width = outputs.keys().map(String::len).max().unwrap_or_default();
-    outputs.iter().map(|(name, value)| format!("{name:<width$} = {}\n", text::hcl(value))).collect()
+    outputs.iter().map(|(name, value)| format!("{name:<width$} = {}\n", entries(value))).collect()
+}
+
+/// A map of many entries is a block with a line for each.
+fn entries(value: &Value) -> String {
+    match value {
+        Value::Map(map) if map.len() > 1 => {
+            let lines: String = map.iter().map(|(name, value)| format!("  {name} = {}\n", text::hcl(value))).collect();
+            format!("{{\n{lines}}}")
+        }
+        other => text::hcl(other),
+    }
 }
 
 fn raw(value: &Value) -> String {

@@ -84,7 +84,7 @@ fn unknown(name: &str, known: &[String]) -> CommandError {
     let error = CommandError::not_found(format!("PostgreSQL has no setting `{name}`"));
     match pgherd_core::catalogue::nearest(name, known.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error.hint("pgherd params --all prints all of them"),
+        None => error.hint("pgherd params --all prints all of them; --block names a block"),
     }
 }
 

@@ -43,13 +43,12 @@ pub fn run(context: &Context<'_>, args: &PlanArgs) -> Result<Exit, CommandError>
     let goal = if args.destroy { Goal::Destroy } else { Goal::Apply { now: args.now } };
     let plans = planning::plan(context, databases, goal)?;
     let printer = context.printer;
-    let shown = plans.show(printer, &project);
-    if printer.is_json() && shown.is_ok() {
-        printer.json(&plans.document())?;
-    }
-    shown?;
+    plans.show(printer, &project)?;
     if let Some(out) = &args.out {
         save(context, &plans, goal, out)?;
+    }
+    if printer.is_json() {
+        printer.json(&plans.document())?;
     }
     if plans.summary.is_empty() {
         return Ok(Exit::Done);

@@ -34,6 +34,6 @@ pub fn run(context: &Context<'_>, args: &ReferenceArgs) -> Result<Exit, CommandE
         Page::Functions => reference::functions(),
         Page::ExitCodes => reference::exit_codes(),
     };
-    context.printer.result(&page)?;
+    context.printer.text(&page)?;
     Ok(Exit::Done)
 }

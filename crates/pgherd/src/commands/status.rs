@@ -97,7 +97,7 @@ async fn look(context: &Context<'_>, wanted: Option<&[(String, String)]>) -> Res
 fn show(context: &Context<'_>, shown: &[Shown], text: &str, watch: bool) -> Result<(), CommandError> {
     let printer = context.printer;
     if printer.is_json() {
-        return printer.json(&shown);
+        return if watch { printer.json_line(&shown) } else { printer.json(&shown) };
     }
     // On a terminal the new picture takes the place of the old one.
     let wipe = if watch && io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };

@@ -7,7 +7,7 @@ use pgherd_engine::run;
 use super::{Context, apply};
 use crate::applying;
 use crate::args::{Blocks, Change};
-use crate::confirm::{Weight, confirm};
+use crate::confirm::Weight;
 use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::planning::{self, Goal, PlannedDatabase, Plans};
@@ -39,16 +39,25 @@ pub fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit, CommandError> {
     let databases = databases::bind(context, &project, &args.blocks, Warnings::Tell)?;
     let plans = planning::plan(context, databases, Goal::Apply { now: args.now })?;
     plans.show(printer, &project)?;
+    let resting: Vec<&Database> =
+        plans.each.iter().filter(|one| one.may_be_stopped()).map(|one| &one.database).collect();
     if args.change.dry_run {
+        for database in resting {
+            printer.say(&format!("would start {}", database.spec.name));
+        }
         return apply::dry(context, &plans);
     }
-    if applying::weight(&plans) == Weight::Interruption {
-        confirm(printer, &args.change, Weight::Interruption, &applying::question(&plans))?;
+    let is_lost = plans.each.iter().any(PlannedDatabase::loses_data);
+    if is_lost || applying::weight(&plans) == Weight::Interruption {
+        applying::agree(context, &args.change, &plans)?;
     }
-    let exit = if plans.summary.is_empty() { Exit::Done } else { applying::carry_out(context, &args.change, &plans)? };
-    let stopped: Vec<&Database> = plans.each.iter().filter(|one| one.is_stopped()).map(|one| &one.database).collect();
-    if !stopped.is_empty() {
-        applying::operate(context, &args.change, &stopped, |name| Operation::Start { name })?;
+    let mut exit = Exit::Done;
+    if !plans.summary.is_empty() {
+        exit = applying::carry_out(context, &args.change, &plans)?;
+    }
+    if !resting.is_empty() {
+        let started = applying::operate(context, &args.change, &resting, |name| Operation::Start { name })?;
+        exit = if exit == Exit::Done { started } else { exit };
     }
     if args.change.no_wait {
         apply::dry(context, &plans)?;

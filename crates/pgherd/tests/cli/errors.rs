@@ -101,6 +101,36 @@ fn an_error_is_a_json_document_too() {
 }
 
 #[test]
+fn wrong_usage_is_a_json_document_too() {
+    insta::assert_snapshot!(transcript(&[], &["plan", "--json", "--detailed-exitcodes"]));
+}
+
+#[test]
+fn no_verb_at_all_is_answered_with_help() {
+    // The environment of the sandbox sets flags; that is no reason to complain rather than help.
+    let ran = Sandbox::new().run(&[]).with_code(1);
+    assert!(ran.stdout.is_empty() && ran.stderr.contains("Usage: pgherd") && ran.stderr.contains("  init"), "{ran:?}");
+}
+
+#[test]
+fn a_plan_that_cannot_be_kept_is_one_document() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.write("database.hcl", BLOCK).run(&["plan", "--provider", "local", "--json", "-o", "no/where"]);
+    assert_eq!(ran.with_code(1).json()["error"]["kind"], "failed");
+}
+
+#[test]
+fn whatever_is_printed_is_a_document_when_asked_for() {
+    let sandbox = Sandbox::new();
+    for line in ["completions bash", "agent --systemd", "reference exit-codes"] {
+        let words: Vec<&str> = line.split(' ').chain(["--json"]).collect();
+        let text = &sandbox.run(&words).with_code(0).json()["result"]["text"];
+        assert!(text.as_str().is_some_and(|text| text.len() > 50), "{line}: {text}");
+    }
+    assert_eq!(sandbox.run(&["connect", "--json"]).with_code(1).json()["error"]["kind"], "failed");
+}
+
+#[test]
 fn whoever_stops_reading_is_no_error() {
     let sandbox = Sandbox::new();
     let mut child = sandbox

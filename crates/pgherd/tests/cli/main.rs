@@ -1,5 +1,6 @@
 //! The command line as users meet it: whole outputs of the real program in a sealed environment.
 
+mod care;
 mod documents;
 mod errors;
 mod files;

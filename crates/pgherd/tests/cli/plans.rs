@@ -1,6 +1,6 @@
 //! Plans of databases that do not exist yet, saved plans, and the questions before an apply.
 
-use crate::sandbox::{Ran, Sandbox};
+use crate::sandbox::{Ran, Sandbox, without_server};
 
 const DEV: &str = r#"
 module "orders_dev" {
@@ -30,7 +30,7 @@ fn sandbox(text: &str) -> Sandbox {
 /// What a target says about this machine, such as that its disk is not encrypted, is left out: it differs by machine.
 #[track_caller]
 fn stdout(ran: Ran, code: i32) -> String {
-    ran.with_code(code).stdout
+    without_server(&ran.with_code(code).stdout)
 }
 
 #[test]

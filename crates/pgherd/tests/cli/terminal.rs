@@ -74,6 +74,12 @@ impl Terminal {
         self
     }
 
+    /// Types keys, and no line end after them.
+    pub fn type_keys(&mut self, keys: &str) -> &mut Self {
+        self.keyboard.write_all(keys.as_bytes()).expect("it is typed");
+        self
+    }
+
     /// Everything on the screen once the program has ended, and its exit code.
     pub fn end(mut self) -> String {
         let status = self.child.wait().expect("it ends");
