@@ -179,8 +179,9 @@ impl Keeper {
             shown,
             stop,
         };
-        // Until it was looked at: what does not run may be about to.
-        if keeper.postmaster.is_none() {
+        // Until it was looked at: what does not run may be about to, unless it was stopped on purpose.
+        let is_stopped = keeper.record.as_ref().is_some_and(|record| record.memory.goal == Goal::Stopped);
+        if keeper.postmaster.is_none() && !is_stopped {
             keeper.busy = Some("being taken up".to_owned());
         }
         keeper.show();
