@@ -32,7 +32,9 @@ pub fn become_reaper() -> Result<()> {
 /// processes are not.
 pub fn reap() {
     let me = rustix::process::getpid().as_raw_nonzero().get();
-    let our_session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
+    // From /proc, not by getsid: a session led from outside of our pid namespace (a container's) has the number 0, which
+    // rustix takes for a bug of the kernel's. Our own children have it, too.
+    let Some(our_session) = read(me).map(|process| process.session) else { return };
     for process in all() {
         if process.parent == me && process.zombie && process.name == "postgres" && process.session != our_session {
             reap_one(process.pid);
@@ -203,5 +205,30 @@ mod tests {
         let process = parse_stat("77 (a) b (c) Z 5 77 76 0 -1").expect("a process");
         assert_eq!((process.pid, process.name.as_str()), (77, "a) b (c"));
         assert_eq!((process.parent, process.session, process.zombie), (5, 76, true));
+    }
+
+    /// As in a container that somebody entered from outside: `docker exec`, most CI runners.
+    #[test]
+    fn reaping_works_where_the_session_is_led_from_outside_of_the_pid_namespace() {
+        const INSIDE: &str = "PGHERD_TEST_INSIDE_PID_NAMESPACE";
+        if std::env::var_os(INSIDE).is_some() {
+            let me = read(rustix::process::getpid().as_raw_nonzero().get()).expect("/proc shows this namespace");
+            assert_eq!(me.session, 0);
+            return reap();
+        }
+        let unshare = |program: &std::ffi::OsStr, arguments: &[&str]| {
+            let mut command = std::process::Command::new("unshare");
+            command.args(["--map-root-user", "--pid", "--fork", "--mount-proc"]).arg(program).args(arguments);
+            command.env(INSIDE, "yes").output()
+        };
+        if !unshare("true".as_ref(), &[]).is_ok_and(|output| output.status.success()) {
+            return eprintln!("SKIPPED reaping in a pid namespace: unshare is absent or not allowed here");
+        }
+        let this = std::env::current_exe().expect("a test program");
+        let name =
+            "postgres::processes::tests::reaping_works_where_the_session_is_led_from_outside_of_the_pid_namespace";
+        let output = unshare(this.as_os_str(), &["--exact", name, "--nocapture"]).expect("it ran before");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "the test ran inside");
     }
 }
