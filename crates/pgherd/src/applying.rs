@@ -11,18 +11,18 @@ use pgherd_engine::walk::Outcome;
 use crate::args::Change;
 use crate::carrying::{self, Ending};
 use crate::commands::Context;
-use crate::confirm::{Weight, confirm};
+use crate::confirm::{Weight, confirm, confirm_loss};
 use crate::databases::Database;
 use crate::error::{CommandError, Exit};
 use crate::planning::Plans;
 
 /// Asks what has to be asked before these plans are carried out: the name of each database whose data would go, however
 /// the plan came about; else as much as the worst interruption weighs.
-pub fn agree(context: &Context<'_>, change: &Change, plans: &Plans) -> Result<(), CommandError> {
+pub fn agree(context: &Context<'_>, change: &Change, confirmed: &[String], plans: &Plans) -> Result<(), CommandError> {
     let lost: Vec<&str> =
         plans.each.iter().filter(|one| one.loses_data()).map(|one| one.database.spec.name.as_str()).collect();
     for name in &lost {
-        confirm(context.printer, change, Weight::Loss { name }, &format!("delete {name} and all its data"))?;
+        confirm_loss(context.printer, confirmed, name, &format!("delete {name} and all its data"))?;
     }
     if lost.is_empty() {
         confirm(context.printer, change, weight(plans), &question(plans))?;
@@ -31,7 +31,7 @@ pub fn agree(context: &Context<'_>, change: &Change, plans: &Plans) -> Result<()
 }
 
 /// How much has to be typed before these plans are carried out, when no data goes with them.
-pub fn weight(plans: &Plans) -> Weight<'static> {
+pub fn weight(plans: &Plans) -> Weight {
     match plans.summary.worst_now {
         Some(Impact::Reconnect | Impact::Restart { .. } | Impact::Failover { .. } | Impact::Unknown) => {
             Weight::Interruption
@@ -48,17 +48,6 @@ fn question(plans: &Plans) -> String {
             format!("apply {steps} now, with {}", pgherd_core::plan::text::impact(impact))
         }
         None | Some(Impact::None | Impact::NewConnections) => format!("apply {steps}"),
-    }
-}
-
-/// Says which backup will remain of each database, or that none will.
-pub fn say_what_remains(context: &Context<'_>, plans: &Plans) {
-    for one in plans.each.iter().filter(|one| one.loses_data()) {
-        let spec = &one.database.spec;
-        match run::deletion(spec, context.now).final_backup {
-            Some(backup) => context.printer.say(&format!("{}: a last backup `{backup}` is taken first", spec.name)),
-            None => context.printer.warn(&format!("{}: no last backup is taken (skip_final_snapshot)", spec.name)),
-        }
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "CLOUD", value_parser = cloud)]
     pub provider: Option<pgherd_core::cloud::Cloud>,
 
-    /// Print the result as one JSON document
+    /// Print the result as one JSON document (what goes on, such as `logs --follow`: one a line)
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -108,11 +108,27 @@ pub enum Color {
 }
 
 /// Blocks to work on.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Blocks {
     /// Labels of the blocks [default: all of the file]
     #[arg(value_name = "BLOCK")]
     pub blocks: Vec<String>,
+
+    /// Label of a block, as a flag; may be repeated
+    #[arg(short, long = "block", value_name = "BLOCK")]
+    pub by_flag: Vec<String>,
+}
+
+impl Blocks {
+    /// Those of these labels.
+    pub fn of(labels: impl IntoIterator<Item = String>) -> Self {
+        Self { blocks: labels.into_iter().collect(), by_flag: Vec::new() }
+    }
+
+    /// Labels, whichever way they were typed.
+    pub fn labels(&self) -> Vec<&str> {
+        self.blocks.iter().chain(&self.by_flag).map(String::as_str).collect()
+    }
 }
 
 /// One block to work on.
@@ -121,6 +137,22 @@ pub struct OneBlock {
     /// Label of the block; needed when the file has several
     #[arg(value_name = "BLOCK")]
     pub block: Option<String>,
+
+    /// Label of the block, as a flag
+    #[arg(short, long = "block", value_name = "BLOCK", conflicts_with = "block")]
+    pub by_flag: Option<String>,
+}
+
+impl OneBlock {
+    /// The one of this label, or the only one.
+    pub fn of(label: Option<String>) -> Self {
+        Self { block: label, by_flag: None }
+    }
+
+    /// Its label, whichever way it was typed.
+    pub fn label(&self) -> Option<&str> {
+        self.block.as_deref().or(self.by_flag.as_deref())
+    }
 }
 
 /// Flags of the verbs that change something.
@@ -145,10 +177,6 @@ pub struct Change {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-
-    /// Answer the question for the name of the database
-    #[arg(long, value_name = "NAME")]
-    pub confirm: Vec<String>,
 }
 
 /// What was typed, or why it cannot be understood.

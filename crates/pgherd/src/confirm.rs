@@ -1,4 +1,6 @@
 //! Asking before something is done: the less it can be undone, the more has to be typed.
+//!
+//! `--yes` answers every question but the one for a name, which only `--confirm NAME` answers.
 
 use std::io::{self, BufRead as _};
 
@@ -6,68 +8,56 @@ use crate::args::{self, Change};
 use crate::error::CommandError;
 use crate::printer::Printer;
 
-/// How much has to be typed.
+/// How much has to be typed for what can be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight<'a> {
+pub enum Weight {
     /// A change nobody notices: `y`.
     Change,
     /// Clients notice: the word `yes`.
     Interruption,
-    /// Cannot be undone: the name of the database.
-    Loss {
-        /// Name to type.
-        name: &'a str,
-    },
 }
 
 /// Returns when the user agrees, by flag or by typing.
 ///
 /// `question` says what is about to happen: `apply these 3 changes`.
-pub fn confirm(printer: &Printer, change: &Change, weight: Weight<'_>, question: &str) -> Result<(), CommandError> {
-    if agreed_by_flag(change, weight) {
+pub fn confirm(printer: &Printer, change: &Change, weight: Weight, question: &str) -> Result<(), CommandError> {
+    if change.yes {
         return Ok(());
     }
+    let (expected, short_is_enough) = match weight {
+        Weight::Change => ("[y/N]", true),
+        Weight::Interruption => ("type yes", false),
+    };
+    ask(printer, question, expected, "--yes", |answer| {
+        answer.eq_ignore_ascii_case("yes") || short_is_enough && answer.eq_ignore_ascii_case("y")
+    })
+}
+
+/// The same for what cannot be undone: the name of the database has to be typed, or to be among those that flags confirm.
+pub fn confirm_loss(printer: &Printer, confirmed: &[String], name: &str, question: &str) -> Result<(), CommandError> {
+    if confirmed.iter().any(|one| one == name) {
+        return Ok(());
+    }
+    ask(printer, question, &format!("type {name}"), &format!("--confirm {name}"), |answer| answer == name)
+}
+
+fn ask(
+    printer: &Printer,
+    question: &str,
+    expected: &str,
+    flag: &str,
+    agrees: impl Fn(&str) -> bool,
+) -> Result<(), CommandError> {
     if !args::can_ask() {
         return Err(CommandError::refused(format!("cannot ask whether to {question}: there is no terminal"))
-            .hint(format!("add {} to agree, or run it on a terminal", flag(weight))));
+            .hint(format!("add {flag} to agree, or run it on a terminal")));
     }
-    printer.ask(&format!("{question}? {}: ", expected(weight)));
+    printer.ask(&format!("{question}? {expected}: "));
     let mut answer = String::new();
     let length = io::stdin().lock().read_line(&mut answer);
     if length.map_err(|cause| CommandError::io("the answer cannot be read", &cause))? == 0 {
         // Ctrl-D ends no line, and what follows deserves one of its own.
         printer.ask("\n");
     }
-    if agrees(weight, answer.trim()) { Ok(()) } else { Err(CommandError::refused("not confirmed, nothing was done")) }
-}
-
-/// `--yes` answers every question but the one for a name.
-fn agreed_by_flag(change: &Change, weight: Weight<'_>) -> bool {
-    match weight {
-        Weight::Change | Weight::Interruption => change.yes,
-        Weight::Loss { name } => change.confirm.iter().any(|confirmed| confirmed == name),
-    }
-}
-
-fn agrees(weight: Weight<'_>, answer: &str) -> bool {
-    match weight {
-        Weight::Change => answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"),
-        Weight::Interruption => answer.eq_ignore_ascii_case("yes"),
-        Weight::Loss { name } => answer == name,
-    }
-}
-
-fn flag(weight: Weight<'_>) -> String {
-    match weight {
-        Weight::Change | Weight::Interruption => "--yes".to_owned(),
-        Weight::Loss { name } => format!("--confirm {name}"),
-    }
-}
-
-fn expected(weight: Weight<'_>) -> String {
-    match weight {
-        Weight::Change => "[y/N]".to_owned(),
-        Weight::Interruption => "type yes".to_owned(),
-        Weight::Loss { name } => format!("type {name}"),
-    }
+    if agrees(answer.trim()) { Ok(()) } else { Err(CommandError::refused("not confirmed, nothing was done")) }
 }

@@ -98,9 +98,13 @@ pub fn resolved(
 
 /// The chosen block with its target, which must exist.
 pub fn one_existing(context: &Context<'_>, chosen: &OneBlock) -> Result<Database, CommandError> {
-    let project = Project::read(context.global)?;
-    let blocks = Blocks { blocks: vec![project.one_block(chosen)?.block.clone()] };
-    let databases = bind(context, &project, &blocks, Warnings::Leave)?;
+    one_existing_of(context, &Project::read(context.global)?, chosen)
+}
+
+/// The same of files that were read already.
+pub fn one_existing_of(context: &Context<'_>, project: &Project, chosen: &OneBlock) -> Result<Database, CommandError> {
+    let blocks = Blocks::of([project.one_block(chosen)?.block.clone()]);
+    let databases = bind(context, project, &blocks, Warnings::Leave)?;
     let mut databases = existing(context, databases)?;
     databases.pop().ok_or_else(|| CommandError::not_found("no block was chosen"))
 }

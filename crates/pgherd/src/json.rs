@@ -31,6 +31,22 @@ pub struct Located {
     pub source: Option<std::rc::Rc<str>>,
 }
 
+impl Located {
+    /// One that points at nothing the user wrote.
+    pub fn nowhere(severity: Severity, code: &'static str, message: &str, help: &str) -> Self {
+        Self {
+            severity,
+            code,
+            message: message.to_owned(),
+            help: help.to_owned(),
+            block: None,
+            variable: None,
+            place: None,
+            source: None,
+        }
+    }
+}
+
 /// A range of a file the user wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {

@@ -12,12 +12,14 @@ mod databases;
 mod diagnostics;
 mod error;
 mod json;
+mod naming;
 mod panic;
 mod planning;
 mod printer;
 mod progress;
 mod project;
 mod reference;
+mod remaining;
 mod targets;
 mod usage;
 

@@ -120,11 +120,13 @@ impl Printer {
         }
     }
 
-    /// Something that should be known although nothing is wrong.
-    pub fn warn(&self, message: &str) {
+    /// Something that should be known although nothing is wrong. The JSON document has it, too.
+    pub fn warn(&self, code: &'static str, message: &str, help: &str) {
         if !self.quiet {
-            self.write_err(&format!("{WARNING}warning{WARNING:#}: {message}\n"));
+            let help = if help.is_empty() { String::new() } else { format!("{HINT}hint{HINT:#}: {help}\n") };
+            self.write_err(&format!("{WARNING}warning{WARNING:#}: {message}\n{help}"));
         }
+        self.told.borrow_mut().push(Located::nowhere(Severity::Warning, code, message, help));
     }
 
     /// What to do next. Never with `--json`, whose reader is a program.

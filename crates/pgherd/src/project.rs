@@ -60,33 +60,36 @@ impl Project {
 
     /// The blocks of these labels, in the order of the file; all when none is named.
     pub fn blocks(&self, chosen: &Blocks) -> Result<Vec<&Inputs>, CommandError> {
-        for label in &chosen.blocks {
+        let labels = chosen.labels();
+        for label in &labels {
             self.block(label)?;
         }
         if self.document.blocks.is_empty() {
             return Err(self.nothing_here());
         }
-        let wanted = |block: &&Inputs| chosen.blocks.is_empty() || chosen.blocks.contains(&block.block);
+        let wanted = |block: &&Inputs| labels.is_empty() || labels.contains(&block.block.as_str());
         Ok(self.document.blocks.iter().filter(wanted).collect())
     }
 
     /// The block of this label; the only one when none is named.
     pub fn one_block(&self, chosen: &OneBlock) -> Result<&Inputs, CommandError> {
-        match (&chosen.block, self.document.blocks.as_slice()) {
+        match (chosen.label(), self.document.blocks.as_slice()) {
             (Some(label), _) => self.block(label),
             (None, []) => Err(self.nothing_here()),
             (None, [only]) => Ok(only),
-            (None, several) => {
-                let labels: Vec<&str> = several.iter().map(|block| block.block.as_str()).collect();
-                Err(CommandError::failed(format!("there are {} databases here", several.len()))
-                    .hint(format!("name one of {}", labels.join(", "))))
-            }
+            (None, several) => Err(CommandError::failed(format!("there are {} databases here", several.len()))
+                .hint(format!("name one of {}", self.labels().join(", ")))),
         }
+    }
+
+    /// The labels of all blocks, in the order of the file.
+    pub fn labels(&self) -> Vec<&str> {
+        self.document.blocks.iter().map(|block| block.block.as_str()).collect()
     }
 
     fn block(&self, label: &str) -> Result<&Inputs, CommandError> {
         self.document.blocks.iter().find(|block| block.block == label).ok_or_else(|| {
-            let labels: Vec<&str> = self.document.blocks.iter().map(|block| block.block.as_str()).collect();
+            let labels = self.labels();
             let there =
                 if labels.is_empty() { "there is none".to_owned() } else { format!("there is {}", labels.join(", ")) };
             CommandError::not_found(format!("no block is called `{label}`")).hint(there)

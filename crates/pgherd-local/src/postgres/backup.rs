@@ -118,7 +118,7 @@ fn take_in(what: &Take<'_>, work: &Path) -> Result<Backup> {
     })?;
     let control = super::control::read(what.server, what.run_as, &copy)?;
     let packed_file = work.join("data.tar.zst");
-    packed::pack(&copy, &packed_file)?;
+    packed::pack_whole(&copy, &packed_file)?;
     remove(&copy)?;
     let bytes = packed_file.metadata().map_err(|error| io_error("look at", &packed_file, &error))?.len();
     let backup = Backup {

@@ -16,11 +16,20 @@ const WAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Packs a stopped data directory (or a copy of one) durably; what is called `packed` is whole. Blocking.
 pub(crate) fn pack(data: &Path, packed: &Path) -> Result<()> {
+    pack_with(data, packed, without_zeros)
+}
+
+/// The same for any program that knows tar and zstd to unpack: WAL segments keep their zeros. Blocking.
+pub(crate) fn pack_whole(data: &Path, packed: &Path) -> Result<()> {
+    pack_with(data, packed, |segment| segment)
+}
+
+fn pack_with(data: &Path, packed: &Path, wal: fn(Vec<u8>) -> Vec<u8>) -> Result<()> {
     let unfinished = packed.with_extension("unfinished");
     let refuse = |error: std::io::Error| io_error("write", &unfinished, &error);
     let file = File::create(&unfinished).map_err(refuse)?;
     let mut archive = tar::Builder::new(zstd::Encoder::new(file, 1).map_err(refuse)?);
-    append(&mut archive, data, Path::new("")).map_err(refuse)?;
+    append(&mut archive, data, Path::new(""), wal).map_err(refuse)?;
     let file = archive.into_inner().and_then(zstd::Encoder::finish).map_err(refuse)?;
     file.sync_all().map_err(refuse)?;
     std::fs::rename(&unfinished, packed).map_err(refuse)?;
@@ -28,7 +37,12 @@ pub(crate) fn pack(data: &Path, packed: &Path) -> Result<()> {
 }
 
 /// Folders before what is in them, in a fixed order, without owners and times.
-fn append<W: std::io::Write>(archive: &mut tar::Builder<W>, root: &Path, below: &Path) -> std::io::Result<()> {
+fn append<W: std::io::Write>(
+    archive: &mut tar::Builder<W>,
+    root: &Path,
+    below: &Path,
+    wal: fn(Vec<u8>) -> Vec<u8>,
+) -> std::io::Result<()> {
     let mut names = std::fs::read_dir(root.join(below))?
         .map(|entry| Ok(entry?.file_name()))
         .collect::<std::io::Result<Vec<_>>>()?;
@@ -38,15 +52,18 @@ fn append<W: std::io::Write>(archive: &mut tar::Builder<W>, root: &Path, below: 
         let mut header = tar::Header::new_gnu();
         if root.join(&path).is_dir() {
             header.set_entry_type(tar::EntryType::Directory);
+            header.set_mode(0o700);
             header.set_size(0);
             archive.append_data(&mut header, &path, std::io::empty())?;
-            append(archive, root, &path)?;
+            append(archive, root, &path, wal)?;
         } else if is_wal_segment(&path) {
-            let bytes = without_zeros(std::fs::read(root.join(&path))?);
+            header.set_mode(0o600);
+            let bytes = wal(std::fs::read(root.join(&path))?);
             header.set_size(bytes.len() as u64);
             archive.append_data(&mut header, &path, bytes.as_slice())?;
         } else {
             let file = File::open(root.join(&path))?;
+            header.set_mode(0o600);
             header.set_size(file.metadata()?.len());
             archive.append_data(&mut header, &path, file)?;
         }

@@ -14,6 +14,7 @@ use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::planning::{self, Goal, Plans};
 use crate::project::Project;
+use crate::remaining;
 
 /// Make databases what their blocks say
 ///
@@ -25,24 +26,33 @@ pub struct ApplyArgs {
     #[arg(value_name = "BLOCK|PLAN")]
     what: Vec<String>,
 
+    /// Label of a block, as a flag; may be repeated
+    #[arg(short, long = "block", value_name = "BLOCK")]
+    by_flag: Vec<String>,
+
     /// Do what needs a restart now rather than in the maintenance window
     #[arg(long)]
     now: bool,
 
     #[command(flatten)]
     change: Change,
+
+    /// Answer the question for the name of a database that a saved plan deletes; may be repeated
+    #[arg(long, value_name = "NAME")]
+    confirm: Vec<String>,
 }
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &ApplyArgs) -> Result<Exit, CommandError> {
-    if let [only] = args.what.as_slice()
+    if let ([only], []) = (args.what.as_slice(), args.by_flag.as_slice())
         && Path::new(only).is_file()
     {
         return saved(context, args, Path::new(only));
     }
-    let (project, databases) = databases::read(context, &Blocks { blocks: args.what.clone() }, Warnings::Tell)?;
+    let blocks = Blocks { blocks: args.what.clone(), by_flag: args.by_flag.clone() };
+    let (project, databases) = databases::read(context, &blocks, Warnings::Tell)?;
     let plans = planning::plan(context, databases, Goal::Apply { now: args.now })?;
-    show_and_do(context, &args.change, &project, &plans)
+    show_and_do(context, args, &project, &plans)
 }
 
 /// A saved plan is made again from the same blocks, and done when it is still the same.
@@ -56,7 +66,7 @@ fn saved(context: &Context<'_>, args: &ApplyArgs, file: &Path) -> Result<Exit, C
     let provider = asked.provider.as_deref().and_then(Cloud::from_name);
     let global = Global { provider: provider.or(context.global.provider), ..context.global.clone() };
     let context = Context { global: &global, ..*context };
-    let blocks = Blocks { blocks: saved.blocks.iter().map(|block| block.block.clone()).collect() };
+    let blocks = Blocks::of(saved.blocks.iter().map(|block| block.block.clone()));
     let (project, databases) = databases::read(&context, &blocks, Warnings::Tell)?;
     let goal = if asked.destroy { Goal::Destroy } else { Goal::Apply { now: asked.apply_now || args.now } };
     let plans = planning::plan(&context, databases, goal)?;
@@ -66,27 +76,30 @@ fn saved(context: &Context<'_>, args: &ApplyArgs, file: &Path) -> Result<Exit, C
         return Err(CommandError::refused("the saved plan no longer fits; nothing was touched")
             .hint(format!("pgherd plan -o {} makes a new one", file.display())));
     }
-    show_and_do(&context, &args.change, &project, &plans)
+    show_and_do(&context, args, &project, &plans)
 }
 
 /// Shows the plans, asks, does them.
-pub fn show_and_do(
+fn show_and_do(
     context: &Context<'_>,
-    change: &Change,
+    args: &ApplyArgs,
     project: &Project,
     plans: &Plans,
 ) -> Result<Exit, CommandError> {
     let printer = context.printer;
     plans.show(printer, project)?;
-    if plans.summary.is_empty() || change.dry_run {
+    remaining::announce(context, plans);
+    if plans.summary.is_empty() || args.change.dry_run {
         return dry(context, plans);
     }
-    applying::say_what_remains(context, plans);
-    applying::agree(context, change, plans)?;
-    let exit = applying::carry_out(context, change, plans)?;
+    applying::agree(context, &args.change, &args.confirm, plans)?;
+    let exit = applying::carry_out(context, &args.change, plans)?;
     if printer.is_json() {
-        printer.json(&plans.document())?;
+        printer.json(&remaining::document(context, plans))?;
     } else {
+        if exit == Exit::Done {
+            remaining::tell(context, plans)?;
+        }
         printer.next(&format!("pgherd status{}", context.same_project()));
     }
     Ok(exit)
@@ -95,7 +108,7 @@ pub fn show_and_do(
 /// Ends a command that had nothing to do, or was not to do it.
 pub fn dry(context: &Context<'_>, plans: &Plans) -> Result<Exit, CommandError> {
     if context.printer.is_json() {
-        context.printer.json(&plans.document())?;
+        context.printer.json(&remaining::document(context, plans))?;
     }
     Ok(Exit::Done)
 }

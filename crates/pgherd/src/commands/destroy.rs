@@ -8,18 +8,34 @@ use crate::args::{Blocks, Change};
 use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::planning::{self, Goal};
+use crate::remaining;
+
+/// The commands are tried by a test.
+const AFTER_HELP: &str = "\
+A last backup is a packed data directory. PostgreSQL of the same major starts on it, reachable by its owner alone (not as root):
+  mkdir -m 700 again && tar --zstd -xf BACKUP/data.tar.zst -C again
+  echo 'local all all trust' > again/pg_hba.conf
+  pg_ctl -D again -w -o \"-k $PWD/again -c listen_addresses=\" start
+  psql -h \"$PWD/again\" -U pgherd -l";
 
 /// Delete databases and their data
 ///
 /// Asks for the name of each. A last backup is taken first, unless the block says skip_final_snapshot. Refused while
 /// enable_deletion_protection holds.
 #[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+// A question for a name is not answered by --yes; whoever gives it is told what does.
+#[command(mut_arg("yes", |flag| flag.hide(true)))]
 pub struct DestroyArgs {
     #[command(flatten)]
     blocks: Blocks,
 
     #[command(flatten)]
     change: Change,
+
+    /// Answer the question for the name of the database; may be repeated
+    #[arg(long, value_name = "NAME")]
+    confirm: Vec<String>,
 }
 
 /// Runs it.
@@ -28,14 +44,16 @@ pub fn run(context: &Context<'_>, args: &DestroyArgs) -> Result<Exit, CommandErr
     let (project, databases) = databases::read(context, &args.blocks, Warnings::Leave)?;
     let plans = planning::plan(context, databases, Goal::Destroy)?;
     plans.show(printer, &project)?;
-    applying::say_what_remains(context, &plans);
+    remaining::announce(context, &plans);
     if plans.summary.is_empty() || args.change.dry_run {
         return apply::dry(context, &plans);
     }
-    applying::agree(context, &args.change, &plans)?;
+    applying::agree(context, &args.change, &args.confirm, &plans)?;
     let exit = applying::carry_out(context, &args.change, &plans)?;
     if printer.is_json() {
-        printer.json(&plans.document())?;
+        printer.json(&remaining::document(context, &plans))?;
+    } else if exit == Exit::Done {
+        remaining::tell(context, &plans)?;
     }
     Ok(exit)
 }

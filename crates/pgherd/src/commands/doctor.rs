@@ -108,7 +108,7 @@ fn fix(context: &Context<'_>) {
         let say = |phase: &str| context.printer.say(&format!("PostgreSQL {major}: {phase}"));
         match fetch::fetch(asked, false, &Sources::default(), &cache, &say) {
             Ok(server) => say(&format!("{} is there now", server.version)),
-            Err(error) => context.printer.warn(&error.message),
+            Err(error) => context.printer.warn("fetch-failed", &error.message, &error.help),
         }
     }
 }

@@ -15,7 +15,7 @@ pub struct LogsArgs {
     #[command(flatten)]
     block: OneBlock,
 
-    /// Go on as lines are written, until Ctrl-C
+    /// Go on as lines are written, until Ctrl-C; with --json a document on a line of its own for each
     #[arg(long, short)]
     follow: bool,
 
@@ -24,7 +24,7 @@ pub struct LogsArgs {
     file: Option<std::path::PathBuf>,
 
     /// How many of the last lines to begin with
-    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 100)]
+    #[arg(long = "lines", short = 'n', alias = "tail", value_name = "NUMBER", default_value_t = 100)]
     tail: usize,
 }
 

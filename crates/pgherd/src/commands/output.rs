@@ -11,26 +11,26 @@ use pgherd_engine::run;
 use serde::Serialize;
 
 use super::Context;
-use crate::args::OneBlock;
 use crate::databases;
 use crate::error::{CommandError, Exit};
+use crate::naming::{self, BlockAndName};
+use crate::project::Project;
 use crate::targets;
 
 /// The password: no output of the table, and never shown unless asked for.
 const PASSWORD: &str = "master_password";
 
 /// Print what applications need to know of a database
+///
+/// All outputs, or the one that is named: pgherd output db_instance_endpoint, or pgherd output BLOCK db_instance_endpoint. A
+/// word that is both an output and a block is the output; --block names the block.
 #[derive(Debug, Args)]
 pub struct OutputArgs {
-    /// Only this output, such as db_instance_endpoint [default: all]
-    name: Option<String>,
+    #[command(flatten)]
+    asked: BlockAndName,
 
-    /// Label of the block; needed when the file has several
-    #[arg(short, long)]
-    block: Option<String>,
-
-    /// Print the bare value, for scripts
-    #[arg(long, requires = "name")]
+    /// Print the bare value, for scripts; needs the name of an output
+    #[arg(long)]
     raw: bool,
 
     /// Also show what is secret, the password included
@@ -46,11 +46,19 @@ struct Outputs {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &OutputArgs) -> Result<Exit, CommandError> {
-    let name = args.name.as_deref();
-    if let Some(name) = name {
-        known(name)?;
+    let project = Project::read(context.global)?;
+    let asked = args.asked.understood(&project.labels(), is_output)?;
+    let name = asked.name.as_deref();
+    if let Some(name) = name.filter(|name| !is_output(name)) {
+        let names = OUTPUTS.iter().map(|output| output.name).chain(project.labels());
+        return Err(naming::unknown("no output is called", name, names, "pgherd output prints all of them"));
     }
-    let database = databases::one_existing(context, &OneBlock { block: args.block.clone() })?;
+    if args.raw && name.is_none() {
+        return Err(
+            CommandError::failed("--raw prints one value").hint("name an output: pgherd output --raw db_instance_port")
+        );
+    }
+    let database = databases::one_existing_of(context, &project, &asked.one_block())?;
     let mut outputs = targets::wait_for(run::outputs(&*database.provider, &database.spec))??;
     if args.reveal {
         let instance = targets::wait_for(databases::instance(context, &database.spec.name))??;
@@ -78,16 +86,8 @@ pub fn run(context: &Context<'_>, args: &OutputArgs) -> Result<Exit, CommandErro
     Ok(Exit::Done)
 }
 
-fn known(name: &str) -> Result<(), CommandError> {
-    if name == PASSWORD || variables::output(name).is_some() {
-        return Ok(());
-    }
-    let names = || OUTPUTS.iter().map(|output| output.name);
-    let error = CommandError::not_found(format!("no output is called `{name}`"));
-    Err(match pgherd_core::catalogue::nearest(name, names()) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error.hint("pgherd output prints all of them; --block names a block"),
-    })
+fn is_output(name: &str) -> bool {
+    name == PASSWORD || variables::output(name).is_some()
 }
 
 fn hide(outputs: &mut Props) {

@@ -1,24 +1,25 @@
 //! `pgherd params`.
 
 use clap::Args;
+use pgherd_core::catalogue::parameters;
 use pgherd_local::supervisor::messages::Parameter;
 use serde::Serialize;
 
 use super::Context;
-use crate::args::OneBlock;
 use crate::databases::{self, Database};
 use crate::error::{CommandError, Exit};
+use crate::naming::{self, BlockAndName};
+use crate::project::Project;
 use crate::targets;
 
 /// Show PostgreSQL settings as the running server has them, and who set them
+///
+/// Those that somebody set, or the one that is named, with what it means: pgherd params work_mem, or pgherd params BLOCK
+/// work_mem. A word that is both a setting and a block is the setting; --block names the block.
 #[derive(Debug, Args)]
 pub struct ParamsArgs {
-    /// Only this setting, with what it means
-    name: Option<String>,
-
-    /// Label of the block; needed when the file has several
-    #[arg(short, long)]
-    block: Option<String>,
+    #[command(flatten)]
+    asked: BlockAndName,
 
     /// Also the settings nobody set
     #[arg(short, long)]
@@ -36,17 +37,21 @@ struct Setting {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &ParamsArgs) -> Result<Exit, CommandError> {
-    let database = databases::one_existing(context, &OneBlock { block: args.block.clone() })?;
+    let project = Project::read(context.global)?;
+    let asked = args.asked.understood(&project.labels(), |word| parameters::newest(word).is_some())?;
+    let database = databases::one_existing_of(context, &project, &asked.one_block())?;
     let parameters = targets::wait_for(async {
         Ok::<_, CommandError>(databases::agent(context).await?.params(&database.spec.name).await?)
     })??;
     let mut settings: Vec<Setting> = parameters.into_iter().map(|parameter| setting(&database, parameter)).collect();
-    match &args.name {
+    match &asked.name {
         Some(name) => {
             let known: Vec<String> = settings.iter().map(|setting| setting.parameter.name.clone()).collect();
             settings.retain(|setting| setting.parameter.name.eq_ignore_ascii_case(name));
             if settings.is_empty() {
-                return Err(unknown(name, &known));
+                let names = known.iter().map(String::as_str).chain(project.labels());
+                let all = "pgherd params --all prints all of them";
+                return Err(naming::unknown("PostgreSQL has no setting", name, names, all));
             }
         }
         None => settings.retain(|setting| args.all || context.printer.is_verbose() || setting.set_by != "default"),
@@ -56,7 +61,7 @@ pub fn run(context: &Context<'_>, args: &ParamsArgs) -> Result<Exit, CommandErro
         return Ok(Exit::Done);
     }
     context.printer.result(&match settings.as_slice() {
-        [one] if args.name.is_some() => details(one),
+        [one] if asked.name.is_some() => details(one),
         several => table(several),
     })?;
     if settings.iter().any(|setting| setting.parameter.pending_restart) {
@@ -78,14 +83,6 @@ fn setting(database: &Database, parameter: Parameter) -> Setting {
         "default"
     };
     Setting { set_by, parameter }
-}
-
-fn unknown(name: &str, known: &[String]) -> CommandError {
-    let error = CommandError::not_found(format!("PostgreSQL has no setting `{name}`"));
-    match pgherd_core::catalogue::nearest(name, known.iter().map(String::as_str)) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error.hint("pgherd params --all prints all of them; --block names a block"),
-    }
 }
 
 fn table(settings: &[Setting]) -> String {

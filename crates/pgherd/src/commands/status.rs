@@ -27,10 +27,10 @@ pub struct StatusArgs {
     blocks: Blocks,
 
     /// Every database of this machine, whichever file it came from
-    #[arg(long, conflicts_with = "blocks")]
+    #[arg(long, conflicts_with_all = ["blocks", "by_flag"])]
     all: bool,
 
-    /// Go on showing it as it changes, until Ctrl-C
+    /// Go on showing it as it changes, until Ctrl-C; with --json a document on a line of its own for each change
     #[arg(short, long)]
     watch: bool,
 }

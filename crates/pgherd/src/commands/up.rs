@@ -16,7 +16,8 @@ use crate::targets;
 
 /// Bring databases up on this machine
 ///
-/// Plan and apply in one, whatever cloud the blocks name. Starts what `down` stopped. Asks only before a restart; what would interrupt nobody is done at once.
+/// Plan and apply in one, whatever cloud the blocks name. Starts what `down` stopped. Asks only before a restart; what would
+/// interrupt nobody is done at once.
 #[derive(Debug, Args)]
 pub struct UpArgs {
     #[command(flatten)]
@@ -47,9 +48,11 @@ pub fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit, CommandError> {
         }
         return apply::dry(context, &plans);
     }
-    let is_lost = plans.each.iter().any(PlannedDatabase::loses_data);
-    if is_lost || applying::weight(&plans) == Weight::Interruption {
-        applying::agree(context, &args.change, &plans)?;
+    if plans.each.iter().any(PlannedDatabase::loses_data) {
+        return Err(CommandError::refused("up deletes no data").hint("pgherd apply asks for the name and does it"));
+    }
+    if applying::weight(&plans) == Weight::Interruption {
+        applying::agree(context, &args.change, &[], &plans)?;
     }
     let mut exit = Exit::Done;
     if !plans.summary.is_empty() {

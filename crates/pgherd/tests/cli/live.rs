@@ -238,6 +238,11 @@ fn several_databases_live_side_by_side() {
     live.0.write("database.hcl", block("orders", "") + &block("invoices", ""));
     let _ = live.run("up").with_code(0);
     let _ = live.run("connect").with_code(1);
+    let of_orders = live.run("output orders db_instance_port --raw").with_code(0).stdout;
+    assert_eq!(live.run("output db_instance_port --raw -b orders").with_code(0).stdout, of_orders);
+    assert_ne!(live.run("output invoices db_instance_port --raw").with_code(0).stdout, of_orders);
+    assert!(live.run("params orders work_mem").with_code(0).stdout.starts_with("work_mem = "));
+    assert!(live.run("params invoices").with_code(0).stdout.contains("\nwork_mem "));
     assert_eq!(live.run("connect invoices -- -Atc nonsense").code, Some(1), "psql's own exit code");
     let status = live.run("status").with_code(0).stdout;
     assert_eq!(status.matches("available").count(), 2, "{status}");

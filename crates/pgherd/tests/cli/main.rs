@@ -2,6 +2,7 @@
 
 mod care;
 mod documents;
+mod ending;
 mod errors;
 mod files;
 mod flask;

@@ -110,6 +110,35 @@ fn what_does_not_exist_cannot_be_looked_at() {
     }
 }
 
+/// Wherever a block may be named, it may be named by flag.
+#[test]
+fn every_verb_takes_its_block_in_both_ways() {
+    let verbs = ["validate", "explain", "plan", "apply", "up", "down", "status", "destroy"];
+    let of_one = ["output", "env", "connect", "logs", "params", "rotate"];
+    for verb in verbs.iter().chain(&of_one) {
+        let by_flag = sandbox(&format!("{DEV}{TEST}")).run(&[verb, "-b", "orders"]).with_code(5);
+        assert!(by_flag.stderr.starts_with("error: no block is called `orders`\n"), "{}", by_flag.transcript());
+        let help = Sandbox::new().run(&[verb, "--help"]).with_code(0).stdout;
+        assert!(help.contains("[BLOCK") && help.contains("-b, --block <BLOCK>"), "{help}");
+    }
+    for verb in of_one {
+        let words: &[&str] = if ["output", "params"].contains(&verb) { &["orders", "port"] } else { &["orders"] };
+        let word = sandbox(&format!("{DEV}{TEST}")).run(&[&[verb], words].concat());
+        let expected = if verb == "output" { "no output is called `port`" } else { "no block is called `orders`" };
+        assert!(word.with_code(5).stderr.contains(expected));
+    }
+}
+
+/// A flag that answers a question is listed where the question is asked.
+#[test]
+fn the_name_is_confirmed_where_data_may_go() {
+    for (verb, expected) in [("apply", true), ("destroy", true), ("up", false), ("down", false), ("rotate", false)] {
+        let help = Sandbox::new().run(&[verb, "--help"]).with_code(0).stdout;
+        assert_eq!(help.contains("--confirm"), expected, "{help}");
+        assert_eq!(help.contains("--yes"), verb != "destroy", "{help}");
+    }
+}
+
 #[test]
 fn the_status_of_what_does_not_exist() {
     insta::assert_snapshot!(sandbox(&format!("{DEV}{TEST}")).run(&["status"]).transcript());
