@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
+use crate::hcl::without;
 use crate::value::Value;
 
 /// The arguments of one `module` block, evaluated. Every name here stands in the variables table.
@@ -29,17 +30,7 @@ impl Inputs {
     pub(crate) fn without_secrets(&self, diagnostics: &mut [Diagnostic]) {
         let mut secrets = Vec::new();
         self.values.values().for_each(|value| collect_secrets(value, &mut secrets));
-        // The longest first: one may be part of another.
-        secrets.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        for diagnostic in diagnostics {
-            for secret in &secrets {
-                for words in [&mut diagnostic.message, &mut diagnostic.help] {
-                    if words.contains(secret) {
-                        *words = words.replace(secret, "(secret)");
-                    }
-                }
-            }
-        }
+        diagnostics.iter_mut().for_each(|diagnostic| without(diagnostic, &mut secrets));
     }
 }
 

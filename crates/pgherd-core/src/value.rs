@@ -106,6 +106,53 @@ impl Value {
             | Self::Output(..) => None,
         }
     }
+
+    /// Whether there is a secret anywhere inside.
+    pub fn has_secret(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::List(list) => list.iter().any(Self::has_secret),
+            Self::Map(map) => map.values().any(Self::has_secret),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Unknown(_)
+            | Self::Output(..) => false,
+        }
+    }
+
+    /// The same value with every text, number and truth value inside made a secret.
+    #[must_use]
+    pub fn concealed(self) -> Self {
+        match self {
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) => Self::Secret(Secret::new(self.to_string())),
+            Self::Text(text) => Self::Secret(Secret::new(text)),
+            Self::List(list) => Self::List(list.into_iter().map(Self::concealed).collect()),
+            Self::Map(map) => Self::Map(map.into_iter().map(|(key, value)| (key, value.concealed())).collect()),
+            Self::Null | Self::Secret(_) | Self::Unknown(_) | Self::Output(..) => self,
+        }
+    }
+
+    /// The same value with every secret inside as its text, to compute with. What comes of it must be concealed again.
+    #[must_use]
+    pub fn revealed(self) -> Self {
+        match self {
+            Self::Secret(secret) => {
+                secret.reveal().map_or_else(|| Self::Unknown("a password's verifier".to_owned()), Self::text)
+            }
+            Self::List(list) => Self::List(list.into_iter().map(Self::revealed).collect()),
+            Self::Map(map) => Self::Map(map.into_iter().map(|(key, value)| (key, value.revealed())).collect()),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Unknown(_)
+            | Self::Output(..) => self,
+        }
+    }
 }
 
 /// As a plan shows it: text bare, lists and maps compact, secrets hidden.

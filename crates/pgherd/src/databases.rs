@@ -1,5 +1,6 @@
 //! The databases a command is about: blocks read, resolved, checked, and bound to the target they run on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use pgherd_core::diagnostic::{At, Diagnostic, Severity};
@@ -70,7 +71,7 @@ pub fn resolved(
     chosen: &Blocks,
     warnings: Warnings,
 ) -> Result<Vec<Spec>, CommandError> {
-    let labels: Vec<String> = match project.blocks(chosen) {
+    let labels: BTreeSet<String> = match project.blocks(chosen) {
         Ok(blocks) => blocks.into_iter().map(|block| block.block.clone()).collect(),
         Err(error) => {
             // A file that cannot be read has no blocks; what is wrong with it says more.

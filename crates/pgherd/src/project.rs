@@ -1,5 +1,6 @@
 //! The files of a configuration: found, read, and what is wrong with them said at the user's own lines.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -118,8 +119,10 @@ impl Project {
 
     /// What the checks say about the blocks, each and between them.
     pub fn checked(&self, specs: &[Spec], context: &Context<'_>) -> Vec<Diagnostic> {
+        let blocks: BTreeMap<&str, &Inputs> =
+            self.document.blocks.iter().map(|inputs| (inputs.block.as_str(), inputs)).collect();
         let check = |spec: &Spec| {
-            let inputs = self.document.blocks.iter().find(|inputs| inputs.block == spec.block);
+            let inputs = blocks.get(spec.block.as_str());
             inputs.map(|inputs| checks::check(inputs, spec, context.today())).unwrap_or_default()
         };
         specs.iter().flat_map(check).chain(checks::check_across(specs)).collect()
@@ -134,7 +137,7 @@ impl Project {
                 self.document.span(&one.at).and_then(|(file, span)| Some((self.sources.files.get(file)?, span)));
             found.map_or((true, String::new(), 0), |(source, span)| (false, source.name.clone(), span.start))
         });
-        let shown: Vec<Rc<str>> = self.sources.files.iter().map(|source| hcl::masked(&source.text).into()).collect();
+        let shown: Vec<Rc<str>> = self.document.shown.iter().map(|text| text.as_str().into()).collect();
         shortened(ordered).iter().map(|one| self.located(one, &shown)).collect()
     }
 

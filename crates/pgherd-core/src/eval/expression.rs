@@ -4,7 +4,6 @@ use hcl_edit::expr::{Conditional, Expression, FuncArgs, FuncCall, Object, Object
 use hcl_edit::{Ident, Number, Span};
 
 use super::functions::{self, Fault, Run, Unknowns};
-use super::secrecy::{conceal, has_secret, reveal};
 use super::{Evaluated, Evaluator, Failed, coerce, short, what_it_is};
 use crate::diagnostic::Diagnostic;
 use crate::value::{Props, Value};
@@ -124,20 +123,20 @@ impl Evaluator<'_> {
             self.evaluate(&conditional.false_expr)?;
             return Ok(condition);
         }
-        let secret = has_secret(&condition);
+        let secret = condition.has_secret();
         let chosen = if self.truth(condition, &conditional.cond_expr)? {
             &conditional.true_expr
         } else {
             &conditional.false_expr
         };
         let value = self.evaluate(chosen)?;
-        Ok(if secret { conceal(value) } else { value })
+        Ok(if secret { value.concealed() } else { value })
     }
 
     /// A condition's truth. The caller has looked for unknowns.
     pub(super) fn truth(&mut self, value: Value, at: &impl Span) -> Result<bool, Failed> {
-        let secret = has_secret(&value);
-        let value = reveal(value);
+        let secret = value.has_secret();
+        let value = value.revealed();
         coerce::truth(&value).ok_or_else(|| {
             let what = if secret { "a secret that is neither".to_owned() } else { what_it_is(&value) };
             let message = format!("true or false is wanted here, not {what}");
@@ -220,15 +219,15 @@ impl Evaluator<'_> {
             return Ok(Value::Unknown(reference.to_owned()));
         }
         let secret = match function.unknowns {
-            Unknowns::Anywhere => arguments.iter().any(has_secret),
+            Unknowns::Anywhere => arguments.iter().any(Value::has_secret),
             Unknowns::Whole => arguments.iter().any(|value| matches!(value, Value::Secret(_))),
             Unknowns::Pass => false,
         };
-        let arguments = if secret { arguments.into_iter().map(reveal).collect() } else { arguments };
+        let arguments = if secret { arguments.into_iter().map(Value::revealed).collect() } else { arguments };
         let Run::Pure(run) = function.run else { return Ok(Value::Null) };
         match run(&arguments, self.fuel.left()) {
             Ok(value) => {
-                let value = if secret { conceal(value) } else { value };
+                let value = if secret { value.concealed() } else { value };
                 self.pay(at, value)
             }
             Err(fault) => Err(self.fault(function, fault, secret, call, at)),

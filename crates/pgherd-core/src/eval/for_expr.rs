@@ -3,7 +3,6 @@
 use hcl_edit::expr::{Expression, ForExpr};
 use hcl_edit::{Ident, Span};
 
-use super::secrecy::conceal;
 use super::{Evaluated, Evaluator, Failed, what_it_is};
 use crate::diagnostic::Diagnostic;
 use crate::value::{Props, Value};
@@ -99,7 +98,7 @@ impl Evaluator<'_> {
             }
         };
         let value = self.evaluate(&written.value_expr)?;
-        Ok(Step::Value(key, if secret { conceal(value) } else { value }))
+        Ok(Step::Value(key, if secret { value.concealed() } else { value }))
     }
 }
 

@@ -9,7 +9,6 @@ mod for_expr;
 mod fuel;
 pub mod functions;
 mod operators;
-mod secrecy;
 mod template;
 mod traversal;
 
@@ -24,7 +23,6 @@ use crate::value::Value;
 pub(crate) use coerce::{short, what_it_is};
 pub(crate) use fuel::{Fuel, is_too_deep};
 pub(crate) use functions::json_value;
-pub(crate) use secrecy::conceal;
 
 /// What names mean.
 #[derive(Debug, Clone, Default)]

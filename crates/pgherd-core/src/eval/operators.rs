@@ -2,7 +2,6 @@
 
 use hcl_edit::expr::{BinaryOp, BinaryOperator, Expression, UnaryOp, UnaryOperator};
 
-use super::secrecy::{conceal, has_secret, reveal};
 use super::{Evaluated, Evaluator, Failed, coerce, what_it_is};
 use crate::diagnostic::Diagnostic;
 use crate::value::Value;
@@ -13,16 +12,16 @@ impl Evaluator<'_> {
         if let Value::Unknown(_) = value {
             return Ok(value);
         }
-        let secret = has_secret(&value);
+        let secret = value.has_secret();
         let result = match operation.operator.value() {
             UnaryOperator::Not => Value::Bool(!self.truth(value, &operation.expr)?),
-            UnaryOperator::Neg => match coerce::number(&reveal(value.clone())) {
+            UnaryOperator::Neg => match coerce::number(&value.clone().revealed()) {
                 Some(Value::Int(int)) => int.checked_neg().map_or(Value::Float(coerce::TWO_TO_63), Value::Int),
                 Some(Value::Float(float)) => Value::Float(-float),
                 _ => return Err(self.not_a_number(&value, secret, at)),
             },
         };
-        Ok(if secret { conceal(result) } else { result })
+        Ok(if secret { result.concealed() } else { result })
     }
 
     pub(super) fn binary(&mut self, operation: &BinaryOp, at: &Expression) -> Evaluated {
@@ -36,8 +35,8 @@ impl Evaluator<'_> {
         if let Some(reference) = left.unknown().or_else(|| right.unknown()) {
             return Ok(Value::Unknown(reference.to_owned()));
         }
-        let secret = has_secret(&left) || has_secret(&right);
-        let (left, right) = (reveal(left), reveal(right));
+        let secret = left.has_secret() || right.has_secret();
+        let (left, right) = (left.revealed(), right.revealed());
         let result = match operator {
             BinaryOperator::Eq => Value::Bool(equal(&left, &right)),
             BinaryOperator::NotEq => Value::Bool(!equal(&left, &right)),
@@ -54,23 +53,23 @@ impl Evaluator<'_> {
                 self.calculate(operator, &a, &b, at)?
             }
         };
-        Ok(if secret { conceal(result) } else { result })
+        Ok(if secret { result.concealed() } else { result })
     }
 
     /// `&&` and `||`: the right side is only looked at where it decides.
     fn logical(&mut self, operator: BinaryOperator, left: Value, operation: &BinaryOp) -> Evaluated {
-        let secret = has_secret(&left);
+        let secret = left.has_secret();
         let decisive = operator == BinaryOperator::Or;
         let left = match left {
             Value::Unknown(_) => Err(left),
             value => Ok(self.truth(value, &operation.lhs_expr)?),
         };
-        let keep = |value: bool, secret: bool| if secret { conceal(Value::Bool(value)) } else { Value::Bool(value) };
+        let keep = |value: bool, secret: bool| if secret { Value::Bool(value).concealed() } else { Value::Bool(value) };
         if left.as_ref().is_ok_and(|left| *left == decisive) {
             return Ok(keep(decisive, secret));
         }
         let right = self.evaluate(&operation.rhs_expr)?;
-        let secret = secret || has_secret(&right);
+        let secret = secret || right.has_secret();
         let right = match right {
             Value::Unknown(_) => return Ok(left.err().unwrap_or(right)),
             value => self.truth(value, &operation.rhs_expr)?,

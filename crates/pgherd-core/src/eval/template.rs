@@ -5,7 +5,6 @@ use hcl_edit::template::{Directive, Element, ForDirective, IfDirective, Strip, T
 
 use super::for_expr::Items;
 use super::fuel::BYTES_PER_STEP;
-use super::secrecy::{conceal, reveal};
 use super::{Evaluated, Evaluator, Failed, coerce, what_it_is};
 use crate::diagnostic::Diagnostic;
 use crate::value::Value;
@@ -32,7 +31,7 @@ impl Evaluator<'_> {
             return Ok(Value::Unknown(reference));
         }
         let value = Value::Text(text.text);
-        self.pay(at, if text.secret { conceal(value) } else { value })
+        self.pay(at, if text.secret { value.concealed() } else { value })
     }
 
     /// Appends the elements. `trim` says whether what stands before and after them strips white space (`~`).
@@ -78,7 +77,7 @@ impl Evaluator<'_> {
             }
             Value::Secret(secret) => {
                 text.secret = true;
-                reveal(Value::Secret(secret))
+                Value::Secret(secret).revealed()
             }
             value => value,
         };

@@ -9,7 +9,7 @@ fn scope() -> Scope {
     let variables = serde_json::json!({ "env": "prod", "known": ["a", "b"], "mixed": ["a", "?module.x.id"] });
     let Value::Map(mut variables) = value(variables) else { unreachable!("written as an object") };
     variables.insert("unset".to_owned(), Value::Unknown("var.unset".to_owned()));
-    variables.insert("password".to_owned(), conceal("hunter2".into()));
+    variables.insert("password".to_owned(), Value::from("hunter2").concealed());
     let Value::Map(locals) = value(serde_json::json!({ "tags": { "Owner": "dba", "n": 1 }, "nothing": null })) else {
         unreachable!("written as an object")
     };

@@ -8,7 +8,7 @@ use super::document::Spans;
 use super::layout::OurBlock;
 use super::{Document, Sources};
 use crate::diagnostic::{Diagnostic, MAX_OF_A_KIND};
-use crate::eval::{Evaluator, Fuel, Scope, conceal, short};
+use crate::eval::{Evaluator, Fuel, Scope, short};
 use crate::inputs::Inputs;
 use crate::value::Value;
 use crate::variables::{self, Nearest, Type, TypeError, Variable, convert};
@@ -82,35 +82,17 @@ fn argument(
 fn typed(variable: &Variable, value: Value) -> Result<Value, Vec<(String, Diagnostic)>> {
     let name = variable.name;
     if variable.sensitive {
-        let converted = convert(value, &variable.ty).map_err(|error| {
-            // The message of a conversion quotes the value.
-            let diagnostic = Diagnostic::error("wrong-type", format!("the value of `{name}` is not a {}", variable.ty));
-            vec![(error.path, diagnostic.help("write a string, or leave it out: pgherd makes one and keeps it"))]
-        })?;
-        return Ok(conceal(converted));
+        // The message of a conversion quotes the value.
+        let message = format!("the value of `{name}` is not a {}", variable.ty);
+        let told = Diagnostic::error("wrong-type", message)
+            .help("write a string, or leave it out: pgherd makes one and keeps it");
+        return convert(value, &variable.ty).map(Value::concealed).map_err(|_| vec![(String::new(), told)]);
     }
-    convert_all(value, &variable.ty).map_err(|errors| {
+    convert(value, &variable.ty).map_err(|errors| {
         let told =
             |error: TypeError| (error.path, Diagnostic::error("wrong-type", error.message).help(example(variable)));
         errors.into_iter().map(told).collect()
     })
-}
-
-/// Like [`convert`], with the errors of every element of a list and not only the first.
-fn convert_all(value: Value, ty: &Type) -> Result<Value, Vec<TypeError>> {
-    let (Value::List(list), Type::List(_)) = (&value, ty) else {
-        return convert(value, ty).map_err(|error| vec![error]);
-    };
-    let errors: Vec<TypeError> =
-        list.iter().enumerate().filter_map(|(index, item)| wrong_item(index, item, ty)).collect();
-    if errors.is_empty() { convert(value, ty).map_err(|error| vec![error]) } else { Err(errors) }
-}
-
-/// What is wrong with one element of a list, asked as a list of one: whether null may stand in lists is for [`convert`].
-fn wrong_item(index: usize, item: &Value, ty: &Type) -> Option<TypeError> {
-    let TypeError { path, message } = convert(Value::List(vec![item.clone()]), ty).err()?;
-    let below = path.strip_prefix("[0]").unwrap_or(&path);
-    Some(TypeError { path: format!("[{index}]{below}"), message })
 }
 
 /// What to write instead, with the dots for the user to fill.

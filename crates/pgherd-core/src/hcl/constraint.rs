@@ -6,7 +6,7 @@ use hcl_edit::expr::{Expression, ObjectKey};
 use crate::diagnostic::Diagnostic;
 use crate::eval::what_it_is;
 use crate::value::{Props, Value};
-use crate::variables::{self, Type};
+use crate::variables::{Type, TypeError, convert, keep};
 
 /// A type as Terraform writes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,47 +106,57 @@ impl Constraint {
         matches!(self, Self::String | Self::Number | Self::Bool)
     }
 
-    /// A value made to fit, or what is wrong with it.
-    pub(super) fn fit(&self, value: Value) -> Result<Value, String> {
+    /// A value made to fit, or everything that is wrong with it.
+    pub(super) fn fit(&self, value: Value) -> Result<Value, Vec<TypeError>> {
         match (self, value) {
             (Self::Any, value) | (_, value @ (Value::Null | Value::Unknown(_) | Value::Secret(_))) => Ok(value),
-            (Self::String, value) => simple(value, &Type::String),
-            (Self::Number, value) => simple(value, &Type::Number),
-            (Self::Bool, value) => simple(value, &Type::Bool),
-            (Self::List(item), Value::List(list)) => {
-                list.into_iter().map(|value| item.fit(value)).collect::<Result<_, _>>().map(Value::List)
-            }
-            (Self::Map(item), Value::Map(map)) => map
-                .into_iter()
-                .map(|(key, value)| Ok((key, item.fit(value)?)))
-                .collect::<Result<_, String>>()
-                .map(Value::Map),
-            (Self::Tuple(items), Value::List(list)) if items.len() == list.len() => {
-                items.iter().zip(list).map(|(item, value)| item.fit(value)).collect::<Result<_, _>>().map(Value::List)
+            (Self::String, value) => convert(value, &Type::String),
+            (Self::Number, value) => convert(value, &Type::Number),
+            (Self::Bool, value) => convert(value, &Type::Bool),
+            (Self::List(item), Value::List(list)) => each(list, std::iter::repeat(&**item)),
+            (Self::Tuple(items), Value::List(list)) if items.len() == list.len() => each(list, items),
+            (Self::Map(item), Value::Map(map)) => {
+                let mut errors = Vec::new();
+                let fitted = map.into_iter().filter_map(|(key, value)| {
+                    let value = keep(item.fit(value), || format!(".{key}"), &mut errors)?;
+                    Some((key, value))
+                });
+                let fitted = Value::Map(fitted.collect());
+                if errors.is_empty() { Ok(fitted) } else { Err(errors) }
             }
             (Self::Object(fields), Value::Map(map)) => object(fields, map),
-            (Self::List(_) | Self::Tuple(_), value) => {
-                Err(format!("a list is wanted here, not {}", what_it_is(&value)))
-            }
-            (Self::Map(_) | Self::Object(_), value) => Err(format!("a map is wanted here, not {}", what_it_is(&value))),
+            (Self::List(_) | Self::Tuple(_), value) => Err(another("a list", &value)),
+            (Self::Map(_) | Self::Object(_), value) => Err(another("a map", &value)),
         }
     }
 }
 
-fn simple(value: Value, ty: &Type) -> Result<Value, String> {
-    variables::convert(value, ty).map_err(|error| error.message)
+fn another(wanted: &str, value: &Value) -> Vec<TypeError> {
+    vec![TypeError::new(format!("{wanted} is wanted here, not {}", what_it_is(value)))]
+}
+
+fn each<'t>(list: Vec<Value>, types: impl IntoIterator<Item = &'t Constraint>) -> Result<Value, Vec<TypeError>> {
+    let mut errors = Vec::new();
+    let items = list.into_iter().zip(types).enumerate();
+    let fitted = items.filter_map(|(index, (value, ty))| keep(ty.fit(value), || format!("[{index}]"), &mut errors));
+    let fitted = Value::List(fitted.collect());
+    if errors.is_empty() { Ok(fitted) } else { Err(errors) }
 }
 
 /// The attributes of the type; others are dropped, as in Terraform.
-fn object(fields: &[Field], mut map: Props) -> Result<Value, String> {
+fn object(fields: &[Field], mut map: Props) -> Result<Value, Vec<TypeError>> {
+    let mut errors = Vec::new();
     let mut fitted = Props::new();
-    for field in fields {
-        let value = match map.remove(&field.name).filter(|value| !value.is_null()) {
-            Some(value) => field.ty.fit(value)?,
-            None if field.optional => field.default.clone(),
-            None => return Err(format!("the attribute `{}` is missing", field.name)),
+    for Field { name, ty, optional, default } in fields {
+        let value = match map.remove(name).filter(|value| !value.is_null()) {
+            Some(value) => keep(ty.fit(value), || format!(".{name}"), &mut errors),
+            None if *optional => Some(default.clone()),
+            None => {
+                errors.push(TypeError::new(format!("the attribute `{name}` is missing")));
+                None
+            }
         };
-        fitted.insert(field.name.clone(), value);
+        fitted.extend(value.map(|value| (name.clone(), value)));
     }
-    Ok(Value::Map(fitted))
+    if errors.is_empty() { Ok(Value::Map(fitted)) } else { Err(errors) }
 }

@@ -11,11 +11,12 @@ use super::constraint::{self, Constraint};
 use super::given::{self, Given, Raw};
 use super::layout::Layout;
 use super::locals::references;
+use super::sensitive::is_telling;
 use super::{guard, syntax};
 use crate::diagnostic::{At, Diagnostic};
-use crate::eval::{Evaluator, Fuel, Scope, conceal};
+use crate::eval::{Evaluator, Fuel, Scope};
 use crate::value::Value;
-use crate::variables::closest;
+use crate::variables::{TypeError, closest};
 
 /// What a `variable` block says.
 struct Declared<'a> {
@@ -46,7 +47,7 @@ pub(super) fn give(
         };
         let value = value.and_then(|value| fitted(name, value, variable, diagnostics));
         let value = value.unwrap_or_else(|| Value::Unknown(format!("var.{name}")));
-        scope.variables.insert((*name).to_owned(), if variable.sensitive { conceal(value) } else { value });
+        scope.variables.insert((*name).to_owned(), if variable.sensitive { value.concealed() } else { value });
     }
     let used = used(layout);
     for (name, raw) in raw {
@@ -131,9 +132,14 @@ fn from_outside(
         Raw::Text { text, from } => match expression(&text, fuel) {
             Ok(value) => Some(value),
             Err(problems) => {
+                let is_secret = is_telling(name) || variable.is_some_and(|variable| variable.sensitive);
                 let told = problems.into_iter().map(|problem| Diagnostic {
                     at: At::Nowhere,
-                    message: format!("the value of `{name}` from {from} cannot be read: {}", problem.message),
+                    message: match is_secret {
+                        // What is wrong with it quotes it.
+                        true => format!("the value of `{name}` from {from} cannot be read"),
+                        false => format!("the value of `{name}` from {from} cannot be read: {}", problem.message),
+                    },
                     help: format!("write it as in a file, such as -var '{name}=[\"a\", \"b\"]'"),
                     ..problem
                 });
@@ -188,12 +194,15 @@ fn fitted(name: &str, value: Value, variable: &Declared<'_>, diagnostics: &mut V
     let Some(ty) = &variable.ty else { return Some(value) };
     match ty.fit(value) {
         Ok(value) => Some(value),
-        Err(message) => {
-            // The message quotes the value.
-            let message = if variable.sensitive { "its type is another".to_owned() } else { message };
-            let diagnostic =
-                Diagnostic::error("wrong-type", format!("the value of variable `{name}` does not fit: {message}"));
-            diagnostics.push(diagnostic.at_source(variable.file, span).help("change the value or the `type`"));
+        Err(errors) => {
+            diagnostics.extend(errors.into_iter().map(|TypeError { path, message }| {
+                let at = if path.is_empty() { String::new() } else { format!(" at {path}") };
+                // The message quotes the value.
+                let why = if variable.sensitive { "its type is another".to_owned() } else { message };
+                Diagnostic::error("wrong-type", format!("the value of variable `{name}` does not fit{at}: {why}"))
+                    .at_source(variable.file, span.clone())
+                    .help("change the value or the `type`")
+            }));
             None
         }
     }

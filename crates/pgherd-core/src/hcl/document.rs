@@ -15,6 +15,8 @@ pub struct Document {
     pub foreign: Vec<Foreign>,
     /// Everything to tell about the text, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// Every file's text as it may be shown beside a diagnostic: `*` in the place of every secret, byte for byte.
+    pub shown: Vec<String>,
     pub(crate) spans: Spans,
 }
 

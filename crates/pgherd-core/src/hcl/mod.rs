@@ -11,6 +11,7 @@ mod guard;
 mod layout;
 mod locals;
 mod masked;
+mod sensitive;
 mod source;
 mod syntax;
 
@@ -19,7 +20,7 @@ use crate::eval::{Fuel, Scope};
 
 pub use document::{Document, Foreign};
 pub use given::{Argument, Given};
-pub use masked::masked;
+pub(crate) use sensitive::without;
 pub use source::{MAX_SOURCE_BYTES, Source, Sources};
 
 /// Reads all files as one configuration, the way Terraform reads a folder.
@@ -38,6 +39,8 @@ pub fn read(sources: &Sources, given: &Given) -> Document {
     for block in &layout.blocks {
         arguments::read_block(block, sources, &fuel, &scope, &mut document);
     }
+    document.shown = sensitive::shown(sources, given);
+    sensitive::silence(&mut document, sources);
     in_order(&mut document);
     document
 }

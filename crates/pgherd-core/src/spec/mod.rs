@@ -78,6 +78,13 @@ pub struct Spec {
     pub effective: BTreeMap<String, Effective>,
 }
 
+impl Spec {
+    /// Whether a setting was given a secret that must not be shown, and was not used.
+    pub fn is_hidden(&self, variable: &str) -> bool {
+        self.effective.get(variable).is_some_and(|effective| effective.value == Effective::HIDDEN)
+    }
+}
+
 /// One variable's effective value and who decided it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effective {
@@ -85,6 +92,11 @@ pub struct Effective {
     pub value: String,
     /// Who decided.
     pub origin: Origin,
+}
+
+impl Effective {
+    /// What stands in the place of a secret.
+    pub const HIDDEN: &str = "(secret)";
 }
 
 /// Who decided a value. The order of the variants is the order of precedence (A8).

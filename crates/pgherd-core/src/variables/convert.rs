@@ -15,10 +15,12 @@ pub struct TypeError {
 }
 
 impl TypeError {
-    fn new(message: String) -> Self {
+    /// A fault of the value itself.
+    pub(crate) fn new(message: String) -> Self {
         Self { path: String::new(), message }
     }
 
+    /// The same fault, one step further down.
     fn below(mut self, step: &str) -> Self {
         self.path.insert_str(0, step);
         self
@@ -28,18 +30,22 @@ impl TypeError {
 /// Turns a value into a type as Terraform would: `"20"` is a number where one is wanted, `20` a string.
 ///
 /// `null`, references that could not be followed and secrets pass as they are. Objects come back complete, with the
-/// defaults of what was not written.
-pub fn convert(value: Value, ty: &Type) -> Result<Value, TypeError> {
+/// defaults of what was not written. Everything that does not fit is told, not only the first.
+pub fn convert(value: Value, ty: &Type) -> Result<Value, Vec<TypeError>> {
     match (ty, value) {
         (_, value @ (Value::Null | Value::Unknown(_) | Value::Secret(_) | Value::Output(..))) => Ok(value),
-        (Type::String, value) => string(value),
-        (Type::Number, value) => number(value),
-        (Type::Bool, value) => bool(value),
+        (Type::String, value) => string(value).map_err(alone),
+        (Type::Number, value) => number(value).map_err(alone),
+        (Type::Bool, value) => bool(value).map_err(alone),
         (Type::List(item), Value::List(list)) => items(list, item),
         (Type::Map(item), Value::Map(map)) => entries(map, item),
         (Type::Object(attributes), Value::Map(map)) => object(map, attributes),
-        (Type::List(_) | Type::Map(_) | Type::Object(_), value) => Err(mismatch(ty, &value)),
+        (Type::List(_) | Type::Map(_) | Type::Object(_), value) => Err(alone(mismatch(ty, &value))),
     }
+}
+
+fn alone(error: TypeError) -> Vec<TypeError> {
+    vec![error]
 }
 
 fn string(value: Value) -> Result<Value, TypeError> {
@@ -82,52 +88,88 @@ fn bool(value: Value) -> Result<Value, TypeError> {
     }
 }
 
-fn items(list: Vec<Value>, ty: &Type) -> Result<Value, TypeError> {
-    let item = |(index, value): (usize, Value)| {
-        let value = if value.is_null() { Err(absent("an element of a list")) } else { convert(value, ty) };
-        value.map_err(|error| error.below(&format!("[{index}]")))
-    };
-    list.into_iter().enumerate().map(item).collect::<Result<_, _>>().map(Value::List)
-}
-
-fn entries(map: Props, ty: &Type) -> Result<Value, TypeError> {
-    let entry = |(key, value): (String, Value)| {
-        let value = if value.is_null() { Err(absent("a value of a map")) } else { convert(value, ty) };
-        value.map(|value| (key.clone(), value)).map_err(|error| error.below(&format!(".{key}")))
-    };
-    map.into_iter().map(entry).collect::<Result<_, _>>().map(Value::Map)
-}
-
-fn object(mut map: Props, attributes: &[Attribute]) -> Result<Value, TypeError> {
-    let names = || attributes.iter().map(|attribute| attribute.name);
-    if let Some(stranger) = map.keys().find(|key| names().all(|name| name != *key)) {
-        return Err(TypeError::new(unexpected(stranger, names())).below(&format!(".{stranger}")));
+fn items(list: Vec<Value>, ty: &Type) -> Result<Value, Vec<TypeError>> {
+    let mut errors = Vec::new();
+    let mut items = Vec::with_capacity(list.len());
+    for (index, value) in list.into_iter().enumerate() {
+        let item = present(value, "an element of a list").and_then(|value| convert(value, ty));
+        items.extend(keep(item, || format!("[{index}]"), &mut errors));
     }
+    if errors.is_empty() { Ok(Value::List(items)) } else { Err(errors) }
+}
+
+fn entries(map: Props, ty: &Type) -> Result<Value, Vec<TypeError>> {
+    let mut errors = Vec::new();
+    let mut entries = Props::new();
+    for (key, value) in map {
+        let entry = present(value, "a value of a map").and_then(|value| convert(value, ty));
+        if let Some(value) = keep(entry, || format!(".{key}"), &mut errors) {
+            entries.insert(key, value);
+        }
+    }
+    if errors.is_empty() { Ok(Value::Map(entries)) } else { Err(errors) }
+}
+
+fn object(mut map: Props, attributes: &[Attribute]) -> Result<Value, Vec<TypeError>> {
+    let (mut errors, meant) = strangers(&map, attributes);
     let mut complete = Props::new();
     for attribute in attributes {
-        let written = map.remove(attribute.name).filter(|value| !value.is_null());
+        let name = attribute.name;
+        let written = map.remove(name).filter(|value| !value.is_null());
         let value = match (written, attribute.default) {
-            (Some(value), _) => convert(value, &attribute.ty).map_err(|e| e.below(&format!(".{}", attribute.name)))?,
-            (None, Some(default)) => default.value(),
-            (None, None) => return Err(TypeError::new(format!("the attribute `{}` is missing", attribute.name))),
+            (Some(value), _) => keep(convert(value, &attribute.ty), || format!(".{name}"), &mut errors),
+            (None, Some(default)) => Some(default.value()),
+            // Whoever misspelled it has been told how to write it.
+            (None, None) if meant.contains(&name) => None,
+            (None, None) => {
+                errors.push(TypeError::new(format!("the attribute `{name}` is missing")));
+                None
+            }
         };
-        complete.insert(attribute.name.to_owned(), value);
+        complete.extend(value.map(|value| (name.to_owned(), value)));
     }
-    Ok(Value::Map(complete))
+    if errors.is_empty() { Ok(Value::Map(complete)) } else { Err(errors) }
 }
 
-fn unexpected<'a>(stranger: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
-    match closest(stranger, names.clone()) {
+/// An error for each attribute there is not, and the names that were probably meant.
+fn strangers(map: &Props, attributes: &[Attribute]) -> (Vec<TypeError>, Vec<&'static str>) {
+    let names = || attributes.iter().map(|attribute| attribute.name);
+    let strange = map.keys().filter(|key| names().all(|name| name != *key));
+    let told = strange.map(|stranger| {
+        let near = closest(stranger, names());
+        (TypeError::new(unexpected(stranger, near, names())).below(&format!(".{stranger}")), near)
+    });
+    let (errors, near): (Vec<_>, Vec<_>) = told.unzip();
+    (errors, near.into_iter().flatten().collect())
+}
+
+/// The part of a value that fits; what does not is put to the errors, with the step that leads to it.
+pub(crate) fn keep(
+    converted: Result<Value, Vec<TypeError>>,
+    step: impl Fn() -> String,
+    errors: &mut Vec<TypeError>,
+) -> Option<Value> {
+    match converted {
+        Ok(value) => Some(value),
+        Err(found) => {
+            errors.extend(found.into_iter().map(|error| error.below(&step())));
+            None
+        }
+    }
+}
+
+fn present(value: Value, what: &str) -> Result<Value, Vec<TypeError>> {
+    if value.is_null() { Err(alone(TypeError::new(format!("{what} cannot be null")))) } else { Ok(value) }
+}
+
+fn unexpected<'a>(stranger: &str, near: Option<&str>, names: impl Iterator<Item = &'a str>) -> String {
+    match near {
         Some(name) => format!("there is no attribute `{stranger}` here; did you mean `{name}`?"),
         None => {
             let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
             format!("there is no attribute `{stranger}` here, only {}", names.join(", "))
         }
     }
-}
-
-fn absent(what: &str) -> TypeError {
-    TypeError::new(format!("{what} cannot be null"))
 }
 
 fn mismatch(wanted: &Type, value: &Value) -> TypeError {
@@ -187,7 +229,10 @@ mod tests {
         let ty = variable(name).expect("in the table").ty;
         let shown = match convert(value(written), &ty) {
             Ok(value) => format!("{value:?}"),
-            Err(TypeError { path, message }) => format!("{name}{path}: {message}"),
+            Err(errors) => {
+                let told = errors.iter().map(|TypeError { path, message }| format!("{name}{path}: {message}"));
+                told.collect::<Vec<_>>().join("\n")
+            }
         };
         assert_eq!(shown, expected);
     }
@@ -274,6 +319,28 @@ mod tests {
             "proxy_config",
             json!({"default_pool_size": "many"}),
             "proxy_config.default_pool_size: a number is wanted here, and \"many\" is not one",
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        check(
+            "parameters",
+            json!([{"nam": "work_mem"}, null, {"name": ["a"], "value": {}, "x": 1}, "work_mem=4MB"]),
+            "parameters[0].nam: there is no attribute `nam` here; did you mean `name`?
+parameters[0]: the attribute `value` is missing
+parameters[1]: an element of a list cannot be null
+parameters[2].x: there is no attribute `x` here, only `name`, `value`, `apply_method`
+parameters[2].name: a string is wanted here, not a list
+parameters[2].value: a string is wanted here, not a map
+parameters[3]: an object with name, value, apply_method is wanted here, not the string \"work_mem=4MB\"",
+        );
+        check(
+            "tags",
+            json!({"A": null, "B": [], "C": "fine", "D": {}}),
+            "tags.A: a value of a map cannot be null
+tags.B: a string is wanted here, not a list
+tags.D: a string is wanted here, not a map",
         );
     }
 }

@@ -15,6 +15,7 @@ use std::fmt;
 
 use crate::cloud::Cloud;
 
+pub(crate) use convert::keep;
 pub use convert::{TypeError, convert};
 pub use near::{Nearest, closest, nearest};
 pub use outputs::{OUTPUTS, Output, output};

@@ -210,6 +210,8 @@ fn wrong_types() {
             in_block("proxy_config = { pool_mod = \"session\" }"),
             in_block("alarms = { cpu = 80 }"),
             in_block("master_password = [\"hunter2\"]"),
+            in_block("tags = { a = [1], b = null, c = \"c\" }"),
+            in_block("parameters = [\n  { nam = \"a\" },\n  { name = [1], value = {}, x = 1 },\n]"),
         ]
         .concat()
     );

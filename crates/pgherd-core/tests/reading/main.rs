@@ -5,5 +5,6 @@ mod bad_input;
 mod examples;
 mod places;
 mod requirements;
+mod secrets;
 mod support;
 mod variables;

@@ -104,6 +104,10 @@ fn the_types_of_variables_hold() {
         [
             said("variable \"x\" {\n  type = number\n  default = \"many\"\n}\n", &Given::default()),
             said("variable \"x\" {\n  type = list(string)\n  default = \"one\"\n}\n", &Given::default()),
+            said(
+                "variable \"x\" {\n  type = map(list(object({ a = number, b = bool, c = tuple([string]) })))\n  default = { k = [{ a = \"one\", c = [[]] }, 1] }\n}\n",
+                &Given::default()
+            ),
             said("variable \"x\" {\n  nullable = false\n  default = null\n}\n", &Given::default()),
             said(
                 "variable \"x\" {\n  type = number\n  sensitive = true\n  default = \"hunter2\"\n}\n",

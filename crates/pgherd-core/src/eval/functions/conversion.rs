@@ -2,7 +2,6 @@
 
 use super::arguments::{list, map, value};
 use super::{Fault, Function, exactly};
-use crate::eval::secrecy::{conceal, reveal};
 use crate::eval::{coerce, what_it_is};
 use crate::value::Value;
 
@@ -25,7 +24,7 @@ pub(super) const TABLE: &[Function] = &[
     })
     .keeps_elements(),
     Function::pure("sensitive", "sensitive(value)", exactly(1), "A value that must never be shown.", |a, _| {
-        Ok(conceal(value(a, 0).clone()))
+        Ok(value(a, 0).clone().concealed())
     })
     .looks_itself(),
     Function::pure(
@@ -33,7 +32,7 @@ pub(super) const TABLE: &[Function] = &[
         "nonsensitive(value)",
         exactly(1),
         "A secret value as one that may be shown.",
-        |a, _| Ok(reveal(value(a, 0).clone())),
+        |a, _| Ok(value(a, 0).clone().revealed()),
     )
     .looks_itself(),
 ];

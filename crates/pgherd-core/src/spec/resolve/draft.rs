@@ -19,7 +19,7 @@ pub(super) struct Draft<'a> {
     pub written: BTreeMap<&'static str, Written>,
     /// What holds, by canonical name.
     pub settled: BTreeMap<&'static str, Settled>,
-    /// Variables that were given a secret though they are not secret by nature.
+    /// Variables that were given a secret though they are shown; what was written is not used.
     pub hidden: BTreeSet<&'static str>,
     /// What there is to say.
     pub diagnostics: Vec<Diagnostic>,

@@ -22,7 +22,8 @@ fn of(draft: &Draft, variable: &Variable) -> Effective {
         None => settled.value.clone(),
         Some(_) => spelled(variable.name, &settled.value),
     };
-    let value = if draft.hidden.contains(canonical) { "(secret)".to_owned() } else { text::hcl(&without_nulls(value)) };
+    let value =
+        if draft.hidden.contains(canonical) { Effective::HIDDEN.to_owned() } else { text::hcl(&without_nulls(value)) };
     Effective { value, origin: origin(draft, variable, &settled.origin) }
 }
 

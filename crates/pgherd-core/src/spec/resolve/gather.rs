@@ -29,12 +29,18 @@ pub(super) fn gather(inputs: &Inputs, draft: &mut Draft) -> Found {
 }
 
 fn usable(variable: &'static Variable, value: Value, inputs: &Inputs, draft: &mut Draft) -> Option<Value> {
-    let value = if variable.sensitive { secret(value) } else { shown(variable, value, draft) };
+    if !variable.sensitive && value.has_secret() {
+        refuse_secret(variable, draft);
+        return None;
+    }
+    let value = if variable.sensitive { secret(value) } else { value };
     let value = match convert(value, &variable.ty) {
         Ok(value) => value,
-        Err(TypeError { path, message }) => {
-            let path = format!("{}{path}", variable.name);
-            draft.diagnostics.push(Diagnostic::error("wrong-type", message).at(draft.block, path));
+        Err(errors) => {
+            let told = |TypeError { path, message }| {
+                Diagnostic::error("wrong-type", message).at(draft.block, format!("{}{path}", variable.name))
+            };
+            draft.diagnostics.extend(errors.into_iter().map(told));
             return None;
         }
     };
@@ -49,9 +55,11 @@ fn usable(variable: &'static Variable, value: Value, inputs: &Inputs, draft: &mu
     }
     match normal::form(variable, value) {
         Ok(value) => Some(value),
-        Err(Trouble { code, path, message, help }) => {
-            let path = format!("{}{path}", variable.name);
-            draft.diagnostics.push(Diagnostic::error(code, message).at(draft.block, path).help(help));
+        Err(troubles) => {
+            let told = |Trouble { code, path, message, help }| {
+                Diagnostic::error(code, message).at(draft.block, format!("{}{path}", variable.name)).help(help)
+            };
+            draft.diagnostics.extend(troubles.into_iter().map(told));
             None
         }
     }
@@ -67,41 +75,12 @@ fn secret(value: Value) -> Value {
     }
 }
 
-/// Any other variable's value. A secret inside is used as it is, hidden from `explain`, and said: it will stand in plans.
-fn shown(variable: &'static Variable, value: Value, draft: &mut Draft) -> Value {
-    if !holds_secret(&value) {
-        return value;
-    }
+/// A secret in any other place would stand in names, plans and outputs.
+fn refuse_secret(variable: &'static Variable, draft: &mut Draft) {
     draft.hidden.insert(variable.canonical_name());
-    let message =
-        format!("`{}` is given a sensitive value, but plans and outputs show what it leads to", variable.name);
-    let help = "give it a variable without sensitive = true";
-    draft.diagnostics.push(Diagnostic::warning("secret-shown", message).at(draft.block, variable.name).help(help));
-    revealed(value)
-}
-
-fn holds_secret(value: &Value) -> bool {
-    match value {
-        Value::Secret(_) => true,
-        Value::List(list) => list.iter().any(holds_secret),
-        Value::Map(map) => map.values().any(holds_secret),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::Text(_)
-        | Value::Unknown(_)
-        | Value::Output(..) => false,
-    }
-}
-
-fn revealed(value: Value) -> Value {
-    match value {
-        Value::Secret(secret) => Value::text(secret.reveal().unwrap_or_default()),
-        Value::List(list) => Value::List(list.into_iter().map(revealed).collect()),
-        Value::Map(map) => Value::Map(map.into_iter().map(|(key, value)| (key, revealed(value))).collect()),
-        other => other,
-    }
+    let message = format!("`{}` is given a sensitive value, and plans and outputs show what it is", variable.name);
+    let help = "give it a variable without sensitive = true, or write nonsensitive(…) around what may be seen";
+    draft.diagnostics.push(Diagnostic::error("secret-shown", message).at(draft.block, variable.name).help(help));
 }
 
 /// Says what is not known. `false` when the value is of no use at all.

@@ -29,17 +29,24 @@ impl Trouble {
 }
 
 /// The normal form of a variable's value. References that cannot be followed stay what they are.
-pub(super) fn form(variable: &Variable, value: Value) -> Result<Value, Trouble> {
+///
+/// Everything that is wrong inside is told, not only the first.
+pub(super) fn form(variable: &Variable, value: Value) -> Result<Value, Vec<Trouble>> {
+    let alone = |trouble| vec![trouble];
     match (variable.name, variable.ty, value) {
         (_, _, value @ (Value::Unknown(_) | Value::Output(..))) => Ok(value),
-        ("storage_mb", _, value) => Ok(Value::Int((whole("storage_mb", &value)? + 1023) / 1024)),
-        (name, Type::Number, value) => whole(name, &value).map(Value::Int),
+        ("storage_mb", _, value) => whole("storage_mb", &value).map(in_gib).map_err(alone),
+        (name, Type::Number, value) => whole(name, &value).map(Value::Int).map_err(alone),
         ("security_group_rules", _, Value::List(rules)) => security_rules(rules),
         ("proxy_config", _, Value::Map(config)) => proxy_config(config),
         ("parameters", _, Value::List(parameters)) => Ok(parameters_by_name(parameters)),
-        (_, _, Value::Text(text)) => of_text(variable, &text).map(Value::Text),
+        (_, _, Value::Text(text)) => of_text(variable, &text).map(Value::Text).map_err(alone),
         (_, _, value) => Ok(value),
     }
+}
+
+fn in_gib(mib: i64) -> Value {
+    Value::Int((mib + 1023) / 1024)
 }
 
 fn of_text(variable: &Variable, text: &str) -> Result<String, Trouble> {
@@ -126,40 +133,44 @@ fn preset(text: &str) -> Result<String, Trouble> {
     })
 }
 
-fn security_rules(rules: Vec<Value>) -> Result<Value, Trouble> {
-    for (index, rule) in rules.iter().enumerate() {
-        let Value::Map(rule) = rule else { continue };
-        security_rule(rule).map_err(|trouble| trouble.below(&format!("[{index}]")))?;
-    }
-    Ok(Value::List(rules))
+fn security_rules(rules: Vec<Value>) -> Result<Value, Vec<Trouble>> {
+    let wrong = rules.iter().enumerate().filter_map(|(index, rule)| Some((index, rule.as_map()?)));
+    let troubles: Vec<Trouble> = wrong
+        .flat_map(|(index, rule)| {
+            let found = [direction(rule), port("from_port", rule), port("to_port", rule)];
+            found.into_iter().flatten().map(move |trouble| trouble.below(&format!("[{index}]")))
+        })
+        .collect();
+    if troubles.is_empty() { Ok(Value::List(rules)) } else { Err(troubles) }
 }
 
-fn security_rule(rule: &Props) -> Result<(), Trouble> {
-    if let Some(Value::Text(direction)) = rule.get("type")
-        && !matches!(direction.as_str(), "ingress" | "egress")
-    {
-        let message = format!("a rule is for ingress or egress, not \"{direction}\"");
-        return Err(Trouble::new("security-rule", message, "write type = \"ingress\"").below(".type"));
-    }
-    for name in ["from_port", "to_port"] {
-        let Some(port @ (Value::Int(_) | Value::Float(_))) = rule.get(name) else { continue };
-        if !port.as_int().is_some_and(|port| (0..=i64::from(u16::MAX)).contains(&port)) {
-            let message = format!("{port} is no port");
-            return Err(
-                Trouble::new("security-rule", message, "write a number from 0 to 65535").below(&format!(".{name}"))
-            );
-        }
-    }
-    Ok(())
+fn direction(rule: &Props) -> Option<Trouble> {
+    let direction = rule.get("type")?.as_text().filter(|direction| !matches!(*direction, "ingress" | "egress"))?;
+    let message = format!("a rule is for ingress or egress, not \"{direction}\"");
+    Some(Trouble::new("security-rule", message, "write type = \"ingress\"").below(".type"))
 }
 
-fn proxy_config(mut config: Props) -> Result<Value, Trouble> {
+fn port(name: &str, rule: &Props) -> Option<Trouble> {
+    let Some(port @ (Value::Int(_) | Value::Float(_))) = rule.get(name) else { return None };
+    if port.as_int().is_some_and(|port| (0..=i64::from(u16::MAX)).contains(&port)) {
+        return None;
+    }
+    let message = format!("{port} is no port");
+    Some(Trouble::new("security-rule", message, "write a number from 0 to 65535").below(&format!(".{name}")))
+}
+
+fn proxy_config(mut config: Props) -> Result<Value, Vec<Trouble>> {
+    let mut troubles = Vec::new();
     for (name, value) in &mut config {
-        if matches!(value, Value::Int(_) | Value::Float(_)) {
-            *value = Value::Int(whole(name, value).map_err(|trouble| trouble.below(&format!(".{name}")))?);
+        if !matches!(value, Value::Int(_) | Value::Float(_)) {
+            continue;
+        }
+        match whole(name, value) {
+            Ok(int) => *value = Value::Int(int),
+            Err(trouble) => troubles.push(trouble.below(&format!(".{name}"))),
         }
     }
-    Ok(Value::Map(config))
+    if troubles.is_empty() { Ok(Value::Map(config)) } else { Err(troubles) }
 }
 
 /// Names of settings have no case in PostgreSQL.

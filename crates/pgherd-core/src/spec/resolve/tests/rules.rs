@@ -283,8 +283,12 @@ fn what_cannot_be_understood_is_said_all_at_once() {
             "maintenance_window": "04:00-05:00",
             "parameter_group_family": "mysql8.0",
             "multi_az": "yes",
-            "proxy_config": {"default_pool_size": 1.5},
-            "security_group_rules": [{"type": "in", "from_port": 5432, "to_port": 5432, "protocol": "tcp"}],
+            "proxy_config": {"default_pool_size": 1.5, "max_client_conn": -1},
+            "security_group_rules": [
+                {"type": "in", "from_port": 65536, "to_port": 5432.5, "protocol": "tcp"},
+                {"type": "egress", "from_port": 0, "to_port": 65535, "protocol": "tcp"},
+                {"type": "ingress", "from_port": 1, "to_port": -1, "protocol": "tcp"},
+            ],
         }),
         &[("engine_version", "\"16\" # written")],
         "error[not-a-whole-number] allocated_storage: `allocated_storage` is a whole number, and 20.5 is not; write a whole number, without a unit\n\
@@ -296,7 +300,11 @@ fn what_cannot_be_understood_is_said_all_at_once() {
          error[not-a-whole-number] port: `port` is at most 65535, and 70000 is more; write a whole number, without a unit\n\
          error[unknown-preset] preset: there is no preset \"test\"; write dev, staging or prod\n\
          error[not-a-whole-number] proxy_config.default_pool_size: `default_pool_size` is a whole number, and 1.5 is not; write a whole number, without a unit\n\
+         error[not-a-whole-number] proxy_config.max_client_conn: `max_client_conn` cannot be negative, and -1 is; write a whole number, without a unit\n\
          error[security-rule] security_group_rules[0].type: a rule is for ingress or egress, not \"in\"; write type = \"ingress\"\n\
+         error[security-rule] security_group_rules[0].from_port: 65536 is no port; write a number from 0 to 65535\n\
+         error[security-rule] security_group_rules[0].to_port: 5432.5 is no port; write a number from 0 to 65535\n\
+         error[security-rule] security_group_rules[2].to_port: -1 is no port; write a number from 0 to 65535\n\
          error[not-a-whole-number] storage_mb: `storage_mb` cannot be negative, and -1 is; write a whole number, without a unit",
     );
 }

@@ -132,33 +132,34 @@ fn a_password_is_never_shown() {
 }
 
 #[test]
-fn a_secret_in_another_place_is_used_hidden_and_said() {
+fn a_secret_in_another_place_is_refused_and_used_nowhere() {
     let mut inputs = block(json!({}));
-    let secret = Value::Secret(Secret::new("admin"));
-    inputs.values.insert("master_username".to_owned(), secret.clone());
-    inputs.values.insert("tags".to_owned(), Value::Map([("Owner".to_owned(), secret)].into()));
-    inputs.values.insert("allocated_storage".to_owned(), Value::Secret(Secret::new("30")));
+    let secret = Value::Secret(Secret::new("hunter2"));
+    inputs.values.insert("tags".to_owned(), Value::Map([("Owner".to_owned(), secret.clone())].into()));
+    for name in ["name", "database_version", "allocated_storage", "instance_class", "backup_window", "multi_az"] {
+        inputs.values.insert(name.to_owned(), secret.clone());
+    }
     let (spec, diagnostics) = resolve(&inputs, None);
     let spec = spec.expect("the target is known");
-    let warning = |name: &str| {
+    let error = |name: &str| {
         format!(
-            "warning[secret-shown] {name}: `{name}` is given a sensitive value, but plans and outputs show what it \
-             leads to; give it a variable without sensitive = true\n"
+            "error[secret-shown] {name}: `{name}` is given a sensitive value, and plans and outputs show what it is; \
+             give it a variable without sensitive = true, or write nonsensitive(…) around what may be seen\n"
         )
     };
-    assert_eq!(said(&diagnostics), ["allocated_storage", "master_username", "tags"].map(warning).concat());
-    assert_eq!((spec.master_username.as_str(), spec.storage.allocated_gib), ("admin", 30));
-    assert!(spec.effective.values().all(|effective| !effective.value.contains("admin")));
+    let refused =
+        ["allocated_storage", "backup_window", "database_version", "instance_class", "multi_az", "name", "tags"];
+    assert_eq!(said(&diagnostics), refused.map(error).concat());
+    assert!(!format!("{spec:?}").contains("hunter2"));
+    assert_eq!(spec.effective["engine_version"].value, "(secret)");
+    assert!(spec.is_hidden("name") && spec.is_hidden("tags") && !spec.is_hidden("database_name"));
 }
 
 #[test]
-fn no_message_quotes_a_secret() {
+fn a_target_that_is_a_secret_is_none() {
     let mut inputs = block(json!({}));
-    let secret = Value::Secret(Secret::new("hunter2"));
-    for name in ["engine_version", "allocated_storage", "instance_class", "backup_window", "multi_az", "preset"] {
-        inputs.values.insert(name.to_owned(), secret.clone());
-    }
-    let said = said(&resolve(&inputs, None).1);
-    assert!(said.contains("error[not-a-version] engine_version: \"(secret)\" is no PostgreSQL version"), "{said}");
-    assert!(!said.contains("hunter2"), "{said}");
+    inputs.values.insert("cloud_provider".to_owned(), Value::Secret(Secret::new("aws")));
+    let expected = "error[wrong-type] cloud_provider: `cloud_provider` is the name of a target, not (secret); \
+                    write one of aws, gcp, azure, digitalocean, local\n";
+    assert_eq!(said(&resolve(&inputs, None).1), expected);
 }
