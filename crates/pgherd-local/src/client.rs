@@ -31,6 +31,8 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 const START_DEADLINE: Duration = Duration::from_secs(20);
 /// Between two looks for an agent that somebody else started.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The longest line that is kept whole, bytes.
+const LONGEST_LINE: usize = 8 << 20;
 /// How much of the agent's log is shown when it does not start.
 const LOG_TAIL_BYTES: u64 = 2048;
 
@@ -277,18 +279,27 @@ impl Client {
     }
 }
 
-/// Hands on each line of a body as it arrives.
+/// Hands on each line of a body as it arrives; one of more than [`LONGEST_LINE`] in pieces.
 async fn lines(answer: &mut Response<Incoming>, mut on_line: impl FnMut(&[u8])) -> Result<(), ProviderError> {
     let mut rest: Vec<u8> = Vec::new();
     while let Some(frame) = answer.body_mut().frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
         rest.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            on_line(&rest[..end]);
-            rest.drain(..=end);
-        }
+        take_lines(&mut rest, &mut on_line);
     }
     Ok(())
+}
+
+/// Takes the whole lines off the beginning.
+fn take_lines(rest: &mut Vec<u8>, on_line: &mut impl FnMut(&[u8])) {
+    let whole = match rest.iter().rposition(|byte| *byte == b'\n') {
+        Some(end) => end + 1,
+        None if rest.len() > LONGEST_LINE => rest.len(),
+        None => return,
+    };
+    let lines = rest[..whole].strip_suffix(b"\n").unwrap_or(&rest[..whole]);
+    lines.split(|byte| *byte == b'\n').for_each(on_line);
+    rest.drain(..whole);
 }
 
 fn broken(error: &dyn std::error::Error) -> ProviderError {
@@ -298,6 +309,26 @@ fn broken(error: &dyn std::error::Error) -> ProviderError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_taken_when_they_are_whole() {
+        let mut seen: Vec<String> = Vec::new();
+        let mut rest = Vec::new();
+        for part in ["one\ntw", "o\n\nthr", "ee", "\n"] {
+            rest.extend_from_slice(part.as_bytes());
+            take_lines(&mut rest, &mut |line: &[u8]| seen.push(String::from_utf8_lossy(line).into_owned()));
+        }
+        assert_eq!(seen, ["one", "two", "", "three"]);
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn a_line_without_an_end_does_not_grow_for_ever() {
+        let mut rest = vec![b'x'; LONGEST_LINE + 1];
+        let mut bytes = 0;
+        take_lines(&mut rest, &mut |line: &[u8]| bytes += line.len());
+        assert_eq!((bytes, rest.len()), (LONGEST_LINE + 1, 0));
+    }
 
     #[test]
     fn the_agent_inherits_no_variable_that_may_hold_a_secret() {

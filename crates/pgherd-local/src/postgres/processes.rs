@@ -209,6 +209,7 @@ mod tests {
 
     /// As in a container that somebody entered from outside: `docker exec`, most CI runners.
     #[test]
+    #[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
     fn reaping_works_where_the_session_is_led_from_outside_of_the_pid_namespace() {
         const INSIDE: &str = "PGHERD_TEST_INSIDE_PID_NAMESPACE";
         if std::env::var_os(INSIDE).is_some() {
