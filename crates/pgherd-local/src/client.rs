@@ -20,8 +20,9 @@ use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 use crate::paths::Paths;
+use crate::postgres::notice::Notice;
 use crate::supervisor::messages::{
-    API_VERSION, Delete, Happening, Health, Instance, Line, Parameter, Put, StatusReport,
+    API_VERSION, Changes, Delete, Happening, Health, Instance, Line, Parameter, Put, StatusReport,
 };
 use crate::supervisor::{AgentOptions, place};
 
@@ -71,6 +72,20 @@ pub async fn connect(paths: &Paths) -> Result<Option<Client>, ProviderError> {
         )));
     }
     Ok(Some(client))
+}
+
+/// Returns once there are instances that an agent keeps or may be started for: where nothing is yet, somebody may watch.
+pub async fn anything(paths: &Paths) {
+    let wanted = paths.instances();
+    let nearest = || wanted.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    while nearest() != wanted {
+        let watched = nearest();
+        let mut notice = Notice::of(watched);
+        // What was made before the notice began, it does not tell.
+        if nearest() == watched {
+            notice.next().await;
+        }
+    }
 }
 
 /// The agent of these options: the one that runs, or one started now with `program` (an executable that has the
@@ -160,6 +175,14 @@ impl Client {
     /// Who answers.
     pub async fn health(&self) -> Result<Health, ProviderError> {
         self.get("/v1/health").await
+    }
+
+    /// How many changes of instances the agent has shown: at once, or as soon as they are not `known` ones. An answer that is
+    /// the same number says that nothing has changed for a while.
+    pub async fn changes(&self, known: Option<u64>) -> Result<u64, ProviderError> {
+        let after = known.map_or(String::new(), |known| format!("?after={known}"));
+        let changes: Changes = self.get(&format!("/v1/changes{after}")).await?;
+        Ok(changes.generation)
     }
 
     /// Every instance.

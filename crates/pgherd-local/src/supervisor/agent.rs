@@ -31,6 +31,8 @@ pub struct Agent {
     keepers: Mutex<BTreeMap<String, Handle>>,
     tasks: Mutex<JoinSet<()>>,
     ports: Mutex<BTreeMap<String, u16>>,
+    /// Counts what was shown of instances.
+    generation: watch::Sender<u64>,
     stop: watch::Sender<bool>,
 }
 
@@ -44,6 +46,7 @@ impl Agent {
             keepers: Mutex::default(),
             tasks: Mutex::default(),
             ports: Mutex::default(),
+            generation: watch::Sender::new(0),
             stop: watch::Sender::new(false),
         })
     }
@@ -108,6 +111,21 @@ impl Agent {
     /// What is known of every instance, by name.
     pub fn all(&self) -> Vec<Shown> {
         locked(&self.keepers).values().filter_map(Handle::shown).collect()
+    }
+
+    /// Says that something is shown of an instance that was not before.
+    pub fn show_change(&self) {
+        self.generation.send_modify(|generation| *generation += 1);
+    }
+
+    /// Which generation of all instances is shown: at once, or as soon as it is another one than `known`. After `longest` it is
+    /// the same one.
+    pub async fn generation(&self, known: Option<u64>, longest: Duration) -> u64 {
+        let mut generation = self.generation.subscribe();
+        let other = generation.wait_for(|generation| Some(*generation) != known);
+        // Either way the newest is told; the sender is ours and lives.
+        let _ = tokio::time::timeout(longest, other).await;
+        *self.generation.borrow()
     }
 
     /// The history of an instance, which may be gone.

@@ -3,6 +3,8 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /v1/health` | [`Health`] |
+//! | `GET /v1/changes` | [`Changes`]: how many changes of instances were shown |
+//! | `GET /v1/changes?after=7` | the same, as soon as it is another number; after [`LONGEST_WAIT`] in any case |
 //! | `GET /v1/instances` | list of `Instance` |
 //! | `GET /v1/instances/{name}` | `Instance` |
 //! | `GET /v1/instances/{name}/status` | `StatusReport` |
@@ -35,7 +37,9 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::agent::Agent;
 use super::keeper::Ask;
-use super::messages::{API_VERSION, Delete, Happening, Health, Instance, Line, Parameter, Put, StatusReport};
+use super::messages::{
+    API_VERSION, Changes, Delete, Happening, Health, Instance, LONGEST_WAIT, Line, Parameter, Put, StatusReport,
+};
 use super::{logs, observe};
 
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -44,6 +48,7 @@ type Answer<T> = Result<Json<T>, Refusal>;
 pub fn router(agent: Arc<Agent>) -> Router {
     Router::new()
         .route("/v1/health", get(health))
+        .route("/v1/changes", get(changes))
         .route("/v1/instances", get(list))
         .route("/v1/instances/{name}", get(instance).put(put).delete(delete))
         .route("/v1/instances/{name}/status", get(status))
@@ -61,7 +66,17 @@ async fn health(State(agent): State<Arc<Agent>>) -> Json<Health> {
         pid: std::process::id(),
         started_at: agent.started_at,
         state_dir: agent.options.paths.state.clone(),
+        tells_changes: true,
     })
+}
+
+#[derive(Deserialize)]
+struct ChangesQuery {
+    after: Option<u64>,
+}
+
+async fn changes(State(agent): State<Arc<Agent>>, Query(query): Query<ChangesQuery>) -> Json<Changes> {
+    Json(Changes { generation: agent.generation(query.after, LONGEST_WAIT).await })
 }
 
 async fn list(State(agent): State<Arc<Agent>>) -> Answer<Vec<Instance>> {

@@ -488,6 +488,7 @@ impl Keeper {
         let busy = self.busy.clone().or_else(|| self.recovers().then(|| RECOVERING.to_owned()));
         let shown = self.record.clone().map(|record| Shown { record, busy, pid, pending, limits });
         self.shown.send_replace(shown);
+        self.agent.show_change();
     }
 }
 

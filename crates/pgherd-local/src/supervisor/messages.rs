@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use pgherd_core::resource::{Pending, Status};
@@ -12,6 +13,9 @@ use crate::desired::Wanted;
 
 /// Version of the API; a client and an agent of different numbers do not talk.
 pub const API_VERSION: u32 = 1;
+
+/// How long `GET /v1/changes` waits for a change before it answers all the same.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 /// Answer of `GET /v1/health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,16 @@ pub struct Health {
     pub started_at: Timestamp,
     /// What it looks after.
     pub state_dir: PathBuf,
+    /// Whether it answers `GET /v1/changes`; older ones do not.
+    #[serde(default)]
+    pub tells_changes: bool,
+}
+
+/// Answer of `GET /v1/changes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// How many changes of instances this agent has shown.
+    pub generation: u64,
 }
 
 /// One instance as it is: answer of `GET /v1/instances/{name}`, and an element of the list.

@@ -8,6 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use pgherd_core::resource::Status;
 use pgherd_core::text;
+use pgherd_local::client::{self, Client};
 use pgherd_local::supervisor::messages::{Backup, Node, StatusReport, StorageReport};
 use serde::Serialize;
 
@@ -17,8 +18,10 @@ use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::targets;
 
-/// How often `--watch` looks. The agent answers from what it has at hand.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a picture on a terminal is drawn again, because time goes on.
+const REDRAW: Duration = Duration::from_secs(1);
+/// How often an agent is asked that cannot tell of changes.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// Show how databases are doing
 #[derive(Debug, Args)]
@@ -50,21 +53,85 @@ struct Shown {
 pub fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Exit, CommandError> {
     let wanted = if args.all { None } else { Some(named(context, &args.blocks)?) };
     targets::wait_for(async {
-        let mut last = String::new();
+        if args.watch {
+            return watch(context, wanted.as_deref()).await;
+        }
+        let agent = targets::local(context.global)?.agent_to_look().await?;
+        let shown = look(agent.as_ref(), wanted.as_deref()).await?;
+        show(context, &shown, &text_of(&shown, context.now), false)?;
+        let all_exist = shown.iter().all(|one| one.report.is_some());
+        Ok(if all_exist { Exit::Done } else { Exit::NotFound })
+    })?
+}
+
+/// Shows every change the agent tells of, until Ctrl-C.
+async fn watch(context: &Context<'_>, wanted: Option<&[(String, String)]>) -> Result<Exit, CommandError> {
+    let local = targets::local(context.global)?;
+    let mut last = String::new();
+    let mut changes = Changes { context, seen: None, told_of_age: false };
+    loop {
+        let agent = local.agent_to_look().await?;
+        if let Some(agent) = &agent {
+            changes.begin(agent).await?;
+        }
+        let shown = look(agent.as_ref(), wanted).await?;
+        let next = changes.next(agent.as_ref());
+        tokio::pin!(next);
         loop {
-            let shown = look(context, wanted.as_deref()).await?;
-            let text = text_of(&shown, if args.watch { Timestamp::now() } else { context.now });
+            let text = text_of(&shown, Timestamp::now());
             if text != last {
-                show(context, &shown, &text, args.watch)?;
+                show(context, &shown, &text, true)?;
                 last = text;
             }
-            if !args.watch {
-                let all_exist = shown.iter().all(|one| one.report.is_some());
-                return Ok(if all_exist { Exit::Done } else { Exit::NotFound });
+            tokio::select! {
+                () = &mut next => break,
+                () = tokio::time::sleep(REDRAW), if redraws(context) => {}
             }
-            tokio::time::sleep(LOOK_EVERY).await;
         }
-    })?
+    }
+}
+
+fn redraws(context: &Context<'_>) -> bool {
+    io::stdout().is_terminal() && !context.printer.is_json()
+}
+
+/// When to look again.
+struct Changes<'a> {
+    context: &'a Context<'a>,
+    /// How many changes the agent had shown before the last look.
+    seen: Option<u64>,
+    told_of_age: bool,
+}
+
+impl Changes<'_> {
+    /// Before a look: what changes from now on is told of.
+    async fn begin(&mut self, agent: &Client) -> Result<(), CommandError> {
+        let health = agent.health().await?;
+        self.seen = if health.tells_changes { Some(agent.changes(None).await?) } else { None };
+        if self.seen.is_none() && !self.told_of_age {
+            self.told_of_age = true;
+            let message = format!(
+                "the running agent (pid {}) is older and cannot tell of changes; it is asked each second",
+                health.pid
+            );
+            let help =
+                format!("end it with \"kill {}\": PostgreSQL keeps serving, and the next agent takes over", health.pid);
+            self.context.printer.warn("older-agent", &message, &help);
+        }
+        Ok(())
+    }
+
+    /// Returns when there is something to look at.
+    async fn next(&self, agent: Option<&Client>) {
+        match (agent, self.seen) {
+            (Some(agent), Some(seen)) => {
+                // An error is an agent that ended: the look says so, or finds the next one.
+                while agent.changes(Some(seen)).await == Ok(seen) {}
+            }
+            (Some(_), None) => tokio::time::sleep(ASK_EVERY).await,
+            (None, _) => client::anything(&targets::paths(self.context.global)).await,
+        }
+    }
 }
 
 /// Labels and names of the chosen blocks.
@@ -73,9 +140,8 @@ fn named(context: &Context<'_>, blocks: &Blocks) -> Result<Vec<(String, String)>
     Ok(databases.into_iter().map(|database| (database.spec.block, database.spec.name)).collect())
 }
 
-async fn look(context: &Context<'_>, wanted: Option<&[(String, String)]>) -> Result<Vec<Shown>, CommandError> {
-    let agent = targets::local(context.global)?.agent_to_look().await?;
-    let existing: Vec<String> = match &agent {
+async fn look(agent: Option<&Client>, wanted: Option<&[(String, String)]>) -> Result<Vec<Shown>, CommandError> {
+    let existing: Vec<String> = match agent {
         Some(agent) => agent.list().await?.into_iter().map(|instance| instance.name).collect(),
         None => Vec::new(),
     };
@@ -85,7 +151,7 @@ async fn look(context: &Context<'_>, wanted: Option<&[(String, String)]>) -> Res
     };
     let mut shown = Vec::new();
     for (block, name) in wanted {
-        let report = match &agent {
+        let report = match agent {
             Some(agent) if existing.contains(&name) => Some(agent.status(&name).await?),
             Some(_) | None => None,
         };

@@ -6,6 +6,7 @@ mod ending;
 mod errors;
 mod files;
 mod flask;
+mod following;
 mod help;
 mod live;
 mod plans;
