@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 
 pub(super) const CHECK: Check = Check {
     code: "backup-retention",
-    words: "Backups are kept 0 to 35 days, on Azure 7 to 35, on DigitalOcean always 7. A standby and replicas need backups. Cloud SQL restores \
+    words: "Backups are kept 0 to 35 days, on Azure 7 to 35, on DigitalOcean always 7, which cannot be turned off. A standby and replicas need backups. Cloud SQL restores \
             to any second of the last 7 days only, except on ENTERPRISE_PLUS, which is noted.",
     fine: &[
         "backup_retention_period = 35",
@@ -36,6 +36,18 @@ pub(super) const CHECK: Check = Check {
             block: "cloud_provider = \"digitalocean\"\nbackup_retention_period = 1",
             says: &[
                 "note backup_retention_period: DigitalOcean keeps backups for 7 days, more than the 1 asked for [write 7]",
+            ],
+        },
+        Wrong {
+            block: "cloud_provider = \"digitalocean\"\nbackup_retention_days = 0",
+            says: &[
+                "warning backup_retention_days: DigitalOcean always keeps backups for 7 days, and they cannot be turned off [leave it out]",
+            ],
+        },
+        Wrong {
+            block: "cloud_provider = \"digitalocean\"\nenable_backup = false",
+            says: &[
+                "warning enable_backup: DigitalOcean always keeps backups for 7 days, and they cannot be turned off [leave it out]",
             ],
         },
         Wrong {
@@ -78,6 +90,11 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     } else if cloud == Cloud::DigitalOcean && days > DIGITALOCEAN_DAYS {
         let message = format!("DigitalOcean keeps backups for {DIGITALOCEAN_DAYS} days, not {days}");
         out.push(block.error(at, message, format!("write {DIGITALOCEAN_DAYS}, and keep dumps for longer")));
+    } else if cloud == Cloud::DigitalOcean && days == 0 {
+        let message =
+            format!("DigitalOcean always keeps backups for {DIGITALOCEAN_DAYS} days, and they cannot be turned off");
+        let switch = block.written("enable_backup").filter(|_| block.written(at).is_none());
+        out.push(block.warning(switch.unwrap_or(at), message, "leave it out"));
     } else if cloud == Cloud::DigitalOcean && days < DIGITALOCEAN_DAYS {
         let message =
             format!("DigitalOcean keeps backups for {DIGITALOCEAN_DAYS} days, more than the {days} asked for");

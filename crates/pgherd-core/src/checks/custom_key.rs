@@ -40,12 +40,23 @@ pub(super) const CHECK: Check = Check {
                 "error kms_key_id: DigitalOcean has no customer keys, and this one would protect nothing [leave kms_key_id out; DigitalOcean encrypts with a key of its own]",
             ],
         },
+        Wrong {
+            block: "cloud_provider = \"digitalocean\"\nkms_key_id = module.keys.id\nperformance_insights_kms_key_id = \"k\"",
+            says: &[
+                "error kms_key_id: DigitalOcean has no customer keys, and this one would protect nothing [leave kms_key_id out; DigitalOcean encrypts with a key of its own]",
+                "error performance_insights_kms_key_id: DigitalOcean has no customer keys, and this one would protect nothing [leave performance_insights_kms_key_id out; DigitalOcean encrypts with a key of its own]",
+            ],
+        },
     ],
     rule,
 };
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
     // What was written is asked, because a Spec leaves out what has no effect.
+    if block.target() == Cloud::DigitalOcean {
+        let keys = ["kms_key_id", "performance_insights_kms_key_id"].into_iter();
+        return keys.filter(|key| block.inputs.get(key).is_some()).map(|key| no_customer_keys(block, key)).collect();
+    }
     let Some(key) = block.inputs.get("kms_key_id").and_then(Value::as_text) else { return Vec::new() };
     let cloud = block.target();
     let is_arn = key.starts_with("arn:");
@@ -55,15 +66,7 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         Cloud::Aws => (!is_url && !is_path, "arn:aws:kms:<region>:<account>:key/<id>"),
         Cloud::Gcp => (is_path, "projects/<project>/locations/<region>/keyRings/<ring>/cryptoKeys/<key>"),
         Cloud::Azure => (is_url, "https://<vault>.vault.azure.net/keys/<key>"),
-        Cloud::DigitalOcean => {
-            let message = "DigitalOcean has no customer keys, and this one would protect nothing";
-            return vec![block.error(
-                "kms_key_id",
-                message,
-                "leave kms_key_id out; DigitalOcean encrypts with a key of its own",
-            )];
-        }
-        Cloud::Local => (true, ""),
+        Cloud::DigitalOcean | Cloud::Local => (true, ""),
     };
     if fits {
         return Vec::new();
@@ -79,4 +82,9 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     };
     let message = format!("\"{key}\" is {kind}, which {} cannot use", service(cloud));
     vec![block.error("kms_key_id", message, format!("write {form}"))]
+}
+
+fn no_customer_keys(block: &Block, at: &str) -> Diagnostic {
+    let message = "DigitalOcean has no customer keys, and this one would protect nothing";
+    block.error(at, message, format!("leave {at} out; DigitalOcean encrypts with a key of its own"))
 }

@@ -14,6 +14,7 @@ mod cidr;
 mod connections;
 mod custom_key;
 mod database_name;
+mod digitalocean;
 mod encryption;
 mod final_snapshot;
 mod gcp_edition;
@@ -27,6 +28,7 @@ mod monitoring_interval;
 mod multi_az;
 mod network;
 mod option_group;
+mod parameter_apply;
 mod parameter_combination;
 mod parameter_danger;
 mod parameter_memory;
@@ -111,6 +113,7 @@ pub const CHECKS: &[Check] = &[
     parameter_owned::CHECK,
     parameter_name::CHECK,
     parameter_value::CHECK,
+    parameter_apply::CHECK,
     parameter_combination::CHECK,
     parameter_memory::CHECK,
     parameter_danger::CHECK,
@@ -122,6 +125,7 @@ pub const CHECKS: &[Check] = &[
     log_exports::CHECK,
     alarms::CHECK,
     proxy::CHECK,
+    digitalocean::CHECK,
 ];
 
 /// Everything wrong or noteworthy about one block. `inputs` is what was written, `spec` what it means.

@@ -9,7 +9,7 @@ use crate::spec::SecurityRule;
 pub(super) const CHECK: Check = Check {
     code: "security-group-rule",
     words: "Each of `security_group_rules` has a known protocol, its ports in order and somebody it is for. DigitalOcean's firewall knows only \
-            who may come in.",
+            who may come in, on the port of the database.",
     fine: &[
         "security_group_rules = [{ type = \"ingress\", from_port = 5432, to_port = 5432, protocol = \"tcp\", cidr_blocks = [\"10.0.0.0/16\"] }]",
         "security_group_rules = [{ type = \"egress\", from_port = 0, to_port = 0, protocol = \"-1\", cidr_blocks = [\"0.0.0.0/0\"] }]",
@@ -34,6 +34,12 @@ pub(super) const CHECK: Check = Check {
             ],
         },
         Wrong {
+            block: "cloud_provider = \"digitalocean\"\nsecurity_group_rules = [{ type = \"ingress\", from_port = 80, to_port = 443, protocol = \"tcp\", cidr_blocks = [\"10.0.0.0/16\"] }]",
+            says: &[
+                "error security_group_rules[0]: DigitalOcean's firewall opens the port of the database only, and this rule is for tcp 80 to 443 [write tcp from 5432 to 5432, or leave the rule out]",
+            ],
+        },
+        Wrong {
             block: "cloud_provider = \"digitalocean\"\nsecurity_group_rules = [{ type = \"egress\", from_port = 0, to_port = 0, protocol = \"-1\", cidr_blocks = [\"10.0.0.0/16\"] }]",
             says: &[
                 "error security_group_rules[0]: DigitalOcean's firewall only says who may come in, and this rule is about what goes out [leave the rule out]",
@@ -42,6 +48,9 @@ pub(super) const CHECK: Check = Check {
     ],
     rule,
 };
+
+/// The port a block speaks of, and the one DigitalOcean listens on.
+const DIGITALOCEAN_PORTS: [u16; 2] = [5432, 25060];
 
 const PROTOCOLS: &[&str] = &["tcp", "udp", "icmp", "-1"];
 
@@ -72,6 +81,14 @@ fn one(block: &Block, at: &str, rule: &SecurityRule) -> Vec<Diagnostic> {
     if block.target() == Cloud::DigitalOcean && !ingress {
         let message = "DigitalOcean's firewall only says who may come in, and this rule is about what goes out";
         out.push(block.error(at, message, "leave the rule out"));
+    } else if block.target() == Cloud::DigitalOcean && protocol != "-1" {
+        let opens = DIGITALOCEAN_PORTS.iter().any(|port| (*from_port..=*to_port).contains(port));
+        if protocol != "tcp" || !opens {
+            let message = format!(
+                "DigitalOcean's firewall opens the port of the database only, and this rule is for {protocol} {from_port} to {to_port}"
+            );
+            out.push(block.error(at, message, "write tcp from 5432 to 5432, or leave the rule out"));
+        }
     }
     out
 }

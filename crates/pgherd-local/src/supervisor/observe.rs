@@ -137,7 +137,7 @@ fn field(setting: &str, record: &Record) -> String {
         written if record.wanted.parameters.contains_key(written) => format!("parameters.{written}"),
         "port" => "port".to_owned(),
         "listen_addresses" => "publicly_accessible".to_owned(),
-        "shared_buffers" | "max_connections" => "memory_mib".to_owned(),
+        // Also what follows from the size: a DBA looks for it under its own name.
         other => format!("parameters.{other}"),
     }
 }
