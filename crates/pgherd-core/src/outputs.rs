@@ -93,7 +93,10 @@ fn value(name: &str, spec: &Spec, facts: &Facts) -> Value {
         "db_parameter_group_id" => text(&facts.parameter_group.id),
         "db_parameter_group_arn" => text(&facts.parameter_group.arn),
         "performance_insights_enabled" => spec.monitoring.insights.into(),
-        "performance_insights_kms_key_id" => spec.monitoring.insights_kms_key_id.known().cloned().into(),
+        "performance_insights_kms_key_id" => {
+            // What is off has no key, though one may be written and wait.
+            spec.monitoring.insights_kms_key_id.known().filter(|_| spec.monitoring.insights).cloned().into()
+        }
         "enhanced_monitoring_arn" => text(&facts.monitoring_arn),
         "db_credentials_secret_arn" => text(&facts.secret),
         "flask_db_config" => environment(spec, facts).map(Value::Map).unwrap_or(Value::Null),
@@ -246,6 +249,16 @@ mod tests {
         assert_eq!(effective["vpc_id"], Value::Null);
         assert_eq!(effective["engine_version_actual"], "15.18".into());
         assert_eq!(effective.len(), crate::variables::all().count() + 1);
+    }
+
+    #[test]
+    fn a_key_is_there_with_what_it_encrypts() {
+        let key = |on: bool| {
+            let json = json!({"enable_performance_insights": on, "performance_insights_kms_key_id": "arn:aws:kms:k"});
+            let (spec, _) = resolve(&block(json), Some(Cloud::Aws));
+            outputs(&spec.expect("the target is given"), &Facts::default())["performance_insights_kms_key_id"].clone()
+        };
+        assert_eq!([key(true), key(false)], ["arn:aws:kms:k".into(), Value::Null]);
     }
 
     #[track_caller]

@@ -44,10 +44,15 @@ fn usable(variable: &'static Variable, value: Value, inputs: &Inputs, draft: &mu
             return None;
         }
     };
-    if value == Value::text("") {
-        let message = format!("`{}` is empty", variable.name);
-        let help = "leave it out, or write null, to have the default";
-        draft.diagnostics.push(Diagnostic::error("empty-value", message).at(draft.block, variable.name).help(help));
+    let empty = empty_texts(variable.name, &value);
+    if !empty.is_empty() {
+        let told = |path: String| {
+            let message = format!("`{path}` is empty");
+            let help =
+                if path == variable.name { "leave it out, or write null, to have the default" } else { "leave it out" };
+            Diagnostic::error("empty-value", message).at(draft.block, path).help(help)
+        };
+        draft.diagnostics.extend(empty.into_iter().map(told));
         return None;
     }
     if !known_enough(variable, &value, inputs, draft) {
@@ -62,6 +67,19 @@ fn usable(variable: &'static Variable, value: Value, inputs: &Inputs, draft: &mu
             draft.diagnostics.extend(troubles.into_iter().map(told));
             None
         }
+    }
+}
+
+/// Where a text is empty that says something by itself: the value, or an element of a list (A1). Of an object its check knows.
+fn empty_texts(name: &str, value: &Value) -> Vec<String> {
+    let is_empty = |value: &Value| value.as_text() == Some("");
+    match value {
+        Value::List(list) => {
+            let empty = list.iter().enumerate().filter(|(_, item)| is_empty(item));
+            empty.map(|(index, _)| format!("{name}[{index}]")).collect()
+        }
+        _ if is_empty(value) => vec![name.to_owned()],
+        _ => Vec::new(),
     }
 }
 
@@ -178,7 +196,9 @@ fn other_member_is_known(variable: &Variable, inputs: &Inputs) -> bool {
 /// The target needs a value that nobody knows.
 pub(super) fn not_known(block: &str, variable: &str, path: &str, reference: &str) -> Diagnostic {
     let message = format!("`{variable}` is needed, and {reference} is not known");
-    let only_clouds = variables::variable(variable).is_some_and(|variable| !variable.acts_on(Cloud::Local));
+    // Another name of a setting is needed wherever the setting is.
+    let canonical = variables::variable(variable).and_then(|named| variables::variable(named.canonical_name()));
+    let only_clouds = canonical.is_some_and(|canonical| !canonical.acts_on(Cloud::Local));
     let or = if only_clouds { "; --provider local does without it" } else { "" };
     Diagnostic::error("unknown-value", message).at(block, path).help(how_to_give(reference) + or)
 }

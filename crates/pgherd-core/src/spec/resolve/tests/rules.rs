@@ -10,10 +10,12 @@ fn a1_null_is_not_written() {
 #[test]
 fn a1_empty_text_is_written_and_means_nothing() {
     check(
-        json!({"name": "", "kms_key_id": ""}),
+        json!({"name": "", "kms_key_id": "", "subnet_ids": ["subnet-1", "", ""]}),
         &[("name", "\"database\" # default")],
         "error[empty-value] kms_key_id: `kms_key_id` is empty; leave it out, or write null, to have the default\n\
-         error[empty-value] name: `name` is empty; leave it out, or write null, to have the default",
+         error[empty-value] name: `name` is empty; leave it out, or write null, to have the default\n\
+         error[empty-value] subnet_ids[1]: `subnet_ids[1]` is empty; leave it out\n\
+         error[empty-value] subnet_ids[2]: `subnet_ids[2]` is empty; leave it out",
     );
 }
 

@@ -44,6 +44,7 @@ fn what_it_needs_may_not() {
             "name": "?var.name",
             "multi_az": "?local.ha",
             "allocated_storage": "?var.sizes[\"db\"]",
+            "server_version": "?module.server.version",
             "vpc_id": "?module.network.vpc_id",
             "parameters": [{"name": "work_mem", "value": "?var.memory"}],
         }),
@@ -63,6 +64,7 @@ fn what_it_needs_may_not() {
                 "var.memory",
                 "give it with -var memory=… or PGHERD_VAR_memory, or write a literal",
             ),
+            needed("server_version", "server_version", "module.server.version", FOLLOW),
             needed("vpc_id", "vpc_id", "module.network.vpc_id", &format!("{FOLLOW}; --provider local does without it")),
         ]
         .join("\n"),
