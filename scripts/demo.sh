@@ -10,7 +10,13 @@ echo "building pgherd (a few minutes the first time)" >&2
 cargo build --release --locked --quiet -p pgherd
 pgherd=target/release/pgherd
 example=examples/dev.hcl
-say() { echo; echo "\$ pgherd $*"; "$pgherd" "$@"; }
+# Shows a command so that it can be copied, and runs it.
+say() {
+    local word line="\$ pgherd"
+    for word in "$@"; do [[ $word == *" "* ]] && line+=" \"$word\"" || line+=" $word"; done
+    echo; echo "$line"
+    "$pgherd" "$@"
+}
 
 say up -f "$example" --yes
 say status -f "$example"
@@ -18,8 +24,11 @@ say connect -f "$example" -- -c "select current_user, current_database(), ssl as
 cat <<EOF
 
 The database is yours:
-  $pgherd connect -f $example                  psql on it
-  eval "\$($pgherd env -f $example)"            what applications and libpq read
-  edit $example, then $pgherd plan -f $example and apply
-  $pgherd destroy -f $example                  takes it away again
+  export PATH="\$PATH:$PWD/target/release"
+  pgherd connect -f $example          psql on it
+  eval "\$(pgherd env -f $example)"    what applications and libpq read
+  pgherd plan -f $example             after you edited the file; apply makes it so
+  pgherd destroy -f $example          takes it away again, data and all
+
+Its agent stays, idle; pgherd doctor names the process. What runs goes on when it is ended.
 EOF
