@@ -13,6 +13,9 @@ use zeroize::Zeroizing;
 
 /// PostgreSQL's own default (`scram_iterations`), so that our verifiers look like the server's.
 const SCRAM_ITERATIONS: u32 = 4096;
+/// The most that are computed to compare a password with a stored verifier, a fraction of a second: a database may store any
+/// number up to 4 billion, and must not keep whoever looks at it busy for an hour.
+const MOST_ITERATIONS: u32 = 1_000_000;
 
 /// A secret text, or the SCRAM verifier of one (what a server can tell about a password it holds).
 #[derive(Clone)]
@@ -84,7 +87,8 @@ impl<'de> Deserialize<'de> for Secret {
 
 fn parameters(stored: &str) -> Option<(u32, Vec<u8>)> {
     let (iterations, salt) = stored.strip_prefix("SCRAM-SHA-256$")?.split('$').next()?.split_once(':')?;
-    Some((iterations.parse().ok()?, BASE64.decode(salt).ok()?))
+    let iterations = iterations.parse().ok().filter(|iterations| (1..=MOST_ITERATIONS).contains(iterations))?;
+    Some((iterations, BASE64.decode(salt).ok()?))
 }
 
 fn verifier(password: &str, salt: &[u8], iterations: u32) -> String {

@@ -120,6 +120,11 @@ impl Paths {
         self.state.join("removed")
     }
 
+    /// Clusters made ahead of time, at most one for each build of a server in use (about 40 MB).
+    pub fn prepared(&self) -> PathBuf {
+        self.state.join("prepared")
+    }
+
     /// Downloaded servers, one folder per exact version.
     pub fn servers(&self) -> PathBuf {
         self.cache.join("servers")

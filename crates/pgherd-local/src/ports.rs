@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::ops::RangeInclusive;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -26,6 +28,24 @@ pub fn allocate(asked: Option<u16>, range: RangeInclusive<u16>, taken: &BTreeSet
     })
 }
 
+/// A port held for a database that may not be running: no other agent of this machine gives it to one of its own.
+///
+/// It is the name of a socket in the abstract namespace (unix(7)): it belongs to one process, ends with it however that ends,
+/// leaves no file behind, and is seen by every user who shares our ports.
+#[derive(Debug)]
+pub struct Claim {
+    #[expect(dead_code, reason = "its name is held as long as it is open")]
+    socket: UnixDatagram,
+}
+
+impl Claim {
+    /// Holds a port; `None` when another agent does.
+    pub fn of(port: u16) -> Option<Self> {
+        let name = SocketAddr::from_abstract_name(format!("pgherd-port-{port}")).ok()?;
+        UnixDatagram::bind_addr(&name).ok().map(|socket| Self { socket })
+    }
+}
+
 /// An error that says who holds the port, when somebody does.
 pub fn ensure_free(port: u16) -> Result<(), ProviderError> {
     if is_free(port) {
@@ -34,6 +54,12 @@ pub fn ensure_free(port: u16) -> Result<(), ProviderError> {
     let who = holder(port).map(|who| format!(" by {who}")).unwrap_or_default();
     let error = ProviderError::new(ErrorKind::Conflict, format!("port {port} is in use{who}"));
     Err(error.help("write another port in the block, or end that program"))
+}
+
+/// The error for a port that another agent claims.
+pub fn claimed(port: u16) -> ProviderError {
+    let message = format!("port {port} belongs to a database of another agent of this machine");
+    ProviderError::new(ErrorKind::Conflict, message).help("write another port, or none")
 }
 
 /// Whether nobody listens on the port on any address. A machine without IPv6 is asked about IPv4 only.
@@ -99,6 +125,15 @@ mod tests {
         let taken = BTreeSet::from([port.saturating_add(1)]);
         let found = allocate(None, port..=end, &taken).expect("one of twenty is free");
         assert!(found > port + 1, "{found} beyond {port}");
+    }
+
+    #[test]
+    fn a_port_is_claimed_by_one_and_free_again_after_that() {
+        let (_listener, port) = occupied();
+        let claim = Claim::of(port);
+        assert!(claim.is_some() && Claim::of(port).is_none());
+        drop(claim);
+        assert!(Claim::of(port).is_some());
     }
 
     #[test]

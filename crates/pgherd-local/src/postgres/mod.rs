@@ -12,6 +12,7 @@ pub mod folders;
 pub(crate) mod notice;
 mod packed;
 pub mod pidfile;
+pub mod prepared;
 pub mod process;
 pub mod processes;
 pub mod runas;

@@ -1,9 +1,11 @@
 //! Data directories packed into one file, and unpacked again with PostgreSQL's owners and modes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, fchown};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Mutex, PoisonError};
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use rustix::fs::FallocateFlags;
@@ -13,6 +15,12 @@ use super::{Result, io_error};
 
 /// PostgreSQL's default segment size, which `initdb` is not told to change.
 const WAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// How many threads make files while an archive is read.
+const WRITERS: usize = 2;
+/// How many files may be read and not written yet.
+const FILES_AHEAD: usize = 64;
+/// The longest file whose length is believed before it is read.
+const LARGEST_GUESS: usize = 16 << 20;
 
 /// Packs a stopped data directory (or a copy of one) durably; what is called `packed` is whole. Blocking.
 pub(crate) fn pack(data: &Path, packed: &Path) -> Result<()> {
@@ -84,10 +92,33 @@ fn is_wal_segment(path: &Path) -> bool {
 }
 
 /// Unpacks into `root`, which is made; not durable yet, see [`sync_all`]. Blocking.
+///
+/// Making a thousand files costs more than reading them from the archive, so that others make them meanwhile.
 pub(crate) fn unpack(packed: &Path, run_as: &RunAs, root: &Path) -> Result<()> {
+    run_as.make_dir(root, 0o700)?;
+    let (sender, files) = mpsc::sync_channel(FILES_AHEAD);
+    let files = Mutex::new(files);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(|| write_files(&files, run_as, root))).collect();
+        let read = read_archive(packed, run_as, root, &sender);
+        // Nothing more comes: the writers end when they have written what was read.
+        drop(sender);
+        let written = writers.into_iter().map(|writer| match writer.join() {
+            Ok(written) => written.map_err(|error| io_error("unpack a template to", root, &error)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        // What the writers were refused says more than that they had left.
+        written.collect::<Result<()>>().and(read)
+    })
+}
+
+/// A file of an archive: where it belongs, and what is in it.
+type Unpacked = (PathBuf, Vec<u8>);
+
+/// Makes the folders of an archive and hands on its files.
+fn read_archive(packed: &Path, run_as: &RunAs, root: &Path, files: &SyncSender<Unpacked>) -> Result<()> {
     let file = File::open(packed).map_err(|error| io_error("open", packed, &error))?;
     let refuse = |error: std::io::Error| io_error("unpack a template to", root, &error);
-    run_as.make_dir(root, 0o700)?;
     let mut archive = tar::Archive::new(zstd::Decoder::new(file).map_err(refuse)?);
     for entry in archive.entries().map_err(refuse)? {
         let mut entry = entry.map_err(refuse)?;
@@ -96,22 +127,36 @@ pub(crate) fn unpack(packed: &Path, run_as: &RunAs, root: &Path) -> Result<()> {
             let message = format!("{} names a file outside of itself: {}", packed.display(), path.display());
             return Err(ProviderError::new(ErrorKind::Invalid, message));
         }
-        let target = root.join(&path);
         if entry.header().entry_type().is_dir() {
+            let target = root.join(&path);
             std::fs::DirBuilder::new().mode(0o700).create(&target).map_err(refuse)?;
             run_as.own(&target)?;
             continue;
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&target).map_err(refuse)?;
-        if is_wal_segment(&path) {
-            reserve(&mut file, WAL_SEGMENT_BYTES).map_err(refuse)?;
-        }
-        std::io::copy(&mut entry, &mut file).map_err(refuse)?;
-        if run_as.drops {
-            fchown(&file, Some(run_as.uid), Some(run_as.gid)).map_err(refuse)?;
-        }
+        let mut bytes = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or_default().min(LARGEST_GUESS));
+        entry.read_to_end(&mut bytes).map_err(refuse)?;
+        files.send((path, bytes)).expect("the receiver is kept until the archive is read");
     }
     Ok(())
+}
+
+/// Writes files until there are no more. After the first that cannot be written it only takes them off the reader's hands.
+fn write_files(files: &Mutex<Receiver<Unpacked>>, run_as: &RunAs, root: &Path) -> std::io::Result<()> {
+    let next = || files.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let mut result = Ok(());
+    while let Ok((path, bytes)) = next() {
+        result = result.and_then(|()| write_file(&path, &bytes, run_as, root));
+    }
+    result
+}
+
+fn write_file(path: &Path, bytes: &[u8], run_as: &RunAs, root: &Path) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(root.join(path))?;
+    if is_wal_segment(path) {
+        reserve(&mut file, WAL_SEGMENT_BYTES)?;
+    }
+    file.write_all(bytes)?;
+    if run_as.drops { fchown(&file, Some(run_as.uid), Some(run_as.gid)) } else { Ok(()) }
 }
 
 /// Space for a whole segment, so that a full disk is noticed now and not in the middle of a commit.

@@ -1,6 +1,7 @@
 //! New data directories from a packed template: `initdb` once per build of a server, an unpacking for every instance.
 //!
-//! Invariants: what is called `data` is whole and on disk; every cluster has a system identifier of its own.
+//! Invariants: what is called `data` is whole, and on disk after [`put_on_disk`]; every cluster has a system identifier of its
+//! own.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -12,11 +13,11 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use rustix::fs::FlockOperation;
 
 use super::conf::SUPERUSER;
-use super::control;
-use super::packed::{self, sync_all, sync_folder};
+use super::packed::{self, sync_all};
 use super::runas::RunAs;
 use super::server::Server;
 use super::{Result, io_error};
+use super::{control, prepared};
 
 /// Changed when the options or the packing change, so that old templates are not taken for new ones.
 const FORMAT: u32 = 2;
@@ -33,16 +34,44 @@ pub(crate) const CLOSE_PUBLIC: &str =
     "ALTER SCHEMA public OWNER TO pg_database_owner;\n\nREVOKE CREATE ON SCHEMA public FROM PUBLIC;\n\n";
 
 /// Makes a data directory at `data` (absent so far) that a server can start in: checksums, UTF-8, the internal superuser and
-/// a system identifier nobody else has, which is returned. Makes the template in `templates` first where there is none.
-/// Blocking. Repeatable: a cut short run leaves nothing at `data`.
-pub fn create(server: &Server, run_as: &RunAs, templates: &Path, data: &Path) -> Result<u64> {
-    let packed = pack(server, run_as, templates)?;
-    unpack(&packed, run_as, data)
+/// a system identifier nobody else has, which is returned. Makes the template in `templates` first where there is none, and
+/// takes a cluster from `prepared` where one waits. Blocking. Repeatable: a cut short run leaves nothing at `data`.
+///
+/// It survives whatever happens to processes at once, and the machine's end after [`put_on_disk`].
+pub fn create(server: &Server, run_as: &RunAs, templates: &Path, prepared: &Path, data: &Path) -> Result<u64> {
+    if data.exists() {
+        return Err(ProviderError::new(ErrorKind::Conflict, format!("{} is there already", data.display())));
+    }
+    let unfinished = data.with_extension("unfinished");
+    remove(&unfinished)?;
+    let make = || {
+        if !prepared::take(&file_name(server), run_as, prepared, &unfinished)? {
+            packed::unpack(&pack(server, run_as, templates)?, run_as, &unfinished)?;
+        }
+        let identifier = identify(&unfinished)?;
+        std::fs::rename(&unfinished, data).map_err(|error| io_error("rename", &unfinished, &error))?;
+        Ok(identifier)
+    };
+    let made = make();
+    if made.is_err() {
+        remove(&unfinished)?;
+    }
+    made
+}
+
+/// Waits until a data directory is on disk, whatever a server in it does meanwhile. Blocking.
+pub fn put_on_disk(data: &Path) -> Result<()> {
+    sync_all(data)
+}
+
+/// The template of a server, where there is one.
+pub fn of(server: &Server, templates: &Path) -> Option<PathBuf> {
+    Some(templates.join(file_name(server))).filter(|packed| packed.exists())
 }
 
 /// Makes the template of a server where there is none yet, and says where it is. Blocking. Safe to run side by side.
 pub fn pack(server: &Server, run_as: &RunAs, templates: &Path) -> Result<PathBuf> {
-    let packed = templates.join(format!("{}-{}-{FORMAT}.tar.zst", server.version, server.build));
+    let packed = templates.join(file_name(server));
     std::fs::create_dir_all(templates).map_err(|error| io_error("make", templates, &error))?;
     if packed.exists() {
         return Ok(packed);
@@ -59,29 +88,13 @@ pub fn pack(server: &Server, run_as: &RunAs, templates: &Path) -> Result<PathBuf
     made.map(|()| packed)
 }
 
-/// Unpacks a template to `data`, durably, with an identity of its own, which is returned. Blocking.
-pub fn unpack(template: &Path, run_as: &RunAs, data: &Path) -> Result<u64> {
-    if data.exists() {
-        return Err(ProviderError::new(ErrorKind::Conflict, format!("{} is there already", data.display())));
-    }
-    let unfinished = data.with_extension("unfinished");
-    remove(&unfinished)?;
-    let result = packed::unpack(template, run_as, &unfinished).and_then(|()| {
-        let identifier = identify(&unfinished)?;
-        sync_all(&unfinished)?;
-        std::fs::rename(&unfinished, data).map_err(|error| io_error("rename", &unfinished, &error))?;
-        sync_folder(data.parent().unwrap_or(Path::new("/")))?;
-        Ok(identifier)
-    });
-    if result.is_err() {
-        remove(&unfinished)?;
-    }
-    result
-}
-
 /// Unpacks a template for a server that is thrown away at once: neither durable nor with an identity of its own. Blocking.
 pub fn unpack_for_a_moment(template: &Path, run_as: &RunAs, data: &Path) -> Result<()> {
     packed::unpack(template, run_as, data)
+}
+
+fn file_name(server: &Server) -> String {
+    format!("{}-{}-{FORMAT}.tar.zst", server.version, server.build)
 }
 
 fn initdb(server: &Server, run_as: &RunAs, work: &Path) -> Result<PathBuf> {

@@ -181,15 +181,34 @@ async fn init(keeper: &mut Keeper, watcher: &Watcher) -> Result<(), ProviderErro
     let server = chosen(&record)?.clone();
     keeper.record = Some(record);
     keeper.save()?;
+    // Of an attempt that was cut short.
+    processes::kill(&keeper.layout.data).await?;
     let (run_as, layout, paths) = (agent.run_as.clone(), keeper.layout.clone(), agent.options.paths.clone());
     let identifier = blocking(move || {
         folders::make(&paths, &layout, &run_as)?;
-        files::remove_folder(&layout.data).map_err(|error| cannot("clear", &layout.data, &error))?;
-        template::create(&server, &run_as, &paths.templates(), &layout.data)
+        let cannot_clear = |error| cannot("clear", &layout.data, &error);
+        files::put_away(&layout.data, &paths.removed()).map_err(cannot_clear)?;
+        template::create(&server, &run_as, &paths.templates(), &paths.prepared(), &layout.data)
     })
     .await?;
+    keeper.whole = true;
+    // Beside everything up to the moment when somebody learns the password.
+    let data = keeper.layout.data.clone();
+    keeper.to_disk = Some(tokio::task::spawn_blocking(move || template::put_on_disk(&data)));
     record_mut(keeper)?.system_identifier = Some(identifier.to_string());
     keeper.save()
+}
+
+/// Returns when a new data directory is on disk. Whoever knows its password may write to it, and nothing of that may be lost.
+async fn on_disk(keeper: &mut Keeper) -> Result<(), ProviderError> {
+    if let Some(begun) = keeper.to_disk.take()
+        && matches!(begun.await, Ok(Ok(())))
+    {
+        return Ok(());
+    }
+    // Begun by an agent that has ended, or refused a moment ago.
+    let data = keeper.layout.data.clone();
+    blocking(move || template::put_on_disk(&data)).await
 }
 
 /// Finds, or else downloads, the server for what is wanted.
@@ -401,6 +420,9 @@ async fn settle(keeper: &mut Keeper) -> Result<(), ProviderError> {
         connect(keeper, database).await?.prepare_database().await?;
     }
     reset_altered(&session).await?;
+    if !record(keeper)?.memory.made {
+        on_disk(keeper).await?;
+    }
     if pending.is_some() {
         keeper.secrets.promote(&self::credentials(record(keeper)?, credentials.password))?;
         keeper.note("the password is in force".to_owned());
@@ -488,6 +510,7 @@ async fn remove(keeper: &mut Keeper) -> Result<(), ProviderError> {
     })
     .await?;
     keeper.agent.sweep();
+    keeper.agent.stock_up();
     keeper.agent.release_port(&keeper.name);
     keeper.record = None;
     keeper.note("deleted".to_owned());

@@ -1,22 +1,28 @@
 //! What all keepers and the API share: the options, who PostgreSQL runs as, and the instances by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
-use tokio::sync::watch;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::history::History;
 use super::keeper::{Handle, Keeper, Shown};
 use super::ledger::{self, Record};
 use super::{AgentOptions, configure, files};
-use crate::ports;
+use crate::ports::{self, Claim};
 use crate::postgres::runas::RunAs;
+use crate::postgres::{prepared, template};
 use crate::sizing::Machine;
 
+/// A cluster is made ahead of time this long after the last one was used or removed: whoever makes several is not held up.
+const CALM: Duration = Duration::from_secs(5);
+/// How nice that is to everything else on the machine.
+const NICENESS: i32 = 10;
 /// How long keepers may go on with what they are doing when the agent is told to end. Everything they do may be cut short.
 const LAST_ACTION: Duration = Duration::from_secs(10);
 
@@ -30,9 +36,11 @@ pub struct Agent {
     pub started_at: Timestamp,
     keepers: Mutex<BTreeMap<String, Handle>>,
     tasks: Mutex<JoinSet<()>>,
-    ports: Mutex<BTreeMap<String, u16>>,
     /// Counts what was shown of instances.
     generation: watch::Sender<u64>,
+    ports: Mutex<BTreeMap<String, Reserved>>,
+    /// Told when an instance was made or removed.
+    stock: Notify,
     stop: watch::Sender<bool>,
 }
 
@@ -47,6 +55,7 @@ impl Agent {
             tasks: Mutex::default(),
             ports: Mutex::default(),
             generation: watch::Sender::new(0),
+            stock: Notify::new(),
             stop: watch::Sender::new(false),
         })
     }
@@ -62,7 +71,7 @@ impl Agent {
                 }
                 Ok(Some(record)) => {
                     if let Some(port) = record.port {
-                        locked(&self.ports).insert(record.name.clone(), port);
+                        locked(&self.ports).insert(record.name.clone(), Reserved::new(port));
                     }
                     let name = record.name.clone();
                     let handle = self.keep(&name, Some(record));
@@ -72,6 +81,47 @@ impl Agent {
                 Err(error) => tracing::error!("{error}"),
             }
         }
+        locked(&self.tasks).spawn(self.clone().keep_stocked());
+        self.stock_up();
+    }
+
+    /// Has one cluster wait for each build of a server in use, soon.
+    pub fn stock_up(&self) {
+        self.stock.notify_one();
+    }
+
+    async fn keep_stocked(self: Arc<Self>) {
+        let mut stop = self.stop.subscribe();
+        loop {
+            tokio::select! {
+                () = self.stock.notified() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            while tokio::time::timeout(CALM, self.stock.notified()).await.is_ok() {}
+            if *stop.borrow() {
+                return;
+            }
+            let agent = self.clone();
+            let (done, wait) = oneshot::channel();
+            // A thread of its own, which keeps its niceness to itself.
+            std::thread::spawn(move || {
+                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+                // Whoever waits for it may have left.
+                let _ = done.send(agent.stock());
+            });
+            if let Ok(Err(error)) = wait.await {
+                tracing::warn!("no cluster is made ahead of time: {error}");
+            }
+        }
+    }
+
+    fn stock(&self) -> Result<(), ProviderError> {
+        let paths = &self.options.paths;
+        let servers =
+            self.all().into_iter().filter_map(|shown| shown.record.server.filter(|_| shown.record.memory.made));
+        let templates: BTreeSet<PathBuf> =
+            servers.filter_map(|server| template::of(&server, &paths.templates())).collect();
+        prepared::stock(&templates.into_iter().collect::<Vec<_>>(), &self.run_as, &paths.prepared())
     }
 
     /// Removes what was put away, while everything else goes on. What is cut short the next agent does.
@@ -137,16 +187,29 @@ impl Agent {
     /// A port for an instance, its own from then on: the one asked for, else its own, else the first free one. Its server may
     /// hold those in `own`, so that they are not free and still its to have.
     pub fn reserve_port(&self, name: &str, asked: Option<u16>, own: &[u16]) -> Result<u16, ProviderError> {
-        let mut ports = locked(&self.ports);
-        let kept = ports.get(name).copied();
-        if let Some(kept) = asked.or(kept).filter(|port| kept == Some(*port) || own.contains(port)) {
-            ports.insert(name.to_owned(), kept);
-            return Ok(kept);
+        let mut reserved = locked(&self.ports);
+        let kept = reserved.get(name).map(|reserved| reserved.port);
+        if let Some(port) = asked.or(kept).filter(|port| kept == Some(*port) || own.contains(port)) {
+            reserved
+                .entry(name.to_owned())
+                .and_modify(|known| known.become_of(port))
+                .or_insert_with(|| Reserved::new(port));
+            return Ok(port);
         }
-        let taken: BTreeSet<u16> = ports.iter().filter(|(owner, _)| *owner != name).map(|(_, port)| *port).collect();
-        let port = ports::allocate(asked, ports::RANGE, &taken)?;
-        ports.insert(name.to_owned(), port);
-        Ok(port)
+        let others = reserved.iter().filter(|(owner, _)| *owner != name);
+        let mut taken: BTreeSet<u16> = others.map(|(_, reserved)| reserved.port).collect();
+        loop {
+            let port = ports::allocate(asked, ports::RANGE, &taken)?;
+            let found = Reserved::new(port);
+            if found.claim.is_none() && asked.is_some() {
+                return Err(ports::claimed(port));
+            }
+            if found.claim.is_some() {
+                reserved.insert(name.to_owned(), found);
+                return Ok(port);
+            }
+            taken.insert(port);
+        }
     }
 
     /// Gives an instance's port back.
@@ -175,6 +238,26 @@ impl Agent {
         let (keeper, handle) = Keeper::new(self.clone(), name, record, self.stop.subscribe());
         locked(&self.tasks).spawn(keeper.run());
         handle
+    }
+}
+
+/// A port of an instance. The claim is missing when another agent was given the port while this one did not run.
+struct Reserved {
+    port: u16,
+    claim: Option<Claim>,
+}
+
+impl Reserved {
+    fn new(port: u16) -> Self {
+        Self { port, claim: Claim::of(port) }
+    }
+
+    fn become_of(&mut self, port: u16) {
+        if self.port != port || self.claim.is_none() {
+            // Given back first: one process does not get the same claim twice.
+            self.claim = None;
+            *self = Self::new(port);
+        }
     }
 }
 

@@ -1,13 +1,17 @@
 //! One task per instance: one loop, one select, then look, decide, remember, act.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use pgherd_core::resource::Pending;
 use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::agent::Agent;
 use super::decide::{self, Action, Data, Goal, Memory, Process, Restart, View, decide, next_look};
@@ -27,6 +31,8 @@ const READY_DEADLINE: Duration = Duration::from_secs(10);
 const RECOVERY_LOOK: Duration = Duration::from_secs(1);
 /// What is said of a server that recovers.
 const RECOVERING: &str = "recovering";
+/// A panic that long after the last one is the first of a new row.
+const CALM_AFTER_PANIC: Duration = Duration::from_secs(600);
 /// How often the data directory is measured at most.
 const MEASURE_EVERY: jiff::SignedDuration = jiff::SignedDuration::from_secs(55);
 const GIB: u64 = 1 << 30;
@@ -144,6 +150,10 @@ pub struct Keeper {
     pub(super) limits: Vec<String>,
     /// When its certificate is to be renewed.
     pub(super) renew_tls_at: Option<Timestamp>,
+    /// Whether its data directory is whole although it may not be on disk yet: this agent unpacked it, or a server runs in it.
+    pub(super) whole: bool,
+    /// Putting a new data directory on disk.
+    pub(super) to_disk: Option<JoinHandle<Result<(), ProviderError>>>,
     history: History,
     /// What it is busy with, until it has settled down.
     busy: Option<String>,
@@ -172,6 +182,8 @@ impl Keeper {
             pending: Vec::new(),
             limits: Vec::new(),
             renew_tls_at: None,
+            whole: false,
+            to_disk: None,
             busy: None,
             measured_at: None,
             look_at: None,
@@ -188,8 +200,40 @@ impl Keeper {
         (keeper, Handle { requests: sender, shown: receiver })
     }
 
-    /// Keeps it until the agent ends.
+    /// Keeps it until the agent ends. A panic, which is a mistake of ours, is recorded, and the keeping is begun anew from what
+    /// was written down: an instance is never left alone, and what follows is shown to everyone who asks for its status.
     pub async fn run(mut self) {
+        let mut panics = 0;
+        loop {
+            let begun = tokio::time::Instant::now();
+            let Err(panic) = AssertUnwindSafe(self.tend()).catch_unwind().await else { return };
+            panics = if begun.elapsed() > CALM_AFTER_PANIC { 1 } else { panics + 1 };
+            self.begin_anew(&words_of(panic.as_ref()));
+            tokio::select! {
+                () = tokio::time::sleep(decide::backoff(panics).unsigned_abs()) => {}
+                _ = self.stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    fn begin_anew(&mut self, panic: &str) {
+        self.note(format!("pgherd itself failed, and begins anew: {panic}"));
+        // What was in hand may be half-changed; what was written down is whole.
+        match Record::load(&self.layout.root) {
+            Ok(record) => self.record = record,
+            Err(error) => tracing::error!(instance = self.name, "{error}"),
+        }
+        self.postmaster = process::adopt(&self.layout.data).unwrap_or_default();
+        (self.to_disk, self.busy, self.measured_at, self.look_at) = (None, None, None, None);
+        if let Some(record) = &mut self.record {
+            record.trouble = Some(format!("pgherd itself failed, please report it: {panic}"));
+        }
+        if let Err(error) = self.save() {
+            tracing::error!(instance = self.name, "{error}");
+        }
+    }
+
+    async fn tend(&mut self) {
         self.take_up().await;
         loop {
             let input = tokio::select! {
@@ -351,8 +395,12 @@ impl Keeper {
             Ok(()) => {}
             Err(error) => record.trouble = Some(error.message.clone()),
         }
+        let used_for_the_first_time = memory.made && !record.memory.made;
         record.memory = memory;
         self.save()?;
+        if used_for_the_first_time {
+            self.agent.stock_up();
+        }
         result
     }
 
@@ -368,7 +416,8 @@ impl Keeper {
         });
         let wanted = record.wanted.clone();
         let process = self.look_at_process().await;
-        let cluster = self.layout.data.join("PG_VERSION").exists();
+        self.whole |= process != Process::Ended;
+        let cluster = self.layout.data.join("PG_VERSION").exists() && (made || self.is_to_be_kept());
         let measure = self.measured_at.is_none_or(|at| now.duration_since(at).abs() >= MEASURE_EVERY);
         let used_bytes = if measure { self.measure(wanted.logging, now).await } else { None };
         if measure {
@@ -388,6 +437,13 @@ impl Keeper {
             max_gib: used_bytes.and_then(|used| self.storage_limit_gib(&wanted, used)),
             used_bytes,
         })
+    }
+
+    /// Whether a cluster that was never usable is to be gone on with. What an earlier agent unpacked may not have been on disk
+    /// when the machine ended; nobody has used it unless its password is in force.
+    fn is_to_be_kept(&self) -> bool {
+        // A secret that cannot be read is one.
+        self.whole || !matches!(self.secrets.current(), Ok(None))
     }
 
     /// Bytes in use, after logs that need not be kept are gone. A large data directory takes a while to walk through.
@@ -523,6 +579,11 @@ fn phase(action: Action) -> Option<&'static str> {
 
 fn words(action: Action) -> &'static str {
     phase(action).unwrap_or("noting")
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
 }
 
 /// There is no such instance.

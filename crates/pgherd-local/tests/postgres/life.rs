@@ -52,7 +52,8 @@ async fn a_cut_short_creation_leaves_nothing_and_is_repeated() {
     std::fs::create_dir_all(unfinished.join("base")).expect("made");
     world.create();
     assert!(!unfinished.exists());
-    let again = template::create(&server, &world.run_as, &world.paths.templates(), &world.layout.data);
+    let again =
+        template::create(&server, &world.run_as, &world.paths.templates(), &world.paths.prepared(), &world.layout.data);
     assert!(again.is_err_and(|error| error.message.ends_with("is there already")));
 }
 

@@ -75,7 +75,8 @@ impl World {
 
     /// Makes the data directory and puts the plain configuration in force.
     pub fn create(&mut self) -> u64 {
-        let identifier = template::create(&self.server, &self.run_as, &self.paths.templates(), &self.layout.data);
+        let (templates, prepared) = (self.paths.templates(), self.paths.prepared());
+        let identifier = template::create(&self.server, &self.run_as, &templates, &prepared, &self.layout.data);
         self.configure(&[]).expect("a good configuration");
         candidate::exchange(&self.layout).expect("exchanged");
         identifier.expect("a data directory")

@@ -77,7 +77,7 @@ async fn a_creation_cut_short_anywhere_is_finished() {
     let mut steps = 1;
     loop {
         let world = World::new();
-        let done = cut_short(&world, steps).await;
+        let done = begin(&world, "CUT_AFTER_STEPS", steps).await;
         world.apply(&[]).await;
         assert_eq!(world.differences(&[]).await, [""; 0], "cut after step {steps}");
         let secret = world.secret().await;
@@ -90,11 +90,45 @@ async fn a_creation_cut_short_anywhere_is_finished() {
     assert!(steps > 8, "a creation writes down more than {steps} things");
 }
 
-/// Begins a creation with an agent that ends after so many steps; says whether the creation was done before that.
-async fn cut_short(world: &World, steps: usize) -> bool {
+/// As after a power cut: the names are on disk, and not all that belongs in the files.
+#[tokio::test]
+async fn what_was_not_on_disk_when_the_machine_ended_is_made_anew() {
+    let world = World::new();
+    assert!(!begin(&world, "CUT_AFTER_STEPS", 5).await);
+    assert!(world.data().join("PG_VERSION").exists());
+    let control = world.data().join("global/pg_control");
+    std::fs::write(&control, "").expect("emptied");
+    world.apply(&[]).await;
+    assert_eq!(world.differences(&[]).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_panic_anywhere_in_a_creation_is_survived_and_shown() {
+    let (mut steps, mut shown) = (1, false);
+    loop {
+        let world = World::new();
+        if begin(&world, "PANIC_AFTER_STEPS", steps).await {
+            break;
+        }
+        // Nobody asks again.
+        world.becomes(|status| status.status == Status::Available).await;
+        let secret = world.secret().await;
+        world.log_in(secret["password"].as_str().expect("text")).await.expect("the password is in force");
+        let history = world.agent().await.events(NAME).await.expect("a history");
+        let failed = |message: &str| message == "pgherd itself failed, and begins anew: a planted fault";
+        assert!(history.iter().any(|event| failed(&event.message)), "panic after step {steps}");
+        // Until something goes right; after the last step there is nothing left to do.
+        shown |= world.status().await.warnings.iter().any(|warning| warning.starts_with("pgherd itself failed"));
+        steps += 1;
+    }
+    assert!(steps > 8 && shown, "a creation writes down more than {steps} things");
+}
+
+/// Begins a creation with an agent that something happens to after so many steps; says whether the creation was done before.
+async fn begin(world: &World, fault: &str, steps: usize) -> bool {
     let mut agent = tokio::process::Command::new(agent_program())
         .args(AgentOptions { announce: true, ..world.agent_options() }.to_args())
-        .env("CUT_AFTER_STEPS", steps.to_string())
+        .env(fault, steps.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -104,10 +138,9 @@ async fn cut_short(world: &World, steps: usize) -> bool {
     assert!(ready.starts_with("ready "), "{ready}");
     let resource = world.local.desired(&world.spec(&[])).pop().expect("an instance");
     let created = world.local.create(&resource, ApplyNow(true), &events()).await;
-    if created.is_ok() {
-        // World ends the agent.
-        return true;
+    if created.is_err() && fault == "CUT_AFTER_STEPS" {
+        tokio::time::timeout(DEADLINE, agent.wait()).await.expect("it aborts").expect("waited for");
     }
-    tokio::time::timeout(DEADLINE, agent.wait()).await.expect("it aborts").expect("waited for");
-    false
+    // World ends the agent that still runs.
+    created.is_ok()
 }

@@ -110,6 +110,33 @@ async fn a_deleted_instance_leaves_its_last_backup_and_its_history() {
 }
 
 #[tokio::test]
+async fn a_prepared_cluster_becomes_the_next_database() {
+    use std::os::unix::fs::MetadataExt as _;
+    let world = World::new();
+    world.apply(&[]).await;
+    let prepared = world.prepared().await;
+    let inode = std::fs::metadata(prepared).expect("it waits").ino();
+    let other = [("name", "other".into()), ("database_name", "other".into())];
+    world.apply(&other).await;
+    assert_eq!(std::fs::metadata(world.paths.instance("other").data).expect("made").ino(), inode);
+    let agent = world.agent().await;
+    let identifier = async |name: &str| agent.status(name).await.expect("a status").endpoint.system_identifier;
+    assert_ne!(identifier("other").await, identifier(NAME).await);
+}
+
+#[tokio::test]
+async fn the_port_of_a_stopped_database_is_not_given_away_by_another_agent() {
+    let (world, other) = (World::new(), World::new());
+    world.apply(&[]).await;
+    let port = world.observed_port().await;
+    world.operate(Operation::Stop { name: NAME.to_owned() }).await;
+    other.apply(&[]).await;
+    assert_ne!(other.observed_port().await, port);
+    let error = other.try_apply(&[("port", i64::from(port).into())], true).await.expect_err("it is another's");
+    assert_eq!(error.message, format!("port {port} belongs to a database of another agent of this machine"));
+}
+
+#[tokio::test]
 async fn an_agent_ends_when_nothing_deleted_is_left() {
     let world = World::new();
     // Put away before an earlier agent was cut short.

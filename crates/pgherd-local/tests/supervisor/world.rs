@@ -221,6 +221,19 @@ impl World {
         .await;
     }
 
+    /// The cluster that waits for the next database, once one does.
+    pub async fn prepared(&self) -> PathBuf {
+        let end = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            let entries = std::fs::read_dir(self.paths.prepared()).into_iter().flatten().flatten();
+            if let Some(ready) = entries.map(|entry| entry.path()).find(|path| path.extension().is_none()) {
+                return ready;
+            }
+            assert!(tokio::time::Instant::now() < end, "no cluster is prepared");
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Every text below the state folder, but the files that are there to hold the password.
     pub fn texts(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut texts = Vec::new();
@@ -229,22 +242,40 @@ impl World {
     }
 }
 
+/// Ends whatever works in the folder or names it in its arguments, by its process id: agents, servers, rehearsals. A test that
+/// failed half-way leaves nothing behind.
 impl Drop for World {
     fn drop(&mut self) {
-        let data = self.data();
-        let agent = std::fs::read_to_string(self.paths.agent_lock()).ok().and_then(|pid| pid.trim().parse().ok());
+        let folder = self.folder.path().to_owned();
         // A thread with a runtime of its own: this one may be inside another.
         let ended = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                if let Some(agent) = agent {
-                    kill(agent).await;
+                // An agent that is ended may have started something a moment before.
+                for _ in 0..2 {
+                    for pid in processes_of(&folder) {
+                        kill(pid).await;
+                    }
                 }
-                processes::kill(&data).await.map(drop)
-            })
+            });
         });
         drop(ended.join());
     }
+}
+
+fn processes_of(folder: &Path) -> Vec<i32> {
+    let name = folder.as_os_str().to_string_lossy().into_owned();
+    let is_of = |process: &Path| {
+        let works_there = std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+        let arguments = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        works_there || String::from_utf8_lossy(&arguments).contains(&name)
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_folder = entries.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        is_of(&entry.path()).then_some(pid)
+    });
+    of_folder.collect()
 }
 
 /// SIGKILLs a process and returns when it is gone.
@@ -260,13 +291,9 @@ pub fn events() -> Events {
     Events::new("test", tokio::sync::mpsc::unbounded_channel().0)
 }
 
-/// The example `agent`, built beside the tests.
+/// `tests/common/agent.rs`, which cargo built with these tests.
 pub fn agent_program() -> PathBuf {
-    let test = std::env::current_exe().expect("this program has a path");
-    let target = test.parent().and_then(Path::parent).expect("in target/debug/deps");
-    let program = target.join("examples/agent");
-    assert!(program.exists(), "{} is missing: cargo build -p pgherd-local --examples", program.display());
-    program
+    PathBuf::from(env!("CARGO_BIN_EXE_pgherd-test-agent"))
 }
 
 fn collect(folder: &Path, texts: &mut Vec<(PathBuf, Vec<u8>)>) {

@@ -73,7 +73,7 @@ fn table(all: &[Measured]) -> String {
     let width = all.iter().map(|measured| measured.what.chars().count()).max().unwrap_or(0);
     let mut table = format!("{:<width$}  {:>12}  {:>12}  {:>6}\n", "", "measured", "bar", "ratio");
     for Measured { what, figure, bar, unit } in all {
-        let (figure_text, bar_text) = (format!("{figure:.3} {unit}"), format!("{bar:.1} {unit}"));
+        let (figure_text, bar_text) = (format!("{figure:.3} {unit}"), format!("{bar:.2} {unit}"));
         let ratio = figure / bar;
         table += &format!("{what:<width$}  {figure_text:>12}  {bar_text:>12}  {ratio:>6.2}\n");
     }

@@ -1,7 +1,8 @@
 //! From nothing to the first query: `pgherd up`, against what must be done in any case, and against PostgreSQL's own tools.
 //!
-//! The three take turns, so that other work on the machine bears on each alike. The template of pgherd is there already, as
-//! on every `up` but the first of a server.
+//! All take turns, so that other work on the machine bears on each alike. The template of pgherd is there already, as on every
+//! `up` but the first of a server. Otherwise the first `up` of a round finds nothing: no agent, no folder, no prepared
+//! cluster. The second adds a database right behind it, and the third one when the agent has prepared a cluster meanwhile.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,37 +15,57 @@ use super::machine::{Place, end, median, ms_since, remove, run, server, told, wa
 
 const ROUNDS: usize = 9;
 
-/// Measures all three.
+/// Measures all.
 pub fn run_rounds() -> Result<Vec<Measured>, String> {
     let place = Place::new()?;
     let (server, run_as) = server()?;
-    place.describe(1)?;
     run_as.make_dir(&place.at("servers"), 0o700).map_err(|error| error.message)?;
     initdb(&server, &run_as, &place.at("servers/template"))?;
-    up(&place, &server)?;
-    let (mut ups, mut floors, mut peers) = (Vec::new(), Vec::new(), Vec::new());
+    up(&place, &server, 0)?;
+    place.clear()?;
+    let (mut firsts, mut nexts, mut prepared) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut floors, mut peers) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         floors.push(floor(&place, &server, &run_as)?);
-        ups.push(up(&place, &server)?);
+        firsts.push(up(&place, &server, 0)?);
+        nexts.push(up(&place, &server, 1)?);
+        wait("a prepared cluster", || is_prepared(&place))?;
+        prepared.push(up(&place, &server, 2)?);
+        place.clear()?;
         peers.push(peer(&place, &server, &run_as)?);
     }
-    let (up, floor, peer) = (median(ups), median(floors), median(peers));
+    let (first, floor, peer) = (median(firsts), median(floors), median(peers));
+    let (next, prepared) = (median(nexts), median(prepared));
+    let bar = 1.5 * floor;
     Ok(vec![
-        Measured { what: "up: against 1.5 x (copy, start, first query)", figure: up, bar: 1.5 * floor, unit: "ms" },
-        Measured { what: "up: against initdb, pg_ctl start, first query", figure: up, bar: peer, unit: "ms" },
+        Measured { what: "up from nothing: against 1.5 x (copy, start, first query)", figure: first, bar, unit: "ms" },
+        Measured { what: "up with a running agent: against the same", figure: next, bar, unit: "ms" },
+        Measured { what: "up with a prepared cluster: against the same", figure: prepared, bar, unit: "ms" },
+        Measured {
+            what: "up from nothing: against initdb, pg_ctl start, first query",
+            figure: first,
+            bar: peer,
+            unit: "ms",
+        },
     ])
 }
 
-/// `pgherd up` and a query over TLS, to the address it prints.
-fn up(place: &Place, server: &Server) -> Result<f64, String> {
+/// `pgherd up` of one more database than before, and a query over TLS, to the address it prints.
+fn up(place: &Place, server: &Server, number: usize) -> Result<f64, String> {
+    place.describe(number + 1)?;
     let start = Instant::now();
     let output = run(&mut place.pgherd(&["up", "--yes"]))?;
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    let address = said.split_whitespace().find(|word| word.starts_with("postgresql://"));
+    let told = format!("bench-{number} is up: ");
+    let address = said.lines().find_map(|line| line.strip_prefix(&told));
     query(server, address.ok_or_else(|| format!("up named no address: {said}"))?)?;
-    let took = ms_since(start);
-    place.clear()?;
-    Ok(took)
+    Ok(ms_since(start))
+}
+
+/// What is being prepared has an ending.
+fn is_prepared(place: &Place) -> bool {
+    let entries = std::fs::read_dir(place.at("state/prepared")).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.path().extension().is_none())
 }
 
 /// The least there is to do: the files, the server, a query over its socket.

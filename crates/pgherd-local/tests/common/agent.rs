@@ -1,6 +1,7 @@
 //! An agent for the tests, which cannot reach the program's own: all its folders are beside its state folder.
 //!
-//! With `CUT_AFTER_STEPS=n` it ends as if by SIGKILL after the nth thing it wrote down durably.
+//! With `CUT_AFTER_STEPS=n` it ends as if by SIGKILL after the nth thing it wrote down durably, and with `PANIC_AFTER_STEPS=n`
+//! what wrote it down panics.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -22,8 +23,9 @@ fn main() -> ExitCode {
         strict_minor: args.iter().any(|arg| arg == "--strict-engine-version"),
         announce: args.iter().any(|arg| arg == "--announce"),
     };
-    let steps = std::env::var("CUT_AFTER_STEPS").ok().map(|steps| steps.parse().expect("a number"));
-    STEPS_LEFT.store(steps.unwrap_or(usize::MAX), Ordering::SeqCst);
+    let steps = |variable: &str| std::env::var(variable).ok().map(|steps| steps.parse().expect("a number"));
+    CUT_IN.store(steps("CUT_AFTER_STEPS").unwrap_or(usize::MAX), Ordering::SeqCst);
+    PANIC_IN.store(steps("PANIC_AFTER_STEPS").unwrap_or(usize::MAX), Ordering::SeqCst);
     tracing_subscriber::fmt()
         .with_ansi(false)
         .with_env_filter("agent=info,pgherd_local=debug")
@@ -42,19 +44,21 @@ fn main() -> ExitCode {
     }
 }
 
-static STEPS_LEFT: AtomicUsize = AtomicUsize::new(usize::MAX);
+static CUT_IN: AtomicUsize = AtomicUsize::new(usize::MAX);
+static PANIC_IN: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// The log, and what ends the agent in the middle of its work.
+/// The log, and what ends the agent or one of its keepers in the middle of its work.
 struct Cut;
 
 impl Write for Cut {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         io::stderr().write_all(line)?;
         let is_step = String::from_utf8_lossy(line).contains("written down");
-        if is_step && STEPS_LEFT.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if is_step && CUT_IN.fetch_sub(1, Ordering::SeqCst) == 1 {
             // Like SIGKILL: nothing is unwound or flushed.
             std::process::abort();
         }
+        assert!(!is_step || PANIC_IN.fetch_sub(1, Ordering::SeqCst) != 1, "a planted fault");
         Ok(line.len())
     }
 
