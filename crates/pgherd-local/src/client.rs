@@ -30,6 +30,10 @@ use crate::supervisor::{AgentOptions, place};
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long an agent may take from being started to answering.
 const START_DEADLINE: Duration = Duration::from_secs(20);
+/// How glibc's allocator behaves in an agent (mallopt(3)): it gives back what it is done with. By its own rules it keeps what
+/// unpacking ten clusters took for months (measured: 109 MB, with these 23 MB). Other libraries' allocators look at none of it.
+pub const ALLOCATOR: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_TRIM_THRESHOLD_", "65536")];
 /// Between two looks for an agent that somebody else started.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The longest line that is kept whole, bytes.
@@ -130,6 +134,7 @@ async fn start(program: &Path, options: &AgentOptions) -> Result<(), ProviderErr
     let mut child = tokio::process::Command::new(program)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_for_the_agent(&name.to_string_lossy())))
+        .envs(ALLOCATOR)
         .args(AgentOptions { announce: true, ..options.clone() }.to_args())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     PANIC_IN.store(steps("PANIC_AFTER_STEPS").unwrap_or(usize::MAX), Ordering::SeqCst);
     tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_env_filter("agent=info,pgherd_local=debug")
+        .with_env_filter("pgherd_test_agent=info,pgherd_local=debug")
         .with_writer(|| Cut)
         // As the program's own: no panic because its log is on a full disk.
         .log_internal_errors(false)

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use clap::Args;
+use pgherd_local::client;
 use pgherd_local::supervisor::{self, AgentOptions};
 
 use tracing_subscriber::EnvFilter;
@@ -80,6 +81,8 @@ fn unit(options: &AgentOptions) -> Result<String, CommandError> {
         command.push(' ');
         command.push_str(&quoted(&argument.to_string_lossy()));
     }
+    let allocator: String =
+        client::ALLOCATOR.iter().map(|(name, value)| format!("Environment={name}={value}\n")).collect();
     let state = quoted(&options.paths.state.to_string_lossy());
     let wanted_by = if rustix::process::geteuid().is_root() { "multi-user.target" } else { "default.target" };
     Ok(format!(
@@ -92,7 +95,7 @@ RequiresMountsFor={state}
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart={command}
+{allocator}ExecStart={command}
 Restart=always
 RestartSec=1
 # PostgreSQL goes on without the agent; the next agent takes it over.
