@@ -129,6 +129,16 @@ mod tests {
         assert_eq!(Secret::scram_verifier("pencil", &salt), OF_POSTGRESQL);
     }
 
+    /// 4 billion of them take an hour.
+    #[test]
+    fn a_verifier_of_too_many_iterations_matches_nothing() {
+        let of = |iterations| parameters(&format!("SCRAM-SHA-256${iterations}:AAAA$k:k")).is_some();
+        assert_eq!(
+            [0, 1, 4096, MOST_ITERATIONS, MOST_ITERATIONS + 1, u32::MAX].map(of),
+            [false, true, true, true, false, false]
+        );
+    }
+
     #[test]
     fn is_never_shown() {
         let secret = Secret::new("hunter2");
