@@ -223,7 +223,6 @@ mod tests {
             command.env(INSIDE, "yes").output()
         };
         if !unshare("true".as_ref(), &[]).is_ok_and(|output| output.status.success()) {
-            #[expect(clippy::print_stderr, reason = "what is skipped has to be seen")]
             return eprintln!("SKIPPED reaping in a pid namespace: unshare is absent or not allowed here");
         }
         let this = std::env::current_exe().expect("a test program");
