@@ -2,9 +2,12 @@
 
 pub mod client;
 pub mod desired;
+pub(crate) mod detached;
 pub mod encrypted;
+pub mod endpoint;
 pub mod limits;
 pub mod paths;
+pub mod pooler;
 pub mod ports;
 pub mod postgres;
 pub mod preflight;

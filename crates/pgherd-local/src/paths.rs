@@ -105,6 +105,16 @@ impl Paths {
         self.runtime.join("pg")
     }
 
+    /// Control sockets of forwarders and poolers, owned by the user they run as, closed to everybody else.
+    pub fn ways(&self) -> PathBuf {
+        self.runtime.join("ways")
+    }
+
+    /// Control socket of an instance's forwarder.
+    pub fn endpoint_control(&self, instance: &Path) -> PathBuf {
+        self.ways().join(format!("{}.ctl", short_hash(instance)))
+    }
+
     /// The certificate authority of this state folder.
     pub fn authority(&self) -> PathBuf {
         self.state.join("ca")
@@ -201,6 +211,26 @@ impl Layout {
     /// What the server says before its log collector runs, and why it did not start.
     pub fn start_log(&self) -> PathBuf {
         self.log.join("start.log")
+    }
+
+    /// What the forwarder says.
+    pub fn endpoint_log(&self) -> PathBuf {
+        self.log.join("endpoint.log")
+    }
+
+    /// What the pooler says.
+    pub fn pooler_log(&self) -> PathBuf {
+        self.log.join("pooler.log")
+    }
+
+    /// The pooler's configuration.
+    pub fn pooler(&self) -> PathBuf {
+        self.root.join("pooler")
+    }
+
+    /// Key and certificate of the pooler's own role, 0600.
+    pub fn pooler_certificate(&self) -> PathBuf {
+        self.tls.join("pooler.pem")
     }
 
     /// Server key, certificate and authority in one file, 0600: replaced in one step, they always belong together.

@@ -75,6 +75,33 @@ impl Authority {
         Ok(true)
     }
 
+    /// Makes sure that `file` (key, certificate and authority in one) proves to a server that trusts this authority that one is
+    /// the role `role`, and need not be renewed yet. Says whether it was replaced. Blocking.
+    pub fn ensure_client(&self, file: &Path, role: &str, run_as: &RunAs, now: Timestamp) -> Result<bool> {
+        if let Ok(pem) = std::fs::read_to_string(file)
+            && pem.contains(self.certificate.trim())
+            && read(&pem).is_some_and(|found| !found.renewal_due(now))
+        {
+            return Ok(false);
+        }
+        let pem = self.make_client(role, now).map_err(|error| cannot_make(&error))?;
+        replace(file, &pem, 0o600, Some(run_as))?;
+        Ok(true)
+    }
+
+    fn make_client(&self, role: &str, now: Timestamp) -> std::result::Result<String, rcgen::Error> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut params = CertificateParams::new(Vec::<String>::new())?;
+        // PostgreSQL compares the common name with the role (auth-cert).
+        params.distinguished_name.push(DnType::CommonName, role);
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        set_validity(&mut params, now, SERVER_DAYS);
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(format!("{}{}{}", key.serialize_pem(), certificate.pem(), self.certificate))
+    }
+
     fn make_server(&self, names: &[String], now: Timestamp) -> std::result::Result<String, rcgen::Error> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::new(names.to_vec())?;

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
 use crate::paths::Layout;
+use crate::pooler;
 use crate::sizing::Sizing;
 
 /// The bootstrap superuser of every instance: pgherd's own, reached over the unix socket only.
@@ -70,6 +72,11 @@ pub struct InstanceConfig {
     pub parameters: BTreeMap<String, String>,
     /// Copies finished WAL away; `None`: no archive.
     pub archive_command: Option<String>,
+    /// Authority whose certificates the pooler's role logs in with; `None`: there is no pooler.
+    ///
+    /// A server that knows an authority asks every client for a certificate: libpq shows one that it finds in `~/.postgresql`, and
+    /// the server then refuses it when it is another authority's. So this is for instances with a pooler only.
+    pub pooler_authority: Option<PathBuf>,
 }
 
 /// The text of the three files.
@@ -160,7 +167,7 @@ fn places(config: &InstanceConfig) -> Vec<(&'static str, String)> {
 }
 
 fn connections(config: &InstanceConfig) -> Vec<(&'static str, String)> {
-    vec![
+    let mut settings = vec![
         ("listen_addresses", config.listen.join(",")),
         ("port", config.port.to_string()),
         ("ssl", "on".to_owned()),
@@ -168,7 +175,9 @@ fn connections(config: &InstanceConfig) -> Vec<(&'static str, String)> {
         ("ssl_key_file", config.layout.certificate().display().to_string()),
         ("ssl_min_protocol_version", "TLSv1.2".to_owned()),
         ("password_encryption", "scram-sha-256".to_owned()),
-    ]
+    ];
+    settings.extend(config.pooler_authority.iter().map(|file| ("ssl_ca_file", file.display().to_string())));
+    settings
 }
 
 fn wal(config: &InstanceConfig) -> Vec<(&'static str, String)> {
@@ -240,6 +249,10 @@ fn hba(config: &InstanceConfig) -> String {
     line("local", "replication", &superuser, "", &format!("peer map={SUPERUSER}"));
     line("local", "all", "all", "", "scram-sha-256");
     line("hostssl", "all", &superuser, "all", "reject");
+    if config.pooler_authority.is_some() {
+        line("hostssl", "all", pooler::ROLE, "127.0.0.1/32", "cert");
+        line("hostssl", "all", pooler::ROLE, "all", "reject");
+    }
     for address in ["127.0.0.0/8", "::1/128"] {
         line("hostssl", "all", "all", address, "scram-sha-256");
     }
@@ -286,6 +299,7 @@ mod tests {
             sizing: size(&class, Machine { memory_mib: 24_000, promised_mib: 0 }),
             parameters: BTreeMap::new(),
             archive_command: None,
+            pooler_authority: None,
         }
     }
 

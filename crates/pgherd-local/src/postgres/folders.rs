@@ -38,6 +38,7 @@ pub fn make_sockets(paths: &Paths, run_as: &RunAs) -> Result<()> {
     }
     claim(&paths.runtime, mode)?;
     enterable(&paths.runtime, run_as)?;
+    run_as.make_dir(&paths.ways(), 0o700)?;
     run_as.make_dir(&sockets, mode)
 }
 

@@ -194,7 +194,7 @@ fn is_backend(pid: i32) -> bool {
 
 /// `setsid` becomes the program it is given, so the process number stays the same. Without it (no util-linux, no busybox) the
 /// server at least has a process group of its own, out of reach of the terminal's Ctrl-C.
-fn in_own_session(program: &Path) -> Command {
+pub(crate) fn in_own_session(program: &Path) -> Command {
     let setsid = ["/usr/bin/setsid", "/bin/setsid"].into_iter().find(|path| Path::new(path).exists());
     match setsid {
         Some(setsid) => {

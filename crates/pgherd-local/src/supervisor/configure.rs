@@ -69,6 +69,7 @@ impl Candidate {
                 sizing: sizing::size(&size(&record.wanted), keeper.agent.machine(&keeper.name)),
                 parameters: parameters(&record.wanted),
                 archive_command: None,
+                pooler_authority: None,
             },
             server: chosen(record)?.clone(),
             run_as,

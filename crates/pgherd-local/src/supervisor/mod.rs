@@ -9,7 +9,7 @@ mod agent;
 pub mod api;
 mod configure;
 pub mod decide;
-mod files;
+pub(crate) mod files;
 pub mod history;
 mod keeper;
 mod ledger;

@@ -1,5 +1,7 @@
 //! An agent for the tests, which cannot reach the program's own: all its folders are beside its state folder.
 //!
+//! `endpoint --control PATH` makes it a forwarder instead.
+//!
 //! With `CUT_AFTER_STEPS=n` it ends as if by SIGKILL after the nth thing it wrote down durably, and with `PANIC_AFTER_STEPS=n`
 //! what wrote it down panics.
 
@@ -8,12 +10,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pgherd_local::endpoint;
 use pgherd_local::paths::Paths;
 use pgherd_local::supervisor::{self, AgentOptions};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
     let after = |flag: &str| args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1)).cloned();
+    if args.get(1).is_some_and(|arg| arg == "endpoint") {
+        let control = PathBuf::from(after("--control").expect("--control is given"));
+        return match endpoint::serve(&endpoint::Options { control }) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let state = PathBuf::from(after("--state-dir").expect("--state-dir is given"));
     let beside = |name: &str| state.parent().expect("it has a parent").join(name);
     let options = AgentOptions {

@@ -58,6 +58,7 @@ impl World {
             sizing: size(&class, Machine { memory_mib: 4096, promised_mib: 0 }),
             parameters: BTreeMap::new(),
             archive_command: None,
+            pooler_authority: None,
         };
         Self { folder: Some(folder), server: server.clone(), run_as, paths, layout, config, authority }
     }

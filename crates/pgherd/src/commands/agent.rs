@@ -61,7 +61,7 @@ pub fn run(context: &Context<'_>, args: &AgentArgs) -> Result<Exit, CommandError
 }
 
 /// What the agent says while it runs goes to stderr, which is a file when `apply` started it. PGHERD_LOG says how much.
-fn log_to_stderr() {
+pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("PGHERD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -16,6 +16,7 @@ mod connect;
 mod destroy;
 mod doctor;
 mod down;
+mod endpoint;
 mod env;
 mod explain;
 mod init;
@@ -50,6 +51,8 @@ pub enum Verb {
     Destroy(destroy::DestroyArgs),
     Doctor(doctor::DoctorArgs),
     Agent(agent::AgentArgs),
+    #[command(hide = true)]
+    Endpoint(endpoint::EndpointArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Reference(reference::ReferenceArgs),
@@ -76,6 +79,7 @@ impl Verb {
             Self::Destroy(_) => "destroy",
             Self::Doctor(_) => "doctor",
             Self::Agent(_) => "agent",
+            Self::Endpoint(_) => "endpoint",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
             Self::Reference(_) => "reference",
@@ -129,6 +133,7 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Destroy(args) => destroy::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Agent(args) => agent::run(&context, &args),
+        Verb::Endpoint(args) => endpoint::run(&context, &args),
         Verb::Completions(args) => completions::run(&context, &args),
         Verb::Man(args) => man::run(&context, &args),
         Verb::Reference(args) => reference::run(&context, &args),
