@@ -7,11 +7,12 @@ use crate::diagnostic::Diagnostic;
 
 pub(super) const CHECK: Check = Check {
     code: "insights-retention",
-    words: "`performance_insights_retention_period` is 7, 731 or a multiple of 31 up to 713 on RDS, 1 to 731 on `local`, 1 to 30 on Azure.",
+    words: "`performance_insights_retention_period` is 7, 731 or a multiple of 31 up to 713 on RDS, 1 to 731 on `local`; elsewhere it has no effect.",
     fine: &[
         "enable_performance_insights = true\nperformance_insights_retention_period = 7",
         "enable_performance_insights = true\nperformance_insights_retention_period = 62",
         "cloud_provider = \"local\"\nenable_performance_insights = true\nperformance_insights_retention_period = 8",
+        "cloud_provider = \"azure\"\nenable_performance_insights = true\nperformance_insights_retention_period = 30",
         "enable_performance_insights = false\nperformance_insights_retention_period = 8",
     ],
     wrong: &[
@@ -62,10 +63,6 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         Cloud::Local if !(1..=LONGEST_DAYS).contains(&days) => {
             let message = format!("query analysis is kept for 1 to {LONGEST_DAYS} days, not {days}");
             vec![block.error(at, message, format!("write {}", days.clamp(1, LONGEST_DAYS)))]
-        }
-        Cloud::Azure if !(1..=30).contains(&days) => {
-            let message = format!("Azure keeps query analysis for 1 to 30 days, not {days}");
-            vec![block.error(at, message, format!("write {}", days.clamp(1, 30)))]
         }
         Cloud::Aws | Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean | Cloud::Local => Vec::new(),
     }

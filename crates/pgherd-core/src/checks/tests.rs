@@ -136,3 +136,49 @@ fn all_checks_run() {
     let codes: Vec<&str> = check(&inputs, &spec, TODAY).iter().map(|said| said.code).collect();
     assert_eq!(codes, ["instance-name", "monitoring-interval"]);
 }
+
+/// A check passes the first of two blocks, which is at its limit, and has something to say about the second, which is beyond it.
+#[track_caller]
+fn check_limit(code: &str, at_limit: &str, beyond: &str) {
+    let check = CHECKS.iter().find(|check| check.code == code).expect("a check of that code");
+    assert_eq!(says(check, at_limit), Vec::<String>::new(), "{at_limit}");
+    assert!(!says(check, beyond).is_empty(), "{beyond}");
+}
+
+#[test]
+fn names_may_be_as_long_as_they_may() {
+    let named = |variable: &str, length: usize| format!("{variable} = \"{}\"", "a".repeat(length));
+    for (code, variable) in
+        [("instance-name", "name"), ("database-name", "database_name"), ("master-username", "master_username")]
+    {
+        check_limit(code, &named(variable, 63), &named(variable, 64));
+    }
+}
+
+#[test]
+fn tags_may_be_as_many_and_as_long_as_they_may() {
+    let many = |count: usize| format!("tags = {{ for n in range({count}) : \"t${{n}}\" => \"x\" }}");
+    let long = |key: usize, value: usize| format!("tags = {{ {} = \"{}\" }}", "k".repeat(key), "v".repeat(value));
+    check_limit("tags", &many(50), &many(51));
+    check_limit("tags", &long(128, 256), &long(129, 256));
+    check_limit("tags", &long(128, 256), &long(128, 257));
+    check_limit("tags", "tags = { \"AW:x\" = \"y\" }", "tags = { \"AWS:x\" = \"y\" }");
+}
+
+#[test]
+fn storage_may_be_as_large_and_grow_as_little_as_it_may() {
+    check_limit("storage-size", "allocated_storage = 65536", "allocated_storage = 65537");
+    let grows = |limit: u32| format!("allocated_storage = 25\nmax_allocated_storage = {limit}");
+    check_limit("storage-growth", &grows(28), &grows(27));
+}
+
+#[test]
+fn connections_may_be_as_many_as_there_are() {
+    let most = |count: u32| {
+        format!("instance_class = \"db.t3.micro\"\nparameters = [{{ name = \"max_connections\", value = {count} }}]")
+    };
+    check_limit("max-connections", &most(112), &most(113));
+    let rings = |at: u32| format!("alarms = {{ connections = {at} }}\n{}", most(100));
+    check_limit("alarms", &rings(99), &rings(100));
+    check_limit("parameter-combination", &most(4), &most(3));
+}
