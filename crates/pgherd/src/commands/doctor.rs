@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use pgherd_core::cloud::Cloud;
+use pgherd_core::spec::Size;
 use pgherd_core::version::Version;
 use pgherd_core::{catalogue, text};
 use pgherd_local::client;
+use pgherd_local::encrypted::{self, Encryption};
+use pgherd_local::limits::{self, Limit, Limits};
 use pgherd_local::postgres::fetch::{self, Sources};
 use pgherd_local::postgres::find::Found;
 use pgherd_local::postgres::runas::DEFAULT_USER;
@@ -65,6 +68,8 @@ pub fn run(context: &Context<'_>, args: &DoctorArgs) -> Result<Exit, CommandErro
     let mut findings = servers(context, &targets::servers(context.global));
     findings.push(user());
     findings.push(state_folder(&targets::paths(context.global).state));
+    findings.push(encryption(&targets::paths(context.global).state));
+    findings.extend(size_limits());
     findings.push(psql());
     findings.push(agent(context)?);
     let printer = context.printer;
@@ -167,6 +172,41 @@ fn state_folder(state: &Path) -> Finding {
     } else {
         let help = "name a folder of yours with --state-dir or PGHERD_STATE_DIR";
         finding("state folder", State::Broken, format!("{found}, not writable"), help)
+    }
+}
+
+/// Whether `storage_encrypted = true` is kept here, and else why not.
+fn encryption(state: &Path) -> Finding {
+    let existing = state.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    let help = "storage_encrypted = true needs it: keep the state folder (--state-dir) on a LUKS device, write \
+                storage_encrypted = false, or accept it with --accept unencrypted-storage";
+    let subject = "disk encryption";
+    match encrypted::of(existing) {
+        Encryption::Encrypted => finding(subject, State::Ok, "the state folder is on an encrypted device", ""),
+        Encryption::Plain { device } => finding(subject, State::Missing, format!("{device} is not encrypted"), help),
+        Encryption::CannotTell { because } => {
+            finding(subject, State::Missing, format!("cannot be told: {because}"), help)
+        }
+    }
+}
+
+/// What holds databases to the CPU and memory of their class: tried with a control group without processes.
+fn size_limits() -> [Finding; 2] {
+    let name = format!("doctor-{}", std::process::id());
+    let smallest = Size { name: name.clone(), vcpu: 0.5, memory_mib: 512, burstable: false };
+    let Limits { cpu, memory } = limits::apply(&name, &smallest, &BTreeSet::new());
+    limits::forget(&name);
+    [of_limit("CPU limit", &cpu), of_limit("memory limit", &memory)]
+}
+
+fn of_limit(subject: &str, limit: &Limit) -> Finding {
+    match limit {
+        Limit::Enforced { by } => finding(subject, State::Ok, by.clone(), ""),
+        Limit::NotEnforced { because } => {
+            let help = "PostgreSQL's own settings still follow the instance class; an agent that runs as root, or in a control \
+                        group that is delegated to it, can hold it to the class";
+            finding(subject, State::Missing, because.clone(), help)
+        }
     }
 }
 
