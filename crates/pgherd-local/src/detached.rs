@@ -11,12 +11,16 @@ use std::time::Duration;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
+use crate::postgres::notice::Notice;
 use crate::postgres::processes::Watch;
 use crate::postgres::runas::RunAs;
 use crate::postgres::{Result, io_error};
 
 /// The kernel ends a killed process at once unless it is stuck in the disk.
 const KILL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Between two tries to reach a process that is starting.
+const LISTENS_WITHIN: Duration = Duration::from_millis(10);
 
 /// What to start.
 pub(crate) struct Detached<'a> {
@@ -70,6 +74,13 @@ pub(crate) fn allow_files(pid: i32, wanted: u64) -> Option<u64> {
         Ok(_) => Some(most),
         Err(_) => limit.current,
     }
+}
+
+/// Returns when it is worth another try to reach a process that is starting, by a socket in the folder of this notice.
+///
+/// The socket is there a moment before anybody listens on it, and of that there is no notice.
+pub(crate) async fn appears(notice: &mut Notice) {
+    drop(tokio::time::timeout(LISTENS_WITHIN, notice.next()).await);
 }
 
 /// Has a process end and waits until it has; when it takes too long it is killed.

@@ -111,7 +111,7 @@ impl Forwarder {
         let forwarder = Self { watch, control: start.control.clone() };
         let answers = async {
             while forwarder.state().await.is_err() {
-                notice.next().await;
+                detached::appears(&mut notice).await;
             }
         };
         tokio::select! {

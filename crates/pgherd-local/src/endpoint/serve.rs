@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::bind::{Accepted, Sockets};
 use super::connection::{self, Tally};
@@ -58,14 +58,16 @@ async fn run(options: &Options) -> std::io::Result<()> {
     let mut answering = JoinSet::new();
     answering.spawn(control::answer(listener, asked));
     let mut forwarder = Forwarder::new(accepted);
+    let mut next_try: Option<Instant> = None;
     loop {
-        let later = forwarder.sockets.try_again_in();
+        // Counted from when it was last tried: questions must not put it off for ever.
+        next_try = forwarder.sockets.try_again_in().map(|wait| next_try.unwrap_or_else(|| Instant::now() + wait));
         let input = tokio::select! {
             _ = stop.recv() => Input::Stop,
             Some(asked) = questions.recv() => Input::Asked(asked),
             Some(accepted) = arrivals.recv() => Input::Accepted(accepted),
             Some(_) = forwarder.connections.join_next() => Input::Ended,
-            () = tokio::time::sleep(later.unwrap_or(Duration::MAX)), if later.is_some() => Input::TryAgain,
+            () = at(next_try) => Input::TryAgain,
         };
         match input {
             Input::Asked((ask, answer)) => {
@@ -74,7 +76,10 @@ async fn run(options: &Options) -> std::io::Result<()> {
                 drop(answer.send(forwarder.state()));
             }
             Input::Accepted(accepted) => forwarder.take(accepted),
-            Input::TryAgain => forwarder.sockets.try_again(),
+            Input::TryAgain => {
+                forwarder.sockets.try_again();
+                next_try = None;
+            }
             Input::Ended => {}
             Input::Stop => break,
         }
@@ -82,6 +87,13 @@ async fn run(options: &Options) -> std::io::Result<()> {
     // Nobody must take the socket of one that is gone for one that does not answer.
     drop(std::fs::remove_file(&options.control));
     Ok(())
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Forwarder {

@@ -173,7 +173,7 @@ async fn start(program: &Program, run_as: &RunAs, config: &Config, address: &Add
     let watch = Detached { command, run_as, log: &places.log }.start()?;
     let answers = async {
         while Console::open(address).await.is_err() {
-            notice.next().await;
+            detached::appears(&mut notice).await;
         }
     };
     let said = || format!("see {}", places.log.display());
