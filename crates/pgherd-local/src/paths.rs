@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use pgherd_core::ha::NodeId;
 use sha2::{Digest as _, Sha256};
 
 /// The longest path a unix socket may have on Linux (`sun_path` is 108 bytes with the terminating zero).
@@ -188,6 +189,45 @@ impl Layout {
         }
     }
 
+    /// One server of this instance: data, configuration, logs and scratch space below a folder of its own, `n1`; certificate,
+    /// backups and sockets are the instance's.
+    pub fn node(&self, node: NodeId) -> Self {
+        let folder = self.root.join(node.to_string());
+        Self {
+            data: folder.join("data"),
+            conf: folder.join("conf"),
+            log: folder.join("log"),
+            scratch: folder.join("scratch"),
+            ..self.clone()
+        }
+    }
+
+    /// The folder that holds this server's data directory: [`Layout::root`], or a node's own.
+    pub fn folder(&self) -> &Path {
+        self.data.parent().unwrap_or(&self.root)
+    }
+
+    /// Whom this server follows and whom its commits wait for. Outside of [`Layout::conf`], which is exchanged whole with
+    /// every change of settings; `postgresql.conf` includes it.
+    pub fn role_conf(&self) -> PathBuf {
+        self.folder().join("role.conf")
+    }
+
+    /// Where a copy is made before it becomes the data directory.
+    pub fn making(&self) -> PathBuf {
+        self.folder().join("making")
+    }
+
+    /// Old data directories, kept until the copy that replaced them is known to be good.
+    pub fn evidence(&self) -> PathBuf {
+        self.folder().join("evidence")
+    }
+
+    /// There while the data directory is being rewound: what is in it then is no database.
+    pub fn torn(&self) -> PathBuf {
+        self.folder().join("torn")
+    }
+
     /// `postgresql.conf`.
     pub fn postgresql_conf(&self) -> PathBuf {
         self.conf.join("postgresql.conf")
@@ -280,6 +320,17 @@ mod tests {
     fn a_given_state_folder_wins_and_has_sockets_of_its_own() {
         let variables = [("HOME", "/home/ann"), ("PGHERD_STATE_DIR", "/srv/db"), ("PGHERD_CACHE_DIR", "/srv/cache")];
         check(1000, &variables, &["/srv/db", "/srv/cache", "/tmp/pgherd-1000/109c2225"]);
+    }
+
+    #[test]
+    fn a_node_has_its_own_folder_and_shares_certificate_backups_and_sockets() {
+        let instance = Layout::new("/s/instances/db", "/run/pg");
+        let node = instance.node(NodeId(2));
+        let own = [&node.data, &node.conf, &node.log, &node.scratch, &node.role_conf(), &node.torn()];
+        assert!(own.iter().all(|path| path.parent() == Some(Path::new("/s/instances/db/n2"))));
+        let shared = |layout: &Layout| [&layout.root, &layout.tls, &layout.backups, &layout.socket].map(PathBuf::clone);
+        assert_eq!(shared(&node), shared(&instance));
+        assert_eq!((instance.folder(), node.folder()), (Path::new("/s/instances/db"), Path::new("/s/instances/db/n2")));
     }
 
     #[test]

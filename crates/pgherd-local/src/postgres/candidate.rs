@@ -92,7 +92,7 @@ pub fn exchange(layout: &Layout) -> Result<()> {
     } else {
         std::fs::rename(&next, conf).map_err(|error| io_error("rename", &next, &error))?;
     }
-    sync(&layout.root)
+    sync(layout.folder())
 }
 
 /// Puts the configuration before back in force. Blocking.
@@ -104,7 +104,7 @@ pub fn take_back(layout: &Layout) -> Result<()> {
     }
     rustix::fs::renameat_with(CWD, &previous, CWD, conf, RenameFlags::EXCHANGE)
         .map_err(|error| io_error("exchange", conf, &error.into()))?;
-    sync(&layout.root)
+    sync(layout.folder())
 }
 
 async fn rehearse_in(scratch: &Path, server: &Server, run_as: &RunAs, templates: &Path, layout: &Layout) -> Result<()> {
@@ -128,6 +128,8 @@ async fn rehearse_in(scratch: &Path, server: &Server, run_as: &RunAs, templates:
         // Nothing of the machine's is taken from the server that runs.
         ("huge_pages", "off".to_owned()),
         ("fsync", "off".to_owned()),
+        // The role of the real one is not played here.
+        ("synchronous_standby_names", String::new()),
     ];
     let config = waiting.join("postgresql.conf");
     let start = Start {

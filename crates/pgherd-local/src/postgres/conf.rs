@@ -14,7 +14,7 @@ use crate::sizing::Sizing;
 pub const SUPERUSER: &str = "pgherd";
 
 /// Settings that only pgherd sets; a user's value for one is left out of the file. Refuse it before it comes this far.
-pub const OWNED: [&str; 34] = [
+pub const OWNED: [&str; 35] = [
     "archive_cleanup_command",
     "archive_command",
     "archive_library",
@@ -27,6 +27,7 @@ pub const OWNED: [&str; 34] = [
     "fsync",
     "full_page_writes",
     "hba_file",
+    "hot_standby",
     "ident_file",
     "listen_addresses",
     "log_destination",
@@ -50,6 +51,10 @@ pub const OWNED: [&str; 34] = [
     "unix_socket_permissions",
     "wal_log_hints",
 ];
+
+/// Last, so that it wins. Beside this file's folder rather than in it: the folder is exchanged whole with every change of
+/// settings, and a role must not change with it. Relative, so that a configuration that waits reads the same one.
+const ROLE: &str = "\n# role of this server\ninclude_if_exists = '../role.conf'\n";
 
 /// Everything the files of one instance depend on.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,6 +156,7 @@ fn postgresql(config: &InstanceConfig) -> String {
             writeln!(text, "{name} = {}", quote(&value)).expect("text can be written");
         }
     }
+    text.push_str(ROLE);
     text
 }
 
@@ -183,8 +189,16 @@ fn connections(config: &InstanceConfig) -> Vec<(&'static str, String)> {
 fn wal(config: &InstanceConfig) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("wal_level", "replica".to_owned()),
-        ("max_wal_senders", "10".to_owned()),
-        ("max_replication_slots", "10".to_owned()),
+        // A standby and five replicas, each with two senders and a slot of its own while it is copied, base backups, and
+        // some for the user.
+        ("max_wal_senders", "20".to_owned()),
+        ("max_replication_slots", "20".to_owned()),
+        // What a standby or replica that is away may keep of the log. Without a limit a dead one fills the disk; with it, it
+        // is copied anew.
+        ("max_slot_wal_keep_size", "4GB".to_owned()),
+        // pg_rewind needs the log back to the last checkpoint that both servers have.
+        ("wal_keep_size", "256MB".to_owned()),
+        ("hot_standby", "on".to_owned()),
         ("wal_log_hints", "on".to_owned()),
         ("full_page_writes", "on".to_owned()),
         ("wal_compression", "on".to_owned()),

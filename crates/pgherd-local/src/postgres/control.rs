@@ -39,17 +39,22 @@ pub fn read(server: &Server, run_as: &RunAs, data: &Path) -> Result<Control> {
 /// The identifier is the first field. The structure grows from version to version, so the checksum's place is found by
 /// computing it over ever longer beginnings until the next four bytes are it.
 pub fn with_identifier(control: &[u8], identifier: u64) -> Option<Vec<u8>> {
-    let mut crc = Crc32c::new();
-    let end = (4..control.len().min(1024)).step_by(4).find(|&end| {
-        crc.update(&control[end - 4..end]);
-        end >= 64 && control.get(end..end + 4) == Some(&crc.value().to_le_bytes())
-    })?;
+    let end = protected(control)?;
     let mut changed = control.to_owned();
     changed[..8].copy_from_slice(&identifier.to_le_bytes());
     let mut crc = Crc32c::new();
     crc.update(&changed[..end]);
     changed[end..end + 4].copy_from_slice(&crc.value().to_le_bytes());
     Some(changed)
+}
+
+/// How many bytes from the beginning are protected by the checksum that follows them; `None`: it does not match anywhere.
+pub(crate) fn protected(control: &[u8]) -> Option<usize> {
+    let mut crc = Crc32c::new();
+    (4..control.len().min(1024)).step_by(4).find(|&end| {
+        crc.update(&control[end - 4..end]);
+        end >= 64 && control.get(end..end + 4) == Some(&crc.value().to_le_bytes())
+    })
 }
 
 /// An identifier as `BootStrapXLOG` makes them: seconds, then something that differs between clusters of one second.

@@ -15,6 +15,7 @@ pub mod pidfile;
 pub mod prepared;
 pub mod process;
 pub mod processes;
+pub mod replication;
 pub mod runas;
 pub mod server;
 pub mod session;

@@ -121,6 +121,27 @@ impl Postmaster {
         read_pid_file(&self.data).filter(|file| file.pid == self.pid()).and_then(|file| file.status)
     }
 
+    /// Returns when it has named itself in its data directory, where others look for it; an error when it ends instead, or at
+    /// the deadline.
+    pub async fn begun(&self, deadline: Duration) -> Result<()> {
+        let mut notice = Notice::of(&self.data);
+        let named = async {
+            while read_pid_file(&self.data).is_none_or(|file| file.pid != self.pid()) {
+                notice.next().await;
+            }
+        };
+        tokio::select! {
+            () = self.watch.ended() => {
+                drop(tokio::time::timeout(LAST_WORDS_DEADLINE, processes::ended(&self.data)).await);
+                Err(self.did_not_start())
+            }
+            waited = tokio::time::timeout(deadline, named) => waited.map_err(|_| {
+                let message = format!("PostgreSQL has not begun to start after {} s", deadline.as_secs());
+                ProviderError::new(ErrorKind::TimedOut, message)
+            }),
+        }
+    }
+
     /// Returns when it takes connections; an error when it ends instead, or at the deadline (then it still runs: recovery
     /// after a crash may take long, and waiting again is fine).
     pub async fn ready(&self, deadline: Duration) -> Result<()> {
@@ -151,6 +172,11 @@ impl Postmaster {
     /// Has it read its files again.
     pub fn reload(&self) -> Result<()> {
         self.watch.signal(Signal::HUP)
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        self.watch.signal(signal)
     }
 
     /// Stops it and returns when all of its processes have ended (the log collector outlives the postmaster for a moment); an
@@ -188,7 +214,7 @@ fn read_pid_file(data: &Path) -> Option<PidFile> {
     PidFile::parse(&std::fs::read_to_string(data.join("postmaster.pid")).ok()?)
 }
 
-fn is_backend(pid: i32) -> bool {
+pub(crate) fn is_backend(pid: i32) -> bool {
     std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|title| title.starts_with(b"postgres: "))
 }
 

@@ -28,15 +28,16 @@ pub fn become_reaper() -> Result<()> {
 
 /// Reaps dead PostgreSQL processes that were left to this one. Call it now and then, at least after a server died.
 ///
-/// Children that others of this process wait for (tokio's commands) are left alone: they are of our own session, a server's
-/// processes are not.
+/// Children that others of this process wait for (tokio's commands) are left alone: they are of our own session, or lead one.
+/// A server's processes are not of our session, and what an ended tool left behind leads none.
 pub fn reap() {
     let me = rustix::process::getpid().as_raw_nonzero().get();
     // From /proc, not by getsid: a session led from outside of our pid namespace (a container's) has the number 0, which
     // rustix takes for a bug of the kernel's. Our own children have it, too.
     let Some(our_session) = read(me).map(|process| process.session) else { return };
     for process in all() {
-        if process.parent == me && process.zombie && process.name == "postgres" && process.session != our_session {
+        let left_behind = process.name == "postgres" || process.pid != process.session;
+        if process.parent == me && process.zombie && left_behind && process.session != our_session {
             reap_one(process.pid);
         }
     }
@@ -156,8 +157,11 @@ pub(crate) struct Process {
     pub(crate) pid: i32,
     pub(crate) name: String,
     pub(crate) parent: i32,
+    pub(crate) group: i32,
     pub(crate) session: i32,
     pub(crate) zombie: bool,
+    /// Since boot, in hundredths of a second (`USER_HZ` is 100 on every architecture a server is built for).
+    pub(crate) started: u64,
 }
 
 /// Whether the process works in `folder`, also when that was removed under it.
@@ -171,7 +175,7 @@ pub(crate) fn read(pid: i32) -> Option<Process> {
     parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-fn all() -> Vec<Process> {
+pub(crate) fn all() -> Vec<Process> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?)).collect()
 }
@@ -186,7 +190,10 @@ fn parse_stat(stat: &str) -> Option<Process> {
         name: name.to_owned(),
         zombie: matches!(*fields.first()?, "Z" | "X"),
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
+        // Field 22 of the line (proc(5)).
+        started: fields.get(19)?.parse().ok()?,
     })
 }
 
@@ -202,9 +209,10 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_brackets_and_spaces() {
-        let process = parse_stat("77 (a) b (c) Z 5 77 76 0 -1").expect("a process");
+        let process = parse_stat("77 (a) b (c) Z 5 77 76 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0").expect("a process");
         assert_eq!((process.pid, process.name.as_str()), (77, "a) b (c"));
-        assert_eq!((process.parent, process.session, process.zombie), (5, 76, true));
+        assert_eq!((process.parent, process.group, process.session, process.zombie), (5, 77, 76, true));
+        assert_eq!(process.started, 4711);
     }
 
     /// As in a container that somebody entered from outside: `docker exec`, most CI runners.

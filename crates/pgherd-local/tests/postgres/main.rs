@@ -9,8 +9,12 @@ mod backup;
 mod configuration;
 mod life;
 mod limits;
+mod looking;
 #[path = "../common/majors.rs"]
 mod majors;
+mod nodes;
+mod rejoining;
+mod replication;
 mod roles;
 mod servers;
 mod world;

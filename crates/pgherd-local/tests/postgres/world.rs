@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use pgherd_core::ha::NodeId;
 use pgherd_core::spec::Size;
 use pgherd_local::paths::{Layout, Paths};
 use pgherd_local::postgres::conf::{InstanceConfig, render};
 use pgherd_local::postgres::process::{self, Postmaster, Start};
+use pgherd_local::postgres::replication::{Place, fence};
 use pgherd_local::postgres::runas::RunAs;
 use pgherd_local::postgres::server::Server;
 use pgherd_local::postgres::session::Session;
@@ -32,6 +34,7 @@ pub struct World {
     pub layout: Layout,
     pub config: InstanceConfig,
     pub authority: Authority,
+    nodes: Vec<Layout>,
 }
 
 impl World {
@@ -60,7 +63,16 @@ impl World {
             archive_command: None,
             pooler_authority: None,
         };
-        Self { folder: Some(folder), server: server.clone(), run_as, paths, layout, config, authority }
+        Self {
+            folder: Some(folder),
+            server: server.clone(),
+            run_as,
+            paths,
+            layout,
+            config,
+            authority,
+            nodes: Vec::new(),
+        }
     }
 
     /// Writes the configuration with these parameters and has the server check it.
@@ -81,6 +93,34 @@ impl World {
         self.configure(&[]).expect("a good configuration");
         candidate::exchange(&self.layout).expect("exchanged");
         identifier.expect("a data directory")
+    }
+
+    /// A node that was never started, with its folders and configuration.
+    pub fn node(&mut self, number: u16, parameters: &[(&str, &str)]) -> Place {
+        let id = NodeId(number);
+        let layout = self.layout.node(id);
+        folders::make(&self.paths, &layout, &self.run_as).expect("folders");
+        let mut config = InstanceConfig { layout: layout.clone(), port: port(), ..self.config.clone() };
+        config.parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.nodes.push(layout.clone());
+        let place = Place { id, layout, port: config.port, server: self.server.clone(), run_as: self.run_as.clone() };
+        configure_node(&config, &place);
+        place
+    }
+
+    /// A node with a data directory of its own.
+    pub fn first_node(&mut self, parameters: &[(&str, &str)]) -> Place {
+        let place = self.node(1, parameters);
+        let (templates, prepared) = (self.paths.templates(), self.paths.prepared());
+        template::create(&self.server, &self.run_as, &templates, &prepared, &place.layout.data).expect("made");
+        place
+    }
+
+    /// Puts other parameters in force for the next reload or start of a node.
+    pub fn reconfigure(&self, place: &Place, parameters: &[(&str, &str)]) {
+        let mut config = InstanceConfig { layout: place.layout.clone(), port: place.port, ..self.config.clone() };
+        config.parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        configure_node(&config, place);
     }
 
     pub async fn start(&self) -> postgres::Result<Postmaster> {
@@ -112,15 +152,23 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        let data = self.layout.data.clone();
+        let (data, nodes) = (self.layout.data.clone(), std::mem::take(&mut self.nodes));
         // Also after a failed assertion: nothing of ours may go on running.
         let clean = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(processes::kill(&data)).expect("all processes end");
+            for node in &nodes {
+                runtime.block_on(fence::kill(node)).expect("all processes of a node end");
+            }
         });
         clean.join().expect("nothing is left");
         drop(self.folder.take());
     }
+}
+
+fn configure_node(config: &InstanceConfig, place: &Place) {
+    candidate::write(&render(config), &place.layout, &place.run_as).expect("written");
+    candidate::exchange(&place.layout).expect("exchanged");
 }
 
 /// Ports are given out once per run: tests run side by side.

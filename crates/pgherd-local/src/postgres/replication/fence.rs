@@ -1,0 +1,94 @@
+//! Whether any process of a node is left, and the certain end of all.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use pgherd_core::ha;
+
+use super::tools;
+use crate::paths::Layout;
+use crate::postgres::Result;
+use crate::postgres::pidfile::{PidFile, Status};
+use crate::postgres::process;
+use crate::postgres::processes::{self, Process};
+
+/// Ends every process of a node and returns when none is left: postmaster, backends that outlived it, tools of ours at work
+/// on it, whoever started them. Says how many there were. Repeatable.
+pub async fn kill(layout: &Layout) -> Result<usize> {
+    // The tools first: pg_rewind starts a server of its own in the directory.
+    let tools = tools::kill(layout).await?;
+    Ok(tools + processes::kill(&layout.data).await?)
+}
+
+/// Every process of a node, tools included. Blocking, but quick.
+pub fn left(layout: &Layout) -> BTreeSet<i32> {
+    let mut left = tools::of(layout);
+    left.extend(processes::of(&layout.data));
+    left.extend(zombie(layout));
+    left
+}
+
+/// The processes of a node, as [`ha::decide()`] wants to know them. `busy`: a tool of this daemon's works on it, which is no
+/// reason to call it alive. Blocking, but quick.
+pub fn process(layout: &Layout, busy: bool) -> ha::Process {
+    // What is dead and ours to reap is not there any more.
+    processes::reap();
+    if let Some((file, postmaster)) = postmaster(layout) {
+        return running(&postmaster, file.status == Some(Status::Ready));
+    }
+    let mut left = left(layout);
+    if let Some(postmaster) = left.iter().find_map(|pid| begins(*pid, layout)) {
+        return running(&postmaster, false);
+    }
+    if busy {
+        let tools = tools::of(layout);
+        left.retain(|pid| !tools.contains(pid));
+    }
+    match left.is_empty() {
+        true => ha::Process::Dead,
+        false => ha::Process::Orphans,
+    }
+}
+
+fn running(postmaster: &Process, ready: bool) -> ha::Process {
+    // Process numbers have 22 bits at most.
+    let start = postmaster.started << 22 | u64::try_from(postmaster.pid).unwrap_or_default();
+    ha::Process::Running { start, since: since(postmaster), ready }
+}
+
+/// A postmaster that has not named itself yet. Backends have titles.
+fn begins(pid: i32, layout: &Layout) -> Option<Process> {
+    let found = processes::read(pid).filter(|process| process.name == "postgres" && !process.zombie)?;
+    let data = layout.data.canonicalize().ok()?;
+    let ours = processes::works_in(pid, &data) && !process::is_backend(pid) && !tools::is_single_user(&found);
+    ours.then_some(found)
+}
+
+/// The running postmaster of a data directory, by the rules of [`process::adopt`].
+fn postmaster(layout: &Layout) -> Option<(PidFile, Process)> {
+    let file = pid_file(layout)?;
+    let found = processes::read(file.pid).filter(|process| !process.zombie)?;
+    let data = layout.data.canonicalize().ok()?;
+    let ours = processes::works_in(file.pid, &data) && !process::is_backend(file.pid);
+    ours.then_some((file, found))
+}
+
+/// A dead postmaster that nobody has reaped yet: PostgreSQL takes its lock file for held.
+fn zombie(layout: &Layout) -> Option<i32> {
+    let pid = pid_file(layout)?.pid;
+    processes::read(pid).filter(|process| process.zombie && process.name == "postgres").map(|process| process.pid)
+}
+
+fn pid_file(layout: &Layout) -> Option<PidFile> {
+    PidFile::parse(&std::fs::read_to_string(layout.postmaster_pid()).ok()?)
+}
+
+/// When a process started, by the clock as it is set now, to some hundredths of a second.
+fn since(process: &Process) -> Timestamp {
+    let now = Timestamp::now();
+    let uptime = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let uptime_cs = uptime.split(' ').next().and_then(|text| text.replace('.', "").parse::<u64>().ok());
+    let age_cs = uptime_cs.unwrap_or_default().saturating_sub(process.started);
+    let age = SignedDuration::from_millis(i64::try_from(age_cs).unwrap_or_default() * 10);
+    now.checked_sub(age).unwrap_or(now)
+}

@@ -1,0 +1,164 @@
+//! Standbys and replicas from a primary: copied, and done away with.
+//!
+//! Invariants: what is called `data` is whole and on disk; what is kept as evidence is never overwritten. A copy that was cut
+//! short is the absence of one: it is made beside the data directory and renamed at the end.
+
+use std::path::{Path, PathBuf};
+
+use pgherd_core::ha::LastRole;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use super::role::{self, Upstream};
+use super::tools::{self, Tool};
+use super::{Place, blocking, directory, nobody_at_work, pg_control};
+use crate::paths::Layout;
+use crate::postgres::conf::SUPERUSER;
+use crate::postgres::packed::{sync_all, sync_folder};
+use crate::postgres::{Result, io_error};
+
+/// Holds the number of the copy or rewind that was last completed in a data directory.
+pub(super) const MADE: &str = "pgherd.made";
+
+/// Copies the running server `from` to a node without any process, which then is a standby that was never started. Takes as
+/// long as copying does; how far it is shows in the size of [`Layout::making`]. Repeatable: copy `serial` is made once.
+///
+/// A data directory that is there is kept as evidence with `keep_old`, and without it nothing is done.
+///
+/// When the future is dropped, the tool it runs is killed; [`tools::kill`] waits for its end.
+pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool) -> Result<()> {
+    tools::kill(&place.layout).await?;
+    let (to, old) = (place.clone(), place.layout.data.clone());
+    let done = blocking(move || {
+        nobody_at_work(&to.layout)?;
+        if directory::is_made_by(&to.layout, serial) {
+            return Ok(true);
+        }
+        if old.exists() && !keep_old {
+            let message = format!("{} is there and is not to be replaced", old.display());
+            return Err(ProviderError::new(ErrorKind::Conflict, message));
+        }
+        remove_folder(&to.layout.making())?;
+        to.run_as.make_dir(&to.layout.making(), 0o700)?;
+        Ok(false)
+    })
+    .await?;
+    if done {
+        return Ok(());
+    }
+    copy(place, from).await?;
+    let place = place.clone();
+    blocking(move || finish(&place, serial)).await
+}
+
+/// Deletes the old data directories that were kept as evidence. Blocking. Repeatable.
+pub fn discard(layout: &Layout) -> Result<()> {
+    remove_folder(&layout.evidence())?;
+    sync_if_there(layout.folder())
+}
+
+/// Whether old data directories are kept as evidence; `None`: don't know. Blocking.
+pub fn has_evidence(layout: &Layout) -> Option<bool> {
+    match std::fs::read_dir(layout.evidence()) {
+        Ok(mut entries) => Some(entries.next().is_some()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// Deletes a node whole: data, configuration, logs, evidence. Blocking. Repeatable.
+///
+/// Renamed first, so that half of it is never taken for a database.
+pub fn remove(layout: &Layout) -> Result<()> {
+    let folder = layout.folder();
+    if folder == layout.root {
+        let message = format!("{} is a whole instance, not one of its nodes", folder.display());
+        return Err(ProviderError::new(ErrorKind::Invalid, message));
+    }
+    nobody_at_work(layout)?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let removed = layout.root.join(format!(".removed-{name}"));
+    remove_folder(&removed)?;
+    match std::fs::rename(folder, &removed) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_error("rename", folder, &error)),
+        _ => {}
+    }
+    sync_folder(&layout.root)?;
+    remove_folder(&removed)
+}
+
+async fn copy(place: &Place, from: &Upstream) -> Result<()> {
+    let making = place.layout.making();
+    let tool = Tool::start(place, "pg_basebackup", |command| {
+        command.arg("--host").arg(&from.socket).arg("--port").arg(from.port.to_string());
+        command.args(["--username", SUPERUSER, "--no-password", "--checkpoint", "fast", "--wal-method", "stream"]);
+        // Synced at once at the end; nobody reads a manifest.
+        command.args(["--no-sync", "--no-manifest", "--label", &format!("copy for {}", place.id)]);
+        command.arg("--pgdata").arg(making);
+    })?;
+    tool.end().await
+}
+
+fn finish(place: &Place, serial: u64) -> Result<()> {
+    let Place { layout, run_as, .. } = place;
+    let making = layout.making();
+    // The source's own, where it was a copy itself.
+    for theirs in ["recovery.signal", "promote"] {
+        role::remove(&making.join(theirs))?;
+    }
+    role::put(&making.join(MADE), &format!("{serial}\n"), run_as)?;
+    role::put(&making.join("standby.signal"), "", run_as)?;
+    sync_all(&making)?;
+    nobody_at_work(layout)?;
+    keep_as_evidence(layout, serial)?;
+    // What was torn is evidence now.
+    role::remove(&layout.torn())?;
+    std::fs::rename(&making, &layout.data).map_err(|error| io_error("rename", &making, &error))?;
+    sync_folder(layout.folder())
+}
+
+/// Moves the data directory out of the way of copy `serial`, into a folder that nothing else is ever put into.
+///
+/// One that ran as a primary stays until all evidence is discarded. Of those that ran as standbys the first and the last stay:
+/// a replica that is copied again and again would fill the disk.
+fn keep_as_evidence(layout: &Layout, serial: u64) -> Result<()> {
+    if !layout.data.exists() {
+        return Ok(());
+    }
+    let evidence = layout.evidence();
+    std::fs::create_dir_all(&evidence).map_err(|error| io_error("make", &evidence, &error))?;
+    let mut standbys: Vec<PathBuf> = entries(&evidence)?.into_iter().filter(|old| ran_as_standby(old)).collect();
+    standbys.sort();
+    let between = if ran_as_standby(&layout.data) { standbys.split_off(standbys.len().min(1)) } else { Vec::new() };
+    let place = free_name(&evidence, serial);
+    std::fs::rename(&layout.data, &place).map_err(|error| io_error("rename", &layout.data, &error))?;
+    sync_folder(&evidence)?;
+    sync_folder(layout.folder())?;
+    between.iter().try_for_each(|old| remove_folder(old))
+}
+
+/// The number of the copy that replaces it, in the order of time, and more where that was tried before.
+fn free_name(evidence: &Path, serial: u64) -> PathBuf {
+    let name = |attempt: u32| evidence.join(format!("before-{serial:010}-{attempt}"));
+    (0..).map(name).find(|path| !path.exists()).expect("a folder has fewer entries than there are numbers")
+}
+
+fn ran_as_standby(data: &Path) -> bool {
+    pg_control::read(data).is_ok_and(|control| directory::last_role(data, &control) == LastRole::Standby)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let refuse = |error: std::io::Error| io_error("look at", folder, &error);
+    let entries = std::fs::read_dir(folder).map_err(refuse)?;
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(refuse)).collect()
+}
+
+fn remove_folder(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error("remove", folder, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn sync_if_there(folder: &Path) -> Result<()> {
+    if folder.exists() { sync_folder(folder) } else { Ok(()) }
+}

@@ -1,0 +1,111 @@
+//! A primary that was given up, brought back onto the new primary's timeline with `pg_rewind`.
+//!
+//! Invariant: while what is in the data directory is no database, [`Layout::torn`](crate::paths::Layout::torn) says so.
+
+use std::time::Duration;
+
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use super::making::MADE;
+use super::pg_control::{self, State};
+use super::role::{self, Upstream};
+use super::tools::{self, Tool};
+use super::{Place, blocking, directory, nobody_at_work};
+use crate::postgres::conf::SUPERUSER;
+use crate::postgres::packed::sync_all;
+use crate::postgres::session::Session;
+use crate::postgres::{Result, io_error};
+
+/// How long a connection to a running server may take.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Rewinds the data directory of a node without any process onto the timeline of the running primary `from`; then it is a
+/// standby that was never started. Repeatable, but a run that failed may have left what only a copy can replace.
+///
+/// When the future is dropped, the tools it runs are killed; [`tools::kill`] waits for their end.
+pub async fn rewind(place: &Place, from: &Upstream, serial: u64) -> Result<()> {
+    tools::kill(&place.layout).await?;
+    let to = place.clone();
+    let done = blocking(move || {
+        nobody_at_work(&to.layout)?;
+        if directory::is_made_by(&to.layout, serial) {
+            return Ok(true);
+        }
+        role::put(&to.layout.torn(), &format!("{serial}\n"), &to.run_as)?;
+        // The server that recovers the directory first cannot be a standby.
+        role::set_standby(&to, false)?;
+        Ok(false)
+    })
+    .await?;
+    if done {
+        return Ok(());
+    }
+    recover(place).await?;
+    tell_its_timeline(from).await?;
+    run(place, from).await?;
+    let place = place.clone();
+    blocking(move || finish(&place, serial)).await
+}
+
+/// Up to 15 pg_rewind goes by the source's `pg_control`, which has the timeline of before the promotion until a checkpoint has
+/// been written: it then finds that both are on the same one, and leaves the target as it is.
+async fn tell_its_timeline(from: &Upstream) -> Result<()> {
+    let session = Session::connect(&from.socket, from.port, "postgres", CONNECT_DEADLINE).await?;
+    // For as long as it takes: this runs beside everything else.
+    session.client().batch_execute("CHECKPOINT").await.map_err(|error| {
+        ProviderError::new(ErrorKind::Unavailable, format!("{} wrote no checkpoint: {error}", from.node))
+    })
+}
+
+/// Has a server without clients replay the log of one that ended by itself, which pg_rewind wants.
+///
+/// It would do so itself, but by the configuration that initdb left in the directory, whose `max_connections` and others would
+/// then stand in the log: a standby with lower ones refuses to start (seen).
+async fn recover(place: &Place) -> Result<()> {
+    let data = place.layout.data.clone();
+    let control = blocking(move || {
+        pg_control::read(&data).map_err(|error| io_error("read", &data.join("global/pg_control"), &error))
+    });
+    if matches!(control.await?.state, State::ShutDown | State::ShutDownInRecovery) {
+        return Ok(());
+    }
+    let tool = Tool::start(place, "postgres", |command| {
+        let config_file = place.layout.postgresql_conf();
+        command.args(["--single", "-F", "-c"]).arg(format!("config_file={}", config_file.display()));
+        command.arg("-D").arg(&place.layout.data).arg("template1");
+    })?;
+    tool.end().await
+}
+
+async fn run(place: &Place, from: &Upstream) -> Result<()> {
+    // In quotes as libpq reads them; the rest needs none.
+    let socket = from.socket.display().to_string().replace('\\', "\\\\").replace('\'', "\\'");
+    let source = format!("host='{socket}' port={} user={SUPERUSER} dbname=postgres", from.port);
+    let tool = Tool::start(place, "pg_rewind", |command| {
+        command.arg("--target-pgdata").arg(&place.layout.data).arg("--source-server").arg(source);
+        command.args(["--no-sync", "--no-ensure-shutdown"]);
+    })?;
+    tool.end().await
+}
+
+fn finish(place: &Place, serial: u64) -> Result<()> {
+    let Place { layout, run_as, .. } = place;
+    for theirs in ["recovery.signal", "promote", "postmaster.pid", "postmaster.opts"] {
+        role::remove(&layout.data.join(theirs))?;
+    }
+    empty(&layout.data.join("pg_replslot"))?;
+    role::put(&layout.data.join("standby.signal"), "", run_as)?;
+    // The source's was copied over ours.
+    role::put(&layout.data.join(MADE), &format!("{serial}\n"), run_as)?;
+    sync_all(&layout.data)?;
+    role::remove(&layout.torn())
+}
+
+/// Slots of a time as primary keep log for ever.
+fn empty(folder: &std::path::Path) -> Result<()> {
+    let refuse = |error: std::io::Error| io_error("empty", folder, &error);
+    for entry in std::fs::read_dir(folder).map_err(refuse)? {
+        std::fs::remove_dir_all(entry.map_err(refuse)?.path()).map_err(refuse)?;
+    }
+    Ok(())
+}
