@@ -15,6 +15,7 @@ python3 -m pip --version >/dev/null 2>&1 || need+=(python3-pip)
 if [ "${1:-build}" = test ]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
     ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need+=(postgresql)
+    { has pgbouncer || [ -x /usr/sbin/pgbouncer ]; } || need+=(pgbouncer)
 fi
 
 if [ ${#need[@]} -gt 0 ]; then
@@ -32,6 +33,12 @@ if [ ${#need[@]} -gt 0 ]; then
     if [[ " ${need[*]} " == *" postgresql "* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
         "${as_root[@]}" mkdir -p /etc/postgresql-common
         echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    # Nor is Debian's PgBouncer to run as a service: policy-rc.d says so for the time of the installation.
+    if [[ " ${need[*]} " == *" pgbouncer "* && ! -e /usr/sbin/policy-rc.d ]]; then
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee /usr/sbin/policy-rc.d >/dev/null
+        "${as_root[@]}" chmod 755 /usr/sbin/policy-rc.d
+        trap '"${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
     fi
     "${as_root[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq -o Dpkg::Options::=--force-confold \

@@ -23,10 +23,12 @@ use super::Context;
 use crate::error::{CommandError, Exit};
 use crate::targets;
 
+mod pooler;
+
 /// Look at what this machine has to run databases with, and what it lacks
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Fetch portable builds of the PostgreSQL majors that are not installed
+    /// Fetch portable builds of the PostgreSQL majors that are not installed, and install PgBouncer
     #[arg(long)]
     fix: bool,
 }
@@ -64,6 +66,7 @@ fn finding(subject: impl Into<String>, state: State, found: impl Into<String>, h
 pub fn run(context: &Context<'_>, args: &DoctorArgs) -> Result<Exit, CommandError> {
     if args.fix {
         fix(context);
+        pooler::fix(context);
     }
     let mut findings = servers(context, &targets::servers(context.global));
     findings.push(user());
@@ -71,6 +74,7 @@ pub fn run(context: &Context<'_>, args: &DoctorArgs) -> Result<Exit, CommandErro
     findings.push(encryption(&targets::paths(context.global).state));
     findings.extend(size_limits());
     findings.push(psql());
+    findings.push(pooler::look());
     findings.push(agent(context)?);
     let printer = context.printer;
     let is_broken = findings.iter().any(|finding| finding.state == State::Broken);
