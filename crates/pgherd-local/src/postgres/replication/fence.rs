@@ -56,12 +56,13 @@ fn running(postmaster: &Process, ready: bool) -> ha::Process {
     ha::Process::Running { start, since: since(postmaster), ready }
 }
 
-/// A postmaster that has not named itself yet. Backends have titles.
+/// A postmaster that has not named itself yet. Backends have titles, and a process that is just ending has no command line.
 fn begins(pid: i32, layout: &Layout) -> Option<Process> {
     let found = processes::read(pid).filter(|process| process.name == "postgres" && !process.zombie)?;
     let data = layout.data.canonicalize().ok()?;
-    let ours = processes::works_in(pid, &data) && !process::is_backend(pid) && !tools::is_single_user(&found);
-    ours.then_some(found)
+    let ending = std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|command| command.is_empty());
+    let server = !process::is_backend(pid) && !tools::is_single_user(&found) && !ending;
+    (server && processes::works_in(pid, &data)).then_some(found)
 }
 
 /// The running postmaster of a data directory, by the rules of [`process::adopt`].
