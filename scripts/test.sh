@@ -2,7 +2,7 @@
 # Everything that must hold before a change lands: format, lints, tests on real PostgreSQL, documents, licences.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PATH:$HOME/.cargo/bin"
+export PATH="$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin"
 scripts/setup.sh test
 step() { echo; echo "== $*"; "$@"; }
 

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, WaitId, WaitIdOptions};
+use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 use tokio::io::unix::AsyncFd;
 
 use super::Result;
@@ -166,9 +168,29 @@ pub(crate) struct Process {
 
 /// Whether the process works in `folder`, also when that was removed under it.
 pub(crate) fn works_in(pid: i32, folder: &Path) -> bool {
-    let Ok(cwd) = std::fs::read_link(format!("/proc/{pid}/cwd")) else { return false };
+    let Ok(cwd) = working_directory(pid) else { return false };
     let text = cwd.to_string_lossy();
     Path::new(text.strip_suffix(" (deleted)").unwrap_or(&text)) == folder
+}
+
+/// Where a process works. Root without `CAP_SYS_PTRACE`, as in a container by default, may not ask this about processes of
+/// another user, while that user may (ptrace(2), "access mode checking"): then it is asked as that user.
+fn working_directory(pid: i32) -> std::io::Result<PathBuf> {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    match std::fs::read_link(process.join("cwd")) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && rustix::process::geteuid().is_root() => {
+            // The thread is that user's until it ends; nobody else's rights change.
+            let asked = std::thread::spawn(move || {
+                let owner = std::fs::metadata(&process)?;
+                let (uid, gid) = (Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
+                set_thread_res_gid(gid, gid, gid)?;
+                set_thread_res_uid(uid, uid, uid)?;
+                std::fs::read_link(process.join("cwd"))
+            });
+            asked.join().unwrap_or(Err(error))
+        }
+        asked => asked,
+    }
 }
 
 pub(crate) fn read(pid: i32) -> Option<Process> {
@@ -213,6 +235,34 @@ mod tests {
         assert_eq!((process.pid, process.name.as_str()), (77, "a) b (c"));
         assert_eq!((process.parent, process.group, process.session, process.zombie), (5, 77, 76, true));
         assert_eq!(process.started, 4711);
+    }
+
+    /// As root in a container by default.
+    #[test]
+    #[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
+    fn a_process_of_another_user_is_seen_at_work_without_the_right_to_trace() {
+        const INSIDE: &str = "PGHERD_TEST_WITHOUT_TRACING";
+        let name = "postgres::processes::tests::a_process_of_another_user_is_seen_at_work_without_the_right_to_trace";
+        if let Some(pid) = std::env::var(INSIDE).ok().and_then(|pid| pid.parse().ok()) {
+            assert!(std::fs::read_link(format!("/proc/{pid}/cwd")).is_err(), "the right is gone");
+            assert!(works_in(pid, Path::new("/usr")));
+            return assert!(!works_in(pid, Path::new("/")));
+        }
+        let mut other = std::process::Command::new("sleep");
+        std::os::unix::process::CommandExt::uid(&mut other, 65534);
+        std::os::unix::process::CommandExt::gid(&mut other, 65534);
+        let Ok(mut other) = other.arg("600").current_dir("/usr").spawn() else {
+            return eprintln!("SKIPPED: only root starts processes of other users");
+        };
+        let without = ["--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"];
+        let mut inside = std::process::Command::new("setpriv");
+        inside.args(without).arg(std::env::current_exe().expect("this test")).args([name, "--exact"]);
+        let output = inside.env(INSIDE, other.id().to_string()).output();
+        other.kill().expect("ended");
+        other.wait().expect("ended");
+        let output = output.expect("setpriv runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 
     /// As in a container that somebody entered from outside: `docker exec`, most CI runners.

@@ -8,6 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use pgherd_core::resource::Status;
 use pgherd_core::text;
+use pgherd_engine::provider::ErrorKind;
 use pgherd_local::client::{self, Client};
 use pgherd_local::supervisor::messages::{Backup, Node, StatusReport, StorageReport};
 use serde::Serialize;
@@ -152,7 +153,11 @@ async fn look(agent: Option<&Client>, wanted: Option<&[(String, String)]>) -> Re
     let mut shown = Vec::new();
     for (block, name) in wanted {
         let report = match agent {
-            Some(agent) if existing.contains(&name) => Some(agent.status(&name).await?),
+            Some(agent) if existing.contains(&name) => match agent.status(&name).await {
+                // It was deleted since it was listed.
+                Err(error) if error.kind == ErrorKind::NotFound => None,
+                asked => Some(asked?),
+            },
             Some(_) | None => None,
         };
         shown.push(Shown { block, name, target: "local", report });
