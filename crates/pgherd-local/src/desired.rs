@@ -108,6 +108,9 @@ const FIELDS: &[Field] = &[
     set("final_backup_name", Impact::None),
     set("copy_tags_to_backup", Impact::None),
     set("logging", Impact::None),
+    // The port its users connect to moves from the server to a forwarder, or back.
+    set("multi_az", RESTART),
+    set("read_replicas", Impact::None),
 ];
 
 const fn set(name: &'static str, impact: Impact) -> Field {
@@ -174,6 +177,10 @@ pub struct Wanted {
     pub copy_tags_to_backup: bool,
     /// Whether connections and disconnections are logged and logs are kept for longer.
     pub logging: bool,
+    /// Whether a synchronous standby takes over by itself.
+    pub multi_az: bool,
+    /// Read replicas.
+    pub read_replicas: u32,
 }
 
 impl Wanted {
@@ -202,6 +209,8 @@ impl Wanted {
             final_backup_name: spec.backup.final_name.clone(),
             copy_tags_to_backup: spec.backup.copy_tags,
             logging: spec.monitoring.logging,
+            multi_az: false,
+            read_replicas: 0,
         }
     }
 

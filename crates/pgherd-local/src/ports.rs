@@ -12,6 +12,9 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 /// Where ports come from unless one is asked for.
 pub const RANGE: RangeInclusive<u16> = 5432..=5999;
 
+/// Where the ports of servers come from that nobody but a forwarder connects to.
+pub const NODE_RANGE: RangeInclusive<u16> = 6500..=7499;
+
 /// A port for a new instance: `asked`, or the first of `range` that is neither in `taken` (other instances', running or not)
 /// nor in use. Keep it with the instance: the next look may give another.
 pub fn allocate(asked: Option<u16>, range: RangeInclusive<u16>, taken: &BTreeSet<u16>) -> Result<u16, ProviderError> {

@@ -97,7 +97,7 @@ pub enum CommitLevel {
 }
 
 /// Something the user asked for. The hands keep it until its number is among the answers in the memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Its number, given once and never again.
     pub id: u64,
@@ -106,7 +106,8 @@ pub struct Request {
 }
 
 /// What can be asked for. Counts, and stopping and starting, are not asked for but wanted: see [`Wanted`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// Exchange the roles of primary and standby without losing a statement.
     Switchover,

@@ -16,6 +16,10 @@ pub fn make(paths: &Paths, layout: &Layout, run_as: &RunAs) -> Result<()> {
         open_folder(folder, 0o711)?;
         enterable(folder, run_as)?;
     }
+    // A server's own folders are in one that is its own, where it has one.
+    if let Some(own) = layout.data.parent().filter(|own| **own != *layout.root) {
+        run_as.make_dir(own, 0o700)?;
+    }
     for folder in [&layout.conf, &layout.log, &layout.tls, &layout.backups, &layout.scratch] {
         run_as.make_dir(folder, 0o700)?;
     }

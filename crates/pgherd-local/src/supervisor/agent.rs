@@ -1,18 +1,21 @@
 //! What all keepers and the API share: the options, who PostgreSQL runs as, and the instances by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::history::History;
-use super::keeper::{Handle, Keeper, Shown};
+use super::keeper::Keeper;
 use super::ledger::{self, Record};
+use super::requests::{Handle, Shown};
 use super::{AgentOptions, configure, files};
 use crate::ports::{self, Claim};
 use crate::postgres::runas::RunAs;
@@ -70,9 +73,9 @@ impl Agent {
                     tracing::error!("{} is a copy of {}, and left alone", folder.display(), record.name);
                 }
                 Ok(Some(record)) => {
-                    if let Some(port) = record.port {
-                        locked(&self.ports).insert(record.name.clone(), Reserved::new(port));
-                    }
+                    let nodes = record.node_ports.iter().map(|(node, port)| (node_owner(&record.name, *node), *port));
+                    let own = record.port.map(|port| (record.name.clone(), port)).into_iter().chain(nodes);
+                    locked(&self.ports).extend(own.map(|(owner, port)| (owner, Reserved::new(port))));
                     let name = record.name.clone();
                     let handle = self.keep(&name, Some(record));
                     locked(&self.keepers).insert(name, handle);
@@ -187,6 +190,21 @@ impl Agent {
     /// A port for an instance, its own from then on: the one asked for, else its own, else the first free one. Its server may
     /// hold those in `own`, so that they are not free and still its to have.
     pub fn reserve_port(&self, name: &str, asked: Option<u16>, own: &[u16]) -> Result<u16, ProviderError> {
+        self.reserve(name, asked, own, ports::RANGE)
+    }
+
+    /// A port for one server of an instance that does not have the instance's, its own from then on.
+    pub fn reserve_node_port(&self, name: &str, node: NodeId) -> Result<u16, ProviderError> {
+        self.reserve(&node_owner(name, node), None, &[], ports::NODE_RANGE)
+    }
+
+    fn reserve(
+        &self,
+        name: &str,
+        asked: Option<u16>,
+        own: &[u16],
+        range: RangeInclusive<u16>,
+    ) -> Result<u16, ProviderError> {
         let mut reserved = locked(&self.ports);
         let kept = reserved.get(name).map(|reserved| reserved.port);
         if let Some(port) = asked.or(kept).filter(|port| kept == Some(*port) || own.contains(port)) {
@@ -199,7 +217,7 @@ impl Agent {
         let others = reserved.iter().filter(|(owner, _)| *owner != name);
         let mut taken: BTreeSet<u16> = others.map(|(_, reserved)| reserved.port).collect();
         loop {
-            let port = ports::allocate(asked, ports::RANGE, &taken)?;
+            let port = ports::allocate(asked, range.clone(), &taken)?;
             let found = Reserved::new(port);
             if found.claim.is_none() && asked.is_some() {
                 return Err(ports::claimed(port));
@@ -212,9 +230,10 @@ impl Agent {
         }
     }
 
-    /// Gives an instance's port back.
-    pub fn release_port(&self, name: &str) {
-        locked(&self.ports).remove(name);
+    /// Gives an instance's ports back.
+    pub fn release_ports(&self, name: &str) {
+        let of_its_servers = format!("{name}/");
+        locked(&self.ports).retain(|owner, _| owner != name && !owner.starts_with(&of_its_servers));
     }
 
     /// What this machine can give to an instance, besides what it promised to the others.
@@ -259,6 +278,11 @@ impl Reserved {
             *self = Self::new(port);
         }
     }
+}
+
+/// Whose a server's own port is: no instance has a name with a slash.
+fn node_owner(name: &str, node: NodeId) -> String {
+    format!("{name}/{node}")
 }
 
 /// A name that is safe in a path (variables.md: `^[a-z][a-z0-9-]{0,61}[a-z0-9]$`).

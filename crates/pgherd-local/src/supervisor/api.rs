@@ -36,10 +36,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::agent::Agent;
-use super::keeper::Ask;
 use super::messages::{
     API_VERSION, Changes, Delete, Happening, Health, Instance, LONGEST_WAIT, Line, Parameter, Put, StatusReport,
 };
+use super::requests::Ask;
 use super::{logs, observe};
 
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -114,8 +114,8 @@ async fn log_lines(
     Path(name): Path<String>,
     Query(query): Query<LogQuery>,
 ) -> Result<Response, Refusal> {
-    agent.shown(&name)?;
-    let lines = logs::lines(agent.options.paths.instance(&name).log, query.tail, query.follow);
+    let primary = agent.shown(&name)?.record.primary();
+    let lines = logs::lines(agent.options.paths.instance(&name).node(primary).log, query.tail, query.follow);
     Ok(Response::new(Body::from_stream(lines.map(Ok::<_, Infallible>))))
 }
 

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
+use pgherd_core::ha::NodeId;
 use pgherd_core::spec::Size;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::act::{blocking, chosen};
-use super::keeper::Keeper;
 use super::ledger::Record;
+use super::site::{Site, blocking, chosen};
 use crate::desired::Wanted;
 use crate::paths::{Layout, Paths};
 use crate::postgres::candidate;
@@ -51,29 +51,32 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Of what an instance should be.
-    pub fn of(keeper: &Keeper, record: &Record) -> Result<Self, ProviderError> {
+    /// Of what one server of an instance should be.
+    pub fn of(site: &Site, record: &Record, node: NodeId) -> Result<Self, ProviderError> {
         let Wanted { allowed_cidrs, publicly_accessible, .. } = &record.wanted;
-        let run_as = keeper.agent.run_as.clone();
+        let run_as = site.agent.run_as.clone();
         let agent_user = run_as.drops.then(|| "root".to_owned());
-        let listen: &[&str] = if *publicly_accessible { &["*"] } else { &["127.0.0.1", "::1"] };
-        let port = record.port.ok_or_else(|| ProviderError::new(ErrorKind::Unavailable, "no port was chosen yet"))?;
+        // One that does not have the instance's port is reached through the forwarder alone.
+        let open = *publicly_accessible && record.port_of(node) == record.port;
+        let listen: &[&str] = if open { &["*"] } else { &["127.0.0.1", "::1"] };
+        let port =
+            record.port_of(node).ok_or_else(|| ProviderError::new(ErrorKind::Unavailable, "no port was chosen yet"))?;
         Ok(Self {
             config: InstanceConfig {
-                name: keeper.name.clone(),
-                layout: keeper.layout.clone(),
+                name: site.name.clone(),
+                layout: site.node(node),
                 port,
                 listen: listen.iter().map(|&address| address.to_owned()).collect(),
                 allowed: networks(allowed_cidrs)?,
                 os_users: agent_user.into_iter().chain([run_as.name.clone()]).collect(),
-                sizing: sizing::size(&size(&record.wanted), keeper.agent.machine(&keeper.name)),
+                sizing: sizing::size(&size(&record.wanted), site.agent.machine(&site.name)),
                 parameters: parameters(&record.wanted),
                 archive_command: None,
                 pooler_authority: None,
             },
             server: chosen(record)?.clone(),
             run_as,
-            paths: keeper.agent.options.paths.clone(),
+            paths: site.agent.options.paths.clone(),
         })
     }
 

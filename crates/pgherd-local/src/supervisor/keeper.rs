@@ -1,163 +1,105 @@
 //! One task per instance: one loop, one select, then look, decide, remember, act.
+//!
+//! Two deciders share the loop: [`ha`] says which server runs as what, [`upkeep`] what is done to what they hold. What `ha`
+//! decides is done at once, one action after the other; an upkeep step runs beside the loop, so that a failover waits for none.
 
 use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use jiff::Timestamp;
+
+use jiff::{SignedDuration, Timestamp};
+use pgherd_core::ha::{self, NodeId, Verb};
 use pgherd_core::resource::Pending;
-use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::agent::Agent;
-use super::decide::{self, Action, Data, Goal, Memory, Process, Restart, View, decide, next_look};
-use super::history::History;
+use super::current::Current;
+use super::hands;
+use super::jobs::{self, Facts, Outcome, ToDisk};
 use super::ledger::Record;
-use super::messages::{Delete, Happening, Line, Put};
-use super::secret::SecretFiles;
-use super::{act, retention, storage};
-use crate::desired::Wanted;
-use crate::paths::Layout;
-use crate::postgres::pidfile::Status;
-use crate::postgres::process::{self, Postmaster};
+use super::live::{Happening, Live, happening};
+use super::look::Seen;
+use super::requests::{Ask, Handle, Shown, Watcher, accept};
+use super::site::{Site, absent};
+use super::upkeep::{self, Goal, Note, Step};
+use crate::postgres::process;
+use crate::postgres::replication::Place;
 
-/// How long an adopted server may take to recover before it is looked at again.
-const READY_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a recovery is waited for before looking who else asks for something.
-const RECOVERY_LOOK: Duration = Duration::from_secs(1);
-/// What is said of a server that recovers.
-const RECOVERING: &str = "recovering";
+/// So often is decided and acted before others get their turn: more is a fault in a decider, and looks again a second later.
+const MOST_ROUNDS: usize = 200;
+/// How long a primary may leave a write unanswered before it counts as hung.
+const HANG_DEADLINE: Duration = Duration::from_secs(3);
 /// A panic that long after the last one is the first of a new row.
 const CALM_AFTER_PANIC: Duration = Duration::from_secs(600);
-/// How often the data directory is measured at most.
-const MEASURE_EVERY: jiff::SignedDuration = jiff::SignedDuration::from_secs(55);
-const GIB: u64 = 1 << 30;
+/// How long nothing is done after something failed, unless something happens.
+const PAUSE: SignedDuration = SignedDuration::from_secs(1);
+/// What is said of a server that recovers.
+pub(super) const RECOVERING: &str = "recovering";
 
-/// What can be asked of an instance.
-pub enum Ask {
-    /// Be made, or be as wanted.
-    Put(Box<Put>),
-    /// Be gone.
-    Delete(Delete),
-    /// Serve.
-    Start,
-    /// Stop and be kept.
-    Stop,
-    /// Stop and serve.
-    Restart,
-    /// Have a new password.
-    Rotate,
+/// What is under way beside the loop.
+enum Job {
+    Accept(JoinHandle<Result<Record, ProviderError>>),
+    Step(Step, JoinHandle<Outcome>),
 }
 
-/// What is known of an instance at any moment, whatever its keeper is busy with.
-#[derive(Debug, Clone)]
-pub struct Shown {
-    /// Its record.
-    pub record: Record,
-    /// What is being done.
-    pub busy: Option<String>,
-    /// Its postmaster.
-    pub pid: Option<i32>,
-    /// What waits for a restart, as of the last look.
-    pub pending: Vec<Pending>,
-    /// What holds it to its size, in words.
-    pub limits: Vec<String>,
+enum Ended {
+    Accepted(Result<Record, ProviderError>),
+    Step(Outcome),
 }
 
-/// A way to a keeper.
-#[derive(Clone)]
-pub struct Handle {
-    requests: mpsc::UnboundedSender<(Ask, Watcher)>,
-    shown: watch::Receiver<Option<Shown>>,
+/// What came of the actions of a round.
+enum Acted {
+    Not,
+    Well,
+    Failed,
 }
 
-impl Handle {
-    /// Asks for something; the answer are the lines of its progress, ended by the result.
-    pub fn ask(&self, ask: Ask) -> Result<mpsc::UnboundedReceiver<Line>, ProviderError> {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        self.requests.send((ask, Watcher(Some(sender)))).map_err(|_| {
-            ProviderError::new(ErrorKind::Unavailable, "the agent is ending").help("repeat the command")
-        })?;
-        Ok(receiver)
-    }
-
-    /// What is known; `None` when there is no such instance.
-    pub fn shown(&self) -> Option<Shown> {
-        self.shown.borrow().clone()
-    }
-}
-
-/// Who watches a change, if anyone still does.
-pub struct Watcher(Option<mpsc::UnboundedSender<Line>>);
-
-impl Watcher {
-    fn nobody() -> Self {
-        Self(None)
-    }
-
-    /// Tells of a new phase.
-    pub fn phase(&self, phase: impl Into<String>) {
-        self.tell(Line::Phase { phase: phase.into() });
-    }
-
-    /// Tells something.
-    pub fn say(&self, message: impl Into<String>) {
-        self.tell(Line::Said { message: message.into() });
-    }
-
-    fn result(&self, result: Result<(), ProviderError>) {
-        self.tell(match result {
-            Ok(()) => Line::Done,
-            Err(error) => Line::Failed { error },
-        });
-    }
-
-    fn tell(&self, line: Line) {
-        if let Some(sender) = &self.0 {
-            // Whoever stopped watching does not stop the work.
-            drop(sender.send(line));
-        }
-    }
+/// What there is to be done after a round.
+enum Next {
+    Look,
+    Pause,
+    Nothing,
 }
 
 enum Input {
-    Tick,
-    Ended,
+    Look,
+    Happened(NodeId, Happening),
+    Job(Ended),
     Request(Ask, Watcher),
 }
 
 /// Keeps one instance as it was asked for.
 pub struct Keeper {
-    /// What all keepers share.
-    pub(super) agent: Arc<Agent>,
-    /// The instance's name.
-    pub(super) name: String,
-    /// Its folders.
-    pub(super) layout: Layout,
-    /// Its password.
-    pub(super) secrets: SecretFiles,
+    /// Where it is, and whose.
+    pub(super) site: Site,
     /// What is known of it; `None`: there is none.
     pub(super) record: Option<Record>,
-    /// Its running server.
-    pub(super) postmaster: Option<Postmaster>,
-    /// What waits for a restart.
-    pub(super) pending: Vec<Pending>,
+    /// Its servers.
+    pub(super) servers: BTreeMap<NodeId, Live>,
+    /// What the server that serves said of itself, and which start of it that was.
+    pub(super) facts: Option<(u64, Facts)>,
     /// What holds it to its size, in words.
     pub(super) limits: Vec<String>,
-    /// When its certificate is to be renewed.
-    pub(super) renew_tls_at: Option<Timestamp>,
-    /// Whether its data directory is whole although it may not be on disk yet: this agent unpacked it, or a server runs in it.
-    pub(super) whole: bool,
     /// Putting a new data directory on disk.
-    pub(super) to_disk: Option<JoinHandle<Result<(), ProviderError>>>,
-    history: History,
+    pub(super) to_disk: Option<ToDisk>,
+    /// Where the endpoints were last told to lead.
+    pub(super) route: Option<ha::Route>,
+    /// When the data directory was last measured.
+    pub(super) measured_at: Option<Timestamp>,
+    /// What is not as it should be with its servers.
+    pub(super) alarms: Vec<String>,
     /// What it is busy with, until it has settled down.
     busy: Option<String>,
-    measured_at: Option<Timestamp>,
+    job: Option<Job>,
+    /// The request that is being done.
+    current: Option<Current>,
+    waiting: VecDeque<(Ask, Watcher)>,
     look_at: Option<Timestamp>,
     requests: mpsc::UnboundedReceiver<(Ask, Watcher)>,
     shown: watch::Sender<Option<Shown>>,
@@ -169,35 +111,33 @@ impl Keeper {
     pub fn new(agent: Arc<Agent>, name: &str, record: Option<Record>, stop: watch::Receiver<bool>) -> (Self, Handle) {
         let (sender, requests) = mpsc::unbounded_channel();
         let (shown, receiver) = watch::channel(None);
-        let layout = agent.options.paths.instance(name);
-        let postmaster = process::adopt(&layout.data).unwrap_or_default();
         let mut keeper = Self {
-            history: History::of(&agent.options.paths.state, name),
-            secrets: SecretFiles::of(&layout.root),
-            layout,
-            agent,
-            name: name.to_owned(),
+            site: Site::of(agent, name),
             record,
-            postmaster,
-            pending: Vec::new(),
+            servers: BTreeMap::new(),
+            facts: None,
             limits: Vec::new(),
-            renew_tls_at: None,
-            whole: false,
             to_disk: None,
-            busy: None,
+            route: None,
             measured_at: None,
+            alarms: Vec::new(),
+            busy: None,
+            job: None,
+            current: None,
+            waiting: VecDeque::new(),
             look_at: None,
             requests,
             shown,
             stop,
         };
+        keeper.adopt();
         // Until it was looked at: what does not run may be about to, unless it was stopped on purpose.
         let is_stopped = keeper.record.as_ref().is_some_and(|record| record.memory.goal == Goal::Stopped);
-        if keeper.postmaster.is_none() && !is_stopped {
+        if !is_stopped && keeper.record.as_ref().is_some_and(|record| !keeper.runs(record.primary())) {
             keeper.busy = Some("being taken up".to_owned());
         }
         keeper.show();
-        (keeper, Handle { requests: sender, shown: receiver })
+        (keeper, Handle::new(sender, receiver))
     }
 
     /// Keeps it until the agent ends. A panic, which is a mistake of ours, is recorded, and the keeping is begun anew from what
@@ -210,375 +150,528 @@ impl Keeper {
             panics = if begun.elapsed() > CALM_AFTER_PANIC { 1 } else { panics + 1 };
             self.begin_anew(&words_of(panic.as_ref()));
             tokio::select! {
-                () = tokio::time::sleep(decide::backoff(panics).unsigned_abs()) => {}
+                () = tokio::time::sleep(pause_after(panics)) => {}
                 _ = self.stop.wait_for(|stop| *stop) => return,
             }
         }
     }
 
     fn begin_anew(&mut self, panic: &str) {
-        self.note(format!("pgherd itself failed, and begins anew: {panic}"));
+        self.site.note(format!("pgherd itself failed, and begins anew: {panic}"));
         // What was in hand may be half-changed; what was written down is whole.
-        match Record::load(&self.layout.root) {
+        match Record::load(&self.site.layout.root) {
             Ok(record) => self.record = record,
-            Err(error) => tracing::error!(instance = self.name, "{error}"),
+            Err(error) => tracing::error!(instance = self.site.name, "{error}"),
         }
-        self.postmaster = process::adopt(&self.layout.data).unwrap_or_default();
         (self.to_disk, self.busy, self.measured_at, self.look_at) = (None, None, None, None);
+        (self.job, self.facts) = (None, None);
+        let message = format!("pgherd itself failed, please report it: {panic}");
+        if let Some(current) = self.current.take() {
+            current.watcher.result(Err(ProviderError::new(ErrorKind::Unavailable, message.clone())));
+        }
+        self.adopt();
         if let Some(record) = &mut self.record {
-            record.trouble = Some(format!("pgherd itself failed, please report it: {panic}"));
+            record.trouble = Some(message);
         }
         if let Err(error) = self.save() {
-            tracing::error!(instance = self.name, "{error}");
+            tracing::error!(instance = self.site.name, "{error}");
         }
     }
 
     async fn tend(&mut self) {
-        self.take_up().await;
-        loop {
-            let input = tokio::select! {
-                () = until(self.look_at) => Input::Tick,
-                () = ended(self.postmaster.as_ref()) => Input::Ended,
-                request = self.requests.recv() => match request {
-                    Some((ask, watcher)) => Input::Request(ask, watcher),
-                    None => return,
-                },
-                _ = self.stop.wait_for(|stop| *stop) => return,
-            };
+        self.take_up();
+        self.settle().await;
+        while let Some(input) = self.input().await {
             match input {
-                Input::Tick | Input::Ended => {
-                    // What went wrong is in the record and the history.
-                    let _ = self.settle_down(&Watcher::nobody()).await;
+                Input::Look => {}
+                Input::Happened(node, happened) => self.take_in(node, happened),
+                Input::Job(ended) => {
+                    self.job = None;
+                    match ended {
+                        Ended::Accepted(accepted) => self.accepted(accepted),
+                        Ended::Step(outcome) => self.stepped(outcome),
+                    }
                 }
-                Input::Request(ask, watcher) => {
-                    self.busy = Some(doing(&ask, self.record.is_none()).to_owned());
-                    self.show();
-                    let result = self.answer(ask, &watcher).await;
-                    self.busy = None;
-                    self.show();
-                    watcher.result(result);
-                }
+                Input::Request(ask, watcher) => self.waiting.push_back((ask, watcher)),
+            }
+            self.begin_request();
+            self.settle().await;
+            // One that is done makes room for the next.
+            self.begin_request();
+        }
+        self.end().await;
+    }
+
+    /// What comes next; `None`: the agent ends.
+    async fn input(&mut self) -> Option<Input> {
+        tokio::select! {
+            () = until(self.look_at) => Some(Input::Look),
+            (node, happened) = happening(&mut self.servers, HANG_DEADLINE) => Some(Input::Happened(node, happened)),
+            ended = ended(&mut self.job) => Some(Input::Job(ended)),
+            request = self.requests.recv() => request.map(|(ask, watcher)| Input::Request(ask, watcher)),
+            _ = self.stop.wait_for(|stop| *stop) => None,
+        }
+    }
+
+    /// What is under way is ended first: it would be repeated, and somebody watches.
+    async fn end(&mut self) {
+        if self.job.is_some() {
+            let ended = ended(&mut self.job).await;
+            if let Ended::Step(outcome) = ended {
+                self.stepped(outcome);
             }
         }
     }
 
-    /// The agent has just started: the server runs on from before, or it is not a crash that it does not run.
-    async fn take_up(&mut self) {
+    /// The agent has just started: servers run on from before, or it is not a crash that they do not run.
+    fn take_up(&mut self) {
         let Some(record) = &mut self.record else { return };
         record.memory.wake();
-        if self.postmaster.is_some() {
-            self.note("the agent took over the running server".to_owned());
-            self.wait_for_recovery().await;
-        } else if record.memory.serving {
-            record.memory.serving = false;
-            self.note("it did not run when the agent started".to_owned());
+        let primary = record.primary();
+        let was_up = record.ha.members.get(&primary).is_some_and(|member| member.up_since.is_some());
+        if self.servers.values().any(Live::runs) {
+            self.site.note("the agent took over the running server");
+        } else if was_up {
+            self.site.note("it did not run when the agent started");
         }
-        // As after a tick.
-        let _ = self.settle_down(&Watcher::nobody()).await;
+        self.forget_what_may_be_torn();
     }
 
-    async fn answer(&mut self, ask: Ask, watcher: &Watcher) -> Result<(), ProviderError> {
-        self.accept(ask, watcher).await?;
-        self.settle_down(watcher).await?;
-        self.wait_through_recovery(watcher).await?;
-        let running = self.postmaster.as_ref().is_some_and(Postmaster::runs);
-        match &self.record {
-            Some(record) if record.memory.goal == Goal::Serve && !running => {
-                let trouble = record.trouble.clone().unwrap_or_else(|| "PostgreSQL does not run".to_owned());
-                Err(ProviderError::new(ErrorKind::Unavailable, trouble))
-            }
-            _ => Ok(()),
+    /// What an earlier agent made may not have been on disk when the machine ended. Nobody has used it unless its password is in
+    /// force: it is made again.
+    fn forget_what_may_be_torn(&mut self) {
+        let Some(record) = &self.record else { return };
+        let kept = record.memory.made || self.is_to_be_kept(record.primary());
+        if let Some(record) = self.record.as_mut().filter(|_| !kept) {
+            record.ha = ha::Memory::default();
         }
     }
 
-    /// Who asked for a server that recovers waits until it serves, unless somebody asks for something else meanwhile.
-    async fn wait_through_recovery(&mut self, watcher: &Watcher) -> Result<(), ProviderError> {
-        if self.recovers() {
-            watcher.phase(RECOVERING);
-        }
-        while self.recovers() {
-            if !self.requests.is_empty() || *self.stop.borrow() {
-                let message = format!("{} still recovers from a crash", self.name);
-                return Err(ProviderError::new(ErrorKind::TimedOut, message).help("it serves as soon as it has"));
-            }
-            if let Some(postmaster) = &self.postmaster {
-                // It is looked at again, whatever came of it.
-                drop(postmaster.ready(RECOVERY_LOOK).await);
-            }
-            self.settle_down(watcher).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes a request in: afterwards the record says what is to become of the instance.
-    async fn accept(&mut self, ask: Ask, watcher: &Watcher) -> Result<(), ProviderError> {
-        match ask {
-            Ask::Put(put) => return act::accept_put(self, *put, watcher).await,
-            Ask::Rotate => return act::accept_rotation(self).await,
-            Ask::Delete(_) | Ask::Start | Ask::Stop | Ask::Restart => {}
-        }
-        let record = self.record.as_mut().ok_or_else(|| absent(&self.name))?;
-        let memory = &mut record.memory;
-        if matches!(memory.goal, Goal::Gone { .. }) && !matches!(ask, Ask::Delete(_)) {
-            return Err(ProviderError::new(ErrorKind::Conflict, format!("{} is being deleted", self.name)));
-        }
-        match ask {
-            Ask::Delete(how) => {
-                if record.wanted.deletion_protection {
-                    return Err(protected(&self.name));
-                }
-                let backup = how.final_backup.filter(|_| memory.made);
-                memory.goal = Goal::Gone { backup, asked_at: Timestamp::now(), taken: false };
-            }
-            Ask::Start => memory.goal = Goal::Serve,
-            Ask::Stop => memory.goal = Goal::Stopped,
-            Ask::Restart => (memory.goal, memory.restart) = (Goal::Serve, Restart::Now),
-            Ask::Put(_) | Ask::Rotate => unreachable!("taken care of above"),
-        }
-        memory.wake();
-        self.save()
-    }
-
-    /// Looks, decides, remembers and acts until there is nothing to do before the next look. The first thing that went wrong
-    /// is returned; what can be done about it is done before that.
-    async fn settle_down(&mut self, watcher: &Watcher) -> Result<(), ProviderError> {
-        let mut result = Ok(());
-        // Also when the ledger cannot be written: not at once again.
-        self.look_at = Some(Timestamp::now() + decide::LOOK_EVERY);
-        loop {
-            let Some(view) = self.look().await else { break };
-            let Some(record) = &mut self.record else { break };
-            if view.data == Data::Missing {
-                let data = self.layout.data.display();
-                record.trouble = Some(format!("the data directory {data} is not there; is its disk mounted?"));
-            }
-            let (memory, actions) = decide(&view, &record.memory);
-            if let Err(error) = self.remember(memory) {
-                // A full disk keeps no server down: a start need not be known of beforehand, the next agent adopts what runs.
-                if !actions.contains(&Action::Start) {
-                    self.busy = None;
-                    self.show();
-                    return Err(error);
-                }
-                tracing::error!(instance = self.name, "{error}");
-            }
-            if actions.is_empty() {
-                self.look_at = self.record.as_ref().map(|record| next_look(&view, &record.memory));
-                break;
-            }
-            for action in actions {
-                if let Err(error) = self.carry_out(action, watcher).await {
-                    self.note(format!("{}: {error}", words(action)));
-                    result = result.and(Err(error));
-                }
-            }
-        }
-        self.busy = None;
-        self.show();
-        result
-    }
-
-    async fn carry_out(&mut self, action: Action, watcher: &Watcher) -> Result<(), ProviderError> {
-        if let Some(phase) = phase(action) {
-            self.busy = Some(phase.to_owned());
-            self.show();
-            watcher.phase(phase);
-        }
-        let result = act::act(self, action, watcher).await;
-        let Some(record) = &mut self.record else { return result };
-        let memory = match &result {
-            Ok(()) => decide::done(action, &record.memory),
-            Err(_) => decide::failed(action, &record.memory, Timestamp::now()),
-        };
-        match &result {
-            Ok(()) if phase(action).is_some() => record.trouble = None,
-            Ok(()) => {}
-            Err(error) => record.trouble = Some(error.message.clone()),
-        }
-        let used_for_the_first_time = memory.made && !record.memory.made;
-        record.memory = memory;
-        self.save()?;
-        if used_for_the_first_time {
-            self.agent.stock_up();
-        }
-        result
-    }
-
-    /// What there is; `None` when there is no instance.
-    async fn look(&mut self) -> Option<View> {
-        let record = self.record.as_ref()?;
-        let now = Timestamp::now();
-        let made = record.memory.made;
-        let window = Window::parse_weekly(&record.wanted.maintenance_window).unwrap_or(Window {
-            start_min: 0,
-            length_min: 1,
-            period_min: pgherd_core::window::WEEK_MIN,
-        });
-        let wanted = record.wanted.clone();
-        let process = self.look_at_process().await;
-        self.whole |= process != Process::Ended;
-        let cluster = self.layout.data.join("PG_VERSION").exists() && (made || self.is_to_be_kept());
-        let measure = self.measured_at.is_none_or(|at| now.duration_since(at).abs() >= MEASURE_EVERY);
-        let used_bytes = if measure { self.measure(wanted.logging, now).await } else { None };
-        if measure {
-            self.measured_at = Some(now);
-        }
-        Some(View {
-            now,
-            data: match (cluster, made) {
-                (true, _) => Data::Ready,
-                (false, true) => Data::Missing,
-                (false, false) => Data::Unfinished,
-            },
-            process,
-            restart_pending: !self.pending.is_empty(),
-            renew_tls_at: self.renew_tls_at,
-            window,
-            max_gib: used_bytes.and_then(|used| self.storage_limit_gib(&wanted, used)),
-            used_bytes,
-        })
-    }
-
-    /// Whether a cluster that was never usable is to be gone on with. What an earlier agent unpacked may not have been on disk
-    /// when the machine ended; nobody has used it unless its password is in force.
-    fn is_to_be_kept(&self) -> bool {
+    /// Whether a cluster that was never usable is to be gone on with.
+    pub(super) fn is_to_be_kept(&self, node: NodeId) -> bool {
         // A secret that cannot be read is one.
-        self.whole || !matches!(self.secrets.current(), Ok(None))
+        self.servers.get(&node).is_some_and(|live| live.is_whole) || !matches!(self.site.secrets.current(), Ok(None))
     }
 
-    /// Bytes in use, after logs that need not be kept are gone. A large data directory takes a while to walk through.
-    async fn measure(&self, logging: bool, now: Timestamp) -> Option<u64> {
-        let (data, log) = (self.layout.data.clone(), self.layout.log.clone());
-        let measured = act::blocking(move || {
-            retention::prune(&log, logging, now);
-            Ok(storage::used_bytes(&data))
-        });
-        measured.await.ok().flatten()
-    }
-
-    async fn look_at_process(&mut self) -> Process {
-        if self.postmaster.as_ref().is_none_or(|postmaster| !postmaster.runs()) {
-            self.postmaster = process::adopt(&self.layout.data).unwrap_or_else(|error| {
-                tracing::warn!(instance = self.name, "{error}");
-                None
-            });
-            if self.postmaster.is_some() {
-                self.wait_for_recovery().await;
+    /// Takes hold of every server that runs.
+    pub(super) fn adopt(&mut self) {
+        let Some(record) = &self.record else { return };
+        for node in record.nodes() {
+            let live = self.servers.entry(node).or_default();
+            if live.runs() {
+                continue;
+            }
+            match process::adopt(&self.site.node(node).data) {
+                Ok(Some(postmaster)) => live.take(postmaster),
+                Ok(None) => live.drop_server(),
+                Err(error) => tracing::warn!(instance = self.site.name, "{node}: {error}"),
             }
         }
-        // It recovered for longer than that, and could not be asked.
-        if self.renew_tls_at.is_none() && self.postmaster.as_ref().is_some_and(Postmaster::runs) && !self.recovers() {
-            self.learn().await;
-        }
-        match &self.postmaster {
-            Some(postmaster) if !postmaster.runs() => Process::Ended,
-            None => Process::Ended,
-            Some(_) if self.recovers() => Process::Recovering,
-            Some(_) => Process::Running { since: self.running_since() },
+    }
+
+    pub(super) fn take_in(&mut self, node: NodeId, happened: Happening) {
+        match happened {
+            Happening::Ready => {
+                self.live(node).is_ready = true;
+                self.site.note(format!("{node} takes connections"));
+                self.prove(node);
+            }
+            Happening::Ended => self.live(node).drop_server(),
+            Happening::TaskEnded(result) => hands::ended(self, node, result),
+            // The look that follows sees how it stands.
+            Happening::Hangs => {}
+            Happening::FailedToStart(error) => {
+                let live = self.live(node);
+                live.drop_server();
+                live.start_failed = live.started_at.is_some();
+                self.went_wrong(&format!("{node} did not start"), error);
+            }
         }
     }
 
-    /// Whether its server runs and takes no connections yet.
-    pub(super) fn recovers(&self) -> bool {
-        // A full disk may keep it from ever saying how far it is: that is no recovery to be waited for.
-        let starts = |postmaster: &Postmaster| postmaster.runs() && postmaster.status() == Some(Status::Starting);
-        self.postmaster.as_ref().is_some_and(starts)
+    /// A server that we started takes connections: its configuration is one to go back to.
+    fn prove(&mut self, node: NodeId) {
+        let live = self.live(node);
+        live.start_failed = false;
+        if let Some(record) = self.record.as_mut().filter(|record| record.memory.configured) {
+            record.proven = Some(record.wanted.clone());
+            record.proven_server = record.server.clone();
+            record.memory.proven = true;
+        }
     }
 
-    /// An adopted server that still recovers is waited for a while.
-    async fn wait_for_recovery(&mut self) {
-        let Some(postmaster) = &self.postmaster else { return };
-        if let Err(error) = postmaster.ready(READY_DEADLINE).await {
-            tracing::warn!(instance = self.name, "{error}");
+    /// Takes the next request in, beside the loop: checking it may take a while.
+    fn begin_request(&mut self) {
+        if self.current.is_some() || self.job.is_some() {
             return;
         }
-        self.learn().await;
+        let Some((ask, watcher)) = self.waiting.pop_front() else { return };
+        self.busy = Some(ask.doing(self.record.is_none()).to_owned());
+        let ask = Arc::new(ask);
+        let (site, record, watching) = (self.site.clone(), self.record.clone(), watcher.clone());
+        let serves = self.record.as_ref().is_some_and(|record| self.runs(record.primary()));
+        self.current = Some(Current::new(ask.clone(), watcher));
+        self.job = Some(Job::Accept(tokio::spawn(async move { accept(&site, record, &ask, serves, &watching).await })));
+        self.show();
     }
 
-    async fn learn(&mut self) {
-        act::hold_to_size(self).await;
-        act::refresh(self).await;
-    }
-
-    /// A server writes its pid file when it starts and when it becomes ready.
-    fn running_since(&self) -> Timestamp {
-        let written = std::fs::metadata(self.layout.postmaster_pid()).and_then(|file| file.modified());
-        let since = written.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-        since
-            .and_then(|since| Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok())
-            .unwrap_or_else(Timestamp::now)
-    }
-
-    /// The limit of growth: the one asked for, else the disk less a tenth (variables.md 3.4).
-    fn storage_limit_gib(&self, wanted: &Wanted, used_bytes: u64) -> Option<u64> {
-        wanted.max_allocated_storage_gib.or_else(|| {
-            let free = storage::free_bytes(&self.layout.data).filter(|_| wanted.storage_auto_grow)?;
-            Some((used_bytes + free / 10 * 9) / GIB)
-        })
-    }
-
-    fn remember(&mut self, memory: Memory) -> Result<(), ProviderError> {
-        match &mut self.record {
-            Some(record) if record.memory != memory => {
-                record.memory = memory;
-                self.save()
+    /// A request was taken in, or refused, while the loop went on.
+    fn accepted(&mut self, accepted: Result<Record, ProviderError>) {
+        let result = accepted.and_then(|mut accepted| {
+            if let Some(now) = &self.record {
+                accepted.ha = now.ha.clone();
+                (accepted.request, accepted.last_request) = (now.request, now.last_request);
             }
-            _ => Ok(()),
+            for member in accepted.ha.members.values_mut() {
+                member.retry.not_before = None;
+            }
+            if let Some(current) = &mut self.current {
+                current.is_accepted = true;
+                if let Ask::Servers(what) = &*current.ask {
+                    current.request = Some(accepted.ask(*what));
+                }
+            }
+            self.record = Some(accepted);
+            self.save()
+        });
+        if let Err(error) = result {
+            self.finish(Err(error));
         }
+    }
+
+    fn stepped(&mut self, outcome: Outcome) {
+        let Outcome { step, result } = outcome;
+        let Some(record) = &mut self.record else { return };
+        match result {
+            Ok(done) => {
+                let Some(learnt) = done.record else {
+                    self.record = None;
+                    self.servers.clear();
+                    return;
+                };
+                record.take_over(learnt);
+                record.memory = upkeep::done(step, &record.memory);
+                if phase(step).is_some() {
+                    record.trouble = None;
+                }
+                if let Some(facts) = done.facts {
+                    let start = self.servers.get(&record.primary()).and_then(|live| live.start);
+                    self.facts = start.map(|start| (start, facts));
+                }
+                if step == Step::Configure {
+                    self.servers.values_mut().for_each(|live| live.start_failed = false);
+                }
+                if step == Step::Settle {
+                    self.site.agent.stock_up();
+                }
+            }
+            Err(error) => {
+                record.memory = upkeep::failed(&record.memory, Timestamp::now());
+                self.went_wrong(words(step), error);
+            }
+        }
+        if let Err(error) = self.save() {
+            self.went_wrong("the ledger", error);
+        }
+    }
+
+    /// Notes what went wrong, for the history, the status and whoever waits.
+    pub(super) fn went_wrong(&mut self, doing: &str, error: ProviderError) {
+        self.site.note(format!("{doing}: {error}"));
+        if let Some(record) = &mut self.record {
+            record.trouble = Some(error.message.clone());
+        }
+        if let Some(current) = &mut self.current {
+            current.error.get_or_insert(error);
+        }
+    }
+
+    /// Looks, decides, remembers and acts until there is nothing to do before the next look.
+    async fn settle(&mut self) {
+        let (mut rounds, mut failures) = (0, 0);
+        while let Some(seen) = self.look().await {
+            let next = self.round(&seen).await;
+            rounds += 1;
+            let endless = rounds > MOST_ROUNDS;
+            if endless {
+                tracing::error!(instance = self.site.name, "there is no end of what is to be done");
+            }
+            match next {
+                Next::Look if !endless => continue,
+                // Whoever decides sees what failed, and may know another way.
+                Next::Pause if failures == 0 => {
+                    failures += 1;
+                    continue;
+                }
+                Next::Look | Next::Pause => self.look_at = Some(Timestamp::now() + PAUSE),
+                Next::Nothing => self.look_at = Some(self.next_look(&seen)),
+            }
+            self.finish_request(&seen);
+            break;
+        }
+        if self.record.is_none() {
+            self.look_at = None;
+            if self.current.as_ref().is_some_and(|current| current.is_accepted) {
+                self.finish(Ok(()));
+            }
+        }
+        if self.current.is_none() && self.job.is_none() {
+            self.busy = None;
+        }
+        self.show();
+    }
+
+    /// One round: what there is to be done next.
+    async fn round(&mut self, seen: &Seen) -> Next {
+        let Some(now) = self.record.clone() else { return Next::Nothing };
+        let mut next = now.clone();
+        let mut step = None;
+        if self.job.is_none() {
+            let (memory, wanted, notes) = upkeep::decide(&seen.upkeep, &next.memory);
+            (next.memory, step) = (memory, wanted);
+            if let Some(what) =
+                upkeep::ask(&seen.upkeep, &next.memory).filter(|_| next.request.is_none() && step.is_none())
+            {
+                next.ask(what);
+            }
+            notes.iter().for_each(|what| self.site.note(note_words(*what, &next)));
+        }
+        let actions = self.decide_about_servers(seen, &mut next, step);
+        answered(&mut next, self.current.as_mut());
+        let changed = next != now;
+        if changed && !self.remember(next, &now, &actions) {
+            return Next::Pause;
+        }
+        if let Some(step) = step {
+            self.begin_step(step);
+        }
+        match self.carry_out(&actions).await {
+            Acted::Failed => Next::Pause,
+            Acted::Not if !changed && step.is_none() => Next::Nothing,
+            Acted::Not | Acted::Well => Next::Look,
+        }
+    }
+
+    /// What [`ha`] decides, while there is a server to decide about. A start waits for the configuration being written.
+    fn decide_about_servers(&self, seen: &Seen, next: &mut Record, step: Option<Step>) -> Vec<ha::Action> {
+        if !next.memory.prepared {
+            return Vec::new();
+        }
+        let view = seen.ha(next, self.job.is_none() && step.is_none());
+        let (memory, actions) = ha::decide(&view, &next.ha);
+        let starts = actions.iter().any(|action| matches!(action.verb, Verb::Start { .. }));
+        if starts && (self.is_writing_configuration() || step.is_some_and(writes_configuration)) {
+            return Vec::new();
+        }
+        next.ha = memory;
+        actions
+    }
+
+    fn is_writing_configuration(&self) -> bool {
+        matches!(&self.job, Some(Job::Step(step, _)) if writes_configuration(*step))
+    }
+
+    /// Writes the record down; says whether to go on. A full disk keeps no server down: a start in place need not be known of
+    /// beforehand, the next agent adopts what runs.
+    fn remember(&mut self, next: Record, before: &Record, actions: &[ha::Action]) -> bool {
+        let (members, route_ordered_at) = (before.ha.members.clone(), before.ha.route_ordered_at);
+        let start_in_place = actions.iter().all(|action| matches!(action.verb, Verb::Start { .. } | Verb::Route(_)))
+            && ha::Memory { members, route_ordered_at, ..next.ha.clone() } == before.ha;
+        self.record = Some(next);
+        match self.save() {
+            Ok(()) => true,
+            Err(error) if start_in_place && !actions.is_empty() => {
+                tracing::error!(instance = self.site.name, "{error}");
+                true
+            }
+            Err(error) => {
+                self.record = Some(before.clone());
+                self.went_wrong("the ledger", error);
+                false
+            }
+        }
+    }
+
+    /// Carries out actions up to the first that fails.
+    async fn carry_out(&mut self, actions: &[ha::Action]) -> Acted {
+        for action in actions {
+            if self.record.as_ref().is_none_or(|record| record.ha.epoch != action.epoch) {
+                break;
+            }
+            if let Some(phase) = hands::phase(&action.verb) {
+                self.site.note(format!("{}: {}", action.reason, action.verb));
+                self.is_busy_with(phase);
+            }
+            if let Err(error) = hands::act(self, action).await {
+                self.went_wrong(&action.verb.to_string(), error);
+                if let Some(record) = self.record.as_mut().filter(|record| !record.memory.made) {
+                    record.memory = upkeep::failed(&record.memory, Timestamp::now());
+                    return Acted::Well;
+                }
+                return Acted::Failed;
+            }
+        }
+        if actions.is_empty() { Acted::Not } else { Acted::Well }
+    }
+
+    fn begin_step(&mut self, step: Step) {
+        let Some(record) = self.record.clone() else { return };
+        if let Some(phase) = phase(step) {
+            self.is_busy_with(phase.to_owned());
+        }
+        let watcher = self.current.as_ref().map_or_else(Watcher::nobody, |current| current.watcher.clone());
+        let to_disk = if step == Step::Settle { self.to_disk.take() } else { None };
+        let (site, run) = (self.site.clone(), jobs::run);
+        self.job = Some(Job::Step(step, tokio::spawn(run(site, step, record, to_disk, watcher))));
+    }
+
+    fn is_busy_with(&mut self, phase: String) {
+        if let Some(current) = &self.current {
+            current.watcher.phase(phase.clone());
+        }
+        self.busy = Some(phase);
+        self.show();
+    }
+
+    /// Ends the request that is being done, when it is.
+    fn finish_request(&mut self, seen: &Seen) {
+        let (Some(current), Some(record)) = (&mut self.current, &self.record) else { return };
+        if !current.is_accepted || self.job.is_some() {
+            return;
+        }
+        let others_wait = !self.waiting.is_empty() || *self.stop.borrow();
+        if let Some(result) = current.result(seen, record, others_wait) {
+            self.finish(result);
+        }
+    }
+
+    fn finish(&mut self, result: Result<(), ProviderError>) {
+        self.busy = None;
+        self.show();
+        if let Some(current) = self.current.take() {
+            current.watcher.result(result);
+        }
+    }
+
+    /// A server of its.
+    pub(super) fn live(&mut self, node: NodeId) -> &mut Live {
+        self.servers.entry(node).or_default()
+    }
+
+    /// A server as the hands of replication take it.
+    pub(super) fn place(&self, node: NodeId) -> Result<Place, ProviderError> {
+        self.site.place(self.record()?, node)
+    }
+
+    fn runs(&self, node: NodeId) -> bool {
+        self.servers.get(&node).is_some_and(Live::runs)
+    }
+
+    /// The record, which an action is never without.
+    pub(super) fn record(&self) -> Result<&Record, ProviderError> {
+        self.record.as_ref().ok_or_else(|| absent(&self.site.name))
+    }
+
+    /// The record, to be changed.
+    pub(super) fn record_mut(&mut self) -> Result<&mut Record, ProviderError> {
+        self.record.as_mut().ok_or_else(|| absent(&self.site.name))
     }
 
     /// Writes the record down and shows it.
     pub(super) fn save(&self) -> Result<(), ProviderError> {
         self.show();
-        self.record.as_ref().map_or(Ok(()), |record| record.save(&self.layout.root))
-    }
-
-    /// Records that something happened.
-    pub(super) fn note(&self, message: String) {
-        self.history.add(&Happening { at: Timestamp::now(), instance: self.name.clone(), message });
+        self.record.as_ref().map_or(Ok(()), |record| record.save(&self.site.layout.root))
     }
 
     fn show(&self) {
-        let pid = self.postmaster.as_ref().filter(|postmaster| postmaster.runs()).map(Postmaster::pid);
-        let (pending, limits) = (self.pending.clone(), self.limits.clone());
-        let busy = self.busy.clone().or_else(|| self.recovers().then(|| RECOVERING.to_owned()));
-        let shown = self.record.clone().map(|record| Shown { record, busy, pid, pending, limits });
+        let shown = self.record.clone().map(|record| {
+            let pids: Vec<(NodeId, i32)> = self
+                .servers
+                .iter()
+                .filter_map(|(node, live)| Some((*node, live.postmaster.as_ref().filter(|it| it.runs())?.pid())))
+                .collect();
+            let primary = record.primary();
+            let recovers = self.servers.get(&primary).is_some_and(Live::recovers);
+            Shown {
+                pid: pids.iter().find(|(node, _)| *node == primary).map(|(_, pid)| *pid),
+                pids,
+                busy: self.busy.clone().or_else(|| recovers.then(|| RECOVERING.to_owned())),
+                pending: self.pending(),
+                limits: self.limits.clone(),
+                alarms: self.alarms.clone(),
+                record,
+            }
+        });
         self.shown.send_replace(shown);
-        self.agent.show_change();
+        self.site.agent.show_change();
+    }
+
+    /// What waits for a restart.
+    pub(super) fn pending(&self) -> Vec<Pending> {
+        self.facts.as_ref().map(|(_, facts)| facts.pending.clone()).unwrap_or_default()
     }
 }
 
-/// What is said of an instance from the moment something was asked of it until the first action.
-fn doing(ask: &Ask, is_new: bool) -> &'static str {
-    match ask {
-        Ask::Put(_) if is_new => "being created",
-        Ask::Put(_) => "being changed",
-        Ask::Delete(_) => "being deleted",
-        Ask::Start => "being started",
-        Ask::Stop => "being stopped",
-        Ask::Restart => "being restarted",
-        Ask::Rotate => "getting a new password",
+/// Takes in how a request to the servers ended.
+fn answered(next: &mut Record, current: Option<&mut Current>) {
+    let (Some(request), Some(answer)) = (next.request, next.ha.answer.clone()) else { return };
+    if request.id != answer.id || answer.outcome == ha::Outcome::Accepted {
+        return;
+    }
+    next.request = None;
+    if let ha::Ask::Restart { .. } = request.what {
+        next.memory.restart = upkeep::Restart::No;
+    }
+    if let Some(current) = current.filter(|current| current.request == Some(request.id)) {
+        current.answer = Some(answer.outcome);
     }
 }
 
-/// What is said while an action is carried out; `None` for what takes no time.
-fn phase(action: Action) -> Option<&'static str> {
-    Some(match action {
-        Action::Init => "making the cluster",
-        Action::Configure => "writing the configuration",
-        Action::FallBack => "going back to the configuration that worked",
-        Action::Start => "starting PostgreSQL",
-        Action::Settle => "setting role, password and database",
-        Action::Stop => "stopping PostgreSQL",
-        Action::RenewTls => "renewing the server certificate",
-        Action::Backup => "taking the last backup",
-        Action::Remove => "removing the data",
-        Action::Answered | Action::NoteCrash | Action::NoteGrowth | Action::NoteOverAllocated => return None,
+fn writes_configuration(step: Step) -> bool {
+    matches!(step, Step::Prepare | Step::Configure | Step::FallBack)
+}
+
+/// What is said while a step is carried out; `None` for what takes no time.
+fn phase(step: Step) -> Option<&'static str> {
+    Some(match step {
+        Step::Configure => "writing the configuration",
+        Step::FallBack => "going back to the configuration that worked",
+        Step::Settle => "setting role, password and database",
+        Step::RenewTls => "renewing the server certificate",
+        Step::Backup => "taking the last backup",
+        Step::Remove => "removing the data",
+        Step::Prepare | Step::Learn => return None,
     })
 }
 
-fn words(action: Action) -> &'static str {
-    phase(action).unwrap_or("noting")
+fn words(step: Step) -> &'static str {
+    phase(step).unwrap_or(match step {
+        Step::Prepare => "choosing the server",
+        _ => "asking the server",
+    })
+}
+
+fn note_words(note: Note, record: &Record) -> String {
+    match (note, record.memory.over_allocated) {
+        (Note::Growth, _) => format!("storage grew to {} GiB", record.memory.allocated_gib),
+        (Note::OverAllocated, true) => {
+            format!("storage uses more than the {} GiB it may", record.memory.allocated_gib)
+        }
+        (Note::OverAllocated, false) => format!("storage is within its {} GiB again", record.memory.allocated_gib),
+    }
+}
+
+async fn ended(job: &mut Option<Job>) -> Ended {
+    // A step that panicked is a bug of ours: its keeper ends with it and is begun anew.
+    match job {
+        Some(Job::Accept(handle)) => {
+            Ended::Accepted(handle.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
+        }
+        Some(Job::Step(_, handle)) => {
+            Ended::Step(handle.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
+        }
+        None => std::future::pending().await,
+    }
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> String {
@@ -586,14 +679,9 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
 }
 
-/// There is no such instance.
-pub(super) fn absent(name: &str) -> ProviderError {
-    ProviderError::new(ErrorKind::NotFound, format!("there is no instance {name}"))
-}
-
-fn protected(name: &str) -> ProviderError {
-    ProviderError::new(ErrorKind::Protected, format!("{name} is protected against deletion"))
-        .help("set enable_deletion_protection = false, apply that, and repeat")
+/// Not at all after the first, then 1 s, 2 s, 4 s … 64 s.
+fn pause_after(panics: u32) -> Duration {
+    if panics < 2 { Duration::ZERO } else { Duration::from_secs(1 << (panics - 2).min(6)) }
 }
 
 async fn until(at: Option<Timestamp>) {
@@ -601,15 +689,8 @@ async fn until(at: Option<Timestamp>) {
         Some(at) => {
             let wait = at.duration_since(Timestamp::now()).unsigned_abs();
             let due = at <= Timestamp::now();
-            tokio::time::sleep(if due { Duration::ZERO } else { wait }).await;
+            tokio::time::sleep(if due { std::time::Duration::ZERO } else { wait }).await;
         }
-        None => std::future::pending().await,
-    }
-}
-
-async fn ended(postmaster: Option<&Postmaster>) {
-    match postmaster {
-        Some(postmaster) => postmaster.ended().await,
         None => std::future::pending().await,
     }
 }

@@ -2,19 +2,21 @@
 //!
 //! Invariant: the file is always whole, and holds no password.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use pgherd_core::ha::{self, NodeId};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 
-use super::decide::Memory;
 use super::files;
+use super::upkeep::Memory;
 use crate::desired::Wanted;
 use crate::postgres::server::Server;
 
 /// Version of the files' format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const FILE: &str = "instance.json";
 
 /// What is known of an instance.
@@ -36,12 +38,20 @@ pub struct Record {
     pub server: Option<Server>,
     /// What differs from the version asked for, in words.
     pub server_note: Option<String>,
-    /// Its port, chosen once and kept.
+    /// The port its users connect to, chosen once and kept.
     pub port: Option<u16>,
+    /// The servers' own ports, where they are not the instance's.
+    pub node_ports: BTreeMap<NodeId, u16>,
     /// System identifier of the cluster.
     pub system_identifier: Option<String>,
-    /// What decides what happens next.
+    /// What decides what happens next to what it holds.
     pub memory: Memory,
+    /// What decides who runs as what.
+    pub ha: ha::Memory,
+    /// What was asked of the servers and is not answered yet.
+    pub request: Option<ha::Request>,
+    /// The last number given to a request.
+    pub last_request: u64,
     /// What went wrong last, until it goes right.
     pub trouble: Option<String>,
 }
@@ -55,11 +65,15 @@ impl Record {
             created_at: now,
             memory: Memory::new(wanted.allocated_storage_gib),
             wanted,
+            ha: ha::Memory::default(),
+            request: None,
+            last_request: 0,
             proven: None,
             proven_server: None,
             server: None,
             server_note: None,
             port: None,
+            node_ports: BTreeMap::new(),
             system_identifier: None,
             trouble: None,
         }
@@ -76,10 +90,44 @@ impl Record {
             return Ok(None);
         };
         let record: Self = serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
-        if record.format > FORMAT {
-            return Err(broken(format!("its format {} is of a newer pgherd", record.format)));
+        if record.format != FORMAT {
+            return Err(broken(format!("its format {} is of another version of pgherd", record.format)));
         }
         Ok(Some(record))
+    }
+
+    /// The server that is to take writes; the first one, before there is any.
+    pub fn primary(&self) -> NodeId {
+        self.ha.primary.unwrap_or(NodeId(1))
+    }
+
+    /// All servers there are or are to be.
+    pub fn nodes(&self) -> BTreeSet<NodeId> {
+        self.ha.members.keys().chain(self.ha.quarantine.keys()).copied().chain([self.primary()]).collect()
+    }
+
+    /// Whether the port its users connect to is a forwarder's, so that it survives a change of primary.
+    pub fn is_forwarded(&self) -> bool {
+        self.wanted.multi_az
+    }
+
+    /// The port a server is to have.
+    pub fn port_of(&self, node: NodeId) -> Option<u16> {
+        let direct = !self.is_forwarded() && node == self.primary();
+        if direct { self.port } else { self.node_ports.get(&node).copied() }
+    }
+
+    /// Asks something of the servers.
+    pub fn ask(&mut self, what: ha::Ask) -> u64 {
+        self.last_request += 1;
+        self.request = Some(ha::Request { id: self.last_request, what });
+        self.last_request
+    }
+
+    /// Takes over what a step learnt, and keeps what was decided meanwhile.
+    pub fn take_over(&mut self, learnt: Self) {
+        let Self { memory, ha, request, last_request, trouble, .. } = self.clone();
+        *self = Self { memory, ha, request, last_request, trouble, ..learnt };
     }
 
     /// Writes it down durably.

@@ -15,7 +15,7 @@ use pgherd_engine::provider::ProviderError;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::act::blocking;
+use super::site::blocking;
 use crate::postgres::notice::Notice;
 
 /// How much is read at once, bytes.

@@ -1,25 +1,31 @@
 //! The daemon that keeps PostgreSQL as it was asked for.
 //!
-//! One `keeper` task an instance: a tick, the end of a server, or a request wakes it; it looks, [`decide`]s, writes down what
-//! it decided, and acts. The [`api`] reads what keepers show and hands them requests. PostgreSQL does not end with the agent:
+//! One `keeper` task an instance: a tick, the end of a server, or a request wakes it; it looks, has [`pgherd_core::ha`] and
+//! [`upkeep`] decide, writes down what they decided, and acts. The [`api`] reads what keepers show and hands them requests. PostgreSQL does not end with the agent:
 //! the next one finds the running servers and adopts them.
 
-mod act;
 mod agent;
 pub mod api;
 mod configure;
-pub mod decide;
+mod current;
 pub(crate) mod files;
+mod hands;
 pub mod history;
+mod jobs;
 mod keeper;
 mod ledger;
+mod live;
 mod logs;
+mod look;
 pub mod messages;
 mod observe;
 pub mod place;
+mod requests;
 mod retention;
 pub mod secret;
+mod site;
 mod storage;
+pub mod upkeep;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -81,7 +87,7 @@ pub async fn run(options: AgentOptions) -> Result<(), ProviderError> {
     let _lock = place::lock(&paths)?;
     processes::become_reaper()?;
     let asked = options.run_as.clone();
-    let run_as = act::blocking(move || RunAs::settle(asked.as_deref())).await?;
+    let run_as = site::blocking(move || RunAs::settle(asked.as_deref())).await?;
     let listener = place::listen(&paths, &run_as)?;
     let agent = Agent::new(options, run_as);
     agent.take_up();

@@ -3,30 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use pgherd_core::ha::{Duty, NodeId};
 use pgherd_core::resource::{Pending, Status};
 use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde_json::{Map, Value, json};
 
-use super::act::{CONNECT_DEADLINE, HOST};
 use super::agent::Agent;
-use super::decide::{Goal, Restart};
-use super::keeper::Shown;
 use super::ledger::Record;
 use super::messages::{Backup, Endpoint, Instance, Node, Parameter, StatusReport, StorageReport};
+use super::requests::Shown;
 use super::secret::SecretFiles;
+use super::site::{CONNECT_DEADLINE, HOST};
+use super::upkeep::{Goal, Restart};
 use super::{configure, storage};
 use crate::encrypted::{self, Encryption};
 use crate::limits::{Limit, Limits};
 use crate::paths::Layout;
 use crate::postgres::backup;
 use crate::postgres::pidfile::PidFile;
-use crate::postgres::session::{Session, Setting};
+use crate::postgres::session::{Session, Setting, Usage};
 
 /// One instance, for a plan.
 pub async fn instance(agent: &Agent, shown: &Shown) -> Instance {
     let record = &shown.record;
-    let layout = agent.options.paths.instance(&record.name);
+    let layout = primary(agent, record);
     let live = live(shown, &layout).await;
     if let Err(error) = &live {
         tracing::debug!(instance = record.name, "{error}");
@@ -187,8 +188,11 @@ fn observed(record: &Record, layout: &Layout, live: Option<&Live>) -> Map<String
         fields.insert("engine_version".to_owned(), json!(live.version_in_files(record)));
         fields.insert("database_owner".to_owned(), json!(live.owner));
         fields.insert("allowed_cidrs".to_owned(), json!(live.cidrs));
-        fields.insert("publicly_accessible".to_owned(), json!(live.value("listen_addresses").as_deref() == Some("*")));
-        fields.insert("port".to_owned(), json!(live.value("port").and_then(|port| port.parse::<u16>().ok())));
+        if !record.is_forwarded() {
+            let listens = live.value("listen_addresses");
+            fields.insert("publicly_accessible".to_owned(), json!(listens.as_deref() == Some("*")));
+            fields.insert("port".to_owned(), json!(live.value("port").and_then(|port| port.parse::<u16>().ok())));
+        }
         fields.insert("parameters".to_owned(), json!(live.parameters(record)));
     }
     fields
@@ -240,7 +244,7 @@ fn endpoint(agent: &Agent, record: &Record, layout: &Layout) -> Endpoint {
     let secrets = SecretFiles::of(&layout.root);
     Endpoint {
         host: HOST.to_owned(),
-        port: running_port(layout).or(record.port).unwrap_or_default(),
+        port: users_port(record, layout).unwrap_or_default(),
         database: record.wanted.database_name.clone(),
         username: record.wanted.master_username.clone(),
         ca_file: agent.options.paths.authority().join("ca.crt"),
@@ -251,10 +255,14 @@ fn endpoint(agent: &Agent, record: &Record, layout: &Layout) -> Endpoint {
     }
 }
 
+/// The port users connect to: the forwarder's, or the one the server really has.
+fn users_port(record: &Record, layout: &Layout) -> Option<u16> {
+    if record.is_forwarded() { record.port } else { running_port(layout).or(record.port) }
+}
+
 /// All settings of the running server.
 pub async fn parameters(agent: &Agent, shown: &Shown) -> Result<Vec<Parameter>, ProviderError> {
-    let layout = agent.options.paths.instance(&shown.record.name);
-    let session = connect(shown, &layout).await?;
+    let session = connect(shown, &primary(agent, &shown.record)).await?;
     let about = session.rows("SELECT name, unit, short_desc FROM pg_settings", &[]).await?;
     let about: BTreeMap<String, (Option<String>, String)> =
         about.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
@@ -276,7 +284,7 @@ pub async fn parameters(agent: &Agent, shown: &Shown) -> Result<Vec<Parameter>, 
 /// Everything `pgherd status` shows.
 pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
     let record = &shown.record;
-    let layout = agent.options.paths.instance(&record.name);
+    let layout = primary(agent, record);
     let session = connect(shown, &layout).await.ok();
     let usage = match &session {
         Some(session) => session.usage().await.ok(),
@@ -294,15 +302,7 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         engine_version: record.server.as_ref().map(|server| server.version.to_string()),
         engine_asked: record.wanted.engine_version.clone().filter(|_| record.server_note.is_some()),
         endpoint: endpoint(agent, record, &layout),
-        nodes: vec![Node {
-            name: "n1".to_owned(),
-            role: "primary".to_owned(),
-            state: node_state(shown).to_owned(),
-            port: running_port(&layout).or(record.port).unwrap_or_default(),
-            pid: shown.pid.and_then(|pid| u32::try_from(pid).ok()),
-            started_at: usage.and_then(|usage| now.checked_sub(SignedDuration::from_secs(usage.uptime_s)).ok()),
-            connections: usage.and_then(|usage| u32::try_from(usage.connections).ok()),
-        }],
+        nodes: record.nodes().into_iter().map(|node| self::node(agent, shown, node, usage, now)).collect(),
         limits: limits(agent, shown),
         window_opens: window_opens(record, &pending, now),
         warnings: warnings(record, &storage),
@@ -313,8 +313,37 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
     }
 }
 
-fn node_state(shown: &Shown) -> &'static str {
-    match (shown.pid, &shown.record.memory.goal) {
+/// The folders of the server that takes writes.
+fn primary(agent: &Agent, record: &Record) -> Layout {
+    agent.options.paths.instance(&record.name).node(record.primary())
+}
+
+fn node(agent: &Agent, shown: &Shown, node: NodeId, usage: Option<Usage>, now: Timestamp) -> Node {
+    let record = &shown.record;
+    let pid = shown.pids.iter().find(|(known, _)| *known == node).map(|(_, pid)| *pid);
+    let usage = usage.filter(|_| node == record.primary());
+    let layout = agent.options.paths.instance(&record.name).node(node);
+    Node {
+        name: node.to_string(),
+        role: role(record, node).to_owned(),
+        state: node_state(pid, record).to_owned(),
+        port: running_port(&layout).or(record.port_of(node)).unwrap_or_default(),
+        pid: pid.and_then(|pid| u32::try_from(pid).ok()),
+        started_at: usage.and_then(|usage| now.checked_sub(SignedDuration::from_secs(usage.uptime_s)).ok()),
+        connections: usage.and_then(|usage| u32::try_from(usage.connections).ok()),
+    }
+}
+
+fn role(record: &Record, node: NodeId) -> &'static str {
+    match record.ha.members.get(&node).map(|member| member.duty) {
+        _ if node == record.primary() => "primary",
+        Some(Duty::Replica) => "replica",
+        Some(Duty::Pair) | None => "standby",
+    }
+}
+
+fn node_state(pid: Option<i32>, record: &Record) -> &'static str {
+    match (pid, &record.memory.goal) {
         (Some(_), _) => "running",
         (None, Goal::Stopped) => "stopped",
         (None, Goal::Serve | Goal::Gone { .. }) => "down",
@@ -383,8 +412,9 @@ fn warnings(record: &Record, storage: &StorageReport) -> Vec<String> {
     if record.wanted.storage_encrypted && storage.encrypted == Some(false) {
         warnings.push("storage_encrypted is true, and the disk is not encrypted".to_owned());
     }
-    if record.memory.crashes > 1 {
-        warnings.push(format!("PostgreSQL ended by itself or did not start {} times in a row", record.memory.crashes));
+    for (node, member) in record.ha.members.iter().filter(|(_, member)| member.retry.failures > 1) {
+        let times = member.retry.failures;
+        warnings.push(format!("{node} ended by itself or did not start {times} times in a row"));
     }
     warnings
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::files;
+use super::ledger::Record;
+use super::site::HOST;
 
 /// 64 characters that need no escaping in URLs, shells and passfiles: six bits of chance choose one without bias.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -95,6 +97,17 @@ impl SecretFiles {
 
     fn trouble(&self, path: &Path, error: &std::io::Error) -> ProviderError {
         ProviderError::new(ErrorKind::Unavailable, format!("the secret {} cannot be kept: {error}", path.display()))
+    }
+}
+
+/// What the secret file of an instance is to say with this password.
+pub fn credentials(record: &Record, password: Zeroizing<String>) -> Credentials {
+    Credentials {
+        username: record.wanted.master_username.clone(),
+        password,
+        host: HOST.to_owned(),
+        port: record.port.unwrap_or_default(),
+        dbname: record.wanted.database_name.clone(),
     }
 }
 

@@ -84,7 +84,7 @@ async fn what_was_changed_behind_our_back_is_seen_and_repaired() {
     session.run("ALTER SYSTEM SET work_mem = '64MB'").await.expect("set");
     session.run("SELECT pg_reload_conf()").await.expect("reloaded");
     session.run("CREATE ROLE thief; ALTER DATABASE db OWNER TO thief").await.expect("given away");
-    let hba = world.paths.instance(crate::world::NAME).hba_conf();
+    let hba = world.layout().hba_conf();
     let text = std::fs::read_to_string(&hba).expect("text") + "host all all 0.0.0.0/0 trust\n";
     std::fs::write(&hba, text).expect("written");
     let mut differences = world.differences(&[]).await;

@@ -1,5 +1,6 @@
 //! From nothing to a database, and back.
 
+use pgherd_core::ha::NodeId;
 use pgherd_core::resource::Status;
 use pgherd_engine::provider::{ErrorKind, Operation, Provider as _};
 use pgherd_local::client;
@@ -94,7 +95,7 @@ async fn a_protected_instance_is_not_deleted() {
 async fn a_deleted_instance_leaves_its_last_backup_and_its_history() {
     let world = World::new();
     world.apply(&[]).await;
-    let layout = world.paths.instance(NAME);
+    let layout = world.layout();
     world.delete(Some("db-final-1")).await.expect("deleted");
     assert!(!layout.data.exists());
     assert!(layout.backups.join("db-final-1").exists());
@@ -118,7 +119,7 @@ async fn a_prepared_cluster_becomes_the_next_database() {
     let inode = std::fs::metadata(prepared).expect("it waits").ino();
     let other = [("name", "other".into()), ("database_name", "other".into())];
     world.apply(&other).await;
-    assert_eq!(std::fs::metadata(world.paths.instance("other").data).expect("made").ino(), inode);
+    assert_eq!(std::fs::metadata(world.paths.instance("other").node(NodeId(1)).data).expect("made").ino(), inode);
     let agent = world.agent().await;
     let identifier = async |name: &str| agent.status(name).await.expect("a status").endpoint.system_identifier;
     assert_ne!(identifier("other").await, identifier(NAME).await);

@@ -46,7 +46,7 @@ async fn a_rotation_cut_short_is_finished_by_the_next_agent() {
     let old = password(&world).await;
     world.kill_agent().await;
     // As if it had been killed between the pending secret and ALTER ROLE: the next one sets what was proposed.
-    let layout = world.paths.instance(NAME);
+    let layout = world.layout();
     let text =
         std::fs::read_to_string(layout.root.join("secret.json")).expect("text").replace(&old, "proposed-proposed");
     std::fs::write(layout.root.join("secret.pending.json"), text).expect("written");

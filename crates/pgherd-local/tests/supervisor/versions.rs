@@ -41,7 +41,7 @@ async fn check(major: u32) {
     assert_eq!(kept, 7);
 
     world.delete(Some("last")).await.expect("deleted");
-    assert!(world.paths.instance(NAME).backups.join("last").exists());
+    assert!(world.layout().backups.join("last").exists());
     assert!(!world.data().exists());
 }
 

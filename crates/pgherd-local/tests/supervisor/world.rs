@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pgherd_core::cloud::Cloud;
+use pgherd_core::ha::NodeId;
 use pgherd_core::inputs::Inputs;
 use pgherd_core::plan::{Action, Plan, Timing, plan};
 use pgherd_core::resource::{Observed, Status};
@@ -14,7 +15,7 @@ use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Operation, Provider as _, ProviderError};
 use pgherd_local::client::{self, Client};
-use pgherd_local::paths::Paths;
+use pgherd_local::paths::{Layout, Paths};
 use pgherd_local::postgres::session::Session;
 use pgherd_local::postgres::{process, processes};
 use pgherd_local::provider::{Local, LocalOptions};
@@ -175,7 +176,12 @@ impl World {
     }
 
     pub fn data(&self) -> PathBuf {
-        self.paths.instance(NAME).data
+        self.layout().data
+    }
+
+    /// The folders of its first server.
+    pub fn layout(&self) -> Layout {
+        self.paths.instance(NAME).node(NodeId(1))
     }
 
     pub fn agent_pid(&self) -> i32 {

@@ -67,6 +67,11 @@ pub async fn look(place: &Place, eyes: &mut Eyes, commit: CommitLevel, busy: boo
 }
 
 impl Eyes {
+    /// Ends the session, where the next look is far away.
+    pub fn close(&mut self) {
+        self.session = None;
+    }
+
     /// What files and processes tell. `None` when a disk does not answer; whoever waits for it is not joined by another.
     async fn rest(&mut self, place: &Place, busy: bool, deadline: Duration) -> Option<Resting> {
         if self.disk.as_ref().is_some_and(|waiting| !waiting.is_finished()) {

@@ -1,0 +1,81 @@
+//! The request that is being done, and when it is.
+
+use std::sync::Arc;
+
+use pgherd_core::ha;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use super::ledger::Record;
+use super::look::Seen;
+use super::requests::{Ask, Watcher};
+use super::upkeep::{Goal, Servers};
+
+/// A request that is being done.
+pub struct Current {
+    /// What was asked.
+    pub ask: Arc<Ask>,
+    /// Who watches.
+    pub watcher: Watcher,
+    /// Whether it was taken in.
+    pub is_accepted: bool,
+    /// The first thing that went wrong since.
+    pub error: Option<ProviderError>,
+    /// Its number among the requests to the servers.
+    pub request: Option<u64>,
+    /// How that ended.
+    pub answer: Option<ha::Outcome>,
+    said_recovering: bool,
+}
+
+impl Current {
+    /// One that is not taken in yet.
+    pub fn new(ask: Arc<Ask>, watcher: Watcher) -> Self {
+        Self { ask, watcher, is_accepted: false, error: None, request: None, answer: None, said_recovering: false }
+    }
+
+    /// How it ended; `None`: it goes on. Asked when there is nothing to do before the next look, or something happens.
+    pub fn result(&mut self, seen: &Seen, record: &Record, others_wait: bool) -> Option<Result<(), ProviderError>> {
+        match (&*self.ask, &record.memory.goal) {
+            (Ask::Delete(_), Goal::Gone { .. }) | (Ask::Stop, _) if seen.upkeep.servers != Servers::Down => None,
+            (Ask::Stop, _) => Some(Ok(())),
+            (Ask::Delete(_), Goal::Gone { .. }) => None,
+            (Ask::Servers(_), _) => self.answered(),
+            _ => self.served(seen, record, others_wait),
+        }
+    }
+
+    fn answered(&mut self) -> Option<Result<(), ProviderError>> {
+        match self.answer.take()? {
+            ha::Outcome::Accepted => None,
+            ha::Outcome::Done => Some(Ok(())),
+            ha::Outcome::Refused { why } => Some(Err(ProviderError::new(ErrorKind::Conflict, why))),
+        }
+    }
+
+    /// Whoever asked for a server that recovers waits until it serves, unless somebody asks for something else meanwhile.
+    fn served(&mut self, seen: &Seen, record: &Record, others_wait: bool) -> Option<Result<(), ProviderError>> {
+        let memory = &record.memory;
+        if seen.upkeep.servers == Servers::Serve {
+            return match self.error.take() {
+                Some(error) => Some(Err(error)),
+                None if memory.configured && memory.settled && record.request.is_none() && seen.is_whole(record) => {
+                    Some(Ok(()))
+                }
+                None => None,
+            };
+        }
+        if seen.is_starting(record) {
+            if seen.is_recovering(record) && !self.said_recovering {
+                self.said_recovering = true;
+                self.watcher.phase(super::keeper::RECOVERING);
+            }
+            let message = format!("{} still recovers from a crash", record.name);
+            let late = || ProviderError::new(ErrorKind::TimedOut, message).help("it serves as soon as it has");
+            return others_wait.then(|| Err(late()));
+        }
+        // Without a reason it is only not seen, or about to be started.
+        let reason = record.ha.refused.clone().or_else(|| record.trouble.clone().filter(|_| seen.upkeep.data_missing));
+        let stands = reason.map(|reason| ProviderError::new(ErrorKind::Unavailable, reason));
+        self.error.take().or(stands).map(Err)
+    }
+}

@@ -1,0 +1,63 @@
+//! What takes long and holds nothing up: copies, rewinds, examinations and checkpoints.
+
+use std::time::Duration;
+
+use pgherd_core::ha::{NodeId, Verb};
+use pgherd_engine::provider::ProviderError;
+
+use crate::postgres::folders;
+use crate::postgres::replication::{checkpoint, examine, making, rewind};
+use crate::supervisor::keeper::Keeper;
+use crate::supervisor::live::Task;
+use crate::supervisor::site::blocking;
+
+/// A checkpoint of a large, busy server takes minutes; what waits for it gives up before.
+const CHECKPOINT_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Begins it, unless something is under way already.
+pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderError> {
+    let Some(node) = verb.node().filter(|node| keeper.live(*node).task.is_none()) else { return Ok(()) };
+    let place = keeper.place(node)?;
+    let (serial, handle) = match verb {
+        Verb::Clone { from, serial, keep_old, .. } => {
+            let (upstream, serial, keep_old) = (keeper.place(*from)?.upstream(), *serial, *keep_old);
+            let (paths, run_as) = (keeper.site.agent.options.paths.clone(), keeper.site.agent.run_as.clone());
+            let handle = tokio::spawn(async move {
+                let layout = place.layout.clone();
+                blocking(move || folders::make(&paths, &layout, &run_as)).await?;
+                making::clone(&place, &upstream, serial, keep_old).await.map(|()| None)
+            });
+            (Some(serial), handle)
+        }
+        Verb::Rejoin { from, serial, .. } => {
+            let (upstream, serial) = (keeper.place(*from)?.upstream(), *serial);
+            let handle = tokio::spawn(async move { rewind::rewind(&place, &upstream, serial).await.map(|()| None) });
+            (Some(serial), handle)
+        }
+        Verb::Examine { against, .. } => {
+            let against = keeper.site.node(*against);
+            (None, tokio::spawn(async move { examine::examine(&place, &against).await.map(Some) }))
+        }
+        _ => {
+            let checkpoint = async move { checkpoint::checkpoint(&place, CHECKPOINT_DEADLINE).await.map(|()| None) };
+            (None, tokio::spawn(checkpoint))
+        }
+    };
+    let live = keeper.live(node);
+    live.failed = None;
+    live.task = Some(Task { serial, handle });
+    Ok(())
+}
+
+/// Takes in how it ended.
+pub fn ended(keeper: &mut Keeper, node: NodeId, result: Result<Option<pgherd_core::ha::Examined>, ProviderError>) {
+    let live = keeper.live(node);
+    let serial = live.task.take().and_then(|task| task.serial);
+    match (result, serial) {
+        (Ok(examined), _) => live.examined = examined.or(live.examined),
+        (Err(error), serial) => {
+            live.failed = serial.map(|serial| pgherd_core::ha::Task::Failed { serial, why: error.message.clone() });
+            keeper.went_wrong(&format!("what was done to {node}"), error);
+        }
+    }
+}

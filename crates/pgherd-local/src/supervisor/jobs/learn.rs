@@ -1,0 +1,43 @@
+//! What has to be known of the server that serves, asked when it begins to and after each change.
+
+use jiff::Timestamp;
+use pgherd_core::resource::Pending;
+use pgherd_engine::provider::ProviderError;
+
+use crate::supervisor::ledger::Record;
+use crate::supervisor::secret::credentials;
+use crate::supervisor::site::Site;
+use crate::supervisor::{configure, observe};
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// What waits for a restart.
+    pub pending: Vec<Pending>,
+    /// When its certificate is to be renewed.
+    pub renew_tls_at: Timestamp,
+}
+
+/// Asks the primary.
+pub async fn learn(site: &Site, record: &mut Record) -> Result<Facts, ProviderError> {
+    let session = site.connect(record, record.primary(), "postgres").await?;
+    let identifier: String = session.one("SELECT system_identifier::text FROM pg_control_system()", &[]).await?.get(0);
+    if record.system_identifier.as_ref() != Some(&identifier) {
+        if let Some(known) = &record.system_identifier {
+            site.note(format!("the data directory holds another cluster: {identifier} instead of {known}"));
+        }
+        record.system_identifier = Some(identifier);
+    }
+    let pending = observe::pending(&session, record).await?;
+    refresh_secret(site, record)?;
+    // One that is not there is due at once.
+    let renew_tls_at = configure::renew_at(&site.layout).unwrap_or_else(Timestamp::now);
+    Ok(Facts { pending, renew_tls_at })
+}
+
+/// The secret file says where to connect: after a change of port it has to be written again.
+fn refresh_secret(site: &Site, record: &Record) -> Result<(), ProviderError> {
+    let Some(known) = site.secrets.current()? else { return Ok(()) };
+    let now = credentials(record, known.password.clone());
+    if now == known || site.secrets.pending()?.is_some() { Ok(()) } else { site.secrets.promote(&now) }
+}

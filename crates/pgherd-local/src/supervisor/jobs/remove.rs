@@ -1,0 +1,44 @@
+//! Deleting everything of an instance but its backups.
+
+use pgherd_engine::provider::ProviderError;
+
+use crate::limits;
+use crate::postgres::processes;
+use crate::supervisor::ledger::{self, Record};
+use crate::supervisor::site::{Site, blocking, cannot};
+use crate::supervisor::{files, hands};
+
+pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderError> {
+    let nodes: Vec<_> = record.nodes().into_iter().collect();
+    for node in &nodes {
+        processes::kill(&site.node(*node).data).await?;
+    }
+    let (layout, secrets) = (site.layout.clone(), site.secrets.clone());
+    let groups: Vec<String> = nodes.iter().map(|node| hands::group(site, *node)).collect();
+    let removed = site.agent.options.paths.removed();
+    blocking(move || {
+        groups.iter().for_each(|group| limits::forget(group));
+        for node in nodes {
+            let folder = layout.node(node).folder().to_owned();
+            files::put_away(&folder, &removed).map_err(|error| cannot("remove", &folder, &error))?;
+        }
+        files::remove_folder(&layout.tls).map_err(|error| cannot("remove", &layout.tls, &error))?;
+        let rest = || {
+            secrets.remove()?;
+            // The record goes last: as long as it is there, somebody goes on with the removal.
+            ledger::forget(&layout.root)?;
+            // Kept when backups are in them.
+            for folder in [&layout.backups, &layout.root] {
+                let _ = std::fs::remove_dir(folder);
+            }
+            Ok(())
+        };
+        rest().map_err(|error| cannot("remove", &layout.root, &error))
+    })
+    .await?;
+    site.agent.sweep();
+    site.agent.stock_up();
+    site.agent.release_ports(&site.name);
+    site.note("deleted");
+    Ok(())
+}

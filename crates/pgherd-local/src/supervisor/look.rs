@@ -1,0 +1,274 @@
+//! Looking at an instance before a decision: [`ha::View`] and [`upkeep::View`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pgherd_core::ha::{self, NodeId};
+use pgherd_core::window::{WEEK_MIN, Window};
+
+use super::keeper::Keeper;
+use super::ledger::Record;
+use super::live::{Happening, Live};
+use super::site::{Site, blocking};
+use super::upkeep::{self, Servers};
+use super::{retention, storage};
+use crate::desired::Wanted;
+use crate::postgres::replication::look::look;
+use crate::postgres::replication::probe::Prober;
+
+/// How often the data directory is measured at most.
+const MEASURE_EVERY: SignedDuration = SignedDuration::from_secs(55);
+/// How long to go between two looks while roles change or a copy is on its way to being promotable.
+const LOOK_SOON: SignedDuration = SignedDuration::from_millis(50);
+/// How long to go between two looks at an instance of several servers: whether they still stream is not told by anybody.
+const LOOK_AT_SEVERAL: SignedDuration = SignedDuration::from_secs(1);
+/// How long one server may take to answer a look.
+const LOOK_DEADLINE: Duration = Duration::from_millis(500);
+const GIB: u64 = 1 << 30;
+
+/// What was seen a moment ago.
+pub struct Seen {
+    /// For what the instance holds.
+    pub upkeep: upkeep::View,
+    nodes: BTreeMap<NodeId, ha::Node>,
+    route: Option<ha::Route>,
+}
+
+impl Seen {
+    /// For who runs as what.
+    ///
+    /// `is_calm`: nothing is being done to what they hold, so that a restart that waits for the window disturbs nothing.
+    pub fn ha(&self, record: &Record, is_calm: bool) -> ha::View {
+        let wanted = wanted(&self.upkeep, record);
+        ha::View {
+            now: self.upkeep.now,
+            wanted: ha::Wanted { window_open: wanted.window_open && is_calm, ..wanted },
+            request: record.request,
+            nodes: self.nodes.clone(),
+            route: self.route.clone(),
+        }
+    }
+
+    /// Whether there are as many servers as wanted, each doing what it is there for.
+    pub fn is_whole(&self, record: &Record) -> bool {
+        let wanted = wanted(&self.upkeep, record);
+        let members = &record.ha.members;
+        let count = |duty| members.values().filter(|member| member.duty == duty).count();
+        let streams = |(node, member): (&NodeId, &ha::Member)| {
+            *node == record.primary() || member.copy == ha::Copy::Good && self.streams(*node)
+        };
+        count(ha::Duty::Pair) == usize::from(wanted.standbys) + 1
+            && count(ha::Duty::Replica) == usize::from(wanted.replicas)
+            && members.iter().all(streams)
+            && (!wanted.synchronous() || record.ha.promotable.is_some())
+    }
+
+    fn streams(&self, node: NodeId) -> bool {
+        self.nodes.get(&node).and_then(ha::Node::as_standby).is_some_and(|standby| standby.streaming)
+    }
+
+    /// Whether the primary runs and takes no connections yet.
+    pub fn is_starting(&self, record: &Record) -> bool {
+        let process = self.nodes.get(&record.primary()).map(|node| node.process);
+        matches!(process, Some(ha::Process::Running { .. } | ha::Process::Unknown))
+    }
+
+    /// Whether somebody might say that it recovers: it takes its time to start.
+    pub fn is_recovering(&self, record: &Record) -> bool {
+        let process = self.nodes.get(&record.primary()).map(|node| node.process);
+        let Some(ha::Process::Running { since, ready: false, .. }) = process else { return false };
+        self.upkeep.now.duration_since(since) > SignedDuration::from_secs(2)
+    }
+}
+
+fn wanted(view: &upkeep::View, record: &Record) -> ha::Wanted {
+    ha::Wanted {
+        serve: record.memory.serves(),
+        standbys: u8::from(record.wanted.multi_az),
+        commit: commit(record),
+        replicas: u8::try_from(record.wanted.read_replicas).unwrap_or(u8::MAX),
+        window_open: upkeep::window_open(view, &record.memory),
+        ..ha::Wanted::default()
+    }
+}
+
+impl Keeper {
+    /// What there is; `None` when there is no instance.
+    pub(super) async fn look(&mut self) -> Option<Seen> {
+        self.hear_last_words().await;
+        self.adopt();
+        let now = Timestamp::now();
+        self.choose_ports();
+        let record = self.record.clone()?;
+        let nodes = self.look_at_servers(&record).await;
+        let primary = record.primary();
+        self.watch_writes(&record, nodes[&primary].is_serving_primary());
+        let seen = &nodes[&primary];
+        let serves = seen.is_serving_primary();
+        let none = nodes.values().all(|node| node.process == ha::Process::Dead);
+        let start = self.servers.get(&primary).and_then(|live| live.start);
+        let measured = self.measure(&record, now).await;
+        let facts = self.facts.as_ref().filter(|(known, _)| Some(*known) == start).map(|(_, facts)| facts);
+        let data_missing = record.memory.made && seen.data == ha::Data::Absent;
+        let upkeep = upkeep::View {
+            now,
+            servers: match (serves, none) {
+                (true, _) => Servers::Serve,
+                (false, true) => Servers::Down,
+                (false, false) => Servers::Wait,
+            },
+            data_missing,
+            learned: facts.is_some(),
+            start_failed: self.servers.values().any(|live| live.start_failed),
+            restart_pending: facts.is_some_and(|facts| !facts.pending.is_empty()),
+            renew_tls_at: facts.map(|facts| facts.renew_tls_at),
+            window: Window::parse_weekly(&record.wanted.maintenance_window).unwrap_or(Window {
+                start_min: 0,
+                length_min: 1,
+                period_min: WEEK_MIN,
+            }),
+            max_gib: measured.and_then(|used| self.storage_limit_gib(&record.wanted, used)),
+            used_bytes: measured,
+        };
+        let seen = Seen { upkeep, nodes, route: self.route.clone() };
+        self.alarms = ha::alarms(&seen.ha(&record, true), &record.ha).into_iter().map(|alarm| alarm.message).collect();
+        if data_missing && let Some(record) = &mut self.record {
+            let data = self.site.node(primary).data;
+            record.trouble = Some(format!("the data directory {} is not there; is its disk mounted?", data.display()));
+        }
+        Some(seen)
+    }
+
+    /// A server that ended before it took connections said why, and nobody looked since.
+    async fn hear_last_words(&mut self) {
+        let failed = |live: &&mut Live| !live.is_ready && live.postmaster.as_ref().is_some_and(|it| !it.runs());
+        let mut said = Vec::new();
+        for (node, live) in &mut self.servers {
+            let Some(live) = Some(live).filter(failed) else { continue };
+            if let Some(postmaster) = &live.postmaster
+                && let Err(error) = postmaster.ready(LOOK_DEADLINE).await
+            {
+                said.push((*node, error));
+            }
+        }
+        for (node, error) in said {
+            self.take_in(node, Happening::FailedToStart(error));
+        }
+    }
+
+    /// A server that is new has no port yet.
+    fn choose_ports(&mut self) {
+        let Some(record) = self.record.as_mut().filter(|record| record.memory.prepared) else { return };
+        if let Err(error) = self.site.reserve_node_ports(record) {
+            record.trouble = Some(error.message);
+        }
+    }
+
+    async fn look_at_servers(&mut self, record: &Record) -> BTreeMap<NodeId, ha::Node> {
+        let all = record.nodes();
+        let several = all.len() > 1;
+        let kept = record.memory.made || self.is_to_be_kept(record.primary());
+        let site = self.site.clone();
+        let looks = self.servers.iter_mut().filter(|(node, _)| all.contains(node));
+        let looks = looks.map(|(node, live)| look_at(&site, record, *node, live, kept, several));
+        let nodes: BTreeMap<NodeId, ha::Node> = futures_util::future::join_all(looks).await.into_iter().collect();
+        for node in all {
+            let was_ready = self.live(node).is_ready;
+            if !was_ready && nodes[&node].is_ready() {
+                self.take_in(node, Happening::Ready);
+            }
+        }
+        nodes
+    }
+
+    /// Where a standby may take over, it is watched whether the primary answers writes.
+    fn watch_writes(&mut self, record: &Record, serves: bool) {
+        let (primary, several) = (record.primary(), record.ha.members.len() > 1);
+        for (node, live) in &mut self.servers {
+            match (*node == primary && several && live.runs(), &live.prober) {
+                (true, None) if serves => {
+                    live.prober = self.site.place(record, primary).ok().map(|at| Prober::start(&at))
+                }
+                (false, Some(_)) => live.prober = None,
+                _ => {}
+            }
+        }
+    }
+
+    /// When to look again if nothing happens before.
+    pub(super) fn next_look(&self, seen: &Seen) -> Timestamp {
+        let Some(record) = &self.record else { return Timestamp::MAX };
+        let (now, memory) = (seen.upkeep.now, &record.ha);
+        let due = memory.members.values().filter_map(|member| member.retry.not_before).filter(|at| *at > now).min();
+        let moving = memory.fence.is_some() || memory.switchover.is_some() || memory.rising.is_some();
+        let several = (memory.members.len() > 1).then_some(LOOK_AT_SEVERAL);
+        let soon = if moving { Some(LOOK_SOON) } else { several.or(memory.wave.is_some().then_some(LOOK_AT_SEVERAL)) };
+        let soon = soon.map(|wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX));
+        let upkeep = upkeep::next_look(&seen.upkeep, &record.memory);
+        let missed = record.memory.serves() && seen.upkeep.servers != Servers::Serve;
+        let again = missed.then(|| now.saturating_add(LOOK_AT_SEVERAL).unwrap_or(Timestamp::MAX));
+        [due, soon, again].into_iter().flatten().fold(upkeep, Timestamp::min)
+    }
+
+    /// Bytes in use, now and then, after logs that need not be kept are gone. A large data directory takes a while to walk
+    /// through.
+    async fn measure(&mut self, record: &Record, now: Timestamp) -> Option<u64> {
+        if self.measured_at.is_some_and(|at| now.duration_since(at).abs() < MEASURE_EVERY) {
+            return None;
+        }
+        self.measured_at = Some(now);
+        let (layout, logging) = (self.site.node(record.primary()), record.wanted.logging);
+        let measured = blocking(move || {
+            retention::prune(&layout.log, logging, now);
+            Ok(storage::used_bytes(&layout.data))
+        });
+        measured.await.ok().flatten()
+    }
+
+    /// The limit of growth: the one asked for, else the disk less a tenth (variables.md 3.4).
+    fn storage_limit_gib(&self, wanted: &Wanted, used_bytes: u64) -> Option<u64> {
+        wanted.max_allocated_storage_gib.or_else(|| {
+            let free = storage::free_bytes(&self.site.layout.root).filter(|_| wanted.storage_auto_grow)?;
+            Some((used_bytes + free / 10 * 9) / GIB)
+        })
+    }
+}
+
+async fn look_at(
+    site: &Site,
+    record: &Record,
+    node: NodeId,
+    live: &mut Live,
+    kept: bool,
+    several: bool,
+) -> (NodeId, ha::Node) {
+    let Ok(place) = site.place(record, node) else { return (node, ha::Node::unknown(Timestamp::now())) };
+    let busy = live.task.is_some();
+    let mut seen = look(&place, &mut live.eyes, commit(record), busy, LOOK_DEADLINE).await;
+    if !several {
+        // Nobody looks again for a minute.
+        live.eyes.close();
+    }
+    live.start = match seen.process {
+        ha::Process::Running { start, .. } => Some(start),
+        _ => None,
+    };
+    if !kept && seen.process == ha::Process::Dead {
+        seen.data = ha::Data::Absent;
+    }
+    seen.probe = live.prober.as_ref().map_or(ha::Probe::Unknown, Prober::now);
+    seen.task = live.task();
+    seen.examined = live.examined;
+    (node, seen)
+}
+
+/// What commits wait for, as the user set it.
+fn commit(record: &Record) -> ha::CommitLevel {
+    match record.wanted.parameters.get("synchronous_commit").map(String::as_str) {
+        Some("local" | "off") => ha::CommitLevel::Local,
+        Some("remote_write") => ha::CommitLevel::RemoteWrite,
+        Some("remote_apply") => ha::CommitLevel::RemoteApply,
+        _ => ha::CommitLevel::On,
+    }
+}
