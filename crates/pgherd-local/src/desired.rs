@@ -209,8 +209,8 @@ impl Wanted {
             final_backup_name: spec.backup.final_name.clone(),
             copy_tags_to_backup: spec.backup.copy_tags,
             logging: spec.monitoring.logging,
-            multi_az: false,
-            read_replicas: 0,
+            multi_az: spec.multi_az,
+            read_replicas: spec.replicas,
         }
     }
 

@@ -74,7 +74,8 @@ impl Agent {
                 }
                 Ok(Some(record)) => {
                     let nodes = record.node_ports.iter().map(|(node, port)| (node_owner(&record.name, *node), *port));
-                    let own = record.port.map(|port| (record.name.clone(), port)).into_iter().chain(nodes);
+                    let read = record.read_port.map(|port| (format!("{}/read", record.name), port));
+                    let own = record.port.map(|port| (record.name.clone(), port)).into_iter().chain(nodes).chain(read);
                     locked(&self.ports).extend(own.map(|(owner, port)| (owner, Reserved::new(port))));
                     let name = record.name.clone();
                     let handle = self.keep(&name, Some(record));
@@ -196,6 +197,11 @@ impl Agent {
     /// A port for one server of an instance that does not have the instance's, its own from then on.
     pub fn reserve_node_port(&self, name: &str, node: NodeId) -> Result<u16, ProviderError> {
         self.reserve(&node_owner(name, node), None, &[], ports::NODE_RANGE)
+    }
+
+    /// A port for reading only, the instance's own from then on.
+    pub fn reserve_read_port(&self, name: &str) -> Result<u16, ProviderError> {
+        self.reserve(&format!("{name}/read"), None, &[], ports::RANGE)
     }
 
     fn reserve(

@@ -38,6 +38,7 @@ pub fn with_configuration_of(wanted: &Wanted, other: &Wanted) -> Wanted {
         port: other.port,
         parameters: other.parameters.clone(),
         logging: other.logging,
+        multi_az: other.multi_az,
         ..wanted.clone()
     }
 }
@@ -152,7 +153,8 @@ fn parameters(wanted: &Wanted) -> BTreeMap<String, String> {
     parameters
 }
 
-fn networks(cidrs: &[String]) -> Result<Vec<IpNet>, ProviderError> {
+/// Networks as text; one address is a network, too.
+pub fn networks(cidrs: &[String]) -> Result<Vec<IpNet>, ProviderError> {
     let network = |text: &String| {
         let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
         text.parse()

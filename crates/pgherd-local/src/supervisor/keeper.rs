@@ -28,6 +28,7 @@ use super::look::Seen;
 use super::requests::{Ask, Handle, Shown, Watcher, accept};
 use super::site::{Site, absent};
 use super::upkeep::{self, Goal, Note, Step};
+use super::ways::Ways;
 use crate::postgres::process;
 use crate::postgres::replication::Place;
 
@@ -69,6 +70,7 @@ enum Next {
 
 enum Input {
     Look,
+    WayEnded,
     Happened(NodeId, Happening),
     Job(Ended),
     Request(Ask, Watcher),
@@ -88,8 +90,8 @@ pub struct Keeper {
     pub(super) limits: Vec<String>,
     /// Putting a new data directory on disk.
     pub(super) to_disk: Option<ToDisk>,
-    /// Where the endpoints were last told to lead.
-    pub(super) route: Option<ha::Route>,
+    /// The ways in.
+    pub(super) ways: Ways,
     /// When the data directory was last measured.
     pub(super) measured_at: Option<Timestamp>,
     /// What is not as it should be with its servers.
@@ -118,7 +120,7 @@ impl Keeper {
             facts: None,
             limits: Vec::new(),
             to_disk: None,
-            route: None,
+            ways: Ways::default(),
             measured_at: None,
             alarms: Vec::new(),
             busy: None,
@@ -184,6 +186,7 @@ impl Keeper {
         while let Some(input) = self.input().await {
             match input {
                 Input::Look => {}
+                Input::WayEnded => self.ways.forget(),
                 Input::Happened(node, happened) => self.take_in(node, happened),
                 Input::Job(ended) => {
                     self.job = None;
@@ -207,6 +210,7 @@ impl Keeper {
         tokio::select! {
             () = until(self.look_at) => Some(Input::Look),
             (node, happened) = happening(&mut self.servers, HANG_DEADLINE) => Some(Input::Happened(node, happened)),
+            () = self.ways.ended() => Some(Input::WayEnded),
             ended = ended(&mut self.job) => Some(Input::Job(ended)),
             request = self.requests.recv() => request.map(|(ask, watcher)| Input::Request(ask, watcher)),
             _ = self.stop.wait_for(|stop| *stop) => None,

@@ -40,6 +40,8 @@ pub struct Record {
     pub server_note: Option<String>,
     /// The port its users connect to, chosen once and kept.
     pub port: Option<u16>,
+    /// The port for reading only, where there is one.
+    pub read_port: Option<u16>,
     /// The servers' own ports, where they are not the instance's.
     pub node_ports: BTreeMap<NodeId, u16>,
     /// System identifier of the cluster.
@@ -73,6 +75,7 @@ impl Record {
             server: None,
             server_note: None,
             port: None,
+            read_port: None,
             node_ports: BTreeMap::new(),
             system_identifier: None,
             trouble: None,

@@ -131,7 +131,8 @@ impl Keeper {
             max_gib: measured.and_then(|used| self.storage_limit_gib(&record.wanted, used)),
             used_bytes: measured,
         };
-        let seen = Seen { upkeep, nodes, route: self.route.clone() };
+        let route = self.ways.look(&self.site, &record).await;
+        let seen = Seen { upkeep, nodes, route };
         self.alarms = ha::alarms(&seen.ha(&record, true), &record.ha).into_iter().map(|alarm| alarm.message).collect();
         if data_missing && let Some(record) = &mut self.record {
             let data = self.site.node(primary).data;

@@ -143,6 +143,9 @@ pub struct StatusReport {
     pub endpoint: Endpoint,
     /// Its servers.
     pub nodes: Vec<Node>,
+    /// Since when no standby holds every commit although one is wanted.
+    #[serde(default)]
+    pub degraded_since: Option<Timestamp>,
     /// Its storage.
     pub storage: StorageReport,
     /// Which limits of the size are enforced, and how, one sentence each.

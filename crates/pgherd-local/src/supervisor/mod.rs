@@ -26,6 +26,7 @@ pub mod secret;
 mod site;
 mod storage;
 pub mod upkeep;
+mod ways;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -303,6 +303,7 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         engine_asked: record.wanted.engine_version.clone().filter(|_| record.server_note.is_some()),
         endpoint: endpoint(agent, record, &layout),
         nodes: record.nodes().into_iter().map(|node| self::node(agent, shown, node, usage, now)).collect(),
+        degraded_since: degraded_since(record),
         limits: limits(agent, shown),
         window_opens: window_opens(record, &pending, now),
         warnings: warnings(record, &storage),
@@ -332,6 +333,12 @@ fn node(agent: &Agent, shown: &Shown, node: NodeId, usage: Option<Usage>, now: T
         started_at: usage.and_then(|usage| now.checked_sub(SignedDuration::from_secs(usage.uptime_s)).ok()),
         connections: usage.and_then(|usage| u32::try_from(usage.connections).ok()),
     }
+}
+
+/// A pair whose standby is not promotable yet is degraded from its beginning.
+fn degraded_since(record: &Record) -> Option<Timestamp> {
+    let whole = !record.wanted.multi_az || record.ha.promotable.is_some();
+    if whole { None } else { record.ha.degraded_since.or(Some(record.created_at)) }
 }
 
 fn role(record: &Record, node: NodeId) -> &'static str {

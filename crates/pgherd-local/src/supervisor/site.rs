@@ -69,6 +69,9 @@ impl Site {
                 record.node_ports.insert(node, port);
             }
         }
+        if record.nodes().len() > 1 && record.read_port.is_none() {
+            record.read_port = Some(self.agent.reserve_read_port(&self.name)?);
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod damage;
 mod life;
 #[path = "../common/majors.rs"]
 mod majors;
+mod pair;
 mod secrets;
 mod user;
 mod versions;

@@ -51,8 +51,9 @@ pub async fn act(keeper: &mut Keeper, action: &Action) -> Result<(), ProviderErr
             blocking(move || making::discard(&layout)).await
         }
         Verb::Route(route) => {
-            keeper.route = Some(route.clone());
-            Ok(())
+            let record = keeper.record()?.clone();
+            let site = keeper.site.clone();
+            keeper.ways.lead(&site, &record, route).await
         }
         Verb::Release { .. } => {
             let message = "a replica cannot become an independent database in this version";

@@ -72,6 +72,9 @@ async fn take_role(keeper: &Keeper, node: NodeId, role: Role) -> Result<(), Prov
 }
 
 async fn start_server(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderError> {
+    if keeper.record()?.port_of(node) == keeper.record()?.port {
+        keeper.ways.let_go_of_port(&keeper.site, keeper.record()?).await?;
+    }
     ensure_free(keeper, node)?;
     let site = keeper.site.clone();
     let layout = site.node(node);

@@ -13,6 +13,7 @@ use crate::supervisor::site::{CONNECT_DEADLINE, Site};
 
 /// Writes the files of all servers and has those that run read them. What the primary says afterwards, when it runs.
 pub(super) async fn configure(site: &Site, record: &mut Record) -> Result<Option<Facts>, ProviderError> {
+    site.reserve_node_ports(record)?;
     for node in record.nodes() {
         Candidate::of(site, record, node)?.put_in_force().await?;
     }

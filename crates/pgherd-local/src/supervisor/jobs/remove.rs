@@ -6,9 +6,10 @@ use crate::limits;
 use crate::postgres::processes;
 use crate::supervisor::ledger::{self, Record};
 use crate::supervisor::site::{Site, blocking, cannot};
-use crate::supervisor::{files, hands};
+use crate::supervisor::{files, hands, ways};
 
 pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderError> {
+    ways::end_all(site).await;
     let nodes: Vec<_> = record.nodes().into_iter().collect();
     for node in &nodes {
         processes::kill(&site.node(*node).data).await?;

@@ -1,0 +1,160 @@
+//! The ways in to an instance of several servers: a forwarder that holds its ports, whoever is the primary behind them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use pgherd_core::ha::{NodeId, Route};
+use pgherd_engine::provider::ProviderError;
+
+use super::configure;
+use super::ledger::Record;
+use super::site::Site;
+use crate::endpoint::{Forwarder, Lead, Limits, Listen, Set, Start, State};
+use crate::postgres::folders;
+
+/// What is at hand of the ways in.
+#[derive(Default)]
+pub struct Ways {
+    forwarder: Option<Forwarder>,
+    /// Where the brain wants connections to lead.
+    wanted: Option<Route>,
+}
+
+impl Ways {
+    /// Returns when the forwarder has ended.
+    pub async fn ended(&self) {
+        match &self.forwarder {
+            Some(forwarder) => forwarder.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// It has ended.
+    pub fn forget(&mut self) {
+        self.forwarder = None;
+    }
+
+    /// Where connections lead now; `None`: don't know. Starts what is missing and ends what is not needed any more.
+    pub async fn look(&mut self, site: &Site, record: &Record) -> Option<Route> {
+        if !is_needed(site, record) {
+            self.end().await;
+            // Nothing leads anywhere: clients reach the one server by its own port.
+            return self.wanted.clone();
+        }
+        match self.look_at_forwarder(site, record).await {
+            Ok(state) => Some(route(site, record, &state)),
+            Err(error) => {
+                tracing::warn!(instance = site.name, "{error}");
+                None
+            }
+        }
+    }
+
+    /// Leads connections there.
+    pub async fn lead(&mut self, site: &Site, record: &Record, route: &Route) -> Result<(), ProviderError> {
+        self.wanted = Some(route.clone());
+        match &self.forwarder {
+            Some(forwarder) => forwarder.set(&set(site, record, route)?).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the instance's own port up, for a server that is to have it.
+    pub async fn let_go_of_port(&self, site: &Site, record: &Record) -> Result<(), ProviderError> {
+        let Some(forwarder) = &self.forwarder else { return Ok(()) };
+        let mut set = set(site, record, &self.wanted.clone().unwrap_or_default())?;
+        set.write.addresses.clear();
+        forwarder.set(&set).await.map(drop)
+    }
+
+    /// Ends the forwarder. Connections through it are cut off.
+    pub async fn end(&mut self) {
+        if let Some(forwarder) = self.forwarder.take()
+            && let Err(error) = forwarder.stop().await
+        {
+            tracing::warn!("the forwarder does not end: {error}");
+        }
+    }
+
+    async fn look_at_forwarder(&mut self, site: &Site, record: &Record) -> Result<State, ProviderError> {
+        if self.forwarder.is_none() {
+            self.forwarder = Some(start(site).await?);
+        }
+        let Some(forwarder) = &self.forwarder else { unreachable!("it was started a moment ago") };
+        let state = forwarder.state().await?;
+        let lead = state.set.as_ref().map(|told| told.lead.clone()).unwrap_or_default();
+        // Who may connect, and where, may have changed since; where it leads is the brain's to say.
+        let wanted = Set { lead, ..set(site, record, &Route::default())? };
+        if state.set.as_ref() == Some(&wanted) { Ok(state) } else { forwarder.set(&wanted).await }
+    }
+}
+
+/// Ends a forwarder that runs, whoever started it: the instance goes.
+pub async fn end_all(site: &Site) {
+    if !control(site).exists() {
+        return;
+    }
+    let ended = async { start(site).await?.stop().await };
+    if let Err(error) = ended.await {
+        tracing::warn!(instance = site.name, "{error}");
+    }
+}
+
+/// Whether the instance's port is not its only server's own.
+fn is_needed(site: &Site, record: &Record) -> bool {
+    let direct = site.running_port(record, record.primary()).ok() == record.port;
+    record.port.is_some() && (record.is_forwarded() || record.wanted.read_replicas > 0 || !direct)
+}
+
+async fn start(site: &Site) -> Result<Forwarder, ProviderError> {
+    folders::make_sockets(&site.agent.options.paths, &site.agent.run_as)?;
+    Forwarder::adopt_or_start(&Start {
+        program: std::path::Path::new("/proc/self/exe"),
+        run_as: &site.agent.run_as,
+        control: control(site),
+        log: site.layout.log.join("forwarder.log"),
+    })
+    .await
+}
+
+/// Its control socket. Two state folders may have instances of one name, but have runtime folders of their own.
+fn control(site: &Site) -> PathBuf {
+    site.layout.socket.join(format!("{}.way", site.name))
+}
+
+fn set(site: &Site, record: &Record, route: &Route) -> Result<Set, ProviderError> {
+    let addresses: Vec<IpAddr> = match record.wanted.publicly_accessible {
+        true => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+        false => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+    };
+    let ports = ports(site, record);
+    Ok(Set {
+        write: Listen { addresses: addresses.clone(), port: record.port.unwrap_or_default() },
+        read: record.read_port.map(|port| Listen { addresses, port }),
+        allowed: configure::networks(&record.wanted.allowed_cidrs)?,
+        lead: Lead {
+            write: route.write.and_then(|node| ports.get(&node).copied()),
+            read: route.read.iter().filter_map(|node| ports.get(node).copied()).collect(),
+            paused: route.paused,
+        },
+        limits: Limits::default(),
+    })
+}
+
+/// Where the forwarder leads, as the brain says it.
+fn route(site: &Site, record: &Record, state: &State) -> Route {
+    let Some(told) = &state.set else { return Route::default() };
+    let nodes: BTreeMap<u16, NodeId> = ports(site, record).into_iter().map(|(node, port)| (port, node)).collect();
+    Route {
+        write: told.lead.write.and_then(|port| nodes.get(&port).copied()),
+        read: told.lead.read.iter().filter_map(|port| nodes.get(port).copied()).collect(),
+        paused: told.lead.paused,
+    }
+}
+
+/// The ports that the servers really have.
+fn ports(site: &Site, record: &Record) -> BTreeMap<NodeId, u16> {
+    let nodes = record.nodes().into_iter();
+    nodes.filter_map(|node| Some((node, site.running_port(record, node).ok()?))).collect()
+}

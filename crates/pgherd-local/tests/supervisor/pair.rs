@@ -1,0 +1,143 @@
+//! A primary and its synchronous standby: one goes, the other takes over, and nothing that was acknowledged is lost.
+
+use pgherd_core::ha::NodeId;
+use pgherd_core::resource::Status;
+use pgherd_core::value::Value;
+use pgherd_local::postgres::processes;
+use pgherd_local::postgres::session::Session;
+use pgherd_local::supervisor::messages::StatusReport;
+
+use crate::majors::server;
+use crate::world::{DEADLINE, NAME, World, kill};
+
+fn pair() -> [(&'static str, Value); 1] {
+    [("multi_az", true.into())]
+}
+
+#[tokio::test]
+async fn a_pair_is_made_and_commits_wait_for_the_standby() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    assert_eq!(roles(&world.status().await), ["n1 primary running", "n2 standby running"]);
+    assert_eq!(world.differences(&pair()).await, [""; 0]);
+    let session = world.node_session(NodeId(1)).await;
+    let row = session.one("SELECT application_name, sync_state FROM pg_stat_replication", &[]).await.expect("one");
+    assert_eq!((row.get::<_, String>(0), row.get::<_, String>(1)), ("n2".to_owned(), "sync".to_owned()));
+    assert_eq!(world.write("CREATE TABLE t (id int)").await, "CREATE TABLE");
+}
+
+#[tokio::test]
+async fn the_standby_takes_over_when_the_primary_is_killed() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    world.write("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    kill(world.node_pid(NodeId(1))).await;
+    // Held back until somebody serves.
+    assert_eq!(world.write("INSERT INTO t VALUES (2)").await, "INSERT 0 1");
+    assert_eq!(world.write("SELECT count(*) FROM t").await, "2");
+    world.becomes(|report| is_whole(report, "n2 primary running")).await;
+    assert_eq!(world.differences(&pair()).await, [""; 0]);
+    // And back again, with the one that came back.
+    kill(world.node_pid(NodeId(2))).await;
+    assert_eq!(world.write("INSERT INTO t VALUES (3)").await, "INSERT 0 1");
+    world.becomes(|report| is_whole(report, "n1 primary running")).await;
+    assert_eq!(world.write("SELECT count(*) FROM t").await, "3");
+}
+
+#[tokio::test]
+async fn a_lost_standby_is_made_anew_and_waited_for_again() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    world.write("CREATE TABLE t (id int)").await;
+    processes::kill(&world.paths.instance(NAME).node(NodeId(2)).data).await.expect("ended");
+    // Commits go on without it.
+    assert_eq!(world.write("INSERT INTO t VALUES (1)").await, "INSERT 0 1");
+    world.becomes(|report| is_whole(report, "n1 primary running")).await;
+}
+
+#[tokio::test]
+async fn agent_and_primary_killed_together_leave_one_right_primary() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    world.write("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    let postmaster = world.node_pid(NodeId(1));
+    world.kill_agent().await;
+    kill(postmaster).await;
+    world.agent().await;
+    assert_eq!(world.write("INSERT INTO t VALUES (2)").await, "INSERT 0 1");
+    world.becomes(|report| report.status == Status::Available && whole(report)).await;
+    assert_eq!(world.write("SELECT count(*) FROM t").await, "2");
+}
+
+#[tokio::test]
+async fn a_single_instance_becomes_a_pair_and_single_again() {
+    let world = World::new();
+    world.apply(&[]).await;
+    let port = world.observed_port().await;
+    world.write("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    world.apply(&pair()).await;
+    world.becomes(whole).await;
+    assert_eq!(world.observed_port().await, port);
+    assert_eq!(world.write("INSERT INTO t VALUES (2)").await, "INSERT 0 1");
+    world.apply(&[]).await;
+    world.becomes(|report| report.nodes.len() == 1 && report.status == Status::Available).await;
+    assert_eq!(world.observed_port().await, port);
+    assert_eq!(world.write("SELECT count(*) FROM t").await, "2");
+    assert_eq!(world.differences(&[]).await, [""; 0]);
+}
+
+fn roles(report: &StatusReport) -> Vec<String> {
+    report.nodes.iter().map(|node| format!("{} {} {}", node.name, node.role, node.state)).collect()
+}
+
+fn is_whole(report: &StatusReport, primary: &str) -> bool {
+    whole(report) && roles(report).iter().any(|role| role == primary)
+}
+
+/// Both run, and commits wait for the standby.
+fn whole(report: &StatusReport) -> bool {
+    report.nodes.len() == 2
+        && report.nodes.iter().all(|node| node.state == "running")
+        && report.degraded_since.is_none()
+}
+
+impl World {
+    /// The postmaster of one of its servers.
+    pub fn node_pid(&self, node: NodeId) -> i32 {
+        let file = self.paths.instance(NAME).node(node).postmaster_pid();
+        let text = std::fs::read_to_string(file).expect("a running server");
+        text.lines().next().expect("a first line").parse().expect("a number")
+    }
+
+    /// A session of pgherd's own on one of its servers.
+    pub async fn node_session(&self, node: NodeId) -> Session {
+        let report = self.status().await;
+        let port = report.nodes.iter().find(|known| known.name == node.to_string()).expect("a node").port;
+        let sockets = self.paths.sockets();
+        Session::connect(&sockets, port, "postgres", DEADLINE).await.expect("a session")
+    }
+
+    /// What psql says as the master role, over TCP and the port that was handed out.
+    pub async fn write(&self, sql: &str) -> String {
+        let endpoint = self.status().await.endpoint;
+        let secret = self.secret().await;
+        let psql = server(15).expect("installed");
+        let dsn = format!(
+            "host=localhost hostaddr=127.0.0.1 port={} dbname={} user={} sslmode=verify-full sslrootcert={}",
+            endpoint.port,
+            endpoint.database,
+            endpoint.username,
+            endpoint.ca_file.display()
+        );
+        let mut command = tokio::process::Command::new(psql.program("psql"));
+        if let Some(lib) = &psql.lib {
+            command.env("LD_LIBRARY_PATH", lib);
+        }
+        command.env("PGPASSWORD", secret["password"].as_str().expect("text"));
+        let output = command.args(["-X", "-A", "-t", "-w", "-c", sql, &dsn]).output();
+        let output = tokio::time::timeout(DEADLINE, output).await.expect("an answer").expect("psql runs");
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        assert!(output.status.success(), "{}", said(&output.stderr));
+        said(&output.stdout).lines().last().unwrap_or_default().to_owned()
+    }
+}
