@@ -189,7 +189,7 @@ impl Keeper {
         for (node, live) in &mut self.servers {
             match (*node == primary && several && live.runs(), &live.prober) {
                 (true, None) if serves => {
-                    live.prober = self.site.place(record, primary).ok().map(|at| Prober::start(&at))
+                    live.prober = self.site.place(record, primary).ok().map(|at| Prober::start(&at));
                 }
                 (false, Some(_)) => live.prober = None,
                 _ => {}
