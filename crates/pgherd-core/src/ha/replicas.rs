@@ -91,8 +91,9 @@ fn leave(draft: &mut Draft<'_>, id: NodeId, node: &Node, primary: &Node, how: Le
 /// A slot on the primary for everyone who streams from it, and none elsewhere: a slot that nobody uses keeps log for ever.
 pub(super) fn keep_slots(draft: &mut Draft<'_>) {
     let Some((primary_id, _, primary)) = draft.serving() else { return };
-    let users: BTreeSet<NodeId> =
-        draft.usable().into_iter().filter(|id| *id != primary_id && draft.stays(*id)).collect();
+    // One that is to go still streams until it is stopped, and its slot cannot be dropped before.
+    let uses = |id: &NodeId| draft.stays(*id) || draft.node(*id).is_some_and(Node::may_run);
+    let users: BTreeSet<NodeId> = draft.usable().into_iter().filter(|id| *id != primary_id && uses(id)).collect();
     let lost = primary.slots.iter().any(|(id, slot)| *slot == Slot::Lost && users.contains(id));
     if lost || !primary.slots.keys().eq(users.iter()) {
         draft.order(Verb::Slots { on: primary_id, of: users }, "one for each that streams from it");
