@@ -113,14 +113,13 @@ async fn start(site: &Site) -> Result<Forwarder, ProviderError> {
         program: std::path::Path::new("/proc/self/exe"),
         run_as: &site.agent.run_as,
         control: control(site),
-        log: site.layout.log.join("forwarder.log"),
+        log: site.layout.endpoint_log(),
     })
     .await
 }
 
-/// Its control socket. Two state folders may have instances of one name, but have runtime folders of their own.
 fn control(site: &Site) -> PathBuf {
-    site.layout.socket.join(format!("{}.way", site.name))
+    site.agent.options.paths.endpoint_control(&site.layout.root)
 }
 
 fn set(site: &Site, record: &Record, route: &Route) -> Result<Set, ProviderError> {
