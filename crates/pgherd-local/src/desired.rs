@@ -30,7 +30,6 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("backup_window", NO_BACKUPS),
     ("cloud_provider", "it decides where the block runs; this is what it is here"),
     ("create_dashboard", NO_MONITORING),
-    ("create_read_replica", "read replicas are not available on this machine in this version"),
     ("do_region", ONE_PLACE),
     ("enable_backup", NO_BACKUPS),
     ("enable_backup_encryption", "backups are kept on the disk of the data, and are encrypted when that is"),
@@ -47,13 +46,11 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("location", ONE_PLACE),
     ("monitoring_interval", NO_MONITORING),
     ("monitoring_role_arn", NO_MONITORING),
-    ("multi_az", "a standby is not available on this machine in this version"),
     ("option_group_name", "option groups are RDS's; PostgreSQL has none"),
     ("parameter_group_name", "parameter groups are RDS's; write the settings as parameters"),
     ("performance_insights_kms_key_id", "statistics of statements are kept inside the database"),
     ("performance_insights_retention_period", "statistics of statements are kept until they are reset"),
     ("proxy_config", NO_POOLER),
-    ("read_replica_count", "read replicas are not available on this machine in this version"),
     ("resource_group_name", ONE_PLACE),
     ("security_group_ids", "security groups are AWS's; write allowed_cidr_blocks"),
     ("storage_iops", ONE_DISK),
@@ -65,7 +62,7 @@ pub const IGNORES: &[(&str, &str)] = &[
 
 const NO_BACKUPS: &str = "automatic backups are not available on this machine in this version";
 const NO_MONITORING: &str = "metrics and alarms are not available on this machine in this version";
-const NO_POOLER: &str = "a pooler is not available on this machine in this version";
+const NO_POOLER: &str = "the pooler is not joined to instances of this machine in this version";
 const NO_VPC: &str = "this machine has one network";
 const ONE_DISK: &str = "the disk is this machine's own";
 const ONE_PLACE: &str = "this machine is one place";

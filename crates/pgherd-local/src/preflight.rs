@@ -12,15 +12,7 @@ use crate::encrypted::Encryption;
 
 /// Everything to be said; errors whose code was acknowledged are warnings.
 pub fn preflight(spec: &Spec, storage: &Encryption, accepted: &BTreeSet<String>) -> Vec<Diagnostic> {
-    let said = [
-        encryption(spec, storage),
-        standby(spec),
-        backups(spec),
-        replicas(spec),
-        proxy(spec),
-        monitoring(spec),
-        unknown_networks(spec),
-    ];
+    let said = [encryption(spec, storage), backups(spec), proxy(spec), monitoring(spec), unknown_networks(spec)];
     said.into_iter().flatten().map(|diagnostic| acknowledged(diagnostic, accepted)).collect()
 }
 
@@ -51,12 +43,6 @@ fn encryption(spec: &Spec, storage: &Encryption) -> Option<Diagnostic> {
         .then(|| promised("unencrypted-storage", message).at(&spec.block, "storage_encrypted").help(help))
 }
 
-fn standby(spec: &Spec) -> Option<Diagnostic> {
-    let message = "a standby with automatic failover is not available on this machine in this version";
-    let help = "write multi_az = false";
-    spec.multi_az.then(|| promise(spec, "multi-az-unavailable", "multi_az", message).help(help))
-}
-
 fn backups(spec: &Spec) -> Option<Diagnostic> {
     let message = "automatic backups and recovery to a point in time are not available on this machine in this version; \
                    only the last backup before deletion is taken";
@@ -65,14 +51,9 @@ fn backups(spec: &Spec) -> Option<Diagnostic> {
         .then(|| promise(spec, "automatic-backups-unavailable", "backup_retention_period", message).help(help))
 }
 
-fn replicas(spec: &Spec) -> Option<Diagnostic> {
-    let message = "read replicas are not available on this machine in this version; there will be none";
-    (spec.replicas > 0)
-        .then(|| Diagnostic::warning("read-replicas-unavailable", message).at(&spec.block, "create_read_replica"))
-}
-
 fn proxy(spec: &Spec) -> Option<Diagnostic> {
-    let message = "a pooler is not available on this machine in this version; applications connect directly";
+    let message =
+        "the pooler is not joined to instances of this machine in this version; applications connect directly";
     spec.proxy.is_some().then(|| Diagnostic::warning("proxy-unavailable", message).at(&spec.block, "enable_proxy"))
 }
 
@@ -154,38 +135,33 @@ mod tests {
     #[test]
     fn a_promise_of_production_has_to_be_given_up_by_name() {
         let prod = [("preset", "prod".into())];
-        let refused = [
-            "Error unencrypted-storage",
-            "Error multi-az-unavailable",
-            "Error automatic-backups-unavailable",
-            "Warning read-replicas-unavailable",
-        ];
+        let refused = ["Error unencrypted-storage", "Error automatic-backups-unavailable"];
         check(&prod, &plain(), &[], &refused);
-        let accepted = ["unencrypted-storage", "multi-az-unavailable", "automatic-backups-unavailable"];
-        check(
-            &prod,
-            &plain(),
-            &accepted,
-            &refused.map(|said| said.replace("Error", "Warning")).each_ref().map(|said| said.as_str()),
-        );
+        let accepted = ["unencrypted-storage", "automatic-backups-unavailable"];
+        let given_up = ["Warning unencrypted-storage", "Warning automatic-backups-unavailable"];
+        check(&prod, &plain(), &accepted, &given_up);
     }
 
     #[test]
     fn a_written_promise_is_one_too() {
-        let written = [("multi_az", true.into()), ("backup_retention_period", Value::Int(7))];
-        check(
-            &written,
-            &Encryption::Encrypted,
-            &["multi-az-unavailable"],
-            &["Warning multi-az-unavailable", "Error automatic-backups-unavailable"],
-        );
+        let written = [("backup_retention_period", Value::Int(7))];
+        check(&written, &Encryption::Encrypted, &[], &["Error automatic-backups-unavailable"]);
     }
 
     #[test]
     fn development_is_disposable() {
-        let dev = [("preset", "dev".into()), ("multi_az", true.into())];
-        let expected = ["Warning multi-az-unavailable", "Warning automatic-backups-unavailable"];
-        check(&dev, &Encryption::Encrypted, &[], &expected);
+        let dev = [("preset", "dev".into()), ("backup_retention_period", Value::Int(7))];
+        check(&dev, &Encryption::Encrypted, &[], &["Warning automatic-backups-unavailable"]);
+    }
+
+    #[test]
+    fn a_standby_and_replicas_are_made_here_and_not_mentioned() {
+        let wanted = [
+            ("multi_az", true.into()),
+            ("create_read_replica", true.into()),
+            ("backup_retention_period", Value::Int(0)),
+        ];
+        check(&wanted, &Encryption::Encrypted, &[], &[]);
     }
 
     #[test]
