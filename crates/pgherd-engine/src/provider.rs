@@ -86,6 +86,18 @@ pub enum Operation {
         /// Instance name.
         name: String,
     },
+    /// End the primary for certain and let its standby take over.
+    Failover {
+        /// Instance name.
+        name: String,
+        /// Whether a copy may take over that is not known to hold every acknowledged commit.
+        accept_loss: bool,
+    },
+    /// Exchange the roles of primary and standby in good order, while clients are held back.
+    Switchover {
+        /// Instance name.
+        name: String,
+    },
 }
 
 /// Where a run's events go. Never fails: a reader that left is no reason to stop.

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::paths::Paths;
 use crate::postgres::notice::Notice;
 use crate::supervisor::messages::{
-    API_VERSION, Changes, Delete, Happening, Health, Instance, Line, Parameter, Put, StatusReport,
+    API_VERSION, Changes, Delete, FailoverHow, Happening, Health, Instance, Line, Parameter, Put, StatusReport,
 };
 use crate::supervisor::{AgentOptions, place};
 
@@ -229,7 +229,12 @@ impl Client {
         self.change(Method::DELETE, &format!("/v1/instances/{name}"), how, on_line).await
     }
 
-    /// Does `start`, `stop`, `restart` or `rotate`.
+    /// Ends its primary for certain, so that its standby takes over.
+    pub async fn failover(&self, name: &str, how: FailoverHow, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        self.change(Method::POST, &format!("/v1/instances/{name}/failover"), &how, on_line).await
+    }
+
+    /// Does `start`, `stop`, `restart`, `rotate` or `switchover`.
     pub async fn operate(&self, name: &str, verb: &str, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
         self.change(Method::POST, &format!("/v1/instances/{name}/{verb}"), &(), on_line).await
     }

@@ -21,7 +21,7 @@ use crate::desired::{self, KINDS, Wanted, value_of};
 use crate::encrypted;
 use crate::preflight::preflight;
 use crate::supervisor::AgentOptions;
-use crate::supervisor::messages::{Delete, Instance, Line, Put};
+use crate::supervisor::messages::{Delete, FailoverHow, Instance, Line, Put};
 
 /// How this machine is used as a target.
 #[derive(Debug, Clone)]
@@ -134,6 +134,11 @@ impl Provider for Local {
             Operation::Stop { name } => (name, "stop"),
             Operation::Restart { name } => (name, "restart"),
             Operation::Rotate { name } => (name, "rotate"),
+            Operation::Switchover { name } => (name, "switchover"),
+            Operation::Failover { name, accept_loss } => {
+                let how = FailoverHow { accept_loss: *accept_loss };
+                return self.agent().await?.failover(name, how, |line| tell(events, line)).await;
+            }
         };
         self.agent().await?.operate(name, verb, |line| tell(events, line)).await
     }

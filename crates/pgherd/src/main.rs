@@ -20,6 +20,7 @@ mod progress;
 mod project;
 mod reference;
 mod remaining;
+mod takeover;
 mod targets;
 mod usage;
 

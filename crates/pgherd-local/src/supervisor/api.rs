@@ -13,7 +13,8 @@
 //! | `GET /v1/instances/{name}/logs?tail=100&follow=true` | the log's lines, as text |
 //! | `PUT /v1/instances/{name}` with a [`Put`] | [`Line`]s |
 //! | `DELETE /v1/instances/{name}` with a [`Delete`] | [`Line`]s |
-//! | `POST /v1/instances/{name}/start`, `stop`, `restart`, `rotate` | [`Line`]s |
+//! | `POST /v1/instances/{name}/start`, `stop`, `restart`, `rotate`, `switchover` | [`Line`]s |
+//! | `POST /v1/instances/{name}/failover` with a [`FailoverHow`] | [`Line`]s |
 //!
 //! A refusal is a status of 4xx or 5xx with a [`ProviderError`] as JSON. `Line`s are JSON, one a line, sent as they happen, and
 //! the last one is the result. Requests that change one instance are done one after the other; those for different
@@ -30,6 +31,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use pgherd_core::ha;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -37,7 +39,8 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::agent::Agent;
 use super::messages::{
-    API_VERSION, Changes, Delete, Happening, Health, Instance, LONGEST_WAIT, Line, Parameter, Put, StatusReport,
+    API_VERSION, Changes, Delete, FailoverHow, Happening, Health, Instance, LONGEST_WAIT, Line, Parameter, Put,
+    StatusReport,
 };
 use super::requests::Ask;
 use super::{logs, observe};
@@ -139,21 +142,32 @@ async fn delete(
 async fn operate(
     State(agent): State<Arc<Agent>>,
     Path((name, verb)): Path<(String, String)>,
+    body: Bytes,
 ) -> Result<Response, Refusal> {
     let ask = match verb.as_str() {
         "start" => Ask::Start,
         "stop" => Ask::Stop,
         "restart" => Ask::Restart,
         "rotate" => Ask::Rotate,
+        "switchover" => Ask::Servers(ha::Ask::Switchover),
+        "failover" => Ask::Servers(ha::Ask::Failover { accept_loss: failover_how(&body)?.accept_loss }),
         other => {
             let message = format!("an instance cannot {other}");
             return Err(ProviderError::new(ErrorKind::Invalid, message)
-                .help("it can start, stop, restart, rotate")
+                .help("it can start, stop, restart, rotate, switchover, failover")
                 .into());
         }
     };
     agent.shown(&name)?;
     watched(agent.keeper(&name)?.ask(ask))
+}
+
+fn failover_how(body: &[u8]) -> Result<FailoverHow, ProviderError> {
+    let how: Result<Option<FailoverHow>, _> = if body.is_empty() { Ok(None) } else { serde_json::from_slice(body) };
+    how.map(Option::unwrap_or_default).map_err(|error| {
+        ProviderError::new(ErrorKind::Invalid, format!("the body is not understood: {error}"))
+            .help(r#"send {"accept_loss": false}"#)
+    })
 }
 
 /// The progress of a change as NDJSON.

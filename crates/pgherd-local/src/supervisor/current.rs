@@ -48,7 +48,8 @@ impl Current {
         match self.answer.take()? {
             ha::Outcome::Accepted => None,
             ha::Outcome::Done => Some(Ok(())),
-            ha::Outcome::Refused { why } => Some(Err(ProviderError::new(ErrorKind::Conflict, why))),
+            // Whatever stands against it, doing it all the same would not be safe.
+            ha::Outcome::Refused { why } => Some(Err(ProviderError::new(ErrorKind::Protected, why))),
         }
     }
 

@@ -79,7 +79,7 @@ pub struct Keeper {
     /// When the data directory was last measured.
     pub(super) measured_at: Option<Timestamp>,
     /// What is not as it should be with its servers.
-    pub(super) alarms: Vec<String>,
+    pub(super) alarms: Vec<ha::Alarm>,
     /// What it is busy with, until it has settled down.
     busy: Option<String>,
     job: Option<Job>,

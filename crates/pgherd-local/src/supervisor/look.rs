@@ -133,7 +133,7 @@ impl Keeper {
         };
         let route = self.ways.look(&self.site, &record).await;
         let seen = Seen { upkeep, nodes, route };
-        self.alarms = ha::alarms(&seen.ha(&record, true), &record.ha).into_iter().map(|alarm| alarm.message).collect();
+        self.alarms = ha::alarms(&seen.ha(&record, true), &record.ha);
         if data_missing && let Some(record) = &mut self.record {
             let data = self.site.node(primary).data;
             record.trouble = Some(format!("the data directory {} is not there; is its disk mounted?", data.display()));

@@ -105,6 +105,14 @@ pub struct Delete {
     pub final_backup: Option<String>,
 }
 
+/// Body of `POST /v1/instances/{name}/failover`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailoverHow {
+    /// Whether a copy may take over that is not known to hold every acknowledged commit.
+    #[serde(default)]
+    pub accept_loss: bool,
+}
+
 /// One line of the answer to anything that changes an instance (`application/x-ndjson`): steps, then exactly one result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "line")]
@@ -143,9 +151,18 @@ pub struct StatusReport {
     pub endpoint: Endpoint,
     /// Its servers.
     pub nodes: Vec<Node>,
+    /// The standby that commits wait for, and that takes over by itself.
+    #[serde(default)]
+    pub commits_wait_for: Option<String>,
     /// Since when no standby holds every commit although one is wanted.
     #[serde(default)]
     pub degraded_since: Option<Timestamp>,
+    /// The last change of primary.
+    #[serde(default)]
+    pub last_failover: Option<FailoverReport>,
+    /// Where clients connect that only read; `None`: there is one server.
+    #[serde(default)]
+    pub read_port: Option<u16>,
     /// Its storage.
     pub storage: StorageReport,
     /// Which limits of the size are enforced, and how, one sentence each.
@@ -179,6 +196,31 @@ pub struct Node {
     pub started_at: Option<Timestamp>,
     /// Client connections.
     pub connections: Option<u32>,
+}
+
+/// A change of primary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailoverReport {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// From whom.
+    pub from: String,
+    /// To whom.
+    pub to: String,
+    /// Why.
+    pub why: String,
+    /// Whether it was a planned switchover.
+    pub planned: bool,
+    /// When the new primary was first seen to take writes.
+    pub served_at: Option<Timestamp>,
+    /// Whether the new primary was known to hold every acknowledged commit.
+    pub whole: bool,
+    /// Where the new primary's log parts from the old one's, as PostgreSQL writes a position.
+    pub fork: Option<String>,
+    /// Where the old primary's log ended; `None`: not found out yet.
+    pub old_end: Option<String>,
+    /// How many commits of the old primary did not survive, acknowledged or not; `None`: not known.
+    pub lost_commits: Option<u64>,
 }
 
 /// Storage of an instance.

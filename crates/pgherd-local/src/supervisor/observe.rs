@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_core::ha::{Duty, NodeId};
+use pgherd_core::ha::{Duty, Failover, NodeId};
 use pgherd_core::resource::{Pending, Status};
 use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::agent::Agent;
 use super::ledger::Record;
-use super::messages::{Backup, Endpoint, Instance, Node, Parameter, StatusReport, StorageReport};
+use super::messages::{Backup, Endpoint, FailoverReport, Instance, Node, Parameter, StatusReport, StorageReport};
 use super::requests::Shown;
 use super::secret::SecretFiles;
 use super::site::{CONNECT_DEADLINE, HOST};
@@ -303,10 +303,13 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         engine_asked: record.wanted.engine_version.clone().filter(|_| record.server_note.is_some()),
         endpoint: endpoint(agent, record, &layout),
         nodes: record.nodes().into_iter().map(|node| self::node(agent, shown, node, usage, now)).collect(),
+        commits_wait_for: record.ha.promotable.map(|standby| standby.to_string()),
         degraded_since: degraded_since(record),
+        last_failover: record.ha.failover.as_ref().map(failover_report),
+        read_port: record.read_port.filter(|_| record.nodes().len() > 1),
         limits: limits(agent, shown),
         window_opens: window_opens(record, &pending, now),
-        warnings: warnings(record, &storage),
+        warnings: warnings(shown, &storage),
         backups: backups(&layout),
         tls_expires_at: configure::certificate(&layout).map(|certificate| certificate.not_after),
         storage,
@@ -339,6 +342,22 @@ fn node(agent: &Agent, shown: &Shown, node: NodeId, usage: Option<Usage>, now: T
 fn degraded_since(record: &Record) -> Option<Timestamp> {
     let whole = !record.wanted.multi_az || record.ha.promotable.is_some();
     if whole { None } else { record.ha.degraded_since.or(Some(record.created_at)) }
+}
+
+fn failover_report(failover: &Failover) -> FailoverReport {
+    let examined = failover.examined.as_ref();
+    FailoverReport {
+        at: failover.at,
+        from: failover.from.to_string(),
+        to: failover.to.to_string(),
+        why: failover.why.clone(),
+        planned: failover.planned,
+        served_at: failover.served_at,
+        whole: failover.whole,
+        fork: failover.fork.map(|fork| fork.to_string()),
+        old_end: examined.map(|examined| examined.end.to_string()),
+        lost_commits: examined.and_then(|examined| examined.lost_commits),
+    }
 }
 
 fn role(record: &Record, node: NodeId) -> &'static str {
@@ -407,7 +426,8 @@ fn encrypted(layout: &Layout) -> Option<bool> {
     }
 }
 
-fn warnings(record: &Record, storage: &StorageReport) -> Vec<String> {
+fn warnings(shown: &Shown, storage: &StorageReport) -> Vec<String> {
+    let record = &shown.record;
     let mut warnings: Vec<String> = record.server_note.iter().chain(&record.trouble).cloned().collect();
     if record.memory.over_allocated {
         warnings.push(format!(
@@ -422,6 +442,14 @@ fn warnings(record: &Record, storage: &StorageReport) -> Vec<String> {
     for (node, member) in record.ha.members.iter().filter(|(_, member)| member.retry.failures > 1) {
         let times = member.retry.failures;
         warnings.push(format!("{node} ended by itself or did not start {times} times in a row"));
+    }
+    // Said above, and since when commits go on without a standby has a line of its own.
+    let told = ["ha-failing", "ha-degraded"];
+    let alarms = shown.alarms.iter().filter(|alarm| !told.contains(&alarm.code));
+    for alarm in alarms.map(|alarm| &alarm.message) {
+        if !warnings.contains(alarm) {
+            warnings.push(alarm.clone());
+        }
     }
     warnings
 }

@@ -70,7 +70,7 @@ pub struct Shown {
     /// What holds it to its size, in words.
     pub limits: Vec<String>,
     /// What is not as it should be with its servers.
-    pub alarms: Vec<String>,
+    pub alarms: Vec<ha::Alarm>,
 }
 
 /// A way to a keeper.

@@ -18,7 +18,9 @@ mod doctor;
 mod down;
 mod endpoint;
 mod env;
+mod events;
 mod explain;
+mod failover;
 mod init;
 mod logs;
 mod man;
@@ -28,6 +30,7 @@ mod plan;
 mod reference;
 mod rotate;
 mod status;
+mod switchover;
 mod up;
 mod validate;
 
@@ -46,8 +49,11 @@ pub enum Verb {
     Env(env::EnvArgs),
     Connect(connect::ConnectArgs),
     Logs(logs::LogsArgs),
+    Events(events::EventsArgs),
     Params(params::ParamsArgs),
     Rotate(rotate::RotateArgs),
+    Switchover(switchover::SwitchoverArgs),
+    Failover(failover::FailoverArgs),
     Destroy(destroy::DestroyArgs),
     Doctor(doctor::DoctorArgs),
     Agent(agent::AgentArgs),
@@ -74,8 +80,11 @@ impl Verb {
             Self::Env(_) => "env",
             Self::Connect(_) => "connect",
             Self::Logs(_) => "logs",
+            Self::Events(_) => "events",
             Self::Params(_) => "params",
             Self::Rotate(_) => "rotate",
+            Self::Switchover(_) => "switchover",
+            Self::Failover(_) => "failover",
             Self::Destroy(_) => "destroy",
             Self::Doctor(_) => "doctor",
             Self::Agent(_) => "agent",
@@ -128,8 +137,11 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Env(args) => env::run(&context, &args),
         Verb::Connect(args) => connect::run(&context, &args),
         Verb::Logs(args) => logs::run(&context, &args),
+        Verb::Events(args) => events::run(&context, &args),
         Verb::Params(args) => params::run(&context, &args),
         Verb::Rotate(args) => rotate::run(&context, &args),
+        Verb::Switchover(args) => switchover::run(&context, &args),
+        Verb::Failover(args) => failover::run(&context, &args),
         Verb::Destroy(args) => destroy::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Agent(args) => agent::run(&context, &args),

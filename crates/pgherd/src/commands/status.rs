@@ -10,7 +10,7 @@ use pgherd_core::resource::Status;
 use pgherd_core::text;
 use pgherd_engine::provider::ErrorKind;
 use pgherd_local::client::{self, Client};
-use pgherd_local::supervisor::messages::{Backup, Node, StatusReport, StorageReport};
+use pgherd_local::supervisor::messages::{Backup, FailoverReport, Node, StatusReport, StorageReport};
 use serde::Serialize;
 
 use super::Context;
@@ -207,6 +207,15 @@ fn report_text(block: &str, report: &StatusReport, now: Timestamp) -> String {
     for node in &report.nodes {
         line(&node.role, &node_words(node, now));
     }
+    if let Some(port) = report.read_port {
+        line("reads", &format!("postgresql://{}:{port}/{}", endpoint.host, endpoint.database));
+    }
+    if let Some(words) = durability(report, now) {
+        line("commits", &words);
+    }
+    if let Some(last) = &report.last_failover {
+        line("failover", &failover(last, now));
+    }
     line("storage", &storage(&report.storage));
     for limit in &report.limits {
         line("limit", limit);
@@ -242,6 +251,38 @@ fn node_words(node: &Node, now: Timestamp) -> String {
         let _ = write!(words, "  {count}");
     }
     words
+}
+
+/// Whether commits are on two servers; nothing to say of an instance that never wanted that.
+fn durability(report: &StatusReport, now: Timestamp) -> Option<String> {
+    match (&report.commits_wait_for, report.degraded_since) {
+        (Some(standby), _) => Some(format!("wait for {standby}, which takes over by itself")),
+        (None, Some(since)) => {
+            Some(format!("are on the primary alone since {}: no standby could take over", ago(since, now)))
+        }
+        (None, None) => None,
+    }
+}
+
+/// The last change of primary, and what it cost.
+fn failover(last: &FailoverReport, now: Timestamp) -> String {
+    let FailoverReport { from, to, why, planned, .. } = last;
+    let kind = if *planned { "planned, " } else { "" };
+    format!("{} ago from {from} to {to}: {kind}{why}; {}", ago(last.at, now), lost(last))
+}
+
+fn lost(last: &FailoverReport) -> String {
+    match (last.lost_commits, last.whole) {
+        (Some(0), _) => "no commit was lost".to_owned(),
+        (Some(lost), true) => format!("{} had not been acknowledged and did not survive", commits(lost)),
+        (Some(lost), false) => format!("{} did not survive", commits(lost)),
+        (None, true) => "no acknowledged commit was lost".to_owned(),
+        (None, false) => "what was lost is not known".to_owned(),
+    }
+}
+
+fn commits(count: u64) -> String {
+    text::count(usize::try_from(count).unwrap_or(usize::MAX), "commit", "commits")
 }
 
 fn storage(storage: &StorageReport) -> String {
