@@ -25,6 +25,7 @@ mod retention;
 pub mod secret;
 mod site;
 mod storage;
+mod tidings;
 pub mod upkeep;
 mod ways;
 

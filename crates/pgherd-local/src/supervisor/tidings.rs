@@ -32,7 +32,8 @@ pub fn tidings(before: &Memory, after: &Memory) -> Vec<String> {
 fn changed(failover: &Failover) -> String {
     let Failover { from, to, why, planned, whole, .. } = failover;
     let kind = if *planned { "switchover" } else { "failover" };
-    let holds = if *whole { "holds every acknowledged commit" } else { "is not known to hold every acknowledged commit" };
+    let holds =
+        if *whole { "holds every acknowledged commit" } else { "is not known to hold every acknowledged commit" };
     format!("{kind} from {from} to {to}, which {holds}: {why}")
 }
 

@@ -3,12 +3,13 @@
 use pgherd_core::ha::NodeId;
 use pgherd_core::resource::Status;
 use pgherd_core::value::Value;
+use pgherd_engine::provider::{ErrorKind, Operation, Provider as _};
 use pgherd_local::postgres::processes;
 use pgherd_local::postgres::session::Session;
 use pgherd_local::supervisor::messages::StatusReport;
 
 use crate::majors::server;
-use crate::world::{DEADLINE, NAME, World, kill};
+use crate::world::{DEADLINE, NAME, World, events, kill};
 
 fn pair() -> [(&'static str, Value); 1] {
     [("multi_az", true.into())]
@@ -42,6 +43,48 @@ async fn the_standby_takes_over_when_the_primary_is_killed() {
     assert_eq!(world.write("INSERT INTO t VALUES (3)").await, "INSERT 0 1");
     world.becomes(|report| is_whole(report, "n1 primary running")).await;
     assert_eq!(world.write("SELECT count(*) FROM t").await, "3");
+}
+
+#[tokio::test]
+async fn a_switchover_exchanges_the_roles_and_loses_nothing() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    world.write("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    world.operate(Operation::Switchover { name: NAME.to_owned() }).await;
+    assert_eq!(world.write("INSERT INTO t VALUES (2)").await, "INSERT 0 1");
+    assert_eq!(world.write("SELECT count(*) FROM t").await, "2");
+    world.becomes(|report| is_whole(report, "n2 primary running")).await;
+    let last = world.status().await.last_failover.expect("it was exchanged");
+    assert_eq!((last.from, last.to, last.planned, last.whole), ("n1".to_owned(), "n2".to_owned(), true, true));
+    assert_eq!(last.lost_commits.unwrap_or_default(), 0);
+}
+
+#[tokio::test]
+async fn a_failover_that_is_asked_for_tells_what_happened() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    world.write("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    world.operate(Operation::Failover { name: NAME.to_owned(), accept_loss: false }).await;
+    assert_eq!(world.write("SELECT count(*) FROM t").await, "1");
+    let events = world.agent().await.events(NAME).await.expect("a history");
+    let expected = "failover from n1 to n2, which holds every acknowledged commit: asked for";
+    assert!(events.iter().any(|event| event.message == expected), "{events:#?}");
+}
+
+#[tokio::test]
+async fn a_single_instance_has_nobody_to_take_over() {
+    let world = World::new();
+    world.apply(&[]).await;
+    let postmaster = world.node_pid(NodeId(1));
+    for operation in [
+        Operation::Failover { name: NAME.to_owned(), accept_loss: false },
+        Operation::Switchover { name: NAME.to_owned() },
+    ] {
+        let refused = world.local.operate(&operation, &events()).await.expect_err("nobody");
+        assert_eq!(refused.kind, ErrorKind::Protected);
+        assert_eq!(refused.message, "no standby is known to hold every acknowledged commit");
+    }
+    assert_eq!(world.node_pid(NodeId(1)), postmaster);
 }
 
 #[tokio::test]

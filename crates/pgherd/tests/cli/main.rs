@@ -10,6 +10,7 @@ mod flask;
 mod following;
 mod help;
 mod live;
+mod pair;
 mod plans;
 mod sandbox;
 mod terminal;

@@ -10,6 +10,7 @@ use crate::supervisor::jobs;
 use crate::supervisor::ledger::Record;
 use crate::supervisor::look::Seen;
 use crate::supervisor::requests::Watcher;
+use crate::supervisor::tidings::tidings;
 use crate::supervisor::upkeep::{self, Note, Step};
 
 /// So often is decided and acted before others get their turn: more is a fault in a decider, and looks again a second later.
@@ -87,6 +88,9 @@ impl Keeper {
         let changed = next != now;
         if changed && !self.remember(next, &now, &actions) {
             return Next::Pause;
+        }
+        if let Some(record) = &self.record {
+            tidings(&now.ha, &record.ha).into_iter().for_each(|told| self.site.note(told));
         }
         if let Some(step) = step {
             self.begin_step(step);

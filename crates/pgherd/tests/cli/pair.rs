@@ -1,0 +1,60 @@
+//! A primary and its standby through the program alone: made, exchanged, failed over, told, deleted.
+
+use serde_json::Value;
+
+use crate::live::{block, live};
+
+fn pair(name: &str) -> String {
+    block(name, "").replace("parameters ", "multi_az = true\n  parameters ")
+}
+
+#[test]
+fn a_pair_changes_roles_and_tells_of_it() {
+    let Some(live) = live("a_pair_changes_roles_and_tells_of_it") else { return };
+    live.0.write("database.hcl", pair("orders"));
+    let _ = live.run("apply --yes").with_code(0);
+    assert_eq!(live.sql("create table t (id int); insert into t values (1)"), "CREATE TABLE\nINSERT 0 1\n");
+    let status = live.run("status").with_code(0).stdout;
+    assert!(status.contains("\n  primary   n1  :") && status.contains("\n  standby   n2  :"), "{status}");
+    assert!(status.contains("\n  commits   wait for n2, which takes over by itself\n"), "{status}");
+
+    let asks = live.run("failover").with_code(4);
+    assert!(asks.stderr.contains("add --yes to agree"), "{}", asks.transcript());
+    assert_eq!(live.run("switchover --dry-run").with_code(0).stdout, "");
+    let exchanged = live.run("switchover orders --yes").with_code(0);
+    assert!(exchanged.stdout.starts_with("orders has another primary: n2 instead of n1"), "{}", exchanged.transcript());
+    assert_eq!(live.sql("select count(*) from t"), "1\n");
+
+    while live.run("status --json").json()["result"][0]["report"]["commits_wait_for"] != "n1" {}
+    let failed_over = live.run("failover -b orders --yes --json").with_code(0).json();
+    let takeover = &failed_over["result"]["takeover"];
+    assert_eq!(
+        [&takeover["from"], &takeover["to"], &takeover["whole"], &takeover["planned"]],
+        [&Value::from("n2"), &Value::from("n1"), &Value::from(true), &Value::from(false)]
+    );
+    assert_eq!(live.sql("insert into t values (2); select count(*) from t"), "INSERT 0 1\n2\n");
+    let status = live.run("status").with_code(0).stdout;
+    assert!(status.contains(" from n2 to n1: asked for; no "), "{status}");
+
+    let events = live.run("events").with_code(0).stdout;
+    for expected in ["switchover from n1 to n2, which holds every", "failover from n2 to n1, which holds every"] {
+        assert!(events.contains(expected), "{expected} is not in\n{events}");
+    }
+    assert_eq!(live.run("events -n 1 --json").json()["result"].as_array().map(Vec::len), Some(1));
+    let _ = live.run("destroy --confirm orders").with_code(0);
+    let gone = live.run("events orders").with_code(0).stdout;
+    assert!(gone.contains("failover from n2 to n1"), "{gone}");
+}
+
+#[test]
+fn nobody_takes_over_from_a_single_server() {
+    let Some(live) = live("nobody_takes_over_from_a_single_server") else { return };
+    live.0.write("database.hcl", block("orders", ""));
+    let _ = live.run("up").with_code(0);
+    for verb in ["failover --yes", "switchover --yes"] {
+        let refused = live.run(verb).with_code(4);
+        let reason = "no standby is known to hold every acknowledged commit";
+        assert!(refused.stderr.contains(reason), "{}", refused.transcript());
+        assert!(refused.stderr.contains("write multi_az = true"), "{}", refused.transcript());
+    }
+}
