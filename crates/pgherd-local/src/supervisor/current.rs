@@ -65,7 +65,7 @@ impl Current {
                 None => None,
             };
         }
-        if seen.is_starting(record) {
+        if !memory.held && seen.is_starting(record) {
             if seen.is_recovering(record) && !self.said_recovering {
                 self.said_recovering = true;
                 self.watcher.phase(super::keeper::RECOVERING);
@@ -77,6 +77,9 @@ impl Current {
         // Without a reason it is only not seen, or about to be started.
         let reason = record.ha.refused.clone().or_else(|| record.trouble.clone().filter(|_| seen.upkeep.data_missing));
         let stands = reason.map(|reason| ProviderError::new(ErrorKind::Unavailable, reason));
-        self.error.take().or(stands).map(Err)
+        // What failed before it was ever usable is the user's to look at.
+        let held = memory.held.then(|| record.trouble.clone().unwrap_or_default());
+        let held = held.map(|trouble| ProviderError::new(ErrorKind::Unavailable, trouble));
+        self.error.take().or(stands).or(held).map(Err)
     }
 }

@@ -34,11 +34,12 @@ module "{label}" {{
 }
 
 /// A port that was free a moment ago and that nobody takes by default: not among those that pgherd gives by itself, which
-/// other agents of this machine may take while a database is down.
+/// other agents of this machine may take while a database is down. Tests beside this one have databases of the same name.
 fn port(name: &str) -> u16 {
     static PORTS: Mutex<BTreeMap<String, u16>> = Mutex::new(BTreeMap::new());
     let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
-    *ports.entry(name.to_owned()).or_insert_with(|| {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    *ports.entry(format!("{test} {name}")).or_insert_with(|| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("it has an address").port()
     })
