@@ -10,6 +10,7 @@ use pgherd_engine::provider::ProviderError;
 use super::configure;
 use super::ledger::Record;
 use super::site::Site;
+use super::upkeep::Goal;
 use crate::endpoint::{Forwarder, Lead, Limits, Listen, Set, Start, State};
 use crate::postgres::folders;
 
@@ -103,6 +104,10 @@ pub async fn end_all(site: &Site) {
 
 /// Whether the instance's port is not its only server's own.
 fn is_needed(site: &Site, record: &Record) -> bool {
+    // While it is removed, one that is started anew would outlive the instance and hold its port.
+    if matches!(record.memory.goal, Goal::Gone { .. }) {
+        return false;
+    }
     let direct = site.running_port(record, record.primary()).ok() == record.port;
     record.port.is_some() && (record.is_forwarded() || record.wanted.read_replicas > 0 || !direct)
 }

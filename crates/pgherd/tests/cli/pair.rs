@@ -42,6 +42,11 @@ fn a_pair_changes_roles_and_tells_of_it() {
     }
     assert_eq!(live.run("events -n 1 --json").json()["result"].as_array().map(Vec::len), Some(1));
     let _ = live.run("destroy --confirm orders").with_code(0);
+    let port = live.0.work().join("database.hcl");
+    let text = std::fs::read_to_string(port).expect("our file");
+    let port = text.lines().find_map(|line| line.trim().strip_prefix("port")?.split('=').nth(1)).expect("a port");
+    let address = format!("127.0.0.1:{}", port.trim());
+    assert!(std::net::TcpListener::bind(&address).is_ok(), "something still holds {address}");
     let gone = live.run("events orders").with_code(0).stdout;
     assert!(gone.contains("failover from n2 to n1"), "{gone}");
 }
