@@ -23,6 +23,8 @@ use crate::targets;
 const REDRAW: Duration = Duration::from_secs(1);
 /// How often an agent is asked that cannot tell of changes.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// So many looks in a row may fail because the agent ends, before what is wrong is said.
+const LOST_AGENTS: u32 = 3;
 
 /// Show how databases are doing
 #[derive(Debug, Args)]
@@ -70,12 +72,26 @@ async fn watch(context: &Context<'_>, wanted: Option<&[(String, String)]>) -> Re
     let local = targets::local(context.global)?;
     let mut last = String::new();
     let mut changes = Changes { context, seen: None, told_of_age: false };
+    let mut lost = 0;
     loop {
-        let agent = local.agent_to_look().await?;
-        if let Some(agent) = &agent {
-            changes.begin(agent).await?;
-        }
-        let shown = look(agent.as_ref(), wanted).await?;
+        let looked = async {
+            let agent = local.agent_to_look().await?;
+            if let Some(agent) = &agent {
+                changes.begin(agent).await?;
+            }
+            let shown = look(agent.as_ref(), wanted).await?;
+            Ok::<_, CommandError>((agent, shown))
+        };
+        let (agent, shown) = match looked.await {
+            // The agent ended while it was asked. The next look finds none, or the next one.
+            Err(_) if lost < LOST_AGENTS => {
+                lost += 1;
+                tokio::time::sleep(ASK_EVERY).await;
+                continue;
+            }
+            looked => looked?,
+        };
+        lost = 0;
         let next = changes.next(agent.as_ref());
         tokio::pin!(next);
         loop {
