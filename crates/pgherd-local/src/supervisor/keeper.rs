@@ -31,6 +31,7 @@ use super::requests::{Ask, Handle, Shown, Watcher, accept};
 use super::site::{Site, absent};
 use super::upkeep::{self, Goal, Step};
 use super::ways::Ways;
+use crate::ports;
 use crate::postgres::process;
 use crate::postgres::replication::Place;
 
@@ -269,12 +270,32 @@ impl Keeper {
             // The look that follows sees how it stands.
             Happening::Hangs => {}
             Happening::FailedToStart(error) => {
+                self.live(node).drop_server();
+                if self.moves_to_another_port(node) {
+                    return self.site.note(format!("{node}: somebody was quicker to take its port; it gets another"));
+                }
                 let live = self.live(node);
-                live.drop_server();
                 live.start_failed = live.started_at.is_some();
                 self.went_wrong(&format!("{node} did not start"), error);
             }
         }
+    }
+
+    /// A port that nobody knows of yet may still be another one, when somebody was quicker to take it.
+    fn moves_to_another_port(&mut self, node: NodeId) -> bool {
+        let Some(record) = self.record.as_mut().filter(|record| !record.memory.made && record.wanted.port.is_none())
+        else {
+            return false;
+        };
+        if record.port_of(node).is_none_or(|port| ports::ensure_free(port).is_ok()) {
+            return false;
+        }
+        self.site.agent.release_ports(&self.site.name);
+        record.node_ports.clear();
+        record.port = None;
+        // What follows is as at first: ports are chosen, and the configuration is written with them.
+        (record.memory.prepared, record.memory.configured) = (false, false);
+        true
     }
 
     /// A server that we started takes connections: its configuration is one to go back to.

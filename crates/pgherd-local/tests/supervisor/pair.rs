@@ -113,6 +113,42 @@ async fn agent_and_primary_killed_together_leave_one_right_primary() {
 }
 
 #[tokio::test]
+async fn a_read_replica_is_made_reads_through_its_own_port_and_goes() {
+    let world = World::new();
+    let one = [("create_read_replica", true.into())];
+    world.apply(&one).await;
+    world.write("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    let report = world.status().await;
+    assert_eq!(roles(&report), ["n1 primary running", "n2 replica running"]);
+    assert_eq!(world.differences(&one).await, [""; 0]);
+    let read = report.read_port.expect("a port for reading");
+    assert_eq!(world.psql(read, "SELECT pg_is_in_recovery()").await, "t");
+    world.apply(&[]).await;
+    world.becomes(|report| roles(report) == ["n1 primary running"]).await;
+    assert_eq!(world.write("SELECT count(*) FROM t").await, "1");
+    assert!(!world.paths.instance(NAME).node(NodeId(2)).folder().exists());
+}
+
+/// It must not answer anybody when it wakes.
+#[tokio::test]
+async fn a_frozen_primary_is_ended_and_the_standby_takes_over() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    world.write("CREATE TABLE t (id int)").await;
+    let frozen = processes::of(&world.paths.instance(NAME).node(NodeId(1)).data);
+    for pid in &frozen {
+        let pid = rustix::process::Pid::from_raw(*pid).expect("a process");
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("ours");
+    }
+    world.becomes(|report| roles(report).iter().any(|role| role == "n2 primary running")).await;
+    assert_eq!(world.write("INSERT INTO t VALUES (1)").await, "INSERT 0 1");
+    world.becomes(|report| is_whole(report, "n2 primary running")).await;
+    let left =
+        frozen.iter().filter(|pid| processes::Watch::open(**pid).expect("asked").is_some_and(|watch| watch.runs()));
+    assert_eq!(left.count(), 0, "nobody of the frozen server lives");
+}
+
+#[tokio::test]
 async fn a_single_instance_becomes_a_pair_and_single_again() {
     let world = World::new();
     world.apply(&[]).await;
@@ -162,12 +198,17 @@ impl World {
 
     /// What psql says as the master role, over TCP and the port that was handed out.
     pub async fn write(&self, sql: &str) -> String {
+        let port = self.status().await.endpoint.port;
+        self.psql(port, sql).await
+    }
+
+    /// What psql says as the master role, over TCP.
+    pub async fn psql(&self, port: u16, sql: &str) -> String {
         let endpoint = self.status().await.endpoint;
         let secret = self.secret().await;
         let psql = server(15).expect("installed");
         let dsn = format!(
-            "host=localhost hostaddr=127.0.0.1 port={} dbname={} user={} sslmode=verify-full sslrootcert={}",
-            endpoint.port,
+            "host=localhost hostaddr=127.0.0.1 port={port} dbname={} user={} sslmode=verify-full sslrootcert={}",
             endpoint.database,
             endpoint.username,
             endpoint.ca_file.display()
