@@ -111,7 +111,11 @@ pub fn of(layout: &Layout) -> BTreeSet<i32> {
     let is_tool = |process: &Process| NAMES.contains(&process.name.as_str()) || is_single_user(process);
     let works = |process: &Process| [&folder, &data].iter().any(|place| processes::works_in(process.pid, place));
     let at_work = all.iter().filter(|process| is_tool(process) && works(process));
-    let groups: BTreeSet<i32> = at_work.map(|process| process.group).collect();
+    // One that has no group of its own yet is in ours, which has the number 0 where its leader is outside of our pid namespace
+    // (a container's): that would be everybody.
+    let own = processes::read(rustix::process::getpid().as_raw_nonzero().get()).map_or(0, |process| process.group);
+    let groups = at_work.map(|process| process.group).filter(|group| *group != own && *group > 0);
+    let groups: BTreeSet<i32> = groups.collect();
     // A group that something else leads is somebody's own: a script that was started in that folder.
     let led_by_another = |group: i32| all.iter().any(|process| process.pid == group && !is_tool(process));
     let ours = |process: &&Process| groups.contains(&process.group) && !led_by_another(process.group);
