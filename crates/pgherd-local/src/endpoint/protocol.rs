@@ -81,7 +81,7 @@ impl Default for Limits {
 /// How a forwarder stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// [`VERSION`] of who answers.
+    /// The version in which it answers.
     pub version: u32,
     /// What it was told last, and does.
     pub set: Option<Set>,

@@ -70,7 +70,8 @@ async fn where_nothing_is_behind_the_fork_nothing_was_lost() {
         // And it is started as a standby as it is.
         slots::keep(&n2, &[n1.id].into(), DEADLINE).await.expect("slots");
         start_standby(&n1, Some(&n2)).await;
-        assert_eq!(streams(&n1).await.timeline, 2);
+        // It may stream before it has found its way to the new timeline.
+        until(&n1, |node| node.as_standby().is_some_and(|standby| standby.streaming && standby.timeline == 2)).await;
     }
 }
 

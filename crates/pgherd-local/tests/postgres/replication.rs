@@ -104,7 +104,8 @@ async fn a_tool_that_another_daemon_started_is_found_and_ended() {
     assert!(fence::kill(&n2.layout).await.expect("ended") > 0);
     assert_eq!(fence::process(&n2.layout, false), Process::Dead);
     let error = copy.await.expect("joined").expect_err("killed");
-    assert!(error.message.starts_with("pg_basebackup failed"), "{error}");
+    // Either of the two that wait for it may be told of its end.
+    assert!(error.message.contains("pg_basebackup"), "{error}");
     assert!(matches!(seen(&n1).await.process, Process::Running { ready: true, .. }), "others are left alone");
 }
 
