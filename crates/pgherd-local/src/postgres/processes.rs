@@ -63,10 +63,16 @@ pub fn of(data: &Path) -> BTreeSet<i32> {
 
 /// Kills every process of the server in `data`, waits until none is left, and says how many there were. Repeatable.
 pub async fn kill(data: &Path) -> Result<usize> {
+    kill_all(data, || of(data)).await
+}
+
+/// Kills all that `left` names, again and again until it names nobody, and says how many there were. `place`: where they work,
+/// for words.
+pub(crate) async fn kill_all(place: &Path, left: impl Fn() -> BTreeSet<i32>) -> Result<usize> {
     let mut killed: BTreeSet<i32> = BTreeSet::new();
     let end = tokio::time::Instant::now() + KILL_DEADLINE;
     loop {
-        let left = of(data);
+        let left = left();
         if left.is_empty() {
             reap();
             return Ok(killed.len());
@@ -81,7 +87,7 @@ pub async fn kill(data: &Path) -> Result<usize> {
             watch.signal(Signal::KILL)?;
         }
         for watch in &watches {
-            tokio::time::timeout_at(end, watch.ended()).await.map_err(|_| stuck(watch.pid, data))?;
+            tokio::time::timeout_at(end, watch.ended()).await.map_err(|_| stuck(watch.pid, place))?;
         }
     }
 }

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use rustix::process::{Pid, Signal};
@@ -14,11 +13,8 @@ use tokio::process::{Child, Command};
 use super::Place;
 use crate::paths::Layout;
 use crate::postgres::process::in_own_session;
-use crate::postgres::processes::{self, Process, Watch};
+use crate::postgres::processes::{self, Process};
 use crate::postgres::{Result, io_error};
-
-/// The kernel ends a killed process at once unless it is stuck in the disk.
-const KILL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Programs of ours; `setsid` is one that has not become its program yet.
 const NAMES: [&str; 4] = ["pg_basebackup", "pg_rewind", "pg_waldump", "setsid"];
@@ -130,29 +126,5 @@ pub(super) fn is_single_user(process: &Process) -> bool {
 
 /// Ends every tool at work on a node and what it started, waits until none is left, and says how many there were. Repeatable.
 pub async fn kill(layout: &Layout) -> Result<usize> {
-    let mut killed: BTreeSet<i32> = BTreeSet::new();
-    let end = tokio::time::Instant::now() + KILL_DEADLINE;
-    loop {
-        let left = of(layout);
-        if left.is_empty() {
-            processes::reap();
-            return Ok(killed.len());
-        }
-        killed.extend(&left);
-        let mut watches = Vec::new();
-        for pid in left {
-            watches.extend(Watch::open(pid)?);
-        }
-        for watch in &watches {
-            watch.signal(Signal::KILL)?;
-        }
-        for watch in &watches {
-            tokio::time::timeout_at(end, watch.ended()).await.map_err(|_| stuck(watch.pid(), layout))?;
-        }
-    }
-}
-
-fn stuck(pid: i32, layout: &Layout) -> ProviderError {
-    let message = format!("process {pid} at work on {} does not end although it was killed", layout.data.display());
-    ProviderError::new(ErrorKind::TimedOut, message).help("it waits for a disk that does not answer: look at dmesg")
+    processes::kill_all(layout.folder(), || of(layout)).await
 }
