@@ -93,6 +93,15 @@ pub enum Operation {
         /// Whether a copy may take over that is not known to hold every acknowledged commit.
         accept_loss: bool,
     },
+    /// Make a read replica a database of its own.
+    Promote {
+        /// Instance name.
+        name: String,
+        /// Which replica, as `status` names it; `None`: the only one.
+        replica: Option<String>,
+        /// Name of the instance it becomes.
+        to: String,
+    },
     /// Exchange the roles of primary and standby in good order, while clients are held back.
     Switchover {
         /// Instance name.

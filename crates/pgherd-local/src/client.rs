@@ -22,7 +22,8 @@ use tokio::time::Instant;
 use crate::paths::Paths;
 use crate::postgres::notice::Notice;
 use crate::supervisor::messages::{
-    API_VERSION, Changes, Delete, FailoverHow, Happening, Health, Instance, Line, Parameter, Put, StatusReport,
+    API_VERSION, Changes, Delete, FailoverHow, Happening, Health, Instance, Line, Parameter, PromoteHow, Put,
+    StatusReport,
 };
 use crate::supervisor::{AgentOptions, place};
 
@@ -232,6 +233,11 @@ impl Client {
     /// Ends its primary for certain, so that its standby takes over.
     pub async fn failover(&self, name: &str, how: FailoverHow, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
         self.change(Method::POST, &format!("/v1/instances/{name}/failover"), &how, on_line).await
+    }
+
+    /// Makes one of its replicas an instance of its own. Returns when that is usable.
+    pub async fn promote(&self, name: &str, how: &PromoteHow, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        self.change(Method::POST, &format!("/v1/instances/{name}/promote"), how, on_line).await
     }
 
     /// Does `start`, `stop`, `restart`, `rotate` or `switchover`.

@@ -21,7 +21,7 @@ use crate::desired::{self, KINDS, Wanted, value_of};
 use crate::encrypted;
 use crate::preflight::preflight;
 use crate::supervisor::AgentOptions;
-use crate::supervisor::messages::{Delete, FailoverHow, Instance, Line, Put};
+use crate::supervisor::messages::{Delete, FailoverHow, Instance, Line, PromoteHow, Put};
 
 /// How this machine is used as a target.
 #[derive(Debug, Clone)]
@@ -138,6 +138,10 @@ impl Provider for Local {
             Operation::Failover { name, accept_loss } => {
                 let how = FailoverHow { accept_loss: *accept_loss };
                 return self.agent().await?.failover(name, how, |line| tell(events, line)).await;
+            }
+            Operation::Promote { name, replica, to } => {
+                let how = PromoteHow { replica: replica.clone(), to: to.clone() };
+                return self.agent().await?.promote(name, &how, |line| tell(events, line)).await;
             }
         };
         self.agent().await?.operate(name, verb, |line| tell(events, line)).await

@@ -16,7 +16,7 @@ use super::history::History;
 use super::keeper::Keeper;
 use super::ledger::{self, Record};
 use super::requests::{Handle, Shown};
-use super::{AgentOptions, configure, files};
+use super::{AgentOptions, configure, files, promotion};
 use crate::ports::{self, Claim};
 use crate::postgres::runas::RunAs;
 use crate::postgres::{prepared, template};
@@ -66,6 +66,8 @@ impl Agent {
     /// Takes up every instance of the ledger: running servers are adopted, those that should run are started.
     pub fn take_up(self: &Arc<Self>) {
         self.sweep();
+        let paths = &self.options.paths;
+        promotion::settle_all(&paths.instances(), |name| paths.instance(name));
         for folder in ledger::folders(&self.options.paths.instances()) {
             match Record::load(&folder) {
                 // A copy of a folder is no second instance: two keepers would fight over the one that its record names.

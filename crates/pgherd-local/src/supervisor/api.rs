@@ -15,6 +15,7 @@
 //! | `DELETE /v1/instances/{name}` with a [`Delete`] | [`Line`]s |
 //! | `POST /v1/instances/{name}/start`, `stop`, `restart`, `rotate`, `switchover` | [`Line`]s |
 //! | `POST /v1/instances/{name}/failover` with a [`FailoverHow`] | [`Line`]s |
+//! | `POST /v1/instances/{name}/promote` with a [`PromoteHow`] | [`Line`]s |
 //!
 //! A refusal is a status of 4xx or 5xx with a [`ProviderError`] as JSON. `Line`s are JSON, one a line, sent as they happen, and
 //! the last one is the result. Requests that change one instance are done one after the other; those for different
@@ -39,11 +40,11 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::agent::Agent;
 use super::messages::{
-    API_VERSION, Changes, Delete, FailoverHow, Happening, Health, Instance, LONGEST_WAIT, Line, Parameter, Put,
-    StatusReport,
+    API_VERSION, Changes, Delete, FailoverHow, Happening, Health, Instance, LONGEST_WAIT, Line, Parameter, PromoteHow,
+    Put, StatusReport,
 };
 use super::requests::Ask;
-use super::{logs, observe};
+use super::{logs, observe, promotion};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
@@ -151,10 +152,11 @@ async fn operate(
         "rotate" => Ask::Rotate,
         "switchover" => Ask::Servers(ha::Ask::Switchover),
         "failover" => Ask::Servers(ha::Ask::Failover { accept_loss: failover_how(&body)?.accept_loss }),
+        "promote" => return promote(agent, name, promote_how(&body)?),
         other => {
             let message = format!("an instance cannot {other}");
             return Err(ProviderError::new(ErrorKind::Invalid, message)
-                .help("it can start, stop, restart, rotate, switchover, failover")
+                .help("it can start, stop, restart, rotate, switchover, failover, promote")
                 .into());
         }
     };
@@ -168,6 +170,47 @@ fn failover_how(body: &[u8]) -> Result<FailoverHow, ProviderError> {
         ProviderError::new(ErrorKind::Invalid, format!("the body is not understood: {error}"))
             .help(r#"send {"accept_loss": false}"#)
     })
+}
+
+fn promote_how(body: &[u8]) -> Result<PromoteHow, ProviderError> {
+    serde_json::from_slice(body).map_err(|error| {
+        ProviderError::new(ErrorKind::Invalid, format!("the body is not understood: {error}"))
+            .help(r#"send {"replica": "n3", "to": "NAME"}"#)
+    })
+}
+
+/// First the instance lets its replica go, then that is one and serves. Asked for again, what is done is not done again.
+fn promote(agent: Arc<Agent>, name: String, how: PromoteHow) -> Result<Response, Refusal> {
+    agent.shown(&name)?;
+    if promotion::is_through(&agent, &name, &how)? {
+        return watched(agent.keeper(&how.to)?.ask(Ask::TakeUp));
+    }
+    let mut leaves = agent.keeper(&name)?.ask(Ask::Promote(how.clone()))?;
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        // A watcher that left does not stop the work, and there is nobody to tell.
+        while let Some(line) = leaves.recv().await {
+            let serves = match &line {
+                Line::Phase { .. } | Line::Said { .. } => false,
+                Line::Done => true,
+                // Somebody else asked for the same, and was first.
+                Line::Failed { .. } => promotion::is_through(&agent, &name, &how).unwrap_or(false),
+            };
+            if !serves {
+                drop(sender.send(line));
+                continue;
+            }
+            match agent.keeper(&how.to).and_then(|keeper| keeper.ask(Ask::TakeUp)) {
+                Ok(mut lines) => {
+                    while let Some(line) = lines.recv().await {
+                        drop(sender.send(line));
+                    }
+                }
+                Err(error) => drop(sender.send(Line::Failed { error })),
+            }
+        }
+    });
+    watched(Ok(receiver))
 }
 
 /// The progress of a change as NDJSON.

@@ -37,9 +37,11 @@ impl Current {
     pub fn result(&mut self, seen: &Seen, record: &Record, others_wait: bool) -> Option<Result<(), ProviderError>> {
         match (&*self.ask, &record.memory.goal) {
             (Ask::Delete(_), Goal::Gone { .. }) | (Ask::Stop, _) if seen.upkeep.servers != Servers::Down => None,
-            (Ask::Stop, _) => Some(Ok(())),
+            (Ask::Stop, _) | (Ask::TakeUp, Goal::Stopped) => Some(Ok(())),
             (Ask::Delete(_), Goal::Gone { .. }) => None,
             (Ask::Servers(_), _) => self.answered(),
+            // It is tried again and again, and somebody may know why it fails.
+            (Ask::Promote(_), _) => self.error.take().map(Err).or_else(|| self.answered()),
             _ => self.served(seen, record, others_wait),
         }
     }

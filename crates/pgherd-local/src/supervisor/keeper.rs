@@ -336,9 +336,12 @@ impl Keeper {
             }
             if let Some(current) = &mut self.current {
                 current.is_accepted = true;
-                if let Ask::Servers(what) = &*current.ask {
-                    current.request = Some(accepted.ask(*what));
-                }
+                let asked = match (&*current.ask, &accepted.promotion) {
+                    (Ask::Servers(what), _) => Some(*what),
+                    (Ask::Promote(_), Some(promotion)) => Some(ha::Ask::Release { node: promotion.node }),
+                    _ => None,
+                };
+                current.request = asked.map(|what| accepted.ask(what));
             }
             self.record = Some(accepted);
             self.save()
@@ -401,6 +404,11 @@ impl Keeper {
         if let Some(current) = self.current.take() {
             current.watcher.result(result);
         }
+    }
+
+    /// Whether somebody waits for something of the kind.
+    pub(super) fn is_asked(&self, kind: impl Fn(&Ask) -> bool) -> bool {
+        self.current.as_ref().is_some_and(|current| kind(&current.ask))
     }
 
     /// A server of its.

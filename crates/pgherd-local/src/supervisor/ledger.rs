@@ -11,6 +11,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 
 use super::files;
+use super::promotion::{Origin, Promotion};
 use super::upkeep::Memory;
 use crate::desired::Wanted;
 use crate::postgres::server::Server;
@@ -18,6 +19,8 @@ use crate::postgres::server::Server;
 /// Version of the files' format.
 const FORMAT: u32 = 2;
 const FILE: &str = "instance.json";
+/// A ledger whose data is on its way: not an instance yet.
+const ANNOUNCED: &str = "announced.json";
 
 /// What is known of an instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +59,12 @@ pub struct Record {
     pub last_request: u64,
     /// What went wrong last, until it goes right.
     pub trouble: Option<String>,
+    /// A replica that is to become an instance of its own.
+    #[serde(default)]
+    pub promotion: Option<Promotion>,
+    /// Whose replica it was, where it was one.
+    #[serde(default)]
+    pub origin: Option<Origin>,
 }
 
 impl Record {
@@ -79,6 +88,8 @@ impl Record {
             node_ports: BTreeMap::new(),
             system_identifier: None,
             trouble: None,
+            promotion: None,
+            origin: None,
         }
     }
 
@@ -129,23 +140,54 @@ impl Record {
 
     /// Takes over what a step learnt, and keeps what was decided meanwhile.
     pub fn take_over(&mut self, learnt: Self) {
-        let Self { memory, ha, request, last_request, trouble, .. } = self.clone();
-        *self = Self { memory, ha, request, last_request, trouble, ..learnt };
+        let Self { memory, ha, request, last_request, trouble, promotion, .. } = self.clone();
+        // How many replicas are wanted may have changed with one that left.
+        let wanted = Wanted { read_replicas: self.wanted.read_replicas, ..learnt.wanted.clone() };
+        *self = Self { memory, ha, request, last_request, trouble, promotion, wanted, ..learnt };
     }
 
     /// Writes it down durably.
     pub fn save(&self, folder: &Path) -> Result<(), ProviderError> {
+        self.write(&folder.join(FILE))
+    }
+
+    fn write(&self, path: &Path) -> Result<(), ProviderError> {
         let text = serde_json::to_vec_pretty(self).expect("plain data serialises");
-        let path = folder.join(FILE);
-        files::replace(&path, &text, 0o600).map_err(|error| {
+        files::replace(path, &text, 0o600).map_err(|error| {
             let message = format!("the ledger {} cannot be written: {error}", path.display());
             ProviderError::new(ErrorKind::Unavailable, message)
         })
     }
 }
 
+/// Writes the ledger of an instance down whose data is on its way.
+pub fn announce(folder: &Path, record: &Record) -> Result<(), ProviderError> {
+    files::make_folder(folder, 0o711).map_err(|error| {
+        ProviderError::new(ErrorKind::Unavailable, format!("cannot make {}: {error}", folder.display()))
+    })?;
+    record.write(&folder.join(ANNOUNCED))
+}
+
+/// Its data is there: now it is one. One that is one already stays as it is.
+pub fn put_announced(folder: &Path) -> std::io::Result<()> {
+    let (announced, file) = (folder.join(ANNOUNCED), folder.join(FILE));
+    match (announced.exists(), file.exists()) {
+        (true, false) => files::rename(&announced, &file),
+        (true, true) => files::remove(&announced),
+        (false, _) => Ok(()),
+    }
+}
+
+/// Names of folders in which a ledger is announced.
+pub fn announced(instances: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(instances).into_iter().flatten().flatten();
+    let announced = entries.filter(|entry| entry.path().join(ANNOUNCED).exists());
+    announced.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
 /// Forgets an instance: the last step of its removal.
 pub fn forget(folder: &Path) -> std::io::Result<()> {
+    files::remove(&folder.join(ANNOUNCED))?;
     files::remove(&folder.join(FILE))?;
     files::sync_parent(&folder.join(FILE))
 }

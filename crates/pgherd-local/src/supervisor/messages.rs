@@ -113,6 +113,16 @@ pub struct FailoverHow {
     pub accept_loss: bool,
 }
 
+/// Body of `POST /v1/instances/{name}/promote`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromoteHow {
+    /// Which replica, `n3`; `None`: the only one.
+    #[serde(default)]
+    pub replica: Option<String>,
+    /// Name of the instance it becomes.
+    pub to: String,
+}
+
 /// One line of the answer to anything that changes an instance (`application/x-ndjson`): steps, then exactly one result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "line")]

@@ -20,6 +20,7 @@ mod look;
 pub mod messages;
 mod observe;
 pub mod place;
+mod promotion;
 mod requests;
 mod retention;
 pub mod secret;

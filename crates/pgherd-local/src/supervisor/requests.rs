@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use super::configure::{self, Candidate};
 use super::jobs::choose_server;
 use super::ledger::Record;
-use super::messages::{Delete, Line, Put};
+use super::messages::{Delete, Line, PromoteHow, Put};
+use super::promotion;
 use super::secret::{self, credentials};
 use super::site::{Site, absent, cannot};
 use super::upkeep::{Goal, Restart};
@@ -33,6 +34,10 @@ pub enum Ask {
     Rotate,
     /// Something of its servers.
     Servers(ha::Ask),
+    /// Give one of its replicas a life of its own.
+    Promote(PromoteHow),
+    /// Be kept from now on: it was a replica of another until a moment ago.
+    TakeUp,
 }
 
 impl Ask {
@@ -49,7 +54,8 @@ impl Ask {
             Self::Servers(ha::Ask::Failover { .. }) => "failing over",
             Self::Servers(ha::Ask::Switchover) => "switching over",
             Self::Servers(ha::Ask::Restart { .. }) => "being restarted",
-            Self::Servers(ha::Ask::Release { .. }) => "giving a replica away",
+            Self::Servers(ha::Ask::Release { .. }) | Self::Promote(_) => "promoting a replica",
+            Self::TakeUp => "being taken up",
         }
     }
 }
@@ -148,7 +154,14 @@ pub async fn accept(
     if let Ask::Put(put) = ask {
         return accept_put(site, record, put, watcher).await;
     }
-    let mut record = record.ok_or_else(|| absent(&site.name))?;
+    let mut record = match (record, ask) {
+        (None, Ask::TakeUp) => {
+            promotion::settle(&site.layout)?;
+            Record::load(&site.layout.root)?
+        }
+        (record, _) => record,
+    }
+    .ok_or_else(|| absent(&site.name))?;
     if matches!(record.memory.goal, Goal::Gone { .. }) && !matches!(ask, Ask::Delete(_)) {
         return Err(ProviderError::new(ErrorKind::Conflict, format!("{} is being deleted", site.name)));
     }
@@ -165,6 +178,11 @@ pub async fn accept(
         Ask::Restart => (record.memory.goal, record.memory.restart) = (Goal::Serve, Restart::Now),
         Ask::Rotate => accept_rotation(site, &mut record, serves)?,
         Ask::Servers(_) => check_serving(&record)?,
+        Ask::Promote(how) => {
+            check_serving(&record)?;
+            record.promotion = Some(promotion::accept(site, &record, how)?);
+        }
+        Ask::TakeUp => {}
         Ask::Put(_) => unreachable!("taken care of above"),
     }
     record.memory.wake();
@@ -186,6 +204,9 @@ async fn accept_put(
             known
         }
         None if site.has_data() => return Err(unknown_data(site)),
+        None if let Some(of) = promotion::coming(&site.agent, &site.name) => {
+            return Err(promotion::taken(&site.name, &of));
+        }
         None => Record::new(&site.name, wanted.clone(), Timestamp::now()),
     };
     let configured_anew = new || configure::depends_on(&next.wanted, &wanted);

@@ -108,8 +108,12 @@ fn is_needed(site: &Site, record: &Record) -> bool {
     if matches!(record.memory.goal, Goal::Gone { .. }) {
         return false;
     }
-    let direct = site.running_port(record, record.primary()).ok() == record.port;
-    record.port.is_some() && (record.is_forwarded() || record.wanted.read_replicas > 0 || !direct)
+    record.port.is_some() && (record.is_forwarded() || record.wanted.read_replicas > 0 || !is_direct(site, record))
+}
+
+/// Whether the primary has the instance's port, or is to have it when it starts.
+fn is_direct(site: &Site, record: &Record) -> bool {
+    site.running_port(record, record.primary()).ok() == record.port
 }
 
 async fn start(site: &Site) -> Result<Forwarder, ProviderError> {
@@ -133,8 +137,10 @@ fn set(site: &Site, record: &Record, route: &Route) -> Result<Set, ProviderError
         false => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
     };
     let ports = ports(site, record);
+    // The port of a server that is its own is left to it, above all while it starts.
+    let held = if record.is_forwarded() || !is_direct(site, record) { addresses.clone() } else { Vec::new() };
     Ok(Set {
-        write: Listen { addresses: addresses.clone(), port: record.port.unwrap_or_default() },
+        write: Listen { addresses: held, port: record.port.unwrap_or_default() },
         read: record.read_port.map(|port| Listen { addresses, port }),
         allowed: configure::networks(&record.wanted.allowed_cidrs)?,
         lead: Lead {

@@ -165,7 +165,7 @@ async fn a_single_instance_becomes_a_pair_and_single_again() {
     assert_eq!(world.differences(&[]).await, [""; 0]);
 }
 
-fn roles(report: &StatusReport) -> Vec<String> {
+pub fn roles(report: &StatusReport) -> Vec<String> {
     report.nodes.iter().map(|node| format!("{} {} {}", node.name, node.role, node.state)).collect()
 }
 
@@ -204,8 +204,14 @@ impl World {
 
     /// What psql says as the master role, over TCP.
     pub async fn psql(&self, port: u16, sql: &str) -> String {
-        let endpoint = self.status().await.endpoint;
-        let secret = self.secret().await;
+        self.psql_of(NAME, port, sql).await
+    }
+
+    /// The same, on an instance of another name.
+    pub async fn psql_of(&self, name: &str, port: u16, sql: &str) -> String {
+        let endpoint = self.agent().await.status(name).await.expect("a status").endpoint;
+        let secret = std::fs::read(&endpoint.secret_file).expect("a secret file");
+        let secret: serde_json::Value = serde_json::from_slice(&secret).expect("JSON");
         let psql = server(15).expect("installed");
         let dsn = format!(
             "host=localhost hostaddr=127.0.0.1 port={port} dbname={} user={} sslmode=verify-full sslrootcert={}",

@@ -27,6 +27,7 @@ mod man;
 pub mod output;
 mod params;
 mod plan;
+mod promote;
 mod reference;
 mod rotate;
 mod status;
@@ -54,6 +55,7 @@ pub enum Verb {
     Rotate(rotate::RotateArgs),
     Switchover(switchover::SwitchoverArgs),
     Failover(failover::FailoverArgs),
+    Promote(promote::PromoteArgs),
     Destroy(destroy::DestroyArgs),
     Doctor(doctor::DoctorArgs),
     Agent(agent::AgentArgs),
@@ -85,6 +87,7 @@ impl Verb {
             Self::Rotate(_) => "rotate",
             Self::Switchover(_) => "switchover",
             Self::Failover(_) => "failover",
+            Self::Promote(_) => "promote",
             Self::Destroy(_) => "destroy",
             Self::Doctor(_) => "doctor",
             Self::Agent(_) => "agent",
@@ -142,6 +145,7 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Rotate(args) => rotate::run(&context, &args),
         Verb::Switchover(args) => switchover::run(&context, &args),
         Verb::Failover(args) => failover::run(&context, &args),
+        Verb::Promote(args) => promote::run(&context, &args),
         Verb::Destroy(args) => destroy::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Agent(args) => agent::run(&context, &args),

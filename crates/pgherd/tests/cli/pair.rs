@@ -63,3 +63,36 @@ fn nobody_takes_over_from_a_single_server() {
         assert!(refused.stderr.contains("write multi_az = true"), "{}", refused.transcript());
     }
 }
+
+#[test]
+fn a_replica_becomes_a_database_of_its_own() {
+    let Some(live) = live("a_replica_becomes_a_database_of_its_own") else { return };
+    let alone = block("orders", "");
+    live.0.write("database.hcl", alone.replace("parameters ", "create_read_replica = true\n  parameters "));
+    let _ = live.run("apply --yes").with_code(0);
+    assert_eq!(live.sql("create table t (id int)"), "CREATE TABLE\n");
+    let asks = live.run("promote --as orders-trial --yes").with_code(4);
+    assert!(asks.stderr.contains("add --confirm orders to agree"), "{}", asks.transcript());
+    assert_eq!(live.run("promote --as orders-trial --dry-run").with_code(0).stdout, "");
+    let promoted = live.run("promote --as orders-trial --confirm orders").with_code(0);
+    let said = "orders-trial is a database of its own: postgresql://localhost:";
+    assert!(promoted.stdout.starts_with(said), "{}", promoted.transcript());
+    let next = "write create_read_replica = false in the block orders, or the next apply makes a replica in place of";
+    assert!(promoted.stderr.contains(next), "{}", promoted.transcript());
+
+    // Repeated it is through already. With a block that says so, nothing is left to be planned.
+    let again = live.run("promote --as orders-trial --confirm orders --json").with_code(0).json();
+    let port = again["result"]["port"].as_u64().expect("a port");
+    let trial = alone
+        .replace("\"orders\"", "\"orders-trial\"")
+        .replace("orders-trial\" {", "orders_trial\" {")
+        .replace("parameters ", "database_name = \"orders\"\n  parameters ");
+    let trial: String =
+        trial.lines().filter(|line| !line.contains("port ")).fold(String::new(), |text, line| text + line + "\n");
+    live.0.write("database.hcl", format!("{alone}{trial}"));
+    let _ = live.run("plan --detailed-exitcode").with_code(0);
+    let connect = ["connect", "orders_trial", "--", "-Atc", "insert into t values (1); show port"];
+    assert_eq!(live.0.run(&connect).with_code(0).stdout, format!("INSERT 0 1\n{port}\n"));
+    let _ = live.run("destroy orders_trial --confirm orders-trial").with_code(0);
+    assert_eq!(live.0.run(&["connect", "orders", "--", "-Atc", "select count(*) from t"]).with_code(0).stdout, "0\n");
+}

@@ -86,6 +86,19 @@ pub fn remove(layout: &Layout) -> Result<()> {
     remove_folder(&removed)
 }
 
+/// Moves a node without any process whole to where another instance has one: data, configuration, logs. Blocking. Repeatable.
+pub fn hand_over(from: &Layout, to: &Layout) -> Result<()> {
+    let (old, new) = (from.folder(), to.folder());
+    nobody_at_work(from)?;
+    match std::fs::rename(old, new) {
+        // Moved before.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && to.data.exists() => {}
+        other => other.map_err(|error| io_error("move", old, &error))?,
+    }
+    sync_folder(&to.root)?;
+    sync_folder(&from.root)
+}
+
 async fn copy(place: &Place, from: &Upstream) -> Result<()> {
     let making = place.layout.making();
     let tool = Tool::start(place, "pg_basebackup", |command| {

@@ -4,6 +4,7 @@
 
 mod beside;
 mod init;
+mod release;
 mod start;
 mod stop;
 
@@ -13,7 +14,7 @@ pub use start::group;
 use std::time::Duration;
 
 use pgherd_core::ha::{Action, Verb};
-use pgherd_engine::provider::{ErrorKind, ProviderError};
+use pgherd_engine::provider::ProviderError;
 
 use super::keeper::Keeper;
 use super::site::blocking;
@@ -55,10 +56,7 @@ pub async fn act(keeper: &mut Keeper, action: &Action) -> Result<(), ProviderErr
             let site = keeper.site.clone();
             keeper.ways.lead(&site, &record, route).await
         }
-        Verb::Release { .. } => {
-            let message = "a replica cannot become an independent database in this version";
-            Err(ProviderError::new(ErrorKind::Invalid, message))
-        }
+        Verb::Release { node } => release::release(keeper, *node).await,
     }
 }
 
@@ -74,6 +72,7 @@ pub fn phase(verb: &Verb) -> Option<String> {
         Verb::Promote { node, .. } => format!("promoting {node}"),
         Verb::SetSync { to: Some(to), .. } => format!("having commits wait for {to}"),
         Verb::SetSync { to: None, .. } => "having commits wait for nobody".to_owned(),
+        Verb::Release { node } => format!("moving {node} to a place of its own"),
         _ => return None,
     })
 }

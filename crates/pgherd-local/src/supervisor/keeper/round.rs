@@ -9,6 +9,7 @@ use crate::supervisor::hands;
 use crate::supervisor::jobs;
 use crate::supervisor::ledger::Record;
 use crate::supervisor::look::Seen;
+use crate::supervisor::promotion::replicas_wanted;
 use crate::supervisor::requests::Watcher;
 use crate::supervisor::tidings::tidings;
 use crate::supervisor::upkeep::{self, Note, Step};
@@ -107,8 +108,14 @@ impl Keeper {
         if !next.memory.prepared {
             return Vec::new();
         }
-        let view = seen.ha(next, self.job.is_none() && step.is_none());
-        let (memory, actions) = ha::decide(&view, &next.ha);
+        let is_calm = self.job.is_none() && step.is_none();
+        let (mut memory, mut actions) = ha::decide(&seen.ha(next, is_calm), &next.ha);
+        let replicas = replicas_wanted(&next.ha, &memory, next.wanted.read_replicas);
+        if replicas != next.wanted.read_replicas {
+            // Decided again, or it would be given another in the same breath, or lose one.
+            next.wanted.read_replicas = replicas;
+            (memory, actions) = ha::decide(&seen.ha(next, is_calm), &next.ha);
+        }
         let starts = actions.iter().any(|action| matches!(action.verb, Verb::Start { .. }));
         if starts && (self.is_writing_configuration() || step.is_some_and(writes_configuration)) {
             return Vec::new();
@@ -203,8 +210,10 @@ fn answered(next: &mut Record, current: Option<&mut Current>) {
         return;
     }
     next.request = None;
-    if let ha::Ask::Restart { .. } = request.what {
-        next.memory.restart = upkeep::Restart::No;
+    match request.what {
+        ha::Ask::Restart { .. } => next.memory.restart = upkeep::Restart::No,
+        ha::Ask::Release { .. } => next.promotion = None,
+        ha::Ask::Switchover | ha::Ask::Failover { .. } => {}
     }
     if let Some(current) = current.filter(|current| current.request == Some(request.id)) {
         current.answer = Some(answer.outcome);
