@@ -9,6 +9,7 @@ pub mod control;
 pub mod fetch;
 pub mod find;
 pub mod folders;
+mod known;
 pub(crate) mod notice;
 mod packed;
 pub mod pidfile;

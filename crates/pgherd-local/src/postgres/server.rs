@@ -36,6 +36,37 @@ pub struct Server {
     pub build: String,
 }
 
+/// What the program of a server says, and holds: as long as it is the same file, the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Said {
+    version: Version,
+    banner: String,
+    icu: bool,
+}
+
+impl Said {
+    /// Runs and reads the program in `bin`.
+    pub(super) fn by(bin: &Path) -> Result<Self> {
+        let postgres = bin.join("postgres");
+        let mut command = Command::new(&postgres);
+        command.arg("--version").stdin(Stdio::null());
+        if let Some(lib) = own_libraries(bin) {
+            command.env("LD_LIBRARY_PATH", lib);
+        }
+        let output = command.output().map_err(|error| io_error("run", &postgres, &error))?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let Some((version, banner)) = read_banner(&said).filter(|_| output.status.success()) else {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            let message = format!("{} --version did not name a version: {}", postgres.display(), complaint.trim());
+            return Err(ProviderError::new(ErrorKind::Invalid, message));
+        };
+        let program = std::fs::read(&postgres).map_err(|error| io_error("read", &postgres, &error))?;
+        // The name of a library it is linked with stands in it between zeros.
+        let icu = program.split(|byte| *byte == 0).any(|text| text.starts_with(b"libicui18n."));
+        Ok(Self { version, banner, icu })
+    }
+}
+
 /// How a server was found. The order is the order of preference among equals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,27 +84,17 @@ pub enum Origin {
 impl Server {
     /// Asks the server in `bin` who it is. Blocking.
     pub fn inspect(bin: &Path, origin: Origin) -> Result<Self> {
+        Self::of(bin, origin, Said::by(bin)?)
+    }
+
+    /// The server in `bin`, of which is known what its program says.
+    pub(super) fn of(bin: &Path, origin: Origin, said: Said) -> Result<Self> {
         let postgres = bin.join("postgres");
         let metadata = std::fs::metadata(&postgres).map_err(|error| io_error("look at", &postgres, &error))?;
-        let lib = own_libraries(bin);
-        let mut command = Command::new(&postgres);
-        command.arg("--version").stdin(Stdio::null());
-        if let Some(lib) = &lib {
-            command.env("LD_LIBRARY_PATH", lib);
-        }
-        let output = command.output().map_err(|error| io_error("run", &postgres, &error))?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        let Some((version, banner)) = read_banner(&said).filter(|_| output.status.success()) else {
-            let complaint = String::from_utf8_lossy(&output.stderr);
-            let message = format!("{} --version did not name a version: {}", postgres.display(), complaint.trim());
-            return Err(ProviderError::new(ErrorKind::Invalid, message));
-        };
         let missing = COMPANIONS.iter().filter(|name| !bin.join(name).is_file()).map(|&name| name.to_owned()).collect();
-        let program = std::fs::read(&postgres).map_err(|error| io_error("read", &postgres, &error))?;
-        // The name of a library it is linked with stands in it between zeros.
-        let icu = program.split(|byte| *byte == 0).any(|text| text.starts_with(b"libicui18n."));
-        let build = build_id(&banner, &metadata);
-        Ok(Self { version, banner, bin: bin.to_owned(), lib, origin, icu, missing, build })
+        let build = build_id(&said.banner, &metadata);
+        let Said { version, banner, icu } = said;
+        Ok(Self { version, banner, bin: bin.to_owned(), lib: own_libraries(bin), origin, icu, missing, build })
     }
 
     /// This server as it is now: an upgrade of packages replaces it where it is. Blocking; quick when nothing changed.

@@ -24,7 +24,7 @@ use self::round::{phase, words};
 use super::agent::Agent;
 use super::current::Current;
 use super::hands;
-use super::jobs::{Facts, Outcome, ToDisk};
+use super::jobs::{Facts, Outcome};
 use super::ledger::Record;
 use super::live::{Happening, Live, happening};
 use super::requests::{Ask, Handle, Shown, Watcher, accept};
@@ -73,8 +73,6 @@ pub struct Keeper {
     pub(super) facts: Option<(u64, Facts)>,
     /// What holds it to its size, in words.
     pub(super) limits: Vec<String>,
-    /// Putting a new data directory on disk.
-    pub(super) to_disk: Option<ToDisk>,
     /// The ways in.
     pub(super) ways: Ways,
     /// When the data directory was last measured.
@@ -104,7 +102,6 @@ impl Keeper {
             servers: BTreeMap::new(),
             facts: None,
             limits: Vec::new(),
-            to_disk: None,
             ways: Ways::default(),
             measured_at: None,
             alarms: Vec::new(),
@@ -150,7 +147,7 @@ impl Keeper {
             Ok(record) => self.record = record,
             Err(error) => tracing::error!(instance = self.site.name, "{error}"),
         }
-        (self.to_disk, self.busy, self.measured_at, self.look_at) = (None, None, None, None);
+        (self.busy, self.measured_at, self.look_at) = (None, None, None);
         (self.job, self.facts) = (None, None);
         let message = format!("pgherd itself failed, please report it: {panic}");
         if let Some(current) = self.current.take() {

@@ -168,11 +168,10 @@ impl Keeper {
 
     async fn look_at_servers(&mut self, record: &Record) -> BTreeMap<NodeId, ha::Node> {
         let all = record.nodes();
-        let several = all.len() > 1;
         let kept = record.memory.made || self.is_to_be_kept(record.primary());
         let site = self.site.clone();
         let looks = self.servers.iter_mut().filter(|(node, _)| all.contains(node));
-        let looks = looks.map(|(node, live)| look_at(&site, record, *node, live, kept, several));
+        let looks = looks.map(|(node, live)| look_at(&site, record, *node, live, kept));
         let nodes: BTreeMap<NodeId, ha::Node> = futures_util::future::join_all(looks).await.into_iter().collect();
         for node in all {
             let was_ready = self.live(node).is_ready;
@@ -236,21 +235,10 @@ impl Keeper {
     }
 }
 
-async fn look_at(
-    site: &Site,
-    record: &Record,
-    node: NodeId,
-    live: &mut Live,
-    kept: bool,
-    several: bool,
-) -> (NodeId, ha::Node) {
+async fn look_at(site: &Site, record: &Record, node: NodeId, live: &mut Live, kept: bool) -> (NodeId, ha::Node) {
     let Ok(place) = site.place(record, node) else { return (node, ha::Node::unknown(Timestamp::now())) };
     let busy = live.task.is_some();
     let mut seen = look(&place, &mut live.eyes, commit(record), busy, LOOK_DEADLINE).await;
-    if !several {
-        // Nobody looks again for a minute.
-        live.eyes.close();
-    }
     live.start = match seen.process {
         ha::Process::Running { start, .. } => Some(start),
         _ => None,

@@ -307,7 +307,8 @@ fn keep_serving(view: &View, next: &mut Memory) -> Option<Step> {
     if next.fall_back {
         return Some(Step::FallBack);
     }
-    if !view.learned {
+    // The two others learn as they go.
+    if !view.learned && next.configured && next.settled {
         return may_retry(view, next).then_some(Step::Learn);
     }
     if may_retry(view, next) {
@@ -322,7 +323,7 @@ fn keep_serving(view: &View, next: &mut Memory) -> Option<Step> {
             return Some(Step::RenewTls);
         }
     }
-    if next.configured && !view.restart_pending && next.restart < Restart::Now {
+    if view.learned && next.configured && !view.restart_pending && next.restart < Restart::Now {
         next.restart = Restart::No;
     }
     None

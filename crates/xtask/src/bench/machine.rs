@@ -69,7 +69,7 @@ impl Place {
             wait("the end of the agent", || !runs(agent))?;
         }
         for entry in fs::read_dir(self.at("state/instances")).into_iter().flatten().flatten() {
-            end(&entry.path().join("data"))?;
+            end(&entry.path().join("n1/data"))?;
         }
         remove(&self.at("state"))
     }
@@ -85,7 +85,7 @@ impl Drop for Place {
 /// The newest server of this machine, and who may run it.
 pub fn server() -> Result<(Server, RunAs), String> {
     let run_as = RunAs::settle(None).map_err(|error| error.message)?;
-    let found = find::servers(&[], std::env::var_os("PATH").as_deref(), Path::new("/nowhere"));
+    let found = find::servers(&[], std::env::var_os("PATH").as_deref(), Path::new("/nowhere/servers"));
     let server = found.servers.into_iter().next().ok_or("no PostgreSQL server is installed")?;
     Ok((server, run_as))
 }

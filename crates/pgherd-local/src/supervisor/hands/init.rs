@@ -17,7 +17,6 @@ pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), Provid
     keeper.live(node).drop_server();
     let (run_as, paths, server) =
         (site.agent.run_as.clone(), site.agent.options.paths.clone(), chosen(keeper.record()?)?.clone());
-    let data = layout.data.clone();
     let identifier = blocking(move || {
         folders::make(&paths, &layout, &run_as)?;
         let cannot_clear = |error| cannot("clear", &layout.data, &error);
@@ -26,8 +25,6 @@ pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), Provid
     })
     .await?;
     keeper.live(node).is_whole = true;
-    // Beside everything up to the moment when somebody learns the password.
-    keeper.to_disk = Some(tokio::task::spawn_blocking(move || template::put_on_disk(&data)));
     keeper.record_mut()?.system_identifier = Some(identifier.to_string());
     keeper.save()
 }

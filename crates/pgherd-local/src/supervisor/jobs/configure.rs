@@ -7,6 +7,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::learn::{Facts, learn};
 use crate::postgres::process;
+use crate::postgres::session::Session;
 use crate::supervisor::configure::{self, Candidate};
 use crate::supervisor::ledger::Record;
 use crate::supervisor::site::{CONNECT_DEADLINE, Site};
@@ -47,6 +48,11 @@ pub(super) async fn reload(site: &Site, record: &Record, node: NodeId) -> Result
         return Ok(false);
     }
     let session = site.connect(record, node, "postgres").await?;
+    read_again(&session).await.map(|()| true)
+}
+
+/// Has a server read its files, and waits until it has.
+pub(super) async fn read_again(session: &Session) -> Result<(), ProviderError> {
     let loaded = "SELECT pg_conf_load_time()::text";
     let before: String = session.one(loaded, &[]).await?.get(0);
     session.run("SELECT pg_reload_conf()").await?;
@@ -61,5 +67,5 @@ pub(super) async fn reload(site: &Site, record: &Record, node: NodeId) -> Result
         Err(ProviderError::new(ErrorKind::TimedOut, "the server did not read its configuration again"))
     })?;
     let errors = session.file_errors().await?;
-    if errors.is_empty() { Ok(true) } else { Err(ProviderError::new(ErrorKind::Invalid, errors.join("; "))) }
+    if errors.is_empty() { Ok(()) } else { Err(ProviderError::new(ErrorKind::Invalid, errors.join("; "))) }
 }

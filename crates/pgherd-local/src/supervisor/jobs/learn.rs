@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use pgherd_core::resource::Pending;
 use pgherd_engine::provider::ProviderError;
 
+use crate::postgres::session::Session;
 use crate::supervisor::ledger::Record;
 use crate::supervisor::secret::credentials;
 use crate::supervisor::site::Site;
@@ -21,6 +22,11 @@ pub struct Facts {
 /// Asks the primary.
 pub async fn learn(site: &Site, record: &mut Record) -> Result<Facts, ProviderError> {
     let session = site.connect(record, record.primary(), "postgres").await?;
+    learn_from(&session, site, record).await
+}
+
+/// Asks the primary, over a session with it.
+pub(super) async fn learn_from(session: &Session, site: &Site, record: &mut Record) -> Result<Facts, ProviderError> {
     let identifier: String = session.one("SELECT system_identifier::text FROM pg_control_system()", &[]).await?.get(0);
     if record.system_identifier.as_ref() != Some(&identifier) {
         if let Some(known) = &record.system_identifier {
@@ -28,7 +34,7 @@ pub async fn learn(site: &Site, record: &mut Record) -> Result<Facts, ProviderEr
         }
         record.system_identifier = Some(identifier);
     }
-    let pending = observe::pending(&session, record).await?;
+    let pending = observe::pending(session, record).await?;
     refresh_secret(site, record)?;
     // One that is not there is due at once.
     let renew_tls_at = configure::renew_at(&site.layout).unwrap_or_else(Timestamp::now);

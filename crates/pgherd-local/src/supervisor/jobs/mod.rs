@@ -15,15 +15,11 @@ pub use choose::choose_server;
 pub use learn::{Facts, learn};
 
 use pgherd_engine::provider::ProviderError;
-use tokio::task::JoinHandle;
 
 use super::ledger::Record;
 use super::requests::Watcher;
 use super::site::Site;
 use super::upkeep::Step;
-
-/// Putting a new data directory on disk, begun when it was made.
-pub type ToDisk = JoinHandle<Result<(), ProviderError>>;
 
 /// What came of a step.
 pub struct Outcome {
@@ -42,8 +38,8 @@ pub struct Done {
 }
 
 /// Carries out one step.
-pub async fn run(site: Site, step: Step, mut record: Record, to_disk: Option<ToDisk>, watcher: Watcher) -> Outcome {
-    let result = carry_out(&site, step, &mut record, to_disk, &watcher).await;
+pub async fn run(site: Site, step: Step, mut record: Record, watcher: Watcher) -> Outcome {
+    let result = carry_out(&site, step, &mut record, &watcher).await;
     let result = result.map(|facts| Done { record: (step != Step::Remove).then_some(record), facts });
     Outcome { step, result }
 }
@@ -52,7 +48,6 @@ async fn carry_out(
     site: &Site,
     step: Step,
     record: &mut Record,
-    to_disk: Option<ToDisk>,
     watcher: &Watcher,
 ) -> Result<Option<Facts>, ProviderError> {
     match step {
@@ -63,7 +58,7 @@ async fn carry_out(
             Ok(None)
         }
         Step::Learn => learn(site, record).await.map(Some),
-        Step::Settle => settle::settle(site, record, to_disk).await.map(Some),
+        Step::Settle => settle::settle(site, record).await.map(Some),
         Step::RenewTls => certificate::renew(site, record).await.map(Some),
         Step::Backup => backup::take(site, record).await.map(|()| None),
         Step::Remove => remove::remove(site, record).await.map(|()| None),

@@ -3,17 +3,19 @@
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::ProviderError;
 
-use super::ToDisk;
-use super::configure::reload;
-use super::learn::{Facts, learn};
+use tokio::task::JoinHandle;
+
+use super::configure::read_again;
+use super::learn::{Facts, learn_from};
 use crate::postgres::session::{Session, quote};
 use crate::postgres::template;
 use crate::supervisor::ledger::Record;
 use crate::supervisor::observe;
 use crate::supervisor::secret::{self, Credentials, credentials};
-use crate::supervisor::site::{Site, blocking};
+use crate::supervisor::site::Site;
 
-pub(super) async fn settle(site: &Site, record: &mut Record, to_disk: Option<ToDisk>) -> Result<Facts, ProviderError> {
+pub(super) async fn settle(site: &Site, record: &mut Record) -> Result<Facts, ProviderError> {
+    let to_disk = (!record.memory.made).then(|| begin_to_disk(site, record));
     let pending = proposed(site, record)?;
     let credentials_now = match &pending {
         Some(pending) => pending.clone(),
@@ -26,16 +28,25 @@ pub(super) async fn settle(site: &Site, record: &mut Record, to_disk: Option<ToD
     if session.ensure_master_and_database(role, &password, database).await? {
         site.connect(record, primary, database).await?.prepare_database().await?;
     }
-    reset_altered(&session).await?;
-    if !record.memory.made {
-        on_disk(site, record, to_disk).await?;
+    let altered = reset_altered(&session).await?;
+    if let Some(to_disk) = to_disk {
+        to_disk.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
     }
     if pending.is_some() {
         site.secrets.promote(&credentials(record, credentials_now.password))?;
         site.note("the password is in force");
     }
-    reload(site, record, primary).await?;
-    learn(site, record).await
+    if altered {
+        read_again(&session).await?;
+    }
+    learn_from(&session, site, record).await
+}
+
+/// Begins to put a new data directory on disk. Whoever knows its password may write to it, and nothing of that may be lost.
+/// Not before the server is up: whatever is synced meanwhile waits for all of it.
+fn begin_to_disk(site: &Site, record: &Record) -> JoinHandle<Result<(), ProviderError>> {
+    let data = site.node(record.primary()).data;
+    tokio::task::spawn_blocking(move || template::put_on_disk(&data))
 }
 
 /// A password that is to come into force. Where the files were deleted there is nothing to lose by a new one.
@@ -49,22 +60,11 @@ fn proposed(site: &Site, record: &Record) -> Result<Option<Credentials>, Provide
     Ok(Some(lost))
 }
 
-/// Takes back what ALTER SYSTEM set.
-async fn reset_altered(session: &Session) -> Result<(), ProviderError> {
-    for name in observe::altered(session).await? {
-        session.run(&format!("ALTER SYSTEM RESET {}", quote(&name))).await?;
+/// Takes back what ALTER SYSTEM set; says whether there was anything.
+async fn reset_altered(session: &Session) -> Result<bool, ProviderError> {
+    let altered = observe::altered(session).await?;
+    for name in &altered {
+        session.run(&format!("ALTER SYSTEM RESET {}", quote(name))).await?;
     }
-    Ok(())
-}
-
-/// Returns when a new data directory is on disk. Whoever knows its password may write to it, and nothing of that may be lost.
-async fn on_disk(site: &Site, record: &Record, begun: Option<ToDisk>) -> Result<(), ProviderError> {
-    if let Some(begun) = begun
-        && matches!(begun.await, Ok(Ok(())))
-    {
-        return Ok(());
-    }
-    // Begun by an agent that has ended, or refused a moment ago.
-    let data = site.node(record.primary()).data;
-    blocking(move || template::put_on_disk(&data)).await
+    Ok(!altered.is_empty())
 }

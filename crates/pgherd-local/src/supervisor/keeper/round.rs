@@ -55,6 +55,7 @@ impl Keeper {
                 Next::Nothing => self.look_at = Some(self.next_look(&seen)),
             }
             self.finish_request(&seen);
+            self.close_eyes();
             break;
         }
         if self.record.is_none() {
@@ -67,6 +68,13 @@ impl Keeper {
             self.busy = None;
         }
         self.show();
+    }
+
+    /// Nobody looks at a single server again for a minute, once there is nothing to be done to it.
+    fn close_eyes(&mut self) {
+        if self.servers.len() == 1 && self.job.is_none() {
+            self.servers.values_mut().for_each(|live| live.eyes.close());
+        }
     }
 
     /// One round: what there is to be done next.
@@ -177,9 +185,8 @@ impl Keeper {
             self.is_busy_with(phase.to_owned());
         }
         let watcher = self.current.as_ref().map_or_else(Watcher::nobody, |current| current.watcher.clone());
-        let to_disk = if step == Step::Settle { self.to_disk.take() } else { None };
         let (site, run) = (self.site.clone(), jobs::run);
-        self.job = Some(Job::Step(step, tokio::spawn(run(site, step, record, to_disk, watcher))));
+        self.job = Some(Job::Step(step, tokio::spawn(run(site, step, record, watcher))));
     }
 
     fn is_busy_with(&mut self, phase: String) {

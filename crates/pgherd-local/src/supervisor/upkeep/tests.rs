@@ -39,10 +39,10 @@ fn a_new_instance_is_made_step_by_step() {
     for (step, servers) in [
         (Step::Prepare, Servers::Down),
         (Step::Configure, Servers::Serve),
-        (Step::Learn, Servers::Serve),
+        // It learns as it goes.
         (Step::Settle, Servers::Serve),
     ] {
-        seen.learned = step != Step::Learn;
+        seen.learned = false;
         memory = done(step, &check(&seen, &memory, Some(step)));
         seen = view(servers);
     }
@@ -52,6 +52,15 @@ fn a_new_instance_is_made_step_by_step() {
 #[test]
 fn nothing_is_done_to_an_instance_that_serves() {
     assert_eq!(check(&view(Servers::Serve), &serving(), None), serving());
+}
+
+#[test]
+fn a_restart_that_waits_is_not_forgotten_while_nothing_is_known_of_the_server() {
+    let waits =
+        Memory { restart: Restart::InWindow, settled: false, retry_after: Some(now() + RETRY_EVERY), ..serving() };
+    let known = View { learned: false, ..view(Servers::Serve) };
+    assert_eq!(decide(&known, &waits).0.restart, Restart::InWindow);
+    assert_eq!(decide(&view(Servers::Serve), &waits).0.restart, Restart::No);
 }
 
 #[test]
