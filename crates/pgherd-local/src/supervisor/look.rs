@@ -61,7 +61,16 @@ impl Seen {
         count(ha::Duty::Pair) == usize::from(wanted.standbys) + 1
             && count(ha::Duty::Replica) == usize::from(wanted.replicas)
             && members.iter().all(streams)
+            && self.reads_reach(
+                members.iter().filter(|(_, member)| member.duty == ha::Duty::Replica).map(|(node, _)| *node),
+            )
             && (!wanted.synchronous() || record.ha.promotable.is_some())
+    }
+
+    /// Whether clients that read are led to these.
+    fn reads_reach(&self, mut replicas: impl Iterator<Item = NodeId>) -> bool {
+        let read = |node: NodeId| self.route.as_ref().is_some_and(|route| route.read.contains(&node));
+        replicas.all(read)
     }
 
     fn streams(&self, node: NodeId) -> bool {
