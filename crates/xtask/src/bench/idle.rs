@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::Measured;
-use super::machine::{Place, memory_mib, run, told};
+use crate::machine::{Place, memory_mib, run, told};
 
 const INSTANCES: usize = 10;
 /// What is left to do after an `up` is done by then, a cluster made ahead of time included.

@@ -1,7 +1,7 @@
 //! What pgherd costs, measured against the bars it has to stay under. A bench is one file and one line of [`BENCHES`].
 
+mod ha;
 mod idle;
-mod machine;
 mod noop;
 mod size;
 mod thousand;
@@ -9,13 +9,16 @@ mod up;
 
 use std::process::Command;
 
+use crate::machine;
+
 /// Every bench.
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench { name: "up", run: up::run_rounds },
     Bench { name: "noop", run: noop::run_rounds },
     Bench { name: "thousand", run: thousand::run },
     Bench { name: "size", run: size::look },
     Bench { name: "idle", run: idle::watch },
+    Bench { name: "ha", run: ha::run_cases },
 ];
 
 /// One thing that is measured.
@@ -43,11 +46,11 @@ pub fn run(names: &[&str]) -> Result<String, String> {
     if cfg!(debug_assertions) {
         return in_release(names);
     }
-    let mut all = Vec::new();
+    let (mut all, load) = (Vec::new(), machine::load());
     for bench in BENCHES.iter().filter(|bench| names.is_empty() || names.contains(&bench.name)) {
         all.extend((bench.run)()?);
     }
-    let table = table(&all);
+    let table = table(&all) + &format!("load average {load:.1} before, {:.1} after\n", machine::load());
     if all.iter().all(|measured| measured.figure <= measured.bar) { Ok(table) } else { Err(table) }
 }
 
@@ -74,8 +77,10 @@ fn table(all: &[Measured]) -> String {
     let mut table = format!("{:<width$}  {:>12}  {:>12}  {:>6}\n", "", "measured", "bar", "ratio");
     for Measured { what, figure, bar, unit } in all {
         let (figure_text, bar_text) = (format!("{figure:.3} {unit}"), format!("{bar:.2} {unit}"));
-        let ratio = figure / bar;
-        table += &format!("{what:<width$}  {figure_text:>12}  {bar_text:>12}  {ratio:>6.2}\n");
+        // Where nothing at all is allowed there is no ratio.
+        let ratio = if *bar > 0.0 { format!("{:.2}", figure / bar) } else { "-".to_owned() };
+        let verdict = if figure <= bar { "" } else { "  missed" };
+        table += &format!("{what:<width$}  {figure_text:>12}  {bar_text:>12}  {ratio:>6}{verdict}\n");
     }
     table
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use pgherd_local::paths::{Paths, Surroundings};
 
 use super::Measured;
-use super::machine::{Place, median, memory_mib, ms_since, run, told};
+use crate::machine::{Place, median, memory_mib, ms_since, run, told};
 
 const ROUNDS: usize = 21;
 

@@ -1,7 +1,7 @@
 //! The size of the program as it is shipped.
 
 use super::Measured;
-use super::machine::{program, told};
+use crate::machine::{program, told};
 
 /// Looks at the release build.
 pub fn look() -> Result<Vec<Measured>, String> {

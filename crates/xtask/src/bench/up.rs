@@ -4,14 +4,13 @@
 //! `up` but the first of a server. Otherwise the first `up` of a round finds nothing: no agent, no folder, no prepared
 //! cluster. The second adds a database right behind it, and the third one when the agent has prepared a cluster meanwhile.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use pgherd_local::postgres::{runas::RunAs, server::Server};
 
 use super::Measured;
-use super::machine::{Place, end, median, ms_since, remove, run, server, told, wait};
+use crate::machine::{Place, begin, end, initdb, median, ms_since, over_socket, psql, remove, run, server, told, wait};
 
 const ROUNDS: usize = 9;
 
@@ -73,11 +72,7 @@ fn floor(place: &Place, server: &Server, run_as: &RunAs) -> Result<f64, String> 
     let data = place.at("servers/floor");
     let start = Instant::now();
     run(Command::new("cp").arg("-a").arg(place.at("servers/template")).arg(&data))?;
-    let mut command = run_as.command(server, "postgres");
-    command.arg("-D").arg(&data).args(["-c", "listen_addresses=", "-k"]).arg(&data);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(told("start a server"))?;
-    let ready = || std::fs::read_to_string(data.join("postmaster.pid")).is_ok_and(|file| file.contains("ready"));
-    wait("a server", ready)?;
+    let mut child = begin(server, run_as, &data, &[])?;
     query(server, &over_socket(&data))?;
     let took = ms_since(start);
     end(&data)?;
@@ -105,20 +100,6 @@ fn peer(place: &Place, server: &Server, run_as: &RunAs) -> Result<f64, String> {
     Ok(took)
 }
 
-fn initdb(server: &Server, run_as: &RunAs, data: &Path) -> Result<(), String> {
-    let mut command = run_as.command(server, "initdb");
-    command.args(["--username", "bench", "--auth", "trust", "--data-checksums", "--pgdata"]).arg(data);
-    run(&mut command).map(drop)
-}
-
-fn over_socket(data: &Path) -> String {
-    format!("host={} user=bench dbname=postgres", data.display())
-}
-
 fn query(server: &Server, address: &str) -> Result<(), String> {
-    let mut command = Command::new(server.program("psql"));
-    if let Some(lib) = &server.lib {
-        command.env("LD_LIBRARY_PATH", lib);
-    }
-    run(command.args(["-X", "-A", "-t", "-w", "-c", "SELECT 1", address])).map(drop)
+    psql(server, address, "SELECT 1").map(drop)
 }

@@ -1,0 +1,37 @@
+//! Development chores: `cargo xtask generate`, `cargo xtask bench`, `cargo xtask scenarios`.
+//!
+//! A library for the sake of the tests of pgherd, which play `scenarios/` with the program they are built with.
+
+use std::io::Write as _;
+
+mod bench;
+mod generate;
+mod herd;
+mod machine;
+pub mod scenarios;
+mod writers;
+
+const USAGE: &str = "usage: cargo xtask generate [--check]
+       cargo xtask bench [NAME]...
+       cargo xtask scenarios [NAME]...
+  generate   writes docs/src/reference/*.md from the program itself; --check only says whether they are fresh
+  bench      measures pgherd and fails above a bar; all benches when none is named
+  scenarios  plays scenarios/ on real PostgreSQL; all when none is named";
+
+/// Does what these words ask for; what is to be printed, or what went wrong.
+pub fn run(words: &[&str]) -> Result<String, String> {
+    match words {
+        ["generate"] => generate::write().map(|()| String::new()),
+        ["generate", "--check"] => generate::check().map(|()| String::new()),
+        ["bench", names @ ..] => bench::run(names),
+        ["scenarios", names @ ..] => scenarios::run(&machine::program()?, names),
+        ["bench-child", arguments @ ..] => bench::child(arguments),
+        _ => Err(USAGE.to_owned()),
+    }
+}
+
+/// Says something to the developer who called, and in tests, too: what takes minutes tells how far it is.
+pub fn say(message: &str) {
+    // Nobody listens: nothing is missed.
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
