@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 use serde::Deserialize;
 
 use crate::cloud::Cloud;
@@ -11,6 +11,8 @@ static MAJORS: LazyLock<Vec<Major>> = LazyLock::new(|| super::rows(include_str!(
 
 /// As of when the catalogue of versions holds.
 pub const AS_OF: &str = "2026-11";
+/// The day it was compiled for.
+const AS_OF_DAY: Date = date(2026, 11, 21);
 
 /// One PostgreSQL major and its life.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -74,9 +76,11 @@ pub fn find(major: u32) -> Option<&'static Major> {
     MAJORS.iter().find(|known| known.major == major)
 }
 
-/// The newest major that `cloud` creates on that day.
-pub fn newest(cloud: Cloud, today: Date) -> u32 {
-    offered(cloud, today).last().expect("every cloud creates some major; a test holds it")
+/// The newest major that `cloud` creates, as the catalogue has it (Q1).
+///
+/// As of the catalogue's own day rather than today's, so that a block means the same tomorrow.
+pub fn newest(cloud: Cloud) -> u32 {
+    offered(cloud, AS_OF_DAY).last().expect("every cloud creates some major; a test holds it")
 }
 
 /// Every major that `cloud` creates on that day, oldest first.
@@ -92,11 +96,15 @@ fn yes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Err
 mod tests {
     use super::*;
 
-    const TODAY: Date = jiff::civil::date(2026, 11, 21);
-
     #[track_caller]
     fn check(cloud: Cloud, expected: &[u32]) {
-        assert_eq!(offered(cloud, TODAY).collect::<Vec<_>>(), expected);
+        assert_eq!(offered(cloud, AS_OF_DAY).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_day_of_the_catalogue_is_written_once() {
+        assert!(AS_OF_DAY.to_string().starts_with(AS_OF));
+        assert!(include_str!("versions.csv").contains(&format!("as of {AS_OF_DAY}")));
     }
 
     #[test]
@@ -120,10 +128,19 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_differs_by_cloud_and_day() {
-        assert_eq!(newest(Cloud::Aws, TODAY), 18);
-        assert_eq!(newest(Cloud::DigitalOcean, TODAY), 17);
-        assert_eq!(find(14).map(|major| major.community_eol), Some(jiff::civil::date(2026, 11, 12)));
+    fn the_newest_differs_by_cloud() {
+        let newest = Cloud::ALL.iter().map(|cloud| (cloud.name(), newest(*cloud))).collect::<Vec<_>>();
+        assert_eq!(newest, [("aws", 18), ("gcp", 18), ("azure", 18), ("digitalocean", 17), ("local", 18)]);
+    }
+
+    #[test]
+    fn what_is_offered_ends_with_its_last_day() {
+        let offers_14 = |cloud, day| offered(cloud, day).any(|major| major == 14);
+        assert!(offers_14(Cloud::Aws, date(2027, 2, 28)) && !offers_14(Cloud::Aws, date(2027, 3, 1)));
+        assert!(
+            offers_14(Cloud::DigitalOcean, date(2026, 5, 12)) && !offers_14(Cloud::DigitalOcean, date(2026, 5, 13))
+        );
+        assert_eq!(find(14).map(|major| major.community_eol), Some(date(2026, 11, 12)));
         assert_eq!(find(9), None);
     }
 }

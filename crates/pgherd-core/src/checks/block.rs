@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 pub(super) use crate::catalogue::or;
 use crate::catalogue::parameters::{self, Parameter};
-use crate::catalogue::{sizes, versions};
+use crate::catalogue::sizes;
 use crate::cloud::Cloud;
 use crate::diagnostic::Diagnostic;
 use crate::inputs::Inputs;
@@ -93,11 +93,7 @@ impl Block<'_> {
 
     /// The major asked for, or the one the target would choose; `None` on `local`, which chooses the newest installed.
     pub fn major(&self) -> Option<u32> {
-        match (self.spec.engine_version, self.target()) {
-            (Some(version), _) => Some(version.major),
-            (None, Cloud::Local) => None,
-            (None, cloud) => Some(versions::newest(cloud, self.today)),
-        }
+        self.spec.engine_version.map(|version| version.major).or(self.spec.newest_major)
     }
 
     /// A server parameter of that major; of any where it is not known.

@@ -70,6 +70,21 @@ fn every_check_has_words_and_examples() {
 }
 
 #[test]
+fn a_catalogue_that_has_nothing_left_says_so() {
+    let (inputs, spec) = block_of("engine_version = \"18\"");
+    let said: Vec<String> = check(&inputs, &spec, jiff::civil::date(2040, 1, 1))
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .map(shown)
+        .collect();
+    assert_eq!(
+        said,
+        ["error engine_version: RDS creates no PostgreSQL 18 without paid extended support since 2031-02-28 \
+         [get a newer pgherd; this one knows versions as of 2026-11]"]
+    );
+}
+
+#[test]
 fn fine_examples_are_passed_in_silence() {
     for check in CHECKS {
         for arguments in check.fine {

@@ -79,7 +79,11 @@ pub(super) fn rule(block: &Block) -> Vec<Diagnostic> {
 fn major(block: &Block, version: Version) -> Option<Diagnostic> {
     let cloud = block.target();
     let offered: Vec<String> = versions::offered(cloud, block.today).map(|major| major.to_string()).collect();
-    let help = format!("write {}; {} offers {} (as of {AS_OF})", advised(block), service(cloud), or(&offered));
+    let help = if offered.is_empty() {
+        format!("get a newer pgherd; this one knows versions as of {AS_OF}")
+    } else {
+        format!("write {}; {} offers {} (as of {AS_OF})", advised(block), service(cloud), or(&offered))
+    };
     let Some(known) = versions::find(version.major) else {
         let message = format!("PostgreSQL {} is not a major that pgherd knows (as of {AS_OF})", version.major);
         return Some(block.error("engine_version", message, help));
@@ -141,8 +145,12 @@ fn minor(block: &Block, version: Version) -> Option<Diagnostic> {
 /// The version to write: the newest major but one, which has had its teething, or the newest where there is no other.
 pub(super) fn advised(block: &Block) -> String {
     let mut newest = versions::offered(block.target(), block.today).rev();
-    let major = newest.next().map(|newest_major| newest.next().unwrap_or(newest_major));
-    spelled(block, &major.map_or_else(String::new, |major| major.to_string()))
+    let major = match (newest.next(), newest.next()) {
+        (Some(_), Some(but_one)) => but_one,
+        (Some(only), None) => only,
+        (None, _) => versions::newest(block.target()),
+    };
+    spelled(block, &major.to_string())
 }
 
 /// A version in the spelling the user chose.

@@ -14,7 +14,7 @@ use super::document::{self, StepDocument};
 use super::fingerprint::digest;
 use crate::diagnostic::Diagnostic;
 use crate::resource::Id;
-use crate::spec::Spec;
+use crate::spec::{Origin, Spec};
 
 /// Version of the format of a saved plan.
 pub const FORMAT: u32 = 1;
@@ -52,7 +52,7 @@ pub struct Asked {
 pub struct SavedBlock {
     /// Label of the block.
     pub block: String,
-    /// Hash of what the block meant, secrets left out.
+    /// Hash of what the block meant, secrets and who decided what left out.
     pub spec: String,
     /// Fingerprint of what was observed.
     pub fingerprint: String,
@@ -63,7 +63,7 @@ pub struct SavedBlock {
 impl SavedBlock {
     /// What is kept of a plan that was made for a spec.
     pub fn new(spec: &Spec, plan: &Plan) -> Self {
-        Self::hashed(digest(spec), plan)
+        Self::hashed(digest(&meaning(spec)), plan)
     }
 
     /// The same, of a spec that was hashed before.
@@ -98,6 +98,13 @@ impl SavedBlock {
         moved.extend(more.map(|(id, step)| format!("it would now also {} {id}", step.action)));
         moved
     }
+}
+
+/// What a spec means, whoever decided it: a setting under another of its names, or a default written out, is no change (A9).
+fn meaning(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    spec.effective.values_mut().for_each(|effective| effective.origin = Origin::Default);
+    spec
 }
 
 impl SavedPlan {

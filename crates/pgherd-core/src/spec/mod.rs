@@ -30,8 +30,11 @@ pub struct Spec {
     pub environment: Option<String>,
     /// Tags, `Environment` included.
     pub tags: BTreeMap<String, Setting<String>>,
-    /// Version asked for; `None`: the newest the target offers, never drift afterwards (Q1).
+    /// Version asked for; `None`: the newest the target offers when it is made, never drift afterwards (Q1).
     pub engine_version: Option<Version>,
+    /// Major that is made when none is asked for, by the catalogue; `None` on `local`, which has the newest installed,
+    /// and where a family that is not known decides.
+    pub newest_major: Option<u32>,
     /// Machine size.
     pub size: Size,
     /// Storage.
@@ -66,7 +69,7 @@ pub struct Spec {
     pub parameters: BTreeMap<String, String>,
     /// Existing parameter group to use instead of `parameters`.
     pub parameter_group_name: Option<String>,
-    /// Family of the created parameter group; `None` while the version is the target's choice.
+    /// Family of the created parameter group, of the major asked for or else of the newest.
     pub parameter_group_family: Option<String>,
     /// RDS option group.
     pub option_group_name: Option<String>,
@@ -74,6 +77,8 @@ pub struct Spec {
     pub monitoring: Monitoring,
     /// Pooler in front; `None` is off.
     pub proxy: Option<Proxy>,
+    /// Its settings written behind a switch that is off, kept ready for later.
+    pub proxy_kept: Option<Proxy>,
     /// Every variable's effective value as text, with who decided it. Keys are all names of the variables table.
     pub effective: BTreeMap<String, Effective>,
 }
@@ -115,6 +120,8 @@ pub enum Origin {
     Preset(Preset),
     /// The target's own default.
     CloudDefault(Cloud),
+    /// The newest that the target offers, by the dated catalogue (Q1).
+    Newest(Cloud),
     /// The general default.
     Default,
     /// Generated or chosen by the target when it is created.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::catalogue::versions::AS_OF;
 use crate::cloud::Cloud;
 use crate::spec::{Effective, Origin, Spec};
 use crate::variables::{self, Section, Variable};
@@ -92,8 +93,11 @@ fn origin_in_words(origin: &Origin, target: Cloud, variable: &Variable) -> Strin
         Origin::Follows(name) => format!("follows {name}"),
         Origin::Preset(preset) => format!("preset {}", preset.name()),
         Origin::CloudDefault(cloud) => format!("{cloud} default"),
+        Origin::Newest(cloud) => format!("newest on {cloud} as of {AS_OF}"),
         Origin::Default => "default".to_owned(),
         Origin::Target if variable.sensitive => "generated".to_owned(),
+        // Q1: on this machine the newest installed, and from then on the major that was.
+        Origin::Target if variable.name == "engine_version" => "newest installed when it is made".to_owned(),
         Origin::Target => format!("left to {target}"),
         Origin::NoEffect => format!("no effect on {target}"),
     }

@@ -1,11 +1,14 @@
 //! A saved plan holds as long as nothing moved, and says what did.
 
 use insta::assert_snapshot;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::inputs::Inputs;
 use pgherd_core::plan::Plan;
 use pgherd_core::plan::fingerprint;
 use pgherd_core::plan::saved::{Asked, SavedBlock, SavedPlan};
 use pgherd_core::resource::{Observed, Pending, Status};
 use pgherd_core::secret::Secret;
+use pgherd_core::spec::resolve;
 use pgherd_core::value::Value;
 
 use super::{KINDS, list, live, planned, saturday, wanted};
@@ -53,6 +56,33 @@ fn somebody_else_did_it() {
 #[test]
 fn the_block_moved() {
     assert_snapshot!(moved(block("a", &resize("small", "large")), &[block("b", &resize("small", "huge"))]), @"the saved plan of database_dev no longer holds: the block says something else; something else is to be done to database dev");
+}
+
+/// What is kept of a block with these arguments, planned on AWS.
+fn kept<const N: usize>(arguments: [(&str, Value); N]) -> SavedBlock {
+    let values = arguments.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let inputs = Inputs { block: "database_dev".to_owned(), values };
+    let spec = resolve(&inputs, Some(Cloud::Aws)).0.expect("the target is given");
+    SavedBlock::new(&spec, &planned(&[], &[]))
+}
+
+/// A9: what holds is compared, under whatever name it was written.
+#[test]
+fn another_name_for_a_setting_is_no_other_block() {
+    let before = kept([("storage_encrypted", false.into()), ("engine_version", "16".into())]);
+    let renamed = kept([("enable_encryption", false.into()), ("database_version", "POSTGRES_16".into())]);
+    assert_eq!(moved(before.clone(), &[renamed]), "");
+    let with_default = kept([
+        ("storage_encrypted", false.into()),
+        ("engine_version", "16".into()),
+        ("backup_retention_period", 7.into()),
+    ]);
+    assert_eq!(moved(before.clone(), &[with_default]), "");
+    let another = kept([("enable_encryption", true.into()), ("database_version", "POSTGRES_16".into())]);
+    assert_eq!(
+        moved(before, &[another]),
+        "the saved plan of database_dev no longer holds: the block says something else\n"
+    );
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub fn meaning(sources: &Sources, document: &Document, target: Option<Cloud>) ->
                 Origin::Alias(other) => out += &format!("  {name} = {value}  (as {other})\n"),
                 Origin::Follows(other) => out += &format!("  {name} = {value}  (follows {other})\n"),
                 Origin::Preset(preset) => out += &format!("  {name} = {value}  (preset {})\n", preset.name()),
-                Origin::CloudDefault(_) | Origin::Default | Origin::Target | Origin::NoEffect => {}
+                Origin::CloudDefault(_) | Origin::Newest(_) | Origin::Default | Origin::Target | Origin::NoEffect => {}
             }
         }
         for diagnostic in &diagnostics {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::cloud::Cloud;
-use crate::spec::{Backup, Encryption, Monitoring, Network, Place, Proxy, SecurityRule, Setting, Size, Spec, Storage};
+use crate::spec::{
+    Backup, Encryption, Monitoring, Network, Origin, Place, Proxy, SecurityRule, Setting, Size, Spec, Storage,
+};
 use crate::value::{Props, Value};
 use crate::version::Version;
 use crate::window::{DAY_MIN, WEEK_MIN, Window};
@@ -13,6 +15,9 @@ use super::effective::effective;
 
 pub(super) fn assemble(draft: &Draft, size: Size) -> Spec {
     let text = |name: &str| draft.text(name).map(str::to_owned);
+    let has_proxy = draft.value("proxy_config").as_map().is_some();
+    let version = draft.text("engine_version").and_then(Version::parse);
+    let is_newest = matches!(draft.settled["engine_version"].origin, Origin::Newest(_));
     Spec {
         block: draft.block.to_owned(),
         name: text("name").unwrap_or_default(),
@@ -20,7 +25,8 @@ pub(super) fn assemble(draft: &Draft, size: Size) -> Spec {
         preset: draft.preset,
         environment: text("environment"),
         tags: tags(draft),
-        engine_version: draft.text("engine_version").and_then(Version::parse),
+        engine_version: version.filter(|_| !is_newest),
+        newest_major: version.filter(|_| is_newest).map(|version| version.major),
         size,
         storage: storage(draft),
         database_name: text("database_name").unwrap_or_default(),
@@ -49,6 +55,7 @@ pub(super) fn assemble(draft: &Draft, size: Size) -> Spec {
         option_group_name: text("option_group_name"),
         monitoring: monitoring(draft),
         proxy: draft.is_on("enable_proxy").then(|| proxy(draft)),
+        proxy_kept: (!draft.is_on("enable_proxy") && has_proxy).then(|| proxy(draft)),
         effective: effective(draft),
     }
 }

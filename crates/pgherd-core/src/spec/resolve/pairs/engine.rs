@@ -1,5 +1,7 @@
 //! Pairs about the server: version, parameter group, storage growth, pooler.
 
+use crate::catalogue::versions;
+use crate::cloud::Cloud;
 use crate::diagnostic::Severity;
 use crate::spec::Origin;
 use crate::value::Value;
@@ -8,7 +10,7 @@ use crate::version::Version;
 use super::super::defaults::{complete, major_of_family};
 use super::super::draft::Draft;
 
-/// The family's major is the version's, and decides it when no version is written.
+/// The family's major is the version's, and decides it when no version is written; with neither it is the newest (Q1).
 pub(super) fn family_and_version(draft: &mut Draft) {
     let family = draft.written("parameter_group_family").and_then(Value::as_text).map(str::to_owned);
     let written = draft.written("engine_version").and_then(Value::as_text).and_then(Version::parse);
@@ -25,11 +27,21 @@ pub(super) fn family_and_version(draft: &mut Draft) {
         (None, Some(major)) => {
             draft.settle("engine_version", major.to_string(), Origin::Follows("parameter_group_family"));
         }
-        (Some(version), None) if draft.settled["parameter_group_family"].origin != Origin::NoEffect => {
-            let family = format!("postgres{}", version.major);
-            draft.settle("parameter_group_family", family, Origin::Follows("engine_version"));
+        (Some(version), None) => settle_family(draft, version.major),
+        // On this machine it is the newest installed, which is not to be known here.
+        (None, None) if draft.target != Cloud::Local && !draft.written.contains_key("parameter_group_family") => {
+            let newest = versions::newest(draft.target);
+            draft.settle("engine_version", newest.to_string(), Origin::Newest(draft.target));
+            settle_family(draft, newest);
         }
-        (Some(_), Some(_) | None) | (None, None) => {}
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+}
+
+/// The family of a major, where there are families.
+fn settle_family(draft: &mut Draft, major: u32) {
+    if draft.settled["parameter_group_family"].origin != Origin::NoEffect {
+        draft.settle("parameter_group_family", format!("postgres{major}"), Origin::Follows("engine_version"));
     }
 }
 

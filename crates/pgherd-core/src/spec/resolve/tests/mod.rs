@@ -42,6 +42,7 @@ fn origin(origin: &Origin) -> String {
         Origin::Follows(name) => format!("follows {name}"),
         Origin::Preset(preset) => format!("preset {}", preset.name()),
         Origin::CloudDefault(cloud) => format!("{cloud} default"),
+        Origin::Newest(cloud) => format!("newest on {cloud}"),
         Origin::Default => "default".to_owned(),
         Origin::Target => "target".to_owned(),
         Origin::NoEffect => "no effect".to_owned(),

@@ -206,19 +206,51 @@ fn the_family_decides_the_version_when_none_is_written() {
         &both("\"postgres14\" # follows engine_version", "\"14.9\" # written"),
         "",
     );
-    check(json!({}), &both("null # target", "null # target"), "");
-    check(
-        json!({"parameter_group_family": "postgres14", "engine_version": "15"}),
-        &[],
-        "error[family-and-version] parameter_group_family: `parameter_group_family` is for PostgreSQL 14, \
-         but `engine_version` is 15; write \"postgres15\", or leave it out",
-    );
     check_on(
         Some(Cloud::Local),
         json!({"parameter_group_family": "postgres14"}),
         &both("\"postgres14\" # no effect", "\"14\" # follows parameter_group_family"),
         "",
     );
+    check(
+        json!({"parameter_group_family": "postgres14", "engine_version": "15"}),
+        &[],
+        "error[family-and-version] parameter_group_family: `parameter_group_family` is for PostgreSQL 14, \
+         but `engine_version` is 15; write \"postgres15\", or leave it out",
+    );
+}
+
+/// Q1: the newest, by the catalogue on a cloud, of those installed on this machine.
+#[test]
+fn nothing_written_is_the_newest() {
+    let on = |target: Cloud, version: &str, family: &str| {
+        let place = json!({"resource_group_name": "r", "do_region": "fra1"});
+        let said =
+            resolve(&block(place.clone()), Some(target)).1.iter().filter(|d| d.severity != Severity::Note).count();
+        assert_eq!(said, 0);
+        let spec = resolve(&block(place), Some(target)).0.expect("the target is given");
+        let shown = |name: &str| format!("{} # {}", spec.effective[name].value, origin(&spec.effective[name].origin));
+        assert_eq!((shown("engine_version"), shown("parameter_group_family")), (version.to_owned(), family.to_owned()));
+        assert_eq!(spec.engine_version, None, "nobody asked for one, so that an older one that runs is no drift");
+        assert_eq!(
+            spec.newest_major.map_or("null".to_owned(), |major| format!("\"{major}\"")),
+            spec.effective["engine_version"].value
+        );
+    };
+    on(Cloud::Aws, "\"18\" # newest on aws", "\"postgres18\" # follows engine_version");
+    on(Cloud::Gcp, "\"18\" # newest on gcp", "null # no effect");
+    on(Cloud::Azure, "\"18\" # newest on azure", "null # no effect");
+    on(Cloud::DigitalOcean, "\"17\" # newest on digitalocean", "null # no effect");
+    on(Cloud::Local, "null # target", "null # no effect");
+}
+
+/// What decides the version and is not known is not replaced by a guess.
+#[test]
+fn a_family_that_is_not_known_is_no_newest() {
+    let unknown = json!({"parameter_group_family": "?var.family"});
+    let spec = resolve(&block(unknown), Some(Cloud::Gcp)).0.expect("the target is given");
+    assert_eq!((spec.engine_version, spec.newest_major), (None, None));
+    assert_eq!(spec.effective["engine_version"].value, "null");
 }
 
 #[test]
