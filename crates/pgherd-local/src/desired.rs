@@ -40,7 +40,7 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("gcp_edition", ONE_PLACE),
     ("gcp_project", ONE_PLACE),
     ("gcp_region", ONE_PLACE),
-    ("geo_redundant_backup", ONE_PLACE),
+    ("geo_redundant_backup", "this machine is one place: no second region keeps a copy"),
     ("iam_database_authentication_enabled", "this machine knows no cloud identities"),
     ("kms_key_id", "the disk is encrypted by the operating system, with its own key"),
     ("location", ONE_PLACE),

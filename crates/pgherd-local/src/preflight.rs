@@ -12,7 +12,14 @@ use crate::encrypted::Encryption;
 
 /// Everything to be said; errors whose code was acknowledged are warnings.
 pub fn preflight(spec: &Spec, storage: &Encryption, accepted: &BTreeSet<String>) -> Vec<Diagnostic> {
-    let said = [encryption(spec, storage), backups(spec), proxy(spec), monitoring(spec), unknown_networks(spec)];
+    let said = [
+        encryption(spec, storage),
+        backups(spec),
+        second_region(spec),
+        proxy(spec),
+        monitoring(spec),
+        unknown_networks(spec),
+    ];
     said.into_iter().flatten().map(|diagnostic| acknowledged(diagnostic, accepted)).collect()
 }
 
@@ -49,6 +56,15 @@ fn backups(spec: &Spec) -> Option<Diagnostic> {
     let help = "write backup_retention_period = 0";
     (spec.backup.retention_days > 0)
         .then(|| promise(spec, "automatic-backups-unavailable", "backup_retention_period", message).help(help))
+}
+
+/// What was written is asked, because a Spec leaves out what has no effect here.
+fn second_region(spec: &Spec) -> Option<Diagnostic> {
+    const NAME: &str = "geo_redundant_backup";
+    let message = "this machine is one place: no second region keeps a copy of its backups";
+    let help = "copy the backups elsewhere yourself, and write geo_redundant_backup = false";
+    let is_wanted = spec.effective.get(NAME).is_some_and(|effective| effective.value == "true");
+    is_wanted.then(|| promise(spec, "geo-redundant-backup-unavailable", NAME, message).help(help))
 }
 
 fn proxy(spec: &Spec) -> Option<Diagnostic> {
@@ -152,6 +168,17 @@ mod tests {
     fn development_is_disposable() {
         let dev = [("preset", "dev".into()), ("backup_retention_period", Value::Int(7))];
         check(&dev, &Encryption::Encrypted, &[], &["Warning automatic-backups-unavailable"]);
+    }
+
+    #[test]
+    fn a_second_region_is_a_promise_of_safety() {
+        let wanted = |value: bool| [("geo_redundant_backup", value.into()), ("backup_retention_period", Value::Int(0))];
+        check(&wanted(true), &Encryption::Encrypted, &[], &["Error geo-redundant-backup-unavailable"]);
+        let accepted = ["geo-redundant-backup-unavailable"];
+        check(&wanted(true), &Encryption::Encrypted, &accepted, &["Warning geo-redundant-backup-unavailable"]);
+        check(&wanted(false), &Encryption::Encrypted, &[], &[]);
+        let disposable = [&wanted(true)[..], &[("preset", "dev".into())]].concat();
+        check(&disposable, &Encryption::Encrypted, &[], &["Warning geo-redundant-backup-unavailable"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! never otherwise, so that commands that need none of it start without it.
 
 pub mod parameters;
+pub mod settable;
 pub mod sizes;
 pub mod versions;
 
@@ -51,6 +52,7 @@ mod tests {
             include_str!("size_map.csv"),
             include_str!("parameters.csv"),
             include_str!("hidden_values.csv"),
+            include_str!("digitalocean_parameters.csv"),
         ] {
             let header: String = text.lines().take_while(|line| line.starts_with('#')).collect();
             assert!(header.contains("as of 20"), "no date in: {header}");

@@ -35,6 +35,7 @@ mod parameter_memory;
 mod parameter_name;
 mod parameter_owned;
 mod parameter_secret;
+mod parameter_settable;
 mod parameter_value;
 mod place;
 mod port;
@@ -113,6 +114,7 @@ pub const CHECKS: &[Check] = &[
     parameter_owned::CHECK,
     parameter_name::CHECK,
     parameter_value::CHECK,
+    parameter_settable::CHECK,
     parameter_apply::CHECK,
     parameter_combination::CHECK,
     parameter_memory::CHECK,

@@ -10,7 +10,7 @@ use crate::spec::Proxy;
 pub(super) const CHECK: Check = Check {
     code: "proxy",
     words: "`proxy_config.pool_mode` is session, transaction or statement; sizes are at least 1; a pool is no larger than the connections it can \
-            have. Azure has no pooler in front of burstable sizes.",
+            have. The values are looked at behind `enable_proxy = false` too. Azure has no pooler in front of burstable sizes.",
     fine: &[
         "proxy_config = { pool_mode = \"transaction\", default_pool_size = 20, max_client_conn = 100 }",
         "enable_proxy = true\nparameters = [{ name = \"max_connections\", value = \"100\" }]",
@@ -21,9 +21,22 @@ pub(super) const CHECK: Check = Check {
             says: &["error proxy_config.pool_mode: \"transactional\" is no pool mode [did you mean \"transaction\"?]"],
         },
         Wrong {
+            block: "enable_proxy = false\nproxy_config = { pool_mode = \"transactional\", max_client_conn = 0 }",
+            says: &[
+                "error proxy_config.pool_mode: \"transactional\" is no pool mode [did you mean \"transaction\"?]",
+                "error proxy_config.max_client_conn: max_client_conn is 0, and nobody could connect [write 1 or more]",
+            ],
+        },
+        Wrong {
             block: "proxy_config = { default_pool_size = 0 }",
             says: &[
                 "error proxy_config.default_pool_size: default_pool_size is 0, and nobody could connect [write 1 or more]",
+            ],
+        },
+        Wrong {
+            block: "enable_proxy = false\nproxy_config = { default_pool_size = 120, max_client_conn = 100 }",
+            says: &[
+                "warning proxy_config.default_pool_size: a pool of 120 connections is never filled by 100 clients [write a smaller default_pool_size, or a larger max_client_conn]",
             ],
         },
         Wrong {
@@ -52,7 +65,19 @@ pub(super) const CHECK: Check = Check {
 const MODES: &[&str] = &["session", "transaction", "statement"];
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
-    let Some(Proxy { pool_mode, default_pool_size, max_client_conn }) = &block.spec.proxy else { return Vec::new() };
+    let spec = block.spec;
+    // What waits behind a switch that is off shall be right when it is switched on.
+    let mut out: Vec<_> = spec.proxy.iter().chain(&spec.proxy_kept).flat_map(|proxy| values(block, proxy)).collect();
+    if let Some(proxy) = &spec.proxy {
+        out.extend(too_large(block, proxy.default_pool_size));
+        out.extend(no_pooler(block));
+    }
+    out
+}
+
+/// Values that no pooler takes, and two that do not go together.
+fn values(block: &Block, proxy: &Proxy) -> Vec<Diagnostic> {
+    let Proxy { pool_mode, default_pool_size, max_client_conn } = proxy;
     let mut out = Vec::new();
     if !MODES.contains(&pool_mode.as_str()) {
         let message = format!("\"{pool_mode}\" is no pool mode");
@@ -76,17 +101,13 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         let help = "write a smaller default_pool_size, or a larger max_client_conn";
         out.push(block.warning("proxy_config.default_pool_size", message, help));
     }
-    out.extend(too_large(block, *default_pool_size));
-    let alone = block.size().filter(|size| !size.pooler && block.target() == Cloud::Azure);
-    if let Some(size) = alone {
-        let message = format!("{} has no pooler in front of {}", service(Cloud::Azure), size.name);
-        out.push(block.error(
-            "enable_proxy",
-            message,
-            format!("write {} or larger, or enable_proxy = false", larger(block)),
-        ));
-    }
     out
+}
+
+fn no_pooler(block: &Block) -> Option<Diagnostic> {
+    let size = block.size().filter(|size| !size.pooler && block.target() == Cloud::Azure)?;
+    let message = format!("{} has no pooler in front of {}", service(Cloud::Azure), size.name);
+    Some(block.error("enable_proxy", message, format!("write {} or larger, or enable_proxy = false", larger(block))))
 }
 
 /// Connections a pool cannot have: the server keeps some back, the clouds know how many there are.
