@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(10);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
 /// The first message of a PostgreSQL client is far smaller; what is more waits in the kernel.
 const FIRST_BYTES: usize = 1024;
-/// What is read at once in each direction. Larger ones cost memory and gained nothing when measured with pgbench.
+/// What is read at once in each direction: as much as PostgreSQL and libpq send at once (`PQ_SEND_BUFFER_SIZE` in pqcomm.c).
 const CHUNK: usize = 8 * 1024;
 /// A silent client is asked for a sign of life after so long, so often and so many times, then given up.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(60), Duration::from_secs(10), 6);

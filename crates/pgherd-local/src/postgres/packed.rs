@@ -19,8 +19,9 @@ const WAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 const WRITERS: usize = 2;
 /// How many files may be read and not written yet.
 const FILES_AHEAD: usize = 64;
-/// The longest file whose length is believed before it is read.
-const LARGEST_GUESS: usize = 16 << 20;
+/// The longest file that is read whole before it is written. Of a backup's files, of up to 1 GiB each, 64 would not fit into memory:
+/// so at most 67 MiB are held, and all of a template but its WAL is handed on.
+const WHOLE_BYTES: u64 = 1 << 20;
 
 /// Packs a stopped data directory (or a copy of one) durably; what is called `packed` is whole. Blocking.
 pub(crate) fn pack(data: &Path, packed: &Path) -> Result<()> {
@@ -133,7 +134,12 @@ fn read_archive(packed: &Path, run_as: &RunAs, root: &Path, files: &SyncSender<U
             run_as.own(&target)?;
             continue;
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or_default().min(LARGEST_GUESS));
+        if entry.size() > WHOLE_BYTES {
+            let mut file = make_file(&path, run_as, root).map_err(refuse)?;
+            std::io::copy(&mut entry, &mut file).map_err(refuse)?;
+            continue;
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or_default());
         entry.read_to_end(&mut bytes).map_err(refuse)?;
         files.send((path, bytes)).expect("the receiver is kept until the archive is read");
     }
@@ -145,18 +151,21 @@ fn write_files(files: &Mutex<Receiver<Unpacked>>, run_as: &RunAs, root: &Path) -
     let next = || files.lock().unwrap_or_else(PoisonError::into_inner).recv();
     let mut result = Ok(());
     while let Ok((path, bytes)) = next() {
-        result = result.and_then(|()| write_file(&path, &bytes, run_as, root));
+        result = result.and_then(|()| make_file(&path, run_as, root)?.write_all(&bytes));
     }
     result
 }
 
-fn write_file(path: &Path, bytes: &[u8], run_as: &RunAs, root: &Path) -> std::io::Result<()> {
+/// An empty file with PostgreSQL's owner and mode; a WAL segment has its space.
+fn make_file(path: &Path, run_as: &RunAs, root: &Path) -> std::io::Result<File> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(root.join(path))?;
     if is_wal_segment(path) {
         reserve(&mut file, WAL_SEGMENT_BYTES)?;
     }
-    file.write_all(bytes)?;
-    if run_as.drops { fchown(&file, Some(run_as.uid), Some(run_as.gid)) } else { Ok(()) }
+    if run_as.drops {
+        fchown(&file, Some(run_as.uid), Some(run_as.gid))?;
+    }
+    Ok(file)
 }
 
 /// Space for a whole segment, so that a full disk is noticed now and not in the middle of a commit.
@@ -180,4 +189,41 @@ pub(crate) fn sync_all(folder: &Path) -> Result<()> {
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     let handle = File::open(folder).map_err(|error| io_error("open", folder, &error))?;
     handle.sync_all().map_err(|error| io_error("sync", folder, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lengths around the one from which a file is written as it is read, and a WAL segment beyond it.
+    #[test]
+    fn files_of_every_length_come_back_as_they_were() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, packed, root) =
+            (folder.path().join("data"), folder.path().join("packed"), folder.path().join("unpacked"));
+        std::fs::create_dir_all(data.join("pg_wal")).expect("folders");
+        let whole = usize::try_from(WHOLE_BYTES).expect("it is small");
+        let segment = usize::try_from(WAL_SEGMENT_BYTES).expect("it is small");
+        let bytes =
+            |length: usize| (0..length).map(|at| u8::try_from(at % 251).expect("below 256")).collect::<Vec<u8>>();
+        let mut wal = bytes(whole + 7);
+        wal.resize(segment, 0);
+        let files = [
+            ("empty", bytes(0)),
+            ("whole", bytes(whole)),
+            ("longer", bytes(whole * 3 + 1)),
+            ("pg_wal/000000010000000000000001", wal),
+        ];
+        for (name, content) in &files {
+            std::fs::write(data.join(name), content).expect("written");
+        }
+        pack(&data, &packed).expect("packed");
+        let myself = rustix::process::geteuid().as_raw();
+        let run_as = RunAs { name: String::new(), uid: myself, gid: rustix::process::getegid().as_raw(), drops: false };
+        unpack(&packed, &run_as, &root).expect("unpacked");
+        for (name, content) in &files {
+            let found = std::fs::read(root.join(name)).expect("it is there");
+            assert!(found == *content, "{name}: {} bytes of {}", found.len(), content.len());
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! How real databases end: what is asked, what remains, and that what remains can be used.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -69,8 +71,12 @@ fn by_hand(live: &Live, programs: &Path, backup: &Path, statement: &str) -> Stri
 fn programs(live: &Live) -> PathBuf {
     let status = live.run("status --json").with_code(0).json();
     let pid = status["result"][0]["report"]["nodes"][0]["pid"].as_u64().expect("it runs");
-    let program = std::fs::read_link(format!("/proc/{pid}/exe")).expect("its program");
-    program.parent().expect("a folder").to_owned()
+    // Not /proc/PID/exe: of another user's process it may only be followed with CAP_SYS_PTRACE, which root lacks in containers.
+    let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).expect("its command line");
+    let program = arguments.split(|byte| *byte == 0).next().expect("splitting gives a first part");
+    let folder = Path::new(OsStr::from_bytes(program)).parent().expect("a folder");
+    assert!(folder.join("pg_ctl").is_file(), "no pg_ctl beside {}", String::from_utf8_lossy(program));
+    folder.to_owned()
 }
 
 #[test]

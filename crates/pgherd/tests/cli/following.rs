@@ -1,6 +1,8 @@
 //! What goes on until it is ended: `status --watch` and `logs --follow`, one document a line.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -71,6 +73,58 @@ fn whoever_watches_is_told_of_every_change() {
     watching.until(|shown| shown[0]["report"]["status"] == "available");
     let _ = live.run("destroy --confirm orders").with_code(0);
     watching.until(|shown| shown[0]["report"].is_null());
+}
+
+/// Puts itself in front of the agent's socket and takes out of its answers what an agent before it could tell of changes
+/// did not say. Bytes for bytes, so that lengths stay true.
+fn grow_old(live: &Live) {
+    const NEW: &[u8] = b"\"tells_changes\":true";
+    const OLD: &[u8] = b"\"tells_nothing\":true";
+    let socket = live.0.paths().agent_socket();
+    let behind = socket.with_extension("behind");
+    std::fs::rename(&socket, &behind).expect("renamed");
+    let listener = UnixListener::bind(&socket).expect("the place is free");
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(agent) = UnixStream::connect(&behind) else { break };
+            let (mut asks, mut is_asked) = (client.try_clone().expect("a copy"), agent.try_clone().expect("a copy"));
+            std::thread::spawn(move || std::io::copy(&mut asks, &mut is_asked));
+            std::thread::spawn(move || answer(agent, client, NEW, OLD));
+        }
+    });
+}
+
+/// Hands an answer on with `new` written as `old`. The agent sends a short answer at once, which is never torn here.
+fn answer(mut from: UnixStream, mut to: UnixStream, new: &[u8], old: &[u8]) -> std::io::Result<()> {
+    let mut bytes = [0; 64 * 1024];
+    loop {
+        let length = from.read(&mut bytes)?;
+        if length == 0 {
+            return to.shutdown(Shutdown::Both);
+        }
+        let said = &mut bytes[..length];
+        if let Some(at) = said.windows(new.len()).position(|window| window == new) {
+            said[at..at + old.len()].copy_from_slice(old);
+        }
+        to.write_all(said)?;
+    }
+}
+
+#[test]
+fn an_older_agent_is_asked_each_second_and_whoever_watches_knows() {
+    let Some(live) = live("an_older_agent_is_asked_each_second_and_whoever_watches_knows") else { return };
+    live.0.write("database.hcl", block("orders", ""));
+    let _ = live.run("up").with_code(0);
+    grow_old(&live);
+    let watching = Following::start(&live, "status --watch --json");
+    let first = watching.until(|shown| shown[0]["report"]["status"] == "available");
+    let told = &first["diagnostics"];
+    assert_eq!((&told[0]["code"], told.as_array().map(Vec::len)), (&"older-agent".into(), Some(1)), "{first}");
+    let words = told[0]["message"].as_str().expect("a message");
+    assert!(words.contains("is older and cannot tell of changes"), "{words}");
+    let _ = live.run("down").with_code(0);
+    let second = watching.until(|shown| shown[0]["report"]["status"] == "stopped");
+    assert_eq!(second["diagnostics"].as_array().map(Vec::len), Some(1), "said once: {second}");
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
+use pgherd_local::paths::Paths;
 
 use crate::sandbox::{Ran, Sandbox};
 use crate::terminal::Terminal;
@@ -100,24 +103,34 @@ impl Live {
 /// Ends whatever still runs in the sandbox, by its process id: a test that failed half-way leaves nothing behind.
 impl Drop for Live {
     fn drop(&mut self) {
-        let inside = self.0.state();
-        for _ in 0..2 {
-            for pid in processes_of(&inside) {
-                if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                }
+        let Paths { state, runtime, .. } = self.0.paths();
+        let deadline = Instant::now() + KILL_DEADLINE;
+        // Killed processes take a moment to end, and an agent may have started one since it was looked.
+        loop {
+            let left = processes_of(&[&state, &runtime]);
+            if left.is_empty() || Instant::now() > deadline {
+                break;
+            }
+            for pid in left.into_iter().filter_map(rustix::process::Pid::from_raw) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
+        let _ = std::fs::remove_dir_all(runtime);
     }
 }
 
-/// Processes that work in a folder or name it in their arguments.
-fn processes_of(folder: &std::path::Path) -> Vec<i32> {
-    let name = folder.as_os_str().to_string_lossy().into_owned();
-    let is_of = |process: &std::path::Path| {
-        let works_there = std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+/// The kernel ends a killed process at once unless it is stuck in the disk.
+const KILL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Processes that work in one of these folders or name it in their arguments. Forwarders and poolers name the runtime folder alone.
+fn processes_of(folders: &[&Path]) -> Vec<i32> {
+    let is_of = |process: &Path| {
+        let cwd = std::fs::read_link(process.join("cwd"));
         let arguments = std::fs::read(process.join("cmdline")).unwrap_or_default();
-        works_there || String::from_utf8_lossy(&arguments).contains(&name)
+        let arguments = String::from_utf8_lossy(&arguments);
+        folders.iter().any(|folder| {
+            cwd.as_ref().is_ok_and(|cwd| cwd.starts_with(folder)) || arguments.contains(&*folder.to_string_lossy())
+        })
     };
     std::fs::read_dir("/proc")
         .into_iter()
@@ -128,6 +141,19 @@ fn processes_of(folder: &std::path::Path) -> Vec<i32> {
             is_of(&path).then_some(pid)
         })
         .collect()
+}
+
+#[test]
+fn a_test_that_fails_leaves_nothing_running() {
+    let Some(live) = live("a_test_that_fails_leaves_nothing_running") else { return };
+    live.0.write("database.hcl", block("orders", "").replace("parameters ", "multi_az = true\n  parameters "));
+    let _ = live.run("up").with_code(0);
+    let Paths { state, runtime, .. } = live.0.paths();
+    // The forwarder is known by the runtime folder alone.
+    assert!(!processes_of(&[&runtime]).is_empty());
+    drop(live);
+    assert_eq!(processes_of(&[&state, &runtime]), Vec::<i32>::new());
+    assert!(!runtime.exists());
 }
 
 #[test]
@@ -257,7 +283,12 @@ fn a_saved_plan_is_applied_once() {
     let Some(live) = live("a_saved_plan_is_applied_once") else { return };
     live.0.write("database.hcl", block("orders", ""));
     let _ = live.run("plan -o saved").with_code(0);
+    // Another name for a setting is no change of the block, nor of what exists (A9).
+    live.0.write("database.hcl", block("orders", "").replace("storage_encrypted", "enable_encryption"));
     let _ = live.run("apply saved --yes").with_code(0);
+    assert!(live.run("plan --detailed-exitcode").with_code(0).stdout.contains("nothing to do"));
+    live.0.write("database.hcl", block("orders", ""));
+    assert!(live.run("plan --detailed-exitcode").with_code(0).stdout.contains("nothing to do"));
     let stale = live.run("apply saved --yes").with_code(4);
     assert!(stale.stderr.contains("stale-plan"), "{}", stale.transcript());
 }

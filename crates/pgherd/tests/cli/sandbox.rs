@@ -1,10 +1,12 @@
 //! A world of its own for the program: home, working folder, state, and an environment of four variables.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use pgherd_local::paths::{Paths, Surroundings};
 use tempfile::TempDir;
 
 /// The moment the program takes for now.
@@ -38,6 +40,13 @@ impl Sandbox {
     /// The state folder.
     pub fn state(&self) -> PathBuf {
         self.root.path().join("state")
+    }
+
+    /// Where the program keeps things, chosen from this environment as it chooses.
+    pub fn paths(&self) -> Paths {
+        let command = self.command(&[]);
+        let variable = |name: &str| command.get_envs().find(|(key, _)| *key == name)?.1.map(OsStr::to_owned);
+        Paths::choose(&Surroundings::read(rustix::process::geteuid().as_raw(), variable))
     }
 
     /// Writes a file into the working folder.
