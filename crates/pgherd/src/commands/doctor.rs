@@ -64,10 +64,8 @@ fn finding(subject: impl Into<String>, state: State, found: impl Into<String>, h
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &DoctorArgs) -> Result<Exit, CommandError> {
-    if args.fix {
-        fix(context);
-        pooler::fix(context);
-    }
+    // Both are tried, whatever comes of the first.
+    let is_fixed = !args.fix || [fix(context), pooler::fix(context)] == [true, true];
     let mut findings = servers(context, &targets::servers(context.global));
     findings.push(user());
     findings.push(state_folder(&targets::paths(context.global).state));
@@ -81,11 +79,15 @@ pub fn run(context: &Context<'_>, args: &DoctorArgs) -> Result<Exit, CommandErro
     if printer.is_json() {
         // What is broken is the result, not a reason to have none.
         printer.json(&findings)?;
-        return Ok(if is_broken { Exit::Failed } else { Exit::Done });
+        return Ok(if is_broken || !is_fixed { Exit::Failed } else { Exit::Done });
     }
     printer.result(&findings.iter().map(line).collect::<String>())?;
     if is_broken {
         return Err(CommandError::failed("databases cannot run on this machine as it is"));
+    }
+    if !is_fixed {
+        return Err(CommandError::failed("not all that is missing could be got")
+            .hint("databases that do not need it run all the same"));
     }
     Ok(Exit::Done)
 }
@@ -107,8 +109,9 @@ fn majors(context: &Context<'_>, found: &Found) -> BTreeSet<u32> {
     catalogue::versions::offered(Cloud::Local, context.today()).chain(found.servers.iter().map(Server::major)).collect()
 }
 
-/// Fetches what is missing. What cannot be fetched is said, and found missing again afterwards.
-fn fix(context: &Context<'_>) {
+/// Fetches what is missing; whether all is there then. What cannot be fetched is said, and found missing again afterwards.
+fn fix(context: &Context<'_>) -> bool {
+    let mut is_all = true;
     let found = targets::servers(context.global);
     let cache = targets::paths(context.global).servers();
     let have: BTreeSet<u32> = found.servers.iter().map(Server::major).collect();
@@ -117,9 +120,13 @@ fn fix(context: &Context<'_>) {
         let say = |phase: &str| context.printer.say(&format!("PostgreSQL {major}: {phase}"));
         match fetch::fetch(asked, false, &Sources::default(), &cache, &say) {
             Ok(server) => say(&format!("{} is there now", server.version)),
-            Err(error) => context.printer.warn("fetch-failed", &error.message, &error.help),
+            Err(error) => {
+                is_all = false;
+                context.printer.warn("fetch-failed", &error.message, &error.help);
+            }
         }
     }
+    is_all
 }
 
 /// A line for each major, and one for each server that is of no use.
