@@ -240,6 +240,39 @@ mod tests {
         insta::assert_snapshot!(shown(&outputs(&spec(json!({})), &Facts::default())));
     }
 
+    /// Every fact by a text of its own, so that none can stand where another belongs.
+    #[test]
+    fn each_fact_has_its_output() {
+        let own = |text: &str| Some(text.to_owned());
+        let both = |name: &str| Named { id: own(&format!("{name} id")), arn: own(&format!("{name} arn")) };
+        let replica =
+            |id: &str| Replica { id: id.to_owned(), arn: format!("{id} arn"), endpoint: format!("{id} endpoint") };
+        let facts = Facts {
+            database_name: own("defaultdb"),
+            username: own("doadmin"),
+            replicas: vec![replica("first"), replica("second")],
+            security_group: both("security group"),
+            subnet_group: both("subnet group"),
+            parameter_group: both("parameter group"),
+            monitoring_arn: own("monitoring arn"),
+            passfile: None,
+            ..facts()
+        };
+        let spec = spec(json!({"database_name": "orders", "enable_performance_insights": true}));
+        insta::assert_snapshot!(shown(&outputs(&spec, &facts)));
+    }
+
+    /// A port without a host, or the other way round, is nothing to connect to.
+    #[test]
+    fn half_an_address_is_none() {
+        for half in [Facts { host: None, ..facts() }, Facts { port: None, ..facts() }] {
+            let outputs = outputs(&spec(json!({})), &half);
+            for name in ["db_instance_host_port", "flask_db_config", "connection_string"] {
+                assert_eq!(outputs[name], Value::Null, "{name}");
+            }
+        }
+    }
+
     #[test]
     fn effective_has_every_setting_and_the_version_that_runs() {
         let outputs = outputs(&spec(json!({"name": "orders", "multi_az": true})), &facts());

@@ -25,14 +25,14 @@ pub fn agree(context: &Context<'_>, change: &Change, confirmed: &[String], plans
         confirm_loss(context.printer, confirmed, name, &format!("delete {name} and all its data"))?;
     }
     if lost.is_empty() {
-        confirm(context.printer, change, weight(plans), &question(plans))?;
+        confirm(context.printer, change, weight(plans.summary.worst_now), &question(plans))?;
     }
     Ok(())
 }
 
-/// How much has to be typed before these plans are carried out, when no data goes with them.
-pub fn weight(plans: &Plans) -> Weight {
-    match plans.summary.worst_now {
+/// How much has to be typed before the worst that users notice at once, when no data goes.
+pub fn weight(worst_now: Option<Impact>) -> Weight {
+    match worst_now {
         Some(Impact::Reconnect | Impact::Restart { .. } | Impact::Failover { .. } | Impact::Unknown) => {
             Weight::Interruption
         }
@@ -114,5 +114,19 @@ pub fn operate(
     match ending {
         Ending::Accepted => Ok(Exit::Pending),
         Ending::Done(result) => Ok(result.map(|()| Exit::Done)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_may_end_a_session_is_an_interruption() {
+        let noticed =
+            [Impact::Reconnect, Impact::Restart { about_s: 2 }, Impact::Failover { about_s: 60 }, Impact::Unknown];
+        assert!(noticed.into_iter().all(|impact| weight(Some(impact)) == Weight::Interruption));
+        let unnoticed = [None, Some(Impact::None), Some(Impact::NewConnections)];
+        assert!(unnoticed.into_iter().all(|impact| weight(impact) == Weight::Change));
     }
 }

@@ -24,13 +24,19 @@ pub fn confirm(printer: &Printer, change: &Change, weight: Weight, question: &st
     if change.yes {
         return Ok(());
     }
-    let (expected, short_is_enough) = match weight {
-        Weight::Change => ("[y/N]", true),
-        Weight::Interruption => ("type yes", false),
+    let expected = match weight {
+        Weight::Change => "[y/N]",
+        Weight::Interruption => "type yes",
     };
-    ask(printer, question, expected, "--yes", |answer| {
+    ask(printer, question, expected, "--yes", |answer| weight.agrees(answer))
+}
+
+impl Weight {
+    /// Whether what was typed is a yes.
+    fn agrees(self, answer: &str) -> bool {
+        let short_is_enough = self == Self::Change;
         answer.eq_ignore_ascii_case("yes") || short_is_enough && answer.eq_ignore_ascii_case("y")
-    })
+    }
 }
 
 /// The same for what cannot be undone: the name of the database has to be typed, or to be among those that flags confirm.
@@ -60,4 +66,18 @@ fn ask(
         printer.ask("\n");
     }
     if agrees(answer.trim()) { Ok(()) } else { Err(CommandError::refused("not confirmed, nothing was done")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interruption_takes_the_whole_word() {
+        let agree = |weight: Weight| {
+            ["y", "Y", "yes", "YES", "", "n", "no", "ye", "yes please"].map(|typed| weight.agrees(typed))
+        };
+        assert_eq!(agree(Weight::Change), [true, true, true, true, false, false, false, false, false]);
+        assert_eq!(agree(Weight::Interruption), [false, false, true, true, false, false, false, false, false]);
+    }
 }

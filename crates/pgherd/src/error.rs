@@ -180,3 +180,32 @@ impl From<ProviderError> for CommandError {
         Self::new(kind, error.message).hint(error.help)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trouble_of_a_target_has_its_exit_code() {
+        let code = |kind: ErrorKind| Exit::from(CommandError::from(ProviderError::new(kind, "x")).kind).number();
+        assert_eq!([ErrorKind::Protected, ErrorKind::NotFound].map(code), [4, 5]);
+        assert_eq!([ErrorKind::TimedOut, ErrorKind::Interrupted].map(code), [6, 6]);
+        let failures =
+            [ErrorKind::Throttled, ErrorKind::Unavailable, ErrorKind::Denied, ErrorKind::Conflict, ErrorKind::Invalid];
+        assert_eq!(failures.map(code), [1; 5]);
+    }
+
+    /// `pgherd plan | head` is no failure.
+    #[test]
+    fn a_reader_that_left_is_no_error() {
+        let code = |kind: io::ErrorKind| Exit::from(CommandError::io("x", &io::Error::from(kind)).kind).number();
+        assert_eq!([io::ErrorKind::BrokenPipe, io::ErrorKind::NotFound].map(code), [0, 1]);
+    }
+
+    #[test]
+    fn causes_are_kept_nearest_first_and_empty_advice_is_none() {
+        let error =
+            CommandError::failed("x").because(&io::Error::from(io::ErrorKind::NotFound)).hint("").hint("a").hint("b");
+        assert_eq!((error.chain.len(), error.hints), (1, vec!["a".to_owned(), "b".to_owned()]));
+    }
+}

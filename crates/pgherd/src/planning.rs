@@ -224,6 +224,19 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_refused_for_safety_alone_is_a_refusal() {
+        let exit = |diagnostics: &[Diagnostic]| {
+            refused(diagnostics).map_err(|error| crate::error::Exit::from(error.kind).number())
+        };
+        let (loss, protected) = (Diagnostic::error(lint::DATA_LOSS, "a"), Diagnostic::error(lint::PROTECTED, "b"));
+        let (fixed, warning) = (Diagnostic::error("fixed-field", "c"), Diagnostic::warning("half-made", "d"));
+        assert_eq!(exit(&[]), Ok(()));
+        assert_eq!(exit(std::slice::from_ref(&warning)), Ok(()));
+        assert_eq!(exit(&[loss.clone(), warning, protected]), Err(4));
+        assert_eq!(exit(&[loss, fixed]), Err(1));
+    }
+
+    #[test]
     fn the_heading_names_what_runs_and_what_was_asked_when_that_is_another() {
         check("14.9", &Engine::Runs("14.23".to_owned()), "14.9 asked, 14.23 runs");
         check("14", &Engine::Runs("14.23".to_owned()), "14.23");

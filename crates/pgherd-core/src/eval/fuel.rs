@@ -75,3 +75,36 @@ fn depth(value: &Value) -> usize {
         | Value::Output(..) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_can_be_spent_and_no_more() {
+        let fuel = Fuel::new();
+        assert!(fuel.pay(STEPS - 2));
+        assert!(fuel.pay_for(&Value::List(vec![Value::Null])), "a list and what is in it");
+        assert_eq!(fuel.left(), 0);
+        assert!(fuel.pay(0) && !fuel.pay(1));
+        assert!(fuel.say_once() && !fuel.say_once());
+    }
+
+    /// Each costs one step, and a text more by its length.
+    #[test]
+    fn a_value_costs_what_is_in_it() {
+        let text = |length: usize| Value::text("x".repeat(length));
+        assert_eq!([steps(&Value::Null), steps(&text(0)), steps(&text(BYTES_PER_STEP))], [1, 1, 2]);
+        assert_eq!(steps(&text(BYTES_PER_STEP * 3).concealed()), 4);
+        assert_eq!(steps(&Value::Map([("k".repeat(BYTES_PER_STEP), Value::List(vec![text(0), text(0)]))].into())), 5);
+    }
+
+    #[test]
+    fn a_value_nests_as_deeply_as_it_may() {
+        let nested = |depth: usize| (0..depth).fold(Value::Null, |inner, _| Value::List(vec![Value::Null, inner]));
+        assert!(!is_too_deep(&nested(MAX_VALUE_DEPTH)));
+        assert!(is_too_deep(&nested(MAX_VALUE_DEPTH + 1)));
+        let within = |value: Value| Value::Map([("a".to_owned(), value)].into());
+        assert!(!is_too_deep(&within(nested(MAX_VALUE_DEPTH - 1))) && is_too_deep(&within(nested(MAX_VALUE_DEPTH))));
+    }
+}

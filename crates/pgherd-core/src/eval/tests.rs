@@ -68,6 +68,17 @@ fn literals_and_operators() {
 }
 
 #[test]
+fn lists_and_maps_are_compared_whole() {
+    check("[1, 2] == [1]", "false");
+    check("[1, 2] == [1, 3]", "false");
+    check("{ a = 1, b = [2] } == { b = [2], a = 1.0 }", "true");
+    check("{ a = 1 } == { a = 2 }", "false");
+    check("{ a = 1 } == { b = 1 }", "false");
+    check("{ a = 1 } == { a = 1, b = 1 }", "false");
+    check("{ a = 1 } != { a = \"1\" }", "true");
+}
+
+#[test]
 fn templates() {
     check("\"a${1 + 1}b$${c}\"", "\"a2b$${c}\"");
     check("\"${[1]}\"", "[1]");
@@ -75,7 +86,20 @@ fn templates() {
     check("\"%{ for x in var.known }<${x}>%{ endfor }\"", "\"<a><b>\"");
     check("\"%{ for i, x in var.known ~}  ${i}${x}  %{~ endfor }\"", "\"0a1b\"");
     check("\"a   ${~ \"b\" ~}   c\"", "\"abc\"");
+    check("\"%{ if false }P%{ endif }x\"", "\"x\"");
+    check("\"a%{ if var.unset }P%{ endif }\"", "var.unset");
+    check("\"a%{ for x in var.unset }P%{ endfor }\"", "var.unset");
+    check("\"${module.first.id}%{ for x in var.unset }P%{ endfor }\"", "module.first.id");
     check("<<-EOT\n    one\n      two ${1}\n    EOT", "\"one\\n  two 1\\n\"");
+}
+
+/// A name of a `for` is there inside of it and nowhere else; inside of another one it hides the outer one.
+#[test]
+fn names_of_a_for_end_with_it() {
+    check("[for x in [\"outer\"] : [[for x in [\"inner\"] : x], x]]", "[[[\"inner\"], \"outer\"]]");
+    check("[for i, x in [\"a\"] : [[for i, y in [\"b\", \"c\"] : i], i, x]]", "[[[0, 1], 0, \"a\"]]");
+    check_error("[[for x in [1] : x], x]", "x", "the name `x` means nothing here");
+    check_error("\"%{ for x in [1] }${x}%{ endfor }${x}\"", "x", "the name `x` means nothing here");
 }
 
 #[test]
@@ -187,6 +211,7 @@ fn functions_of_text() {
         "format(\"%s %d %5.1f|%-4s|%04d|%q|%t|%x|%%|%[1]s\", \"a\", 3, 2.25, \"x\", 7, \"q\", true, 255)",
         "\"a 3   2.2|x   |0007|\\\"q\\\"|true|ff|%|a\"",
     );
+    check("format(\"%.2s|%.2v|%.2f|%.1e\", \"abc\", \"abc\", 1.005, 1500)", "\"ab|abc|1.00|1.5e3\"");
     check("formatlist(\"%s-%s\", [\"a\", \"b\"], \"c\")", "[\"a-c\", \"b-c\"]");
 }
 
@@ -266,6 +291,28 @@ fn errors_point_at_the_exact_place() {
         "file",
         "`file` reads the world outside of the configuration and is not available in pgherd",
     );
+}
+
+/// What is wrong inside of a directive of a template is the template's fault, and what follows is read all the same.
+#[test]
+fn a_failing_directive_fails_its_template() {
+    let (value, problems) = evaluate("\"%{ for x in [1] }${upper()}%{ endfor }${lower()}\"");
+    assert!(value.is_err());
+    let said: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(said, ["`upper` takes 1 argument, not 0", "`lower` takes 1 argument, not 0"]);
+}
+
+#[test]
+fn functions_that_are_not_here_say_why() {
+    let help = |text: &str| evaluate(text).1.remove(0).help;
+    assert_eq!(
+        evaluate("timestamp()").1[0].message,
+        "`timestamp` reads the world outside of the configuration and is not available in pgherd"
+    );
+    assert_ne!(help("timestamp()"), help("file(\"x\")"), "each has its own advice");
+    assert_eq!(evaluate("uper(\"a\")").1[0].message, "there is no function `uper`");
+    assert_eq!(help("uper(\"a\")"), "did you mean `upper`?");
+    assert_eq!(help("zzzzzz()"), "the functions are those of Terraform that need nothing but their arguments");
 }
 
 #[test]

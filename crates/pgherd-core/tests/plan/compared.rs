@@ -30,6 +30,20 @@ fn what_is_as_wanted_is_left_alone() {
 }
 
 #[test]
+fn lists_and_maps_are_compared_whole() {
+    let numbers = |numbers: &[f64]| Value::List(numbers.iter().copied().map(Value::Float).collect());
+    check("address", Value::List(vec![1.into(), 2.into()]), numbers(&[1.0, 2.0]), false);
+    check("address", list(["a", "b"]), list(["b", "a"]), true);
+    check("address", list(["a", "b"]), list(["a"]), true);
+    check("address", list(["a"]), list(["a", "b"]), true);
+    check("address", Value::List(vec![1.into(), 2.into()]), numbers(&[1.0, 3.0]), true);
+    let both = |first: &str, second: &str| Value::List(vec![map([(first, second)])]);
+    check("address", both("a", "b"), both("a", "b"), false);
+    check("address", both("a", "b"), both("a", "c"), true);
+    check("address", both("a", "b"), both("b", "b"), true);
+}
+
+#[test]
 fn only_wanted_fields_are_compared() {
     let found = live("database", [("class", "small".into()), ("colour", "red".into())]);
     assert_snapshot!(print(wanted("database", [("class", "small".into())]), found), @"No changes.");

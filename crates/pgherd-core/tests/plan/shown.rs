@@ -1,14 +1,16 @@
 //! How a plan looks: as text and as a document.
 
 use insta::{assert_json_snapshot, assert_snapshot};
-use pgherd_core::lint;
+use pgherd_core::diagnostic::{At, Diagnostic};
+use pgherd_core::lint::{self, Intent};
 use pgherd_core::plan::document::document;
-use pgherd_core::plan::{Plan, text};
+use pgherd_core::plan::{self, Plan, Timing, text};
 use pgherd_core::resource::{Id, Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::value::Value;
+use pgherd_core::window::Window;
 
-use super::{list, live, map, planned, printed, wanted};
+use super::{FAILOVER, KINDS, RESTART, list, live, map, planned, printed, saturday, wanted};
 
 /// Something of everything: a create, changes now and later, a secret, a late value, deletes.
 fn rich() -> Plan {
@@ -113,4 +115,54 @@ fn several_plans_have_one_sum() {
     let found = live("database", [("class", "small".into())]);
     let plans = [planned(&[one], &[found]), planned(&[wanted("network", [])], &[]), planned(&[], &[])];
     assert_snapshot!(lint::summary(&plans), @"1 created, 1 change, 0 destroyed. 1 now, 1 at Sun 2026-11-22 04:00 UTC.");
+}
+
+/// A change of a class that waits for the window of another day, beside one of another database.
+#[test]
+fn a_sum_has_the_first_window_and_the_worst_impacts() {
+    let change = |field: &str, from: &str, to: &str, timing: &Timing| {
+        let (want, found) = (wanted("database", [(field, to.into())]), live("database", [(field, from.into())]));
+        plan::plan(&KINDS, "database_dev", &[want], &[found], timing)
+    };
+    let monday = Timing { window: Window::parse_weekly("mon:04:00-mon:05:00").expect("a window"), ..saturday() };
+    let now = Timing { apply_now: true, ..saturday() };
+    let plans = [
+        change("class", "a", "b", &monday),
+        change("version", "15.1", "15.2", &saturday()),
+        change("class", "a", "b", &monday),
+        change("version", "15.1", "15.2", &now),
+        change("password", "a", "b", &now),
+    ];
+    let sum = lint::summary(&plans);
+    assert_eq!((sum.worst_in_window, sum.worst_now), (Some(FAILOVER), Some(RESTART)));
+    assert_eq!(sum.window_opens.map(|opens| opens.to_string()).as_deref(), Some("2026-11-22T04:00:00Z"));
+    assert_snapshot!(sum, @"5 changes, 0 destroyed. 2 now, 3 at Sun 2026-11-22 04:00 UTC.");
+}
+
+#[test]
+fn a_sum_counts_errors_and_not_warnings() {
+    let told = |diagnostics: Vec<Diagnostic>| lint::summary(&[Plan { diagnostics, ..planned(&[], &[]) }]);
+    let (error, warning) = (Diagnostic::error("a", "a"), Diagnostic::warning("b", "b"));
+    assert_snapshot!(told(vec![warning.clone()]), @"No changes.");
+    assert_snapshot!(told(vec![error.clone(), warning]), @"Nothing can be applied: 1 error.");
+    assert_snapshot!(told(vec![error.clone(), error]), @"Nothing can be applied: 2 errors.");
+}
+
+/// Leave to lose data is no leave to override protection, and nothing but those two is a refusal.
+#[test]
+fn what_is_protected_stays_whoever_may_lose_data() {
+    let protected = Observed { protected: true, ..live("database", []) };
+    let codes = |seen: &Observed, allow_data_loss: bool| {
+        let plan = planned(&[], std::slice::from_ref(seen));
+        let said = lint::lint(&plan, Intent { allow_data_loss });
+        assert!(said.iter().all(lint::is_refusal));
+        said.iter().map(|diagnostic| (diagnostic.code, format!("{:?}", diagnostic.at))).collect::<Vec<_>>()
+    };
+    let at = |path: &str| format!("{:?}", At::Variable { block: "database_dev".to_owned(), path: path.to_owned() });
+    let guarded = (lint::PROTECTED, at("enable_deletion_protection"));
+    assert_eq!(codes(&protected, false), [(lint::DATA_LOSS, at("")), guarded.clone()]);
+    assert_eq!(codes(&protected, true), [guarded]);
+    assert_eq!(codes(&live("database", []), true), []);
+    assert_eq!(codes(&live("replica", []), false), []);
+    assert!(!lint::is_refusal(&Diagnostic::error("stale-plan", "it moved")));
 }

@@ -9,6 +9,8 @@ use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::text::explain;
 use proptest::prelude::*;
 
+use crate::support::{read_text, told as told_at};
+
 /// What must be nowhere. Letters alone, so that it may stand without quotes; long ones are quoted shortened.
 const MARKERS: [&str; 2] =
     ["hunterxsecond", "hunterxsecondabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"];
@@ -153,6 +155,21 @@ fn from_the_command_line() {
 #[test]
 fn a_value_for_no_variable_is_hidden_by_its_name() {
     check_hidden("my_token = [\"@\", @]\n", &blocks("master_password = var.my_token[0]"), &Given::default());
+}
+
+/// What stands in the file is in every copy of it; what comes from a variable, or from a template with one, is not.
+#[test]
+fn a_password_that_stands_in_the_file_is_warned_of() {
+    let said = |password: &str| {
+        let text = format!(
+            "variable \"a\" {{\n  sensitive = true\n}}\nmodule \"db\" {{\n  source = \"./database\"\n  master_password = {password}\n}}\n"
+        );
+        let (sources, document) = read_text(&text);
+        told_at(&sources, &document)
+    };
+    insta::assert_snapshot!(said("\"correct-horse\""), @r#"warning[secret-in-file] 6:21 `"correct-horse"`: `master_password` stands in the file in plain text | write master_password = var.<name> with sensitive = true in the variable, or leave it out: pgherd makes one and keeps it"#);
+    assert_eq!(said("var.a"), "");
+    assert_eq!(said("\"${var.a}!\""), "");
 }
 
 proptest! {

@@ -129,6 +129,18 @@ fn what_is_wrong_with_values_from_outside_is_said() {
 }
 
 #[test]
+fn what_is_wrong_inside_of_a_value_is_said_where_it_stands() {
+    let files = [("db.hcl", "variable \"x\" {\n}\n"), ("terraform.tfvars", "x = [upper(\"a\", \"b\")]\n")];
+    let sources = sources(&files);
+    let given = told(&sources, &read(&sources, &Given::default()));
+    let default = said("variable \"x\" {\n  default = [upper(\"a\", \"b\")]\n}\n", &Given::default());
+    insta::assert_snapshot!(given + &default, @r#"
+    error[wrong-arguments] 1:6 `upper("a", "b")`: `upper` takes 1 argument, not 2 | write upper(string)
+    error[wrong-arguments] 2:14 `upper("a", "b")`: `upper` takes 1 argument, not 2 | write upper(string)
+    "#);
+}
+
+#[test]
 fn conditions_are_held_to() {
     let text = "variable \"size\" {\n  default = \"huge\"\n  validation {\n    condition     = contains([\"small\", \"big\"], var.size)\n    error_message = \"say small or big, not ${var.size}\"\n  }\n}\n\
                 variable \"secret\" {\n  sensitive = true\n  default   = \"abc\"\n  validation {\n    condition     = length(var.secret) > 8\n    error_message = \"it is too short\"\n  }\n}\n";

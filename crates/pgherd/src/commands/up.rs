@@ -51,7 +51,7 @@ pub fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit, CommandError> {
     if plans.each.iter().any(PlannedDatabase::loses_data) {
         return Err(CommandError::refused("up deletes no data").hint("pgherd apply asks for the name and does it"));
     }
-    if applying::weight(&plans) == Weight::Interruption {
+    if applying::weight(plans.summary.worst_now) == Weight::Interruption {
         applying::agree(context, &args.change, &[], &plans)?;
     }
     let mut exit = Exit::Done;
