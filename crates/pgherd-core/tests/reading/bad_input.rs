@@ -92,6 +92,14 @@ fn a_byte_order_mark_and_carriage_returns_are_no_trouble() {
 }
 
 #[test]
+fn what_stands_in_a_comment_opens_nothing() {
+    let block = "module \"db\" {\n  name = \"dev\"\n}\n";
+    for comment in ["/* { [ ( \" ${ <<EOT */", "/**/", "/*/ { */", "// { \"", "# { [ ("] {
+        assert_eq!(check(&format!("{comment}\n{block}")), "", "{comment}");
+    }
+}
+
+#[test]
 fn a_file_that_is_too_large() {
     assert_snapshot!(
         bytes(&vec![b'['; 10_000_000]),
