@@ -3,14 +3,15 @@
 //! A file beside the cache's servers. Nothing depends on it: what it does not say, or says of a file that was replaced, is asked.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
-use super::Result;
 use super::server::Said;
+use super::{Result, io_error};
 
 /// Inode, size, and time of the last change of a program.
 type Stamp = (u64, u64, i64);
@@ -38,22 +39,22 @@ impl Known {
 
     /// What the `postgres` in this folder says.
     pub(super) fn said(&mut self, bin: &Path) -> Result<Said> {
-        let stamp = stamp(&bin.join("postgres"));
-        if let Some((_, said)) = self.servers.get(bin).filter(|(seen, _)| Some(*seen) == stamp) {
+        let postgres = bin.join("postgres");
+        let metadata = std::fs::metadata(&postgres).map_err(|error| io_error("look at", &postgres, &error))?;
+        let stamp = stamp(&metadata);
+        if let Some((_, said)) = self.servers.get(bin).filter(|(seen, _)| *seen == stamp) {
             return Ok(said.clone());
         }
         let said = Said::by(bin)?;
-        if let Some(stamp) = stamp {
-            self.servers.insert(bin.to_owned(), (stamp, said.clone()));
-            self.learnt = true;
-        }
+        self.servers.insert(bin.to_owned(), (stamp, said.clone()));
+        self.learnt = true;
         Ok(said)
     }
 
     /// Where this `pg_config` says that its server is. Debian's answers for the newest that is installed; all of those are
     /// found without it.
     pub(super) fn bindir(&mut self, pg_config: &Path) -> Option<PathBuf> {
-        let stamp = stamp(pg_config)?;
+        let stamp = stamp(&std::fs::metadata(pg_config).ok().filter(Metadata::is_file)?);
         if let Some((_, bindir)) = self.bindirs.get(pg_config).filter(|(seen, _)| *seen == stamp) {
             return Some(bindir.clone());
         }
@@ -74,9 +75,8 @@ impl Known {
     }
 }
 
-fn stamp(program: &Path) -> Option<Stamp> {
-    let found = std::fs::metadata(program).ok().filter(std::fs::Metadata::is_file)?;
-    Some((found.ino(), found.len(), found.mtime()))
+fn stamp(program: &Metadata) -> Stamp {
+    (program.ino(), program.len(), program.mtime())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! its client for as long as its statement runs (measured: 31 s). Nothing may be promoted or removed before they are gone.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,9 @@ pub fn become_reaper() -> Result<()> {
 /// Children that others of this process wait for (tokio's commands) are left alone: they are of our own session, or lead one.
 /// A server's processes are not of our session, and what an ended tool left behind leads none.
 pub fn reap() {
+    if !any_child_is_dead() {
+        return;
+    }
     let me = rustix::process::getpid().as_raw_nonzero().get();
     // From /proc, not by getsid: a session led from outside of our pid namespace (a container's) has the number 0, which
     // rustix takes for a bug of the kernel's. Our own children have it, too.
@@ -45,10 +50,20 @@ pub fn reap() {
     }
 }
 
+/// Asked of the kernel at once: reading all of `/proc` takes milliseconds.
+fn any_child_is_dead() -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(WaitId::All, look).is_ok_and(|dead| dead.is_some())
+}
+
 /// The processes of the server in this data directory: those that work in it, and what they started (archive commands).
 pub fn of(data: &Path) -> BTreeSet<i32> {
+    of_these(&all(), data)
+}
+
+/// The same among processes read a moment ago.
+pub(crate) fn of_these(processes: &[Process], data: &Path) -> BTreeSet<i32> {
     let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
-    let processes = all();
     let servers: BTreeSet<i32> = processes
         .iter()
         // A shell whose working directory happens to be there is none of ours.
@@ -200,7 +215,10 @@ fn working_directory(pid: i32) -> std::io::Result<PathBuf> {
 }
 
 pub(crate) fn read(pid: i32) -> Option<Process> {
-    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    // One read gets a line whole, and all of these are read often.
+    let mut line = [0; 1024];
+    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+    parse_stat(&String::from_utf8_lossy(&line[..length]))
 }
 
 pub(crate) fn all() -> Vec<Process> {

@@ -22,8 +22,9 @@ pub async fn kill(layout: &Layout) -> Result<usize> {
 
 /// Every process of a node, tools included. Blocking, but quick.
 pub fn left(layout: &Layout) -> BTreeSet<i32> {
-    let mut left = tools::of(layout);
-    left.extend(processes::of(&layout.data));
+    let all = processes::all();
+    let mut left = tools::of_these(&all, layout);
+    left.extend(processes::of_these(&all, &layout.data));
     left.extend(zombie(layout));
     left
 }

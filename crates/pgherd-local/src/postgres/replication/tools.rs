@@ -101,11 +101,16 @@ impl Drop for Tool {
 
 /// The tools at work on a node, whoever started them, and what they started. Blocking, but quick.
 pub fn of(layout: &Layout) -> BTreeSet<i32> {
+    of_these(&processes::all(), layout)
+}
+
+/// The same among processes read a moment ago.
+pub(super) fn of_these(processes: &[Process], layout: &Layout) -> BTreeSet<i32> {
     let folder = layout.folder().canonicalize().unwrap_or_else(|_| layout.folder().to_owned());
-    let all: Vec<Process> = processes::all().into_iter().filter(|process| !process.zombie).collect();
+    let all: Vec<&Process> = processes.iter().filter(|process| !process.zombie).collect();
     let data = folder.join(layout.data.file_name().unwrap_or_default());
-    let is_tool = |process: &Process| NAMES.contains(&process.name.as_str()) || is_single_user(process);
-    let works = |process: &Process| [&folder, &data].iter().any(|place| processes::works_in(process.pid, place));
+    let is_tool = |process: &&Process| NAMES.contains(&process.name.as_str()) || is_single_user(process);
+    let works = |process: &&Process| [&folder, &data].iter().any(|place| processes::works_in(process.pid, place));
     let at_work = all.iter().filter(|process| is_tool(process) && works(process));
     // One that has no group of its own yet is in ours, which has the number 0 where its leader is outside of our pid namespace
     // (a container's): that would be everybody.
@@ -114,7 +119,7 @@ pub fn of(layout: &Layout) -> BTreeSet<i32> {
     let groups: BTreeSet<i32> = groups.collect();
     // A group that something else leads is somebody's own: a script that was started in that folder.
     let led_by_another = |group: i32| all.iter().any(|process| process.pid == group && !is_tool(process));
-    let ours = |process: &&Process| groups.contains(&process.group) && !led_by_another(process.group);
+    let ours = |process: &&&Process| groups.contains(&process.group) && !led_by_another(process.group);
     all.iter().filter(ours).map(|process| process.pid).collect()
 }
 
