@@ -299,6 +299,8 @@ pub(super) fn take_over(draft: &mut Draft<'_>, to: NodeId, why: String, caught_u
         old.up_since = None;
         old.stopped = false;
         old.adrift_since = None;
+        // That it ended says nothing against it as a standby: until there is one again, the data is on one server alone.
+        old.retry.not_before = None;
         if !caught_up && old.copy == Copy::Good {
             old.copy = Copy::Diverged;
         }

@@ -350,6 +350,29 @@ fn an_old_primary_is_examined_and_copied_or_rewound() {
     insta::assert_snapshot!(tale.told);
 }
 
+/// Until it is back the data is on one server alone.
+#[test]
+fn an_old_primary_is_made_anew_at_once_however_often_it_ended() {
+    let mut tale = Tale::of(1, 0);
+    let member = tale.memory.members.get_mut(&N1).expect("a member");
+    member.retry.failures = 5;
+    tale.dead(N1);
+    tale.look("n1 ended, for the sixth time in a row");
+    tale.look("it is dead");
+    tale.promoted(N2, 2);
+    tale.look("n2 takes writes");
+    let examined = pgherd_core::ha::Examined { end: HERE, lost_commits: Some(0) };
+    tale.node(N1).examined = Some(examined);
+    tale.look("n1 was examined");
+    let last = tale.told.lines().rfind(|line| line.contains("clone"));
+    assert_eq!(
+        last,
+        Some("  clone n1 from n2 (copy 1), keeping the old directory: n1: it left the primary's timeline"),
+        "{}",
+        tale.told
+    );
+}
+
 #[test]
 fn a_replica_follows_or_is_made_anew_when_it_is_ahead() {
     let mut tale = Tale::of(1, 2);

@@ -59,6 +59,8 @@ impl Live {
         self.is_ready = postmaster.status() == Some(Status::Ready);
         self.is_whole = true;
         self.start = None;
+        // Of its directory as it was before it ran.
+        self.examined = None;
         self.postmaster = Some(postmaster);
     }
 

@@ -21,6 +21,8 @@ use crate::postgres::replication::probe::Prober;
 const MEASURE_EVERY: SignedDuration = SignedDuration::from_secs(55);
 /// How long to go between two looks while roles change or a copy is on its way to being promotable.
 const LOOK_SOON: SignedDuration = SignedDuration::from_millis(50);
+/// How long a standby that was just started, or that commits were just told to wait for, is on its way to being promotable.
+const SETTLES: SignedDuration = SignedDuration::from_secs(10);
 /// How long to go between two looks at an instance of several servers: whether they still stream is not told by anybody.
 const LOOK_AT_SEVERAL: SignedDuration = SignedDuration::from_secs(1);
 /// How long one server may take to answer a look.
@@ -210,7 +212,9 @@ impl Keeper {
         let Some(record) = &self.record else { return Timestamp::MAX };
         let (now, memory) = (seen.upkeep.now, &record.ha);
         let due = memory.members.values().filter_map(|member| member.retry.not_before).filter(|at| *at > now).min();
-        let moving = memory.fence.is_some() || memory.switchover.is_some() || memory.rising.is_some();
+        let begun = self.servers.values().filter_map(|live| live.started_at).chain(memory.sync_ordered_at).max();
+        let settles = memory.degraded_since.is_some() && begun.is_some_and(|at| now.duration_since(at) < SETTLES);
+        let moving = settles || memory.fence.is_some() || memory.switchover.is_some() || memory.rising.is_some();
         let several = (memory.members.len() > 1).then_some(LOOK_AT_SEVERAL);
         let soon = if moving { Some(LOOK_SOON) } else { several.or(memory.wave.is_some().then_some(LOOK_AT_SEVERAL)) };
         let soon = soon.map(|wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX));

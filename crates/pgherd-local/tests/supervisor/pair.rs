@@ -43,6 +43,10 @@ async fn the_standby_takes_over_when_the_primary_is_killed() {
     assert_eq!(world.write("INSERT INTO t VALUES (3)").await, "INSERT 0 1");
     world.becomes(|report| is_whole(report, "n1 primary running")).await;
     assert_eq!(world.write("SELECT count(*) FROM t").await, "3");
+    // Each is told of what was found after it, not of what was found after the one before.
+    let last = world.status().await.last_failover.expect("it was exchanged");
+    let (fork, end) = (last.fork.expect("seen"), last.old_end.expect("examined"));
+    assert!(position(&end) >= position(&fork), "the log that ended at {end} parted at {fork}");
 }
 
 #[tokio::test]
@@ -163,6 +167,12 @@ async fn a_single_instance_becomes_a_pair_and_single_again() {
     assert_eq!(world.observed_port().await, port);
     assert_eq!(world.write("SELECT count(*) FROM t").await, "2");
     assert_eq!(world.differences(&[]).await, [""; 0]);
+}
+
+/// As PostgreSQL writes it: two hexadecimal numbers of 32 bits.
+fn position(text: &str) -> (u32, u32) {
+    let half = |text: &str| u32::from_str_radix(text, 16).expect("a number");
+    text.split_once('/').map(|(high, low)| (half(high), half(low))).expect("two numbers")
 }
 
 pub fn roles(report: &StatusReport) -> Vec<String> {
