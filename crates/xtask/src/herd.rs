@@ -75,6 +75,15 @@ impl Herd {
         Address::of(&outputs["result"]["outputs"])
     }
 
+    /// Where applications connect to another database of the same agent.
+    pub fn address_of(&self, name: &str) -> Result<Address, String> {
+        let status = self.runtime.block_on(async {
+            let agent = client::connect(&self.paths).await.map_err(|error| error.message)?;
+            agent.ok_or("no agent answers")?.status(name).await.map_err(|error| error.message)
+        })?;
+        Address::at(&status.endpoint)
+    }
+
     /// Sets so many writers to work on it.
     pub fn writers(&self, count: i64) -> Result<Writers, String> {
         Writers::start(self.runtime.handle(), self.address()?, count)

@@ -36,7 +36,9 @@ fn checkpoint(draft: &mut Draft<'_>, switchover: &Switchover, id: NodeId, node: 
     if !still_possible(draft, id, node) || passed(switchover.since, draft.now(), CHECKPOINT_LIMIT_MS) {
         return call_off(draft);
     }
-    if node.seen_at > switchover.since && node.task != Task::Busy && node.is_serving_primary() {
+    // Not in the very decision that orders it: the node was looked at after the time of the view, and is not busy with it yet.
+    let begun = node.seen_at > switchover.since && !draft.has_orders(id);
+    if begun && node.task != Task::Busy && node.is_serving_primary() {
         enter(draft, Phase::Drain);
     }
 }

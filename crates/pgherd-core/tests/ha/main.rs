@@ -406,6 +406,21 @@ fn a_switchover_loses_nothing_and_the_old_primary_follows_as_it_is() {
     insta::assert_snapshot!(tale.told);
 }
 
+/// The stop writes one, too, while clients wait.
+#[test]
+fn a_switchover_waits_for_its_checkpoint() {
+    let mut tale = Tale::of(1, 0);
+    tale.view.request = Some(Request { id: 9, what: Ask::Switchover });
+    tale.after_ms(10);
+    // As it is: a node is looked at a moment after the time of the view.
+    tale.node(N1).seen_at += SignedDuration::from_millis(1);
+    let (memory, _) = decide(&tale.view, &tale.memory);
+    tale.memory = memory;
+    tale.node(N1).task = Task::Busy;
+    tale.look("the checkpoint is being written");
+    assert_eq!(tale.told, "the checkpoint is being written\n");
+}
+
 #[test]
 fn a_switchover_that_takes_too_long_is_called_off() {
     let mut tale = Tale::of(1, 0);

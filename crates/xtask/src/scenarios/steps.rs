@@ -24,6 +24,7 @@ const STEPS: &[(&str, Act)] = &[
     ("a client writes more than there is room for", |world, _| world.write_too_much()),
     ("there is room on the disk again", |world, _| world.make_room()),
     ("a switchover is asked for", |world, _| world.pgherd(&["switchover", "--yes"])),
+    ("the replica is promoted", |world, _| world.promote_replica()),
     ("max_connections is changed at once", |world, _| {
         world.make(&[("parameters", r#"[{ name = "max_connections", value = "150" }]"#)])
     }),
@@ -34,6 +35,7 @@ const STEPS: &[(&str, Act)] = &[
     ("commits are on the primary alone", |world, _| world.is_degraded()),
     ("writes go on", |world, _| world.writes_go_on()),
     ("the statement failed and left nothing", |world, _| world.long_statement_failed()),
+    ("the promoted one has what was written before, and keeps to itself", |world, _| world.promoted_is_independent()),
     ("nobody of what was frozen is left", |world, _| world.nobody_frozen_is_left()),
     ("everything is whole again", |world, _| world.is_whole()),
     ("no statement failed", |world, _| world.no_statement_failed()),

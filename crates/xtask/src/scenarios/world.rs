@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use tokio::task::JoinHandle;
 
 use super::disk::Disk;
-use crate::herd::{DEADLINE, Herd, Member, wake};
+use crate::herd::{DEADLINE, Herd, Member, NAME, wake};
 use crate::machine::{Place, signal};
 use crate::writers::{Judgement, Write, Writers, longest_gap};
 
@@ -43,6 +43,9 @@ const LONG_STATEMENT: &str = "DO $$ DECLARE until timestamptz := clock_timestamp
 const ONE_MB: &str = "SELECT pg_logical_emit_message(true, 'much', repeat('x', 1000000))";
 /// More than the disk of a scenario holds.
 const TOO_MUCH_MB: usize = 500;
+
+/// What a promoted replica is called.
+const PROMOTED: &str = "bench-promoted";
 
 /// A database and who writes to it.
 pub struct World {
@@ -163,6 +166,28 @@ impl World {
         })?;
         // Without rows there is the end of the command alone.
         if left.len() > 2 { Err("it left what it wrote".into()) } else { Ok(()) }
+    }
+
+    pub fn promote_replica(&self) -> Outcome {
+        self.pgherd(&["promote", "--as", PROMOTED, "--confirm", NAME])
+    }
+
+    pub fn promoted_is_independent(&self) -> Outcome {
+        let (here, there) = (self.herd.address()?, self.herd.address_of(PROMOTED)?);
+        let (before, left) = self.herd.wait_for(async {
+            let (here, there) = (here.connect().await?, there.connect().await?);
+            let count = async |client: &tokio_postgres::Client, sql: &str| -> Result<i64, String> {
+                Ok(client.query_one(sql, &[]).await.map_err(|error| error.to_string())?.get(0))
+            };
+            let before = count(&there, "SELECT count(*) FROM written").await?;
+            there.batch_execute("INSERT INTO written VALUES (-2)").await.map_err(|error| error.to_string())?;
+            Ok::<_, String>((before, count(&here, "SELECT count(*) FROM written WHERE id < 0").await?))
+        })?;
+        match (before, left) {
+            (0, _) => Err("it is empty".into()),
+            (_, 0) => Ok(()),
+            (_, left) => Err(format!("{left} rows of its own are there, too").into()),
+        }
     }
 
     pub fn give_primary_a_disk(&mut self) -> Outcome {

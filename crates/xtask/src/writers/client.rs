@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use pgherd_local::supervisor::messages::Endpoint;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
@@ -41,6 +42,20 @@ impl Address {
             password: text("master_password")?,
             database: text("db_instance_name")?,
             tls: tls(Path::new(authority.split('&').next().unwrap_or_default()))?,
+        })
+    }
+
+    /// From what an agent says, and the secret.
+    pub fn at(endpoint: &Endpoint) -> Result<Self, String> {
+        let secret = std::fs::read(&endpoint.secret_file).map_err(|error| format!("no secret: {error}"))?;
+        let secret: Value = serde_json::from_slice(&secret).map_err(|error| error.to_string())?;
+        Ok(Self {
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+            user: endpoint.username.clone(),
+            password: secret["password"].as_str().ok_or("the secret holds no password")?.to_owned(),
+            database: endpoint.database.clone(),
+            tls: tls(&endpoint.ca_file)?,
         })
     }
 
