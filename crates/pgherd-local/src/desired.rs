@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pgherd_core::ha::SyncMode;
 use pgherd_core::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Owner, Resource};
 use pgherd_core::spec::{Setting, Spec};
 use pgherd_core::value::{Props, Value};
@@ -107,6 +108,7 @@ const FIELDS: &[Field] = &[
     set("logging", Impact::None),
     // The port its users connect to moves from the server to a forwarder, or back.
     set("multi_az", RESTART),
+    set("local_sync", Impact::None),
     set("read_replicas", Impact::None),
 ];
 
@@ -176,6 +178,9 @@ pub struct Wanted {
     pub logging: bool,
     /// Whether a synchronous standby takes over by itself.
     pub multi_az: bool,
+    /// What commits do while that standby is lost.
+    #[serde(default)]
+    pub local_sync: SyncMode,
     /// Read replicas.
     pub read_replicas: u32,
 }
@@ -207,6 +212,7 @@ impl Wanted {
             copy_tags_to_backup: spec.backup.copy_tags,
             logging: spec.monitoring.logging,
             multi_az: spec.multi_az,
+            local_sync: spec.local_sync,
             read_replicas: spec.replicas,
         }
     }
@@ -391,6 +397,7 @@ mod tests {
             "instance_class" => "db.m5.large",
             "maintenance_window" => "mon:05:00-mon:06:00",
             "backup_window" => "05:00-06:00",
+            "local_sync" => "required",
             "cloud_provider" => "aws",
             _ => "something",
         };

@@ -73,13 +73,29 @@ impl Wanted {
 }
 
 /// `local_sync`: what happens to commits when no standby is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncMode {
     /// They go on without it, and the instance says that it is degraded.
+    #[default]
     Preferred,
     /// They wait until it is back.
     Required,
+}
+
+impl SyncMode {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preferred => "preferred",
+            Self::Required => "required",
+        }
+    }
+
+    /// What a word means.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Preferred, Self::Required].into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// `synchronous_commit` of the instance.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::cloud::Cloud;
+use crate::ha::SyncMode;
 use crate::secret::Secret;
 use crate::version::Version;
 use crate::window::Window;
@@ -51,6 +52,8 @@ pub struct Spec {
     pub place: Place,
     /// Whether a synchronous standby is kept.
     pub multi_az: bool,
+    /// What commits do while the standby is lost; only this machine has the choice.
+    pub local_sync: SyncMode,
     /// How many read replicas.
     pub replicas: u32,
     /// Backups.

@@ -9,7 +9,7 @@ use super::*;
 fn names_are_unique() {
     let names: Vec<_> = all().map(|variable| variable.name).collect();
     let unique: BTreeSet<_> = names.iter().collect();
-    assert_eq!((names.len(), unique.len()), (81, 81));
+    assert_eq!((names.len(), unique.len()), (82, 82));
     let outputs: BTreeSet<_> = OUTPUTS.iter().map(|output| output.name).collect();
     assert_eq!((OUTPUTS.len(), outputs.len()), (25, 25));
 }
@@ -44,8 +44,8 @@ fn sections_stand_together_and_in_order() {
     assert_eq!(sections.iter().collect::<BTreeSet<_>>().len(), Section::ALL.len());
 }
 
-/// Additions of variables.md sections 6.11 and 7, which its tables do not carry.
-const ADDITIONS: [&str; 8] = [
+/// Additions of variables.md sections 6.11 and 7, which its tables do not carry, and what only this machine can choose.
+const ADDITIONS: [&str; 9] = [
     "security_group_ids",
     "port",
     "alarms",
@@ -54,6 +54,7 @@ const ADDITIONS: [&str; 8] = [
     "apply_immediately",
     "azure_subscription_id",
     "gcp_edition",
+    "local_sync",
 ];
 
 /// One row of the requirements' tables as this table has to say it.

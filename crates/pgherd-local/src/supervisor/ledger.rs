@@ -10,6 +10,7 @@ use pgherd_core::ha::{self, NodeId};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 
+use super::alone::Alone;
 use super::files;
 use super::promotion::{Origin, Promotion};
 use super::upkeep::Memory;
@@ -62,6 +63,9 @@ pub struct Record {
     /// A replica that is to become an instance of its own.
     #[serde(default)]
     pub promotion: Option<Promotion>,
+    /// When commits were on the primary alone.
+    #[serde(default)]
+    pub alone: Alone,
     /// Whose replica it was, where it was one.
     #[serde(default)]
     pub origin: Option<Origin>,
@@ -89,6 +93,7 @@ impl Record {
             system_identifier: None,
             trouble: None,
             promotion: None,
+            alone: Alone::default(),
             origin: None,
         }
     }
@@ -140,10 +145,10 @@ impl Record {
 
     /// Takes over what a step learnt, and keeps what was decided meanwhile.
     pub fn take_over(&mut self, learnt: Self) {
-        let Self { memory, ha, request, last_request, trouble, promotion, .. } = self.clone();
+        let Self { memory, ha, request, last_request, trouble, promotion, alone, .. } = self.clone();
         // How many replicas are wanted may have changed with one that left.
         let wanted = Wanted { read_replicas: self.wanted.read_replicas, ..learnt.wanted.clone() };
-        *self = Self { memory, ha, request, last_request, trouble, promotion, wanted, ..learnt };
+        *self = Self { memory, ha, request, last_request, trouble, promotion, alone, wanted, ..learnt };
     }
 
     /// Writes it down durably.

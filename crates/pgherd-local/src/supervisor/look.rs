@@ -97,6 +97,7 @@ fn wanted(view: &upkeep::View, record: &Record) -> ha::Wanted {
     ha::Wanted {
         serve: record.memory.serves(),
         standbys: u8::from(record.wanted.multi_az),
+        sync: record.wanted.local_sync,
         commit: commit(record),
         replicas: u8::try_from(record.wanted.read_replicas).unwrap_or(u8::MAX),
         window_open: upkeep::window_open(view, &record.memory),

@@ -167,6 +167,12 @@ pub struct StatusReport {
     /// Since when no standby holds every commit although one is wanted.
     #[serde(default)]
     pub degraded_since: Option<Timestamp>,
+    /// Whether commits wait for a standby that is not there: `local_sync = "required"`.
+    #[serde(default)]
+    pub commits_blocked: bool,
+    /// The last times no standby held every commit, oldest first.
+    #[serde(default)]
+    pub degraded: Vec<Span>,
     /// The last change of primary.
     #[serde(default)]
     pub last_failover: Option<FailoverReport>,
@@ -206,6 +212,15 @@ pub struct Node {
     pub started_at: Option<Timestamp>,
     /// Client connections.
     pub connections: Option<u32>,
+}
+
+/// A time with an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ended.
+    pub until: Timestamp,
 }
 
 /// A change of primary.

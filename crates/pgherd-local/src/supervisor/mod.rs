@@ -5,6 +5,7 @@
 //! the next one finds the running servers and adopts them.
 
 mod agent;
+mod alone;
 pub mod api;
 mod configure;
 mod current;

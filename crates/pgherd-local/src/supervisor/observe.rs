@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_core::ha::{Duty, Failover, NodeId};
+use pgherd_core::ha::{Duty, Failover, NodeId, SyncMode};
 use pgherd_core::resource::{Pending, Status};
 use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -305,6 +305,8 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         nodes: record.nodes().into_iter().map(|node| self::node(agent, shown, node, usage, now)).collect(),
         commits_wait_for: record.ha.promotable.map(|standby| standby.to_string()),
         degraded_since: degraded_since(record),
+        commits_blocked: record.wanted.local_sync == SyncMode::Required && degraded_since(record).is_some(),
+        degraded: record.alone.past.clone(),
         last_failover: record.ha.failover.as_ref().map(failover_report),
         read_port: record.read_port.filter(|_| record.nodes().len() > 1),
         limits: limits(agent, shown),
@@ -341,7 +343,7 @@ fn node(agent: &Agent, shown: &Shown, node: NodeId, usage: Option<Usage>, now: T
 /// A pair whose standby is not promotable yet is degraded from its beginning.
 fn degraded_since(record: &Record) -> Option<Timestamp> {
     let whole = !record.wanted.multi_az || record.ha.promotable.is_some();
-    if whole { None } else { record.ha.degraded_since.or(Some(record.created_at)) }
+    if whole { None } else { record.alone.since.or(record.ha.degraded_since).or(Some(record.created_at)) }
 }
 
 fn failover_report(failover: &Failover) -> FailoverReport {

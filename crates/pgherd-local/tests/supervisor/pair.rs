@@ -7,6 +7,7 @@ use pgherd_engine::provider::{ErrorKind, Operation, Provider as _};
 use pgherd_local::postgres::processes;
 use pgherd_local::postgres::session::Session;
 use pgherd_local::supervisor::messages::StatusReport;
+use rustix::process::Signal;
 
 use crate::majors::server;
 use crate::world::{DEADLINE, NAME, World, events, kill};
@@ -139,17 +140,61 @@ async fn a_frozen_primary_is_ended_and_the_standby_takes_over() {
     let world = World::new();
     world.apply(&pair()).await;
     world.write("CREATE TABLE t (id int)").await;
-    let frozen = processes::of(&world.paths.instance(NAME).node(NodeId(1)).data);
-    for pid in &frozen {
-        let pid = rustix::process::Pid::from_raw(*pid).expect("a process");
-        rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("ours");
-    }
+    let frozen = world.signal(NodeId(1), Signal::STOP);
     world.becomes(|report| roles(report).iter().any(|role| role == "n2 primary running")).await;
     assert_eq!(world.write("INSERT INTO t VALUES (1)").await, "INSERT 0 1");
     world.becomes(|report| is_whole(report, "n2 primary running")).await;
     let left =
         frozen.iter().filter(|pid| processes::Watch::open(**pid).expect("asked").is_some_and(|watch| watch.runs()));
     assert_eq!(left.count(), 0, "nobody of the frozen server lives");
+}
+
+#[tokio::test]
+async fn commits_go_on_without_a_standby_that_is_lost() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    world.write("CREATE TABLE t (id int)").await;
+    let _ = world.signal(NodeId(2), Signal::STOP);
+    assert_eq!(world.write("INSERT INTO t VALUES (1)").await, "INSERT 0 1");
+    let alone = world.status().await;
+    assert!(alone.degraded_since.is_some() && !alone.commits_blocked, "{alone:#?}");
+    let _ = world.signal(NodeId(2), Signal::CONT);
+    world.becomes(|report| whole(report) && report.degraded.len() == 1).await;
+    let events = world.agent().await.events(NAME).await.expect("a history");
+    assert!(events.iter().any(|event| event.message.ends_with(" s until a standby held every commit again")));
+}
+
+#[tokio::test]
+async fn commits_wait_for_a_standby_that_is_lost_when_it_is_required() {
+    let world = World::new();
+    let required = [("multi_az", true.into()), ("local_sync", "required".into())];
+    world.apply(&pair()).await;
+    assert_eq!(world.differences(&required).await, ["local_sync"]);
+    world.apply(&required).await;
+    assert_eq!(world.differences(&required).await, [""; 0]);
+    world.write("CREATE TABLE t (id int)").await;
+    let port = world.observed_port().await;
+    let _ = world.signal(NodeId(2), Signal::STOP);
+    let write = world.psql(port, "INSERT INTO t VALUES (1)");
+    let blocked = world.becomes(|report| report.commits_blocked);
+    tokio::pin!(write);
+    tokio::select! {
+        said = &mut write => panic!("it was acknowledged: {said}"),
+        () = blocked => {}
+    }
+    // It is there and waits.
+    let waits = world.node_session(NodeId(1)).await;
+    let waits = waits.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", &[]).await;
+    assert_eq!(waits.expect("asked").get::<_, i64>(0), 1);
+    let _ = world.signal(NodeId(2), Signal::CONT);
+    assert_eq!(write.await, "INSERT 0 1");
+    world.becomes(|report| whole(report) && !report.commits_blocked).await;
+    // It may be given up meanwhile.
+    let _ = world.signal(NodeId(2), Signal::STOP);
+    world.becomes(|report| report.commits_blocked).await;
+    world.apply(&pair()).await;
+    assert_eq!(world.write("INSERT INTO t VALUES (2)").await, "INSERT 0 1");
+    let _ = world.signal(NodeId(2), Signal::CONT);
 }
 
 #[tokio::test]
@@ -191,6 +236,17 @@ fn whole(report: &StatusReport) -> bool {
 }
 
 impl World {
+    /// Sends every process of one of its servers a signal. Says which they are.
+    pub fn signal(&self, node: NodeId, signal: Signal) -> Vec<i32> {
+        let all = processes::of(&self.paths.instance(NAME).node(node).data);
+        for pid in &all {
+            let pid = rustix::process::Pid::from_raw(*pid).expect("a process");
+            // One may end meanwhile.
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+        all
+    }
+
     /// The postmaster of one of its servers.
     pub fn node_pid(&self, node: NodeId) -> i32 {
         let file = self.paths.instance(NAME).node(node).postmaster_pid();

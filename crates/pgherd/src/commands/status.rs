@@ -10,7 +10,7 @@ use pgherd_core::resource::Status;
 use pgherd_core::text;
 use pgherd_engine::provider::ErrorKind;
 use pgherd_local::client::{self, Client};
-use pgherd_local::supervisor::messages::{Backup, FailoverReport, Node, StatusReport, StorageReport};
+use pgherd_local::supervisor::messages::{Backup, FailoverReport, Node, Span, StatusReport, StorageReport};
 use serde::Serialize;
 
 use super::Context;
@@ -25,6 +25,9 @@ const REDRAW: Duration = Duration::from_secs(1);
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// So many looks in a row may fail because the agent ends, before what is wrong is said.
 const LOST_AGENTS: u32 = 3;
+
+/// So many past times without a standby are shown.
+const SPANS_SHOWN: usize = 3;
 
 /// Show how databases are doing
 #[derive(Debug, Args)]
@@ -229,6 +232,9 @@ fn report_text(block: &str, report: &StatusReport, now: Timestamp) -> String {
     if let Some(words) = durability(report, now) {
         line("commits", &words);
     }
+    if let Some(words) = degraded(&report.degraded, now) {
+        line("degraded", &words);
+    }
     if let Some(last) = &report.last_failover {
         line("failover", &failover(last, now));
     }
@@ -273,11 +279,24 @@ fn node_words(node: &Node, now: Timestamp) -> String {
 fn durability(report: &StatusReport, now: Timestamp) -> Option<String> {
     match (&report.commits_wait_for, report.degraded_since) {
         (Some(standby), _) => Some(format!("wait for {standby}, which takes over by itself")),
+        (None, Some(since)) if report.commits_blocked => {
+            Some(format!("wait until a standby is back (local_sync = \"required\"), since {}", ago(since, now)))
+        }
         (None, Some(since)) => {
             Some(format!("are on the primary alone since {}: no standby could take over", ago(since, now)))
         }
         (None, None) => None,
     }
+}
+
+/// The last times no standby held every commit, the newest first.
+fn degraded(spans: &[Span], now: Timestamp) -> Option<String> {
+    let one = |span: &Span| {
+        let lasted = span.until.duration_since(span.since).as_secs_f64().max(0.0);
+        format!("for {lasted:.1} s until {} ago", ago(span.until, now))
+    };
+    let shown: Vec<String> = spans.iter().rev().take(SPANS_SHOWN).map(one).collect();
+    (!shown.is_empty()).then(|| shown.join(", "))
 }
 
 /// The last change of primary, and what it cost.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cloud::Cloud;
+use crate::ha::SyncMode;
 use crate::spec::{
     Backup, Encryption, Monitoring, Network, Origin, Place, Proxy, SecurityRule, Setting, Size, Spec, Storage,
 };
@@ -39,6 +40,7 @@ pub(super) fn assemble(draft: &Draft, size: Size) -> Spec {
         network: network(draft),
         place: place(draft),
         multi_az: draft.is_on("multi_az"),
+        local_sync: draft.text("local_sync").and_then(SyncMode::from_name).unwrap_or_default(),
         replicas: number(draft, "read_replica_count"),
         backup: backup(draft),
         maintenance_window: weekly(draft.text("maintenance_window")),

@@ -3,6 +3,7 @@
 use crate::catalogue::sizes;
 use crate::cloud::Cloud;
 use crate::diagnostic::Severity;
+use crate::ha::SyncMode;
 use crate::spec::{Origin, Preset, Size};
 use crate::value::{Props, Value};
 use crate::variables::{self, Type, Variable, convert, variable};
@@ -129,6 +130,7 @@ fn general(name: &str) -> Option<Value> {
         "backup_window" => "03:00-04:00".into(),
         "maintenance_window" => "sun:04:00-sun:05:00".into(),
         "monitoring_interval" => Value::Int(0),
+        "local_sync" => SyncMode::Preferred.name().into(),
         "multi_az"
         | "publicly_accessible"
         | "create_read_replica"

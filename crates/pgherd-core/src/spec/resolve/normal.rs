@@ -1,6 +1,7 @@
 //! The normal form of each value: what two spellings of the same thing have in common.
 
 use crate::catalogue::sizes;
+use crate::ha::SyncMode;
 use crate::spec::Preset;
 use crate::value::{Props, Value};
 use crate::variables::{Type, Variable};
@@ -58,6 +59,7 @@ fn of_text(variable: &Variable, text: &str) -> Result<String, Trouble> {
         "maintenance_window" => weekly(text),
         "parameter_group_family" => family(text),
         "preset" => preset(text),
+        "local_sync" => local_sync(text),
         _ => Ok(text.to_owned()),
     }
 }
@@ -130,6 +132,13 @@ fn preset(text: &str) -> Result<String, Trouble> {
     Preset::from_name(text).map(|preset| preset.name().to_owned()).ok_or_else(|| {
         let message = format!("there is no preset \"{text}\"");
         Trouble::new("unknown-preset", message, "write dev, staging or prod")
+    })
+}
+
+fn local_sync(text: &str) -> Result<String, Trouble> {
+    SyncMode::from_name(text).map(|mode| mode.name().to_owned()).ok_or_else(|| {
+        let message = format!("`local_sync` is preferred or required, and \"{text}\" is neither");
+        Trouble::new("unknown-local-sync", message, "write \"preferred\" or \"required\"")
     })
 }
 

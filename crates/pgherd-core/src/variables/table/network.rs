@@ -173,6 +173,14 @@ pub(super) const AVAILABILITY: &[Variable] = &[
         ..A
     },
     Variable {
+        name: "local_sync",
+        clouds: &[Cloud::Local],
+        default: "preferred",
+        meaning: "What commits do while the standby is lost: go on without it (preferred, as on RDS), or wait until it is back (required).",
+        validation: "preferred or required",
+        ..A
+    },
+    Variable {
         name: "create_read_replica",
         ty: Type::Bool,
         default: "false; true under the preset prod",

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use pgherd_core::ha::{self, Verb};
 
 use super::{Job, Keeper};
+use crate::supervisor::alone;
 use crate::supervisor::current::Current;
 use crate::supervisor::hands;
 use crate::supervisor::jobs;
@@ -93,13 +94,15 @@ impl Keeper {
             notes.iter().for_each(|what| self.site.note(note_words(*what, &next)));
         }
         let actions = self.decide_about_servers(seen, &mut next, step);
+        let again = next.alone.follow(&now.ha, &next.ha, next.wanted.multi_az, seen.upkeep.now);
         answered(&mut next, self.current.as_mut());
         let changed = next != now;
         if changed && !self.remember(next, &now, &actions) {
             return Next::Pause;
         }
         if let Some(record) = &self.record {
-            tidings(&now.ha, &record.ha).into_iter().for_each(|told| self.site.note(told));
+            let told = tidings(&now.ha, &record.ha).into_iter().chain(again.map(alone::words));
+            told.for_each(|told| self.site.note(told));
         }
         if let Some(step) = step {
             self.begin_step(step);

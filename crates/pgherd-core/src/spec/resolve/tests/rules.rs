@@ -280,6 +280,7 @@ fn what_cannot_be_understood_is_said_all_at_once() {
             "allocated_storage": 20.5,
             "storage_mb": -1,
             "port": 70000,
+            "local_sync": "always",
             "backup_window": "03:00",
             "backup_time": "3 am",
             "maintenance_window": "04:00-05:00",
@@ -296,6 +297,7 @@ fn what_cannot_be_understood_is_said_all_at_once() {
         "error[not-a-whole-number] allocated_storage: `allocated_storage` is a whole number, and 20.5 is not; write a whole number, without a unit\n\
          error[not-a-window] backup_time: \"3 am\" is no time of day; write hours and minutes in UTC, as in \"03:00\"\n\
          error[not-a-window] backup_window: \"03:00\" is no daily window; write start and end in UTC, as in \"03:00-04:00\"\n\
+         error[unknown-local-sync] local_sync: `local_sync` is preferred or required, and \"always\" is neither; write \"preferred\" or \"required\"\n\
          error[not-a-window] maintenance_window: \"04:00-05:00\" is no weekly window; write start and end in UTC, as in \"sun:04:00-sun:05:00\"\n\
          error[wrong-type] multi_az: true or false is wanted here, not \"yes\"\n\
          error[not-a-family] parameter_group_family: \"mysql8.0\" is no parameter group family of PostgreSQL; write postgres and the major, as in \"postgres16\"\n\
