@@ -454,6 +454,7 @@ impl Keeper {
                 pending: self.pending(),
                 limits: self.limits.clone(),
                 alarms: self.alarms.clone(),
+                ways: self.ways.report(&self.site, &record),
                 record,
             }
         });

@@ -179,6 +179,10 @@ pub struct StatusReport {
     /// Where clients connect that only read; `None`: there is one server.
     #[serde(default)]
     pub read_port: Option<u16>,
+    /// How its ports are held, where that is a forwarder's business; `None`: the port is the one server's own, or the
+    /// forwarder does not answer.
+    #[serde(default)]
+    pub ways: Option<WaysReport>,
     /// Its storage.
     pub storage: StorageReport,
     /// Which limits of the size are enforced, and how, one sentence each.
@@ -212,6 +216,52 @@ pub struct Node {
     pub started_at: Option<Timestamp>,
     /// Client connections.
     pub connections: Option<u32>,
+    /// How it follows the primary; `None`: it is the primary, or does not.
+    #[serde(default)]
+    pub follows: Option<Follows>,
+}
+
+/// How a standby or replica follows, as its primary sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follows {
+    /// Whether commits wait for it.
+    pub synchronous: bool,
+    /// Whether it gets the log as it is written, rather than catching up.
+    pub streaming: bool,
+    /// Bytes of log that it does not show yet; `None`: not known.
+    pub behind_bytes: Option<u64>,
+    /// How long the last commits took until it showed them, ms; 0 when it shows all there is; `None`: not known.
+    pub behind_ms: Option<u64>,
+}
+
+/// One way in that a forwarder holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayReport {
+    /// Its port.
+    pub port: u16,
+    /// The servers it leads to; none: new connections wait.
+    pub leads_to: Vec<String>,
+    /// Whether connections for writing are held back although there is a primary, for a switchover.
+    pub paused: bool,
+    /// Where it does not listen although it should, and why, one sentence each.
+    pub not_held: Vec<String>,
+    /// Connections that lead to a server now.
+    pub connected: u32,
+    /// Connections that wait for one.
+    pub waiting: u32,
+    /// How many were refused because of their address, since the forwarder started.
+    pub refused: u64,
+    /// How many were closed because they waited too long, or too many waited, since the forwarder started.
+    pub given_up: u64,
+}
+
+/// The ways in of an instance of several servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaysReport {
+    /// For writing.
+    pub write: WayReport,
+    /// For reading only.
+    pub read: Option<WayReport>,
 }
 
 /// A time with an end.

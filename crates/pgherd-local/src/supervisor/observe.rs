@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::agent::Agent;
 use super::ledger::Record;
-use super::messages::{Backup, Endpoint, FailoverReport, Instance, Node, Parameter, StatusReport, StorageReport};
+use super::messages::{
+    Backup, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, StatusReport, StorageReport,
+};
 use super::requests::Shown;
 use super::secret::SecretFiles;
 use super::site::{CONNECT_DEADLINE, HOST};
@@ -294,6 +296,10 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         Some(session) => pending(session, record).await.unwrap_or_else(|_| shown.pending.clone()),
         None => shown.pending.clone(),
     };
+    let followers = match &session {
+        Some(session) => followers(session).await.unwrap_or_default(),
+        None => BTreeMap::new(),
+    };
     let now = Timestamp::now();
     let storage = storage_report(record, &layout);
     StatusReport {
@@ -302,12 +308,17 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         engine_version: record.server.as_ref().map(|server| server.version.to_string()),
         engine_asked: record.wanted.engine_version.clone().filter(|_| record.server_note.is_some()),
         endpoint: endpoint(agent, record, &layout),
-        nodes: record.nodes().into_iter().map(|node| self::node(agent, shown, node, usage, now)).collect(),
+        nodes: record
+            .nodes()
+            .into_iter()
+            .map(|node| Node { follows: followers.get(&node).cloned(), ..self::node(agent, shown, node, usage, now) })
+            .collect(),
         commits_wait_for: record.ha.promotable.map(|standby| standby.to_string()),
         degraded_since: degraded_since(record),
-        commits_blocked: record.wanted.local_sync == SyncMode::Required && degraded_since(record).is_some(),
+        commits_blocked: are_commits_blocked(record, &followers),
         degraded: record.alone.past.clone(),
         last_failover: record.ha.failover.as_ref().map(failover_report),
+        ways: shown.ways.clone(),
         read_port: record.read_port.filter(|_| record.nodes().len() > 1),
         limits: limits(agent, shown),
         window_opens: window_opens(record, &pending, now),
@@ -337,7 +348,38 @@ fn node(agent: &Agent, shown: &Shown, node: NodeId, usage: Option<Usage>, now: T
         pid: pid.and_then(|pid| u32::try_from(pid).ok()),
         started_at: usage.and_then(|usage| now.checked_sub(SignedDuration::from_secs(usage.uptime_s)).ok()),
         connections: usage.and_then(|usage| u32::try_from(usage.connections).ok()),
+        follows: None,
     }
+}
+
+/// Who follows the primary, as it says itself.
+async fn followers(session: &Session) -> Result<BTreeMap<NodeId, Follows>, ProviderError> {
+    let sql = "SELECT application_name, sync_state = 'sync', state = 'streaming', \
+               pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::int8, (extract(epoch FROM replay_lag) * 1000)::int8 \
+               FROM pg_stat_replication WHERE NOT pg_is_in_recovery() ORDER BY pid";
+    let follows = |row: &tokio_postgres::Row| {
+        let name: String = row.get(0);
+        let node = NodeId(name.strip_prefix('n')?.parse().ok()?);
+        let number = |column| row.get::<_, Option<i64>>(column).and_then(|number| u64::try_from(number.max(0)).ok());
+        let behind_bytes = number(3);
+        Some((
+            node,
+            Follows {
+                synchronous: row.get::<_, Option<bool>>(1).unwrap_or_default(),
+                streaming: row.get::<_, Option<bool>>(2).unwrap_or_default(),
+                behind_bytes,
+                // What was measured for the last commit says nothing of one that has caught up since.
+                behind_ms: if behind_bytes == Some(0) { Some(0) } else { number(4) },
+            },
+        ))
+    };
+    Ok(session.rows(sql, &[]).await?.iter().filter_map(follows).collect())
+}
+
+/// Whether commits wait for a standby that is not there. One that has just come back is, before it may take over by itself.
+fn are_commits_blocked(record: &Record, followers: &BTreeMap<NodeId, Follows>) -> bool {
+    let there = followers.values().any(|follows| follows.synchronous && follows.streaming);
+    record.wanted.local_sync == SyncMode::Required && degraded_since(record).is_some() && !there
 }
 
 /// A pair whose standby is not promotable yet is degraded from its beginning.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::configure::{self, Candidate};
 use super::jobs::choose_server;
 use super::ledger::Record;
-use super::messages::{Delete, Line, PromoteHow, Put};
+use super::messages::{Delete, Line, PromoteHow, Put, WaysReport};
 use super::promotion;
 use super::secret::{self, credentials};
 use super::site::{Site, absent, cannot};
@@ -77,6 +77,8 @@ pub struct Shown {
     pub limits: Vec<String>,
     /// What is not as it should be with its servers.
     pub alarms: Vec<ha::Alarm>,
+    /// How its ports are held, as of the last look.
+    pub ways: Option<WaysReport>,
 }
 
 /// A way to a keeper.

@@ -9,9 +9,10 @@ use pgherd_engine::provider::ProviderError;
 
 use super::configure;
 use super::ledger::Record;
+use super::messages::{WayReport, WaysReport};
 use super::site::Site;
 use super::upkeep::Goal;
-use crate::endpoint::{Forwarder, Lead, Limits, Listen, Set, Start, State};
+use crate::endpoint::{Forwarder, Lead, Limits, Listen, Set, Start, State, WayState};
 use crate::postgres::folders;
 
 /// What is at hand of the ways in.
@@ -20,6 +21,8 @@ pub struct Ways {
     forwarder: Option<Forwarder>,
     /// Where the brain wants connections to lead.
     wanted: Option<Route>,
+    /// How the forwarder stood when it was last asked.
+    seen: Option<State>,
 }
 
 impl Ways {
@@ -34,6 +37,17 @@ impl Ways {
     /// It has ended.
     pub fn forget(&mut self) {
         self.forwarder = None;
+        self.seen = None;
+    }
+
+    /// How the ports are held, as of the last look.
+    pub fn report(&self, site: &Site, record: &Record) -> Option<WaysReport> {
+        let state = self.seen.as_ref()?;
+        let (set, route) = (state.set.as_ref()?, route(site, record, state));
+        let write = way(set.write.port, &state.write, route.write.as_slice(), route.paused);
+        let readers: Vec<NodeId> = route.read.iter().copied().collect();
+        let read = set.read.as_ref().map(|read| way(read.port, &state.read, &readers, false));
+        Some(WaysReport { write, read })
     }
 
     /// Where connections lead now; `None`: don't know. Starts what is missing and ends what is not needed any more.
@@ -44,8 +58,13 @@ impl Ways {
             return self.wanted.clone();
         }
         match self.look_at_forwarder(site, record).await {
-            Ok(state) => Some(route(site, record, &state)),
+            Ok(state) => {
+                let route = route(site, record, &state);
+                self.seen = Some(state);
+                Some(route)
+            }
             Err(error) => {
+                self.seen = None;
                 tracing::warn!(instance = site.name, "{error}");
                 None
             }
@@ -71,6 +90,7 @@ impl Ways {
 
     /// Ends the forwarder. Connections through it are cut off.
     pub async fn end(&mut self) {
+        self.seen = None;
         if let Some(forwarder) = self.forwarder.take()
             && let Err(error) = forwarder.stop().await
         {
@@ -160,6 +180,19 @@ fn route(site: &Site, record: &Record, state: &State) -> Route {
         write: told.lead.write.and_then(|port| nodes.get(&port).copied()),
         read: told.lead.read.iter().filter_map(|port| nodes.get(port).copied()).collect(),
         paused: told.lead.paused,
+    }
+}
+
+fn way(port: u16, state: &WayState, leads_to: &[NodeId], paused: bool) -> WayReport {
+    WayReport {
+        port,
+        leads_to: leads_to.iter().map(NodeId::to_string).collect(),
+        paused,
+        not_held: state.unbound.iter().map(|unbound| format!("{}: {}", unbound.address, unbound.why)).collect(),
+        connected: state.connected,
+        waiting: state.waiting,
+        refused: state.refused,
+        given_up: state.given_up,
     }
 }
 

@@ -6,7 +6,7 @@ use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Operation, Provider as _};
 use pgherd_local::postgres::processes;
 use pgherd_local::postgres::session::Session;
-use pgherd_local::supervisor::messages::StatusReport;
+use pgherd_local::supervisor::messages::{Follows, Node, StatusReport, WayReport, WaysReport};
 use rustix::process::Signal;
 
 use crate::majors::server;
@@ -132,6 +132,34 @@ async fn a_read_replica_is_made_reads_through_its_own_port_and_goes() {
     world.becomes(|report| roles(report) == ["n1 primary running"]).await;
     assert_eq!(world.write("SELECT count(*) FROM t").await, "1");
     assert!(!world.paths.instance(NAME).node(NodeId(2)).folder().exists());
+}
+
+#[tokio::test]
+async fn status_says_how_far_each_is_behind_and_how_the_ports_are_held() {
+    let world = World::new();
+    let more = [("multi_az", true.into()), ("create_read_replica", true.into())];
+    world.apply(&more).await;
+    world.write("CREATE TABLE t (id int)").await;
+    let caught_up = |node: &Node| node.follows.as_ref().is_some_and(|follows| follows.behind_bytes == Some(0));
+    world.becomes(|report| report.nodes[1..].iter().all(caught_up)).await;
+    let report = world.status().await;
+    assert_eq!(report.nodes[0].follows, None);
+    let follows =
+        |synchronous| Some(Follows { synchronous, streaming: true, behind_bytes: Some(0), behind_ms: Some(0) });
+    assert_eq!([&report.nodes[1].follows, &report.nodes[2].follows], [&follows(true), &follows(false)]);
+    world.node_session(NodeId(3)).await.run("SELECT pg_wal_replay_pause()").await.expect("paused");
+    world.write("INSERT INTO t SELECT generate_series(1, 1000)").await;
+    let behind = |node: &Node| node.follows.as_ref().and_then(|follows| follows.behind_bytes).unwrap_or_default();
+    world.becomes(|report| behind(&report.nodes[2]) > 1000 && behind(&report.nodes[1]) == 0).await;
+
+    let (write, read) = (report.endpoint.port, report.read_port.expect("a port"));
+    let held = |way: &WayReport| (way.port, way.leads_to.join(" "), way.not_held.len(), way.waiting);
+    world
+        .becomes(|report| {
+            let Some(WaysReport { write: to_write, read: Some(to_read) }) = &report.ways else { return false };
+            held(to_write) == (write, "n1".to_owned(), 0, 0) && held(to_read) == (read, "n2 n3".to_owned(), 0, 0)
+        })
+        .await;
 }
 
 /// It must not answer anybody when it wakes.

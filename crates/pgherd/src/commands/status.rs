@@ -10,7 +10,9 @@ use pgherd_core::resource::Status;
 use pgherd_core::text;
 use pgherd_engine::provider::ErrorKind;
 use pgherd_local::client::{self, Client};
-use pgherd_local::supervisor::messages::{Backup, FailoverReport, Node, Span, StatusReport, StorageReport};
+use pgherd_local::supervisor::messages::{
+    Backup, FailoverReport, Follows, Node, Span, StatusReport, StorageReport, WayReport,
+};
 use serde::Serialize;
 
 use super::Context;
@@ -226,8 +228,13 @@ fn report_text(block: &str, report: &StatusReport, now: Timestamp) -> String {
     for node in &report.nodes {
         line(&node.role, &node_words(node, now));
     }
+    if let Some(ways) = &report.ways {
+        line("writes", &format!(":{}  {}", ways.write.port, way(&ways.write)));
+    }
     if let Some(port) = report.read_port {
-        line("reads", &format!("postgresql://{}:{port}/{}", endpoint.host, endpoint.database));
+        let health = report.ways.as_ref().and_then(|ways| ways.read.as_ref()).map(way);
+        let health = health.map_or_else(String::new, |health| format!("  {health}"));
+        line("reads", &format!("postgresql://{}:{port}/{}{health}", endpoint.host, endpoint.database));
     }
     if let Some(words) = durability(report, now) {
         line("commits", &words);
@@ -272,7 +279,40 @@ fn node_words(node: &Node, now: Timestamp) -> String {
         let count = text::count(connections as usize, "connection", "connections");
         let _ = write!(words, "  {count}");
     }
+    if let Some(follows) = &node.follows {
+        let _ = write!(words, "  {}", follower(follows));
+    }
     words
+}
+
+/// `synchronous, 0 B behind`
+fn follower(follows: &Follows) -> String {
+    let kind = if follows.synchronous { "synchronous" } else { "asynchronous" };
+    let behind = match (follows.behind_bytes, follows.behind_ms) {
+        (Some(0), _) | (None, _) => String::new(),
+        (Some(_), Some(ms)) => format!(" ({ms} ms)"),
+        (Some(_), None) => " (for how long is not known)".to_owned(),
+    };
+    let bytes = follows
+        .behind_bytes
+        .map_or_else(|| "how far behind is not known".to_owned(), |bytes| format!("{} behind", text::bytes(bytes)));
+    let catching_up = if follows.streaming { "" } else { ", catching up" };
+    format!("{kind}, {bytes}{behind}{catching_up}")
+}
+
+/// `to n1, 3 clients, 2 waiting`
+fn way(way: &WayReport) -> String {
+    let to = match way.leads_to.as_slice() {
+        [] => "nobody serves".to_owned(),
+        nodes => format!("to {}", nodes.join(", ")),
+    };
+    let mut words = vec![to, text::count(way.connected as usize, "client", "clients")];
+    words.extend(way.paused.then(|| "held back".to_owned()));
+    words.extend((way.waiting > 0).then(|| format!("{} waiting", way.waiting)));
+    words.extend((way.given_up > 0).then(|| format!("{} waited too long", way.given_up)));
+    words.extend((way.refused > 0).then(|| format!("{} refused by address", way.refused)));
+    words.extend(way.not_held.iter().map(|why| format!("not held: {why}")));
+    words.join(", ")
 }
 
 /// Whether commits are on two servers; nothing to say of an instance that never wanted that.
