@@ -13,5 +13,6 @@ pub mod postgres;
 pub mod preflight;
 pub mod provider;
 pub mod sizing;
+mod storage;
 pub mod supervisor;
 pub mod tls;

@@ -33,7 +33,7 @@ use super::upkeep::{self, Goal, Step};
 use super::ways::Ways;
 use crate::ports;
 use crate::postgres::process;
-use crate::postgres::replication::Place;
+use crate::postgres::replication::{Place, tools};
 
 /// How long a primary may leave a write unanswered before it counts as hung.
 const HANG_DEADLINE: Duration = Duration::from_secs(3);
@@ -75,8 +75,8 @@ pub struct Keeper {
     pub(super) limits: Vec<String>,
     /// The ways in.
     pub(super) ways: Ways,
-    /// When the data directory was last measured.
-    pub(super) measured_at: Option<Timestamp>,
+    /// When old logs were last removed.
+    pub(super) pruned_at: Option<Timestamp>,
     /// What is not as it should be with its servers.
     pub(super) alarms: Vec<ha::Alarm>,
     /// What it is busy with, until it has settled down.
@@ -103,7 +103,7 @@ impl Keeper {
             facts: None,
             limits: Vec::new(),
             ways: Ways::default(),
-            measured_at: None,
+            pruned_at: None,
             alarms: Vec::new(),
             busy: None,
             job: None,
@@ -147,7 +147,7 @@ impl Keeper {
             Ok(record) => self.record = record,
             Err(error) => tracing::error!(instance = self.site.name, "{error}"),
         }
-        (self.busy, self.measured_at, self.look_at) = (None, None, None);
+        (self.busy, self.pruned_at, self.look_at) = (None, None, None);
         (self.job, self.facts) = (None, None);
         let message = format!("pgherd itself failed, please report it: {panic}");
         if let Some(current) = self.current.take() {
@@ -164,6 +164,7 @@ impl Keeper {
 
     async fn tend(&mut self) {
         self.take_up();
+        self.end_old_tools().await;
         self.settle().await;
         while let Some(input) = self.input().await {
             match input {
@@ -223,6 +224,18 @@ impl Keeper {
         self.forget_what_may_be_torn();
     }
 
+    /// What an earlier agent had copied or rewound it waited for, and nobody does now: it is begun anew.
+    async fn end_old_tools(&self) {
+        let nodes = self.record.as_ref().map(Record::nodes).unwrap_or_default();
+        for node in nodes {
+            match tools::kill(&self.site.node(node)).await {
+                Ok(0) => {}
+                Ok(ended) => self.site.note(format!("ended {ended} tools that an earlier agent had begun on {node}")),
+                Err(error) => tracing::warn!(instance = self.site.name, "{node}: {error}"),
+            }
+        }
+    }
+
     /// What an earlier agent made may not have been on disk when the machine ended. Nobody has used it unless its password is in
     /// force: it is made again.
     fn forget_what_may_be_torn(&mut self) {
@@ -263,6 +276,7 @@ impl Keeper {
                 self.prove(node);
             }
             Happening::Ended => self.live(node).drop_server(),
+            Happening::Stopped(how) => hands::stopped(self, node, how),
             Happening::TaskEnded(result) => hands::ended(self, node, result),
             // The look that follows sees how it stands.
             Happening::Hangs => {}

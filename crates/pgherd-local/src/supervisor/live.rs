@@ -1,6 +1,7 @@
 //! The servers of an instance as they run: what is at hand of them, and what happens to them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -8,15 +9,22 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pgherd_core::ha::{self, NodeId};
 use pgherd_engine::provider::ProviderError;
+use rustix::process::Signal;
 use tokio::task::JoinHandle;
 
 use crate::postgres::pidfile::Status;
 use crate::postgres::process::Postmaster;
+use crate::postgres::processes;
 use crate::postgres::replication::look::Eyes;
 use crate::postgres::replication::probe::Prober;
 
 /// A server that starts is waited for without end: a recovery takes as long as it takes.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How long a stop may take before clients and checkpoint are no longer waited for.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(60);
+/// How long processes may be left after their postmaster.
+const LAST_PROCESSES: Duration = Duration::from_secs(2);
 
 /// What is at hand of one server.
 #[derive(Default)]
@@ -37,6 +45,8 @@ pub struct Live {
     pub eyes: Eyes,
     /// Whether it answers writes, where that is watched.
     pub prober: Option<Prober>,
+    /// Its stop, while that goes on.
+    pub stopping: Option<Stopping>,
     /// What is being done to it beside the loop.
     pub task: Option<Task>,
     /// How the last copy or rewind failed.
@@ -70,6 +80,7 @@ impl Live {
         self.start = None;
         self.is_ready = false;
         self.prober = None;
+        self.stopping = None;
     }
 
     /// Whether it runs.
@@ -99,12 +110,70 @@ impl Live {
     }
 }
 
+/// A server that was told to stop: waited for beside the loop, and ended for certain when it takes too long.
+#[derive(Debug)]
+pub struct Stopping {
+    handle: JoinHandle<Result<Stopped, ProviderError>>,
+}
+
+/// How a server stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// In good order.
+    Well,
+    /// It took too long and was ended.
+    Late,
+}
+
+impl Stopping {
+    /// Has a server stop fast: clients are cut off, connected standbys get everything.
+    pub fn begin(postmaster: Postmaster, data: PathBuf) -> Result<Self, ProviderError> {
+        postmaster.signal(Signal::INT)?;
+        let handle = tokio::spawn(async move {
+            let all = async {
+                postmaster.ended().await;
+                // The log collector outlives the postmaster for a moment; a backend that does has to be ended.
+                tokio::time::timeout(LAST_PROCESSES, processes::ended(&data)).await
+            };
+            match tokio::time::timeout(STOP_DEADLINE, all).await {
+                Ok(Ok(ended)) => ended.map(|()| Stopped::Well),
+                Ok(Err(_)) | Err(_) => processes::kill(&data).await.map(|_| Stopped::Late),
+            }
+        });
+        Ok(Self { handle })
+    }
+
+    /// Whether it has stopped.
+    pub fn is_over(&self) -> bool {
+        self.handle.is_finished()
+    }
+
+    /// Returns when it has stopped.
+    pub async fn over(mut self) -> Result<Stopped, ProviderError> {
+        self.wait().await
+    }
+
+    /// The same, of one that is waited for again when this is dropped.
+    pub async fn wait(&mut self) -> Result<Stopped, ProviderError> {
+        // A fault of ours: the keeper begins anew.
+        (&mut self.handle).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+}
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.handle.abort();
+    }
+}
+
 /// Something that happened to a server.
 pub enum Happening {
     /// It takes connections.
     Ready,
     /// It ended.
     Ended,
+    /// It stopped, as it was told.
+    Stopped(Result<Stopped, ProviderError>),
     /// It ended before it took connections, and said why.
     FailedToStart(ProviderError),
     /// What was done to it beside the loop is done.
@@ -117,9 +186,10 @@ pub enum Happening {
 pub async fn happening(servers: &mut BTreeMap<NodeId, Live>, hang_deadline: Duration) -> (NodeId, Happening) {
     let mut all = FuturesUnordered::new();
     for (node, live) in servers {
-        let Live { postmaster, is_ready, prober, task, .. } = live;
-        if let Some(postmaster) = postmaster {
-            all.push(futures_util::future::Either::Left(of_server(*node, *is_ready, postmaster)));
+        let Live { postmaster, is_ready, stopping, prober, task, .. } = live;
+        if postmaster.is_some() || stopping.is_some() {
+            let server = of_server(*node, *is_ready, postmaster.as_ref(), stopping.as_mut());
+            all.push(futures_util::future::Either::Left(server));
         }
         if task.is_some() || prober.is_some() {
             let beside = beside(*node, task.as_mut(), prober.as_mut(), hang_deadline);
@@ -132,7 +202,16 @@ pub async fn happening(servers: &mut BTreeMap<NodeId, Live>, hang_deadline: Dura
     }
 }
 
-async fn of_server(node: NodeId, is_ready: bool, postmaster: &Postmaster) -> (NodeId, Happening) {
+async fn of_server(
+    node: NodeId,
+    is_ready: bool,
+    postmaster: Option<&Postmaster>,
+    stopping: Option<&mut Stopping>,
+) -> (NodeId, Happening) {
+    if let Some(stopping) = stopping {
+        return (node, Happening::Stopped(stopping.wait().await));
+    }
+    let Some(postmaster) = postmaster else { return std::future::pending().await };
     if is_ready {
         postmaster.ended().await;
         return (node, Happening::Ended);

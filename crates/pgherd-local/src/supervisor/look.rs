@@ -10,15 +10,16 @@ use pgherd_core::window::{WEEK_MIN, Window};
 use super::keeper::Keeper;
 use super::ledger::Record;
 use super::live::{Happening, Live};
+use super::retention;
 use super::site::{Site, blocking};
 use super::upkeep::{self, Servers};
-use super::{retention, storage};
 use crate::desired::Wanted;
 use crate::postgres::replication::look::look;
 use crate::postgres::replication::probe::Prober;
+use crate::storage;
 
-/// How often the data directory is measured at most.
-const MEASURE_EVERY: SignedDuration = SignedDuration::from_secs(55);
+/// How often logs are looked at that need not be kept.
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_secs(55);
 /// How long to go between two looks while roles change or a copy is on its way to being promotable.
 const LOOK_SOON: SignedDuration = SignedDuration::from_millis(50);
 /// How long a standby that was just started, or that commits were just told to wait for, is on its way to being promotable.
@@ -109,6 +110,7 @@ impl Keeper {
     /// What there is; `None` when there is no instance.
     pub(super) async fn look(&mut self) -> Option<Seen> {
         self.hear_last_words().await;
+        self.hear_of_stops().await;
         self.adopt();
         let now = Timestamp::now();
         self.choose_ports();
@@ -120,7 +122,8 @@ impl Keeper {
         let serves = seen.is_serving_primary();
         let none = nodes.values().all(|node| node.process == ha::Process::Dead);
         let start = self.servers.get(&primary).and_then(|live| live.start);
-        let measured = self.measure(&record, now).await;
+        self.prune(&record, now).await;
+        let measured = self.servers.get(&primary).and_then(|live| live.eyes.used_bytes());
         let facts = self.facts.as_ref().filter(|(known, _)| Some(*known) == start).map(|(_, facts)| facts);
         let data_missing = record.memory.made && seen.data == ha::Data::Absent;
         let upkeep = upkeep::View {
@@ -155,7 +158,9 @@ impl Keeper {
 
     /// A server that ended before it took connections said why, and nobody looked since.
     async fn hear_last_words(&mut self) {
-        let failed = |live: &&mut Live| !live.is_ready && live.postmaster.as_ref().is_some_and(|it| !it.runs());
+        let failed = |live: &&mut Live| {
+            !live.is_ready && live.stopping.is_none() && live.postmaster.as_ref().is_some_and(|it| !it.runs())
+        };
         let mut said = Vec::new();
         for (node, live) in &mut self.servers {
             let Some(live) = Some(live).filter(failed) else { continue };
@@ -167,6 +172,19 @@ impl Keeper {
         }
         for (node, error) in said {
             self.take_in(node, Happening::FailedToStart(error));
+        }
+    }
+
+    /// Servers that were told to stop may have.
+    async fn hear_of_stops(&mut self) {
+        let mut stopped = Vec::new();
+        for (node, live) in &mut self.servers {
+            if let Some(stopping) = live.stopping.take_if(|stopping| stopping.is_over()) {
+                stopped.push((*node, stopping.over().await));
+            }
+        }
+        for (node, how) in stopped {
+            self.take_in(node, Happening::Stopped(how));
         }
     }
 
@@ -225,19 +243,20 @@ impl Keeper {
         [due, soon, again].into_iter().flatten().fold(upkeep, Timestamp::min)
     }
 
-    /// Bytes in use, now and then, after logs that need not be kept are gone. A large data directory takes a while to walk
-    /// through.
-    async fn measure(&mut self, record: &Record, now: Timestamp) -> Option<u64> {
-        if self.measured_at.is_some_and(|at| now.duration_since(at).abs() < MEASURE_EVERY) {
-            return None;
+    /// Removes logs that need not be kept, now and then.
+    async fn prune(&mut self, record: &Record, now: Timestamp) {
+        if self.pruned_at.is_some_and(|at| now.duration_since(at).abs() < PRUNE_EVERY) {
+            return;
         }
-        self.measured_at = Some(now);
-        let (layout, logging) = (self.site.node(record.primary()), record.wanted.logging);
-        let measured = blocking(move || {
-            retention::prune(&layout.log, logging, now);
-            Ok(storage::used_bytes(&layout.data))
+        self.pruned_at = Some(now);
+        let logs: Vec<_> = record.nodes().into_iter().map(|node| self.site.node(node).log).collect();
+        let logging = record.wanted.logging;
+        let pruned = blocking(move || {
+            logs.iter().for_each(|log| retention::prune(log, logging, now));
+            Ok(())
         });
-        measured.await.ok().flatten()
+        // It has nothing to refuse.
+        drop(pruned.await);
     }
 
     /// The limit of growth: the one asked for, else the disk less a tenth (variables.md 3.4).
@@ -257,6 +276,10 @@ async fn look_at(site: &Site, record: &Record, node: NodeId, live: &mut Live, ke
         ha::Process::Running { start, .. } => Some(start),
         _ => None,
     };
+    // The last of its processes are about to end.
+    if live.stopping.is_some() && seen.process == ha::Process::Orphans {
+        seen.process = ha::Process::Unknown;
+    }
     if !kept && seen.process == ha::Process::Dead {
         seen.data = ha::Data::Absent;
     }

@@ -26,7 +26,6 @@ mod requests;
 mod retention;
 pub mod secret;
 mod site;
-mod storage;
 mod tidings;
 pub mod upkeep;
 mod ways;

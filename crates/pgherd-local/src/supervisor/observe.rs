@@ -10,6 +10,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde_json::{Map, Value, json};
 
 use super::agent::Agent;
+use super::configure;
 use super::ledger::Record;
 use super::messages::{
     Backup, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, StatusReport, StorageReport,
@@ -18,13 +19,13 @@ use super::requests::Shown;
 use super::secret::SecretFiles;
 use super::site::{CONNECT_DEADLINE, HOST};
 use super::upkeep::{Goal, Restart};
-use super::{configure, storage};
 use crate::encrypted::{self, Encryption};
 use crate::limits::{Limit, Limits};
 use crate::paths::Layout;
 use crate::postgres::backup;
 use crate::postgres::pidfile::PidFile;
 use crate::postgres::session::{Session, Setting, Usage};
+use crate::storage;
 
 /// One instance, for a plan.
 pub async fn instance(agent: &Agent, shown: &Shown) -> Instance {

@@ -64,6 +64,24 @@ async fn a_switchover_exchanges_the_roles_and_loses_nothing() {
     assert_eq!(last.lost_commits.unwrap_or_default(), 0);
 }
 
+/// A session that does not end keeps a server from stopping for as long as anybody waits.
+#[tokio::test]
+async fn a_primary_that_does_not_stop_holds_no_switchover_up() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    world.write("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    let session = world.node_session(NodeId(1)).await;
+    let backend: i32 = session.one("SELECT pg_backend_pid()", &[]).await.expect("a backend").get(0);
+    let backend = rustix::process::Pid::from_raw(backend).expect("a process");
+    rustix::process::kill_process(backend, Signal::STOP).expect("ours");
+    world.operate(Operation::Switchover { name: NAME.to_owned() }).await;
+    assert_eq!(world.write("INSERT INTO t VALUES (2)").await, "INSERT 0 1");
+    world.becomes(|report| is_whole(report, "n2 primary running")).await;
+    assert_eq!(world.write("SELECT count(*) FROM t").await, "2");
+    let events = world.agent().await.events(NAME).await.expect("a history");
+    assert!(events.iter().any(|event| event.message.contains("n1 did not stop in time")), "{events:#?}");
+}
+
 #[tokio::test]
 async fn a_failover_that_is_asked_for_tells_what_happened() {
     let world = World::new();

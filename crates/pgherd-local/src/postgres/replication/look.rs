@@ -2,9 +2,6 @@
 //!
 //! Invariant: what could not be seen in time is unknown.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{Place, ask, directory, fence, making, role};
 use crate::postgres::session::Session;
+use crate::storage;
 
 /// How often the size of a directory is measured anew; it takes as long as looking at every file.
 const MEASURE_EVERY: Duration = Duration::from_secs(60);
@@ -23,9 +21,9 @@ const MEASURE_EVERY: Duration = Duration::from_secs(60);
 pub struct Eyes {
     session: Option<Session>,
     disk: Option<JoinHandle<Resting>>,
-    measuring: Option<JoinHandle<Option<u32>>>,
+    measuring: Option<JoinHandle<Option<u64>>>,
     measured_at: Option<Instant>,
-    mib: Option<u32>,
+    used_bytes: Option<u64>,
 }
 
 /// What is seen of a node without its server's help.
@@ -67,6 +65,11 @@ pub async fn look(place: &Place, eyes: &mut Eyes, commit: CommitLevel, busy: boo
 }
 
 impl Eyes {
+    /// What the data directory occupied when it was last measured.
+    pub fn used_bytes(&self) -> Option<u64> {
+        self.used_bytes
+    }
+
     /// Ends the session, where the next look is far away.
     pub fn close(&mut self) {
         self.session = None;
@@ -78,7 +81,8 @@ impl Eyes {
             return None;
         }
         self.measure(place).await;
-        let (layout, mib) = (place.layout.clone(), self.mib);
+        let mib = self.used_bytes.map(|bytes| u32::try_from(bytes >> 20).unwrap_or(u32::MAX));
+        let layout = place.layout.clone();
         let disk = self.disk.insert(tokio::task::spawn_blocking(move || Resting {
             process: fence::process(&layout, busy),
             data: directory::data(&layout, mib),
@@ -124,28 +128,13 @@ impl Eyes {
     /// Keeps the size about right without waiting for it.
     async fn measure(&mut self, place: &Place) {
         if let Some(measuring) = self.measuring.take_if(|measuring| measuring.is_finished()) {
-            self.mib = measuring.await.ok().flatten();
+            self.used_bytes = measuring.await.ok().flatten();
         }
         let due = self.measured_at.is_none_or(|at| at.elapsed() > MEASURE_EVERY);
         if due && self.measuring.is_none() {
             let data = place.layout.data.clone();
             self.measured_at = Some(Instant::now());
-            self.measuring = Some(tokio::task::spawn_blocking(move || mib(&data)));
+            self.measuring = Some(tokio::task::spawn_blocking(move || storage::used_bytes(&data)));
         }
     }
-}
-
-/// What a folder occupies on its device; `None` when it is not there.
-fn mib(data: &Path) -> Option<u32> {
-    fn bytes(folder: &Path) -> Option<u64> {
-        let entries = fs::read_dir(folder).ok()?.flatten();
-        let sizes = entries.map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => bytes(&entry.path()).unwrap_or(0),
-            Ok(metadata) => metadata.blocks() * 512,
-            // It vanished meanwhile.
-            Err(_) => 0,
-        });
-        Some(sizes.sum())
-    }
-    bytes(data).map(|bytes| u32::try_from(bytes >> 20).unwrap_or(u32::MAX))
 }

@@ -10,9 +10,17 @@ use crate::postgres::process::{self, Postmaster, Start, Stop};
 use crate::postgres::{Result, stale};
 
 /// Starts a server as a standby or as a primary with this role, and returns when it can be seen to run, not when it is ready;
-/// an error when it ends instead. Refused while any process is left in its directory, and where a rewind began and did not end.
-/// Its configuration and certificate have to be there.
+/// an error when it ends instead.
 pub async fn start(place: &Place, role: &RoleConf, standby: bool, deadline: Duration) -> Result<Postmaster> {
+    let postmaster = begin(place, role, standby).await?;
+    // Until it names itself in its directory it could be taken for dead.
+    postmaster.begun(deadline).await?;
+    Ok(postmaster)
+}
+
+/// The same, and returns at once. Refused while any process is left in its directory, and where a rewind began and did not end.
+/// Its configuration and certificate have to be there.
+pub async fn begin(place: &Place, role: &RoleConf, standby: bool) -> Result<Postmaster> {
     let (to, role) = (place.clone(), role.clone());
     blocking(move || {
         crate::postgres::processes::reap();
@@ -28,17 +36,14 @@ pub async fn start(place: &Place, role: &RoleConf, standby: bool, deadline: Dura
     })
     .await?;
     let config_file = place.layout.postgresql_conf();
-    let postmaster = process::start(&Start {
+    process::start(&Start {
         server: &place.server,
         run_as: &place.run_as,
         data: &place.layout.data,
         config_file: Some(&config_file),
         log: &place.layout.log,
         overrides: Vec::new(),
-    })?;
-    // Until it names itself in its directory it could be taken for dead.
-    postmaster.begun(deadline).await?;
-    Ok(postmaster)
+    })
 }
 
 /// Stops a server fast: clients are cut off, connected standbys get everything. One that takes longer than the deadline is

@@ -10,6 +10,7 @@ mod stop;
 
 pub use beside::ended;
 pub use start::group;
+pub use stop::{is_under_way, stopped};
 
 use std::time::Duration;
 

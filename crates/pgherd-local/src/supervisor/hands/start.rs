@@ -8,10 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::paths::Layout;
 use crate::postgres::pidfile::PidFile;
-use crate::postgres::process::{self, Start};
-use crate::postgres::replication::fence;
-use crate::postgres::replication::role::{self, RoleConf};
-use crate::postgres::{folders, processes, stale};
+use crate::postgres::replication::role::RoleConf;
+use crate::postgres::replication::{Place, fence, start};
+use crate::postgres::{folders, processes};
 use crate::supervisor::configure::{self, Candidate};
 use crate::supervisor::jobs::choose_server;
 use crate::supervisor::keeper::Keeper;
@@ -40,53 +39,38 @@ pub(super) async fn start(keeper: &mut Keeper, node: NodeId, role: Role) -> Resu
     // Not open any more. Whether it is long or not, the server starts.
     let _ = retention::begin_anew(&layout.start_log());
     make_whole(keeper, node).await?;
-    stale::remove(&layout, keeper.record()?.port_of(node).unwrap_or_default())?;
     // In memory: gone after a reboot.
     folders::make_sockets(&site.agent.options.paths, &site.agent.run_as)?;
-    take_role(keeper, node, role).await?;
-    let mut started = start_server(keeper, node).await;
+    let mut started = start_server(keeper, node, role).await;
     // A port that nobody knows of yet may still be another one, when somebody was quicker to take it.
     while started.is_err() && is_first_start(keeper) && ensure_free(keeper, node).is_err() {
         move_to_another_port(keeper, node).await?;
-        started = start_server(keeper, node).await;
+        started = start_server(keeper, node, role).await;
     }
     started?;
     hold_to_size(keeper, node).await;
     Ok(())
 }
 
-/// Writes what the server is to be where PostgreSQL reads it.
-async fn take_role(keeper: &Keeper, node: NodeId, role: Role) -> Result<(), ProviderError> {
-    let (site, record) = (&keeper.site, keeper.record()?);
-    let place = site.place(record, node)?;
-    let conf = match role {
+/// What the server is to be, where PostgreSQL reads it.
+fn conf(keeper: &Keeper, role: Role) -> Result<RoleConf, ProviderError> {
+    Ok(match role {
         Role::Primary { sync } => RoleConf { upstream: None, sync },
         Role::Standby { of: None } => RoleConf::default(),
-        Role::Standby { of: Some(of) } => RoleConf { upstream: Some(site.place(record, of)?.upstream()), sync: None },
-    };
-    blocking(move || {
-        role::write(&place, &conf)?;
-        role::set_standby(&place, matches!(role, Role::Standby { .. }))
+        Role::Standby { of: Some(of) } => RoleConf { upstream: Some(keeper.place(of)?.upstream()), sync: None },
     })
-    .await
 }
 
-async fn start_server(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderError> {
+async fn start_server(keeper: &mut Keeper, node: NodeId, role: Role) -> Result<(), ProviderError> {
     if keeper.record()?.port_of(node) == keeper.record()?.port {
         keeper.ways.let_go_of_port(&keeper.site, keeper.record()?).await?;
     }
     ensure_free(keeper, node)?;
-    let site = keeper.site.clone();
-    let layout = site.node(node);
-    let config_file = layout.postgresql_conf();
-    let postmaster = process::start(&Start {
-        server: chosen(keeper.record()?)?,
-        run_as: &site.agent.run_as,
-        data: &layout.data,
-        config_file: Some(&config_file),
-        log: &layout.log,
-        overrides: Vec::new(),
-    })?;
+    // The port it is to have; a dead server's own word may be of an earlier one.
+    let place = keeper.place(node)?;
+    let place = Place { port: keeper.record()?.port_of(node).unwrap_or(place.port), ..place };
+    let standby = matches!(role, Role::Standby { .. });
+    let postmaster = start::begin(&place, &conf(keeper, role)?, standby).await?;
     let live = keeper.live(node);
     // Until it names itself in its directory it could be taken for dead.
     let begun = postmaster.begun(BEGIN_DEADLINE).await;

@@ -2,30 +2,49 @@
 
 use std::time::Duration;
 
-use pgherd_core::ha::NodeId;
+use pgherd_core::ha::{NodeId, Verb};
 use pgherd_engine::provider::ProviderError;
 
-use crate::postgres::process::{self, Stop};
-use crate::postgres::processes;
+use crate::postgres::process;
 use crate::postgres::replication::fence;
 use crate::supervisor::keeper::Keeper;
+use crate::supervisor::live::{STOP_DEADLINE, Stopped, Stopping};
 
-/// How long a stop may take before clients and checkpoint are no longer waited for.
-const STOP_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a stop is waited for before one looks again: what else there is to be done, a failover above all, waits so long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Stops a server fast: clients are cut off, what was committed stays, connected standbys get everything.
+/// Whether it is being done already, beside the loop.
+pub fn is_under_way(keeper: &Keeper, verb: &Verb) -> bool {
+    let Verb::Stop { node } = verb else { return false };
+    keeper.servers.get(node).is_some_and(|live| live.stopping.is_some())
+}
+
+/// Has a server stop fast: clients are cut off, what was committed stays, connected standbys get everything. Mostly it has
+/// stopped when this returns.
 pub(super) async fn stop(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderError> {
     let data = keeper.site.node(node).data;
     let Some(postmaster) = process::adopt(&data)? else { return Ok(()) };
-    if postmaster.stop(Stop::Fast, STOP_DEADLINE).await.is_err() {
-        keeper.site.note(format!(
+    let live = keeper.live(node);
+    // It is not asked for writes any more.
+    live.prober = None;
+    let stopping = live.stopping.insert(Stopping::begin(postmaster, data)?);
+    if let Ok(how) = tokio::time::timeout(PATIENCE, stopping.wait()).await {
+        stopped(keeper, node, how);
+    }
+    Ok(())
+}
+
+/// Takes in how it stopped.
+pub fn stopped(keeper: &mut Keeper, node: NodeId, how: Result<Stopped, ProviderError>) {
+    keeper.live(node).drop_server();
+    match how {
+        Ok(Stopped::Well) => {}
+        Ok(Stopped::Late) => keeper.site.note(format!(
             "{node} did not stop within {} s and was ended; it recovers when it starts",
             STOP_DEADLINE.as_secs()
-        ));
-        processes::kill(&data).await?;
+        )),
+        Err(error) => keeper.went_wrong(&format!("stopping {node}"), error),
     }
-    keeper.live(node).drop_server();
-    Ok(())
 }
 
 /// Ends every process of a server: postmaster, orphaned backends, and tools of ours at work in its directory.

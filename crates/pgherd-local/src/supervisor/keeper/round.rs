@@ -162,10 +162,15 @@ impl Keeper {
 
     /// Carries out actions up to the first that fails.
     async fn carry_out(&mut self, actions: &[ha::Action]) -> Acted {
+        let mut acted = Acted::Not;
         for action in actions {
             if self.record.as_ref().is_none_or(|record| record.ha.epoch != action.epoch) {
                 break;
             }
+            if hands::is_under_way(self, &action.verb) {
+                continue;
+            }
+            acted = Acted::Well;
             if let Some(phase) = hands::phase(&action.verb) {
                 self.site.note(format!("{}: {}", action.reason, action.verb));
                 self.is_busy_with(phase);
@@ -179,7 +184,7 @@ impl Keeper {
                 return Acted::Failed;
             }
         }
-        if actions.is_empty() { Acted::Not } else { Acted::Well }
+        acted
     }
 
     fn begin_step(&mut self, step: Step) {
