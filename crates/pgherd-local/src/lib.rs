@@ -3,6 +3,7 @@
 pub mod client;
 pub mod desired;
 pub(crate) mod detached;
+pub mod drill;
 pub mod encrypted;
 pub mod endpoint;
 pub mod limits;

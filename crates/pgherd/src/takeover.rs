@@ -2,14 +2,18 @@
 
 use std::fmt;
 
-use pgherd_engine::provider::Operation;
+use pgherd_core::text;
+use pgherd_engine::provider::{Events, Operation};
+use pgherd_local::drill::{self, Login, Measured};
 use pgherd_local::supervisor::messages::FailoverReport;
 use serde::Serialize;
 
 use crate::applying;
 use crate::args::{Change, OneBlock};
+use crate::carrying::{self, Ending};
 use crate::commands::Context;
 use crate::confirm::{Weight, confirm};
+use crate::connection;
 use crate::databases::{self, Database};
 use crate::error::{CommandError, Exit};
 use crate::targets;
@@ -20,6 +24,8 @@ pub struct Takeover<'a> {
     pub doing: &'a dyn Fn(&str) -> String,
     /// How the target is told.
     pub operation: &'a dyn Fn(String) -> Operation,
+    /// Whether clients write meanwhile, and say how long they could not.
+    pub drill: bool,
 }
 
 impl fmt::Debug for Takeover<'_> {
@@ -35,6 +41,8 @@ struct TakenOver {
     done: bool,
     /// How it went; `None` unless it is done.
     takeover: Option<FailoverReport>,
+    /// What clients saw that wrote meanwhile (--drill).
+    drill: Option<Measured>,
 }
 
 /// Asks, does it, and says who is the primary now.
@@ -50,14 +58,46 @@ pub fn run(
     let doing = (takeover.doing)(name);
     if change.dry_run {
         printer.say(&format!("would {doing}"));
-        return ended(context, &TakenOver { database: name.clone(), done: false, takeover: None }, Exit::Done);
+        return ended(
+            context,
+            &TakenOver { database: name.clone(), done: false, takeover: None, drill: None },
+            Exit::Done,
+        );
     }
     confirm(printer, change, Weight::Interruption, &doing)?;
-    let exit = applying::operate(context, change, &[&database], takeover.operation)
-        .map_err(|error| explained(context, &database, error))?;
+    let (exit, drill) = match takeover.drill {
+        true => drilled(context, change, &database, takeover.operation).map(|seen| (Exit::Done, Some(seen))),
+        false => applying::operate(context, change, &[&database], takeover.operation).map(|exit| (exit, None)),
+    }
+    .map_err(|error| explained(context, &database, error))?;
     let done = exit == Exit::Done;
     let report = if done { last(context, name)? } else { None };
-    ended(context, &TakenOver { database: name.clone(), done, takeover: report }, exit)
+    ended(context, &TakenOver { database: name.clone(), done, takeover: report, drill }, exit)
+}
+
+/// Does it while clients write through the port that is handed out.
+fn drilled(
+    context: &Context<'_>,
+    change: &Change,
+    database: &Database,
+    operation: &dyn Fn(String) -> Operation,
+) -> Result<Measured, CommandError> {
+    let name = &database.spec.name;
+    let connection = targets::wait_for(connection::find(context, database))??;
+    let password = connection.password()?;
+    let login = Login::new(connection.endpoint, password);
+    let ending = carrying::watch(context.printer, change, 1, |sender| async move {
+        let events = Events::new(name.clone(), sender);
+        drill::measure(&login, database.provider.operate(&operation(name.clone()), &events)).await
+    })?;
+    match ending {
+        Ending::Accepted => unreachable!("a drill is always waited for"),
+        Ending::Done(came) => {
+            let (done, seen) = came?;
+            done?;
+            Ok(seen)
+        }
+    }
 }
 
 /// A refusal for safety has a way out, which depends on whether the block wants a standby at all.
@@ -80,18 +120,35 @@ fn last(context: &Context<'_>, name: &str) -> Result<Option<FailoverReport>, Com
 
 fn ended(context: &Context<'_>, taken_over: &TakenOver, exit: Exit) -> Result<Exit, CommandError> {
     let printer = context.printer;
-    let TakenOver { database, takeover, done } = taken_over;
+    let TakenOver { database, takeover, done, drill } = taken_over;
     if printer.is_json() {
         printer.json(taken_over)?;
     } else if *done {
         let who = takeover.as_ref().map_or_else(String::new, words);
         printer.result(&format!("{database} has another primary{who}\n"))?;
+        if let Some(seen) = drill {
+            printer.result(&drill_words(seen))?;
+        }
         let same = context.same_project();
         printer.next(&format!(
             "pgherd status{same} shows when the other server follows, pgherd events{same} what happened"
         ));
     }
     Ok(exit)
+}
+
+/// What the clients of a drill saw.
+fn drill_words(seen: &Measured) -> String {
+    let Measured { write_gap_ms, clients, acknowledged, failed, lost, doubled } = seen;
+    let failed = text::count(usize::try_from(*failed).unwrap_or(usize::MAX), "write", "writes");
+    let kept = match (lost, doubled) {
+        (0, 0) => "all of them are there, once".to_owned(),
+        (lost, doubled) => format!("{lost} of them are lost, {doubled} writes are there twice"),
+    };
+    format!(
+        "no write was acknowledged for {write_gap_ms} ms\n{clients} clients had {acknowledged} writes acknowledged: {kept}; \
+         {failed} ended without an answer\n"
+    )
 }
 
 fn words(report: &FailoverReport) -> String {

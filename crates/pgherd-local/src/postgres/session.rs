@@ -347,7 +347,8 @@ fn with_unit(value: &str, unit: Option<&str>) -> String {
     unreachable!("every ladder ends with a step of 0")
 }
 
-fn refused(doing: &str, error: &tokio_postgres::Error) -> ProviderError {
+/// What a server, or the way to it, refused.
+pub(crate) fn refused(doing: &str, error: &tokio_postgres::Error) -> ProviderError {
     let Some(said) = error.as_db_error() else {
         return ProviderError::new(ErrorKind::Unavailable, format!("cannot {doing}: {error}"));
     };

@@ -22,6 +22,13 @@ pub struct FailoverArgs {
     #[arg(long)]
     accept_loss: bool,
 
+    /// Have four clients write through the endpoint meanwhile, and say how long none of them could
+    ///
+    /// They write to a table in a schema pgherd_drill, which is removed afterwards, and compare what was acknowledged with what
+    /// is there in the end.
+    #[arg(long, conflicts_with = "no_wait")]
+    drill: bool,
+
     #[command(flatten)]
     change: Change,
 }
@@ -32,5 +39,6 @@ pub fn run(context: &Context<'_>, args: &FailoverArgs) -> Result<Exit, CommandEr
     let risk = if accept_loss { ", and accept that acknowledged commits may be lost" } else { "" };
     let doing = |name: &str| format!("kill the primary of {name} and let its standby take over{risk}");
     let operation = |name| Operation::Failover { name, accept_loss };
-    takeover::run(context, &args.block, &args.change, &Takeover { doing: &doing, operation: &operation })
+    let takeover = Takeover { doing: &doing, operation: &operation, drill: args.drill };
+    takeover::run(context, &args.block, &args.change, &takeover)
 }

@@ -17,6 +17,13 @@ pub struct SwitchoverArgs {
     #[command(flatten)]
     block: OneBlock,
 
+    /// Have four clients write through the endpoint meanwhile, and say how long none of them could
+    ///
+    /// They write to a table in a schema pgherd_drill, which is removed afterwards, and compare what was acknowledged with what
+    /// is there in the end.
+    #[arg(long, conflicts_with = "no_wait")]
+    drill: bool,
+
     #[command(flatten)]
     change: Change,
 }
@@ -25,5 +32,6 @@ pub struct SwitchoverArgs {
 pub fn run(context: &Context<'_>, args: &SwitchoverArgs) -> Result<Exit, CommandError> {
     let doing = |name: &str| format!("exchange the roles of primary and standby of {name}");
     let operation = |name| Operation::Switchover { name };
-    takeover::run(context, &args.block, &args.change, &Takeover { doing: &doing, operation: &operation })
+    let takeover = Takeover { doing: &doing, operation: &operation, drill: args.drill };
+    takeover::run(context, &args.block, &args.change, &takeover)
 }

@@ -143,3 +143,19 @@ fn a_followed_log_goes_on_until_the_instance_ends() {
     let _ = live.run("destroy --confirm orders").with_code(0);
     assert!(following.child.wait().expect("it ends").success());
 }
+
+#[test]
+fn events_are_followed_as_they_happen() {
+    let Some(live) = live("events_are_followed_as_they_happen") else { return };
+    live.0.write("database.hcl", block("orders", ""));
+    let _ = live.run("up").with_code(0);
+    let following = Following::start(&live, "events -f --json");
+    let says = |event: &Value, text: &str| event["message"].as_str().is_some_and(|message| message.starts_with(text));
+    let _ = following.until(|event| says(event, "asked for with "));
+    let _ = live.run("rotate --yes").with_code(0);
+    // Said once when it was made, and now.
+    let _ = following.until(|event| says(event, "the password is in force"));
+    let _ = following.until(|event| says(event, "the password is in force"));
+    let _ = live.run("down").with_code(0);
+    let _ = following.until(|event| says(event, "stopped on purpose"));
+}

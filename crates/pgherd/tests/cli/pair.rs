@@ -26,7 +26,11 @@ fn a_pair_changes_roles_and_tells_of_it() {
     assert_eq!(live.sql("select count(*) from t"), "1\n");
 
     while live.run("status --json").json()["result"][0]["report"]["commits_wait_for"] != "n1" {}
-    let failed_over = live.run("failover -b orders --yes --json").with_code(0).json();
+    let failed_over = live.run("failover -b orders --yes --json --drill").with_code(0).json();
+    let drill = &failed_over["result"]["drill"];
+    assert_eq!([&drill["lost"], &drill["doubled"], &drill["clients"]], [0, 0, 4]);
+    assert!(drill["acknowledged"].as_u64() >= Some(80) && drill["write_gap_ms"].as_u64() > Some(0), "{drill}");
+    assert_eq!(live.sql("select count(*) from pg_namespace where nspname = 'pgherd_drill'"), "0\n");
     let takeover = &failed_over["result"]["takeover"];
     assert_eq!(
         [&takeover["from"], &takeover["to"], &takeover["whole"], &takeover["planned"]],
