@@ -26,6 +26,7 @@ mod requests;
 mod retention;
 pub mod secret;
 mod site;
+mod socket;
 mod tidings;
 pub mod upkeep;
 mod ways;

@@ -11,6 +11,7 @@ use super::configure;
 use super::ledger::Record;
 use super::messages::{WayReport, WaysReport};
 use super::site::Site;
+use super::socket;
 use super::upkeep::Goal;
 use crate::endpoint::{Forwarder, Lead, Limits, Listen, Set, Start, State, WayState};
 use crate::postgres::folders;
@@ -60,6 +61,7 @@ impl Ways {
         match self.look_at_forwarder(site, record).await {
             Ok(state) => {
                 let route = route(site, record, &state);
+                lead_socket(site, record, &state);
                 self.seen = Some(state);
                 Some(route)
             }
@@ -75,7 +77,11 @@ impl Ways {
     pub async fn lead(&mut self, site: &Site, record: &Record, route: &Route) -> Result<(), ProviderError> {
         self.wanted = Some(route.clone());
         match &self.forwarder {
-            Some(forwarder) => forwarder.set(&set(site, record, route)?).await.map(drop),
+            Some(forwarder) => {
+                let state = forwarder.set(&set(site, record, route)?).await?;
+                lead_socket(site, record, &state);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -170,6 +176,20 @@ fn set(site: &Site, record: &Record, route: &Route) -> Result<Set, ProviderError
         },
         limits: Limits::default(),
     })
+}
+
+/// Has the unix socket of the instance's port lead where the port does. What holds new connections back there is that there is
+/// none.
+fn lead_socket(site: &Site, record: &Record, state: &State) {
+    let Some(Set { lead, .. }) = &state.set else { return };
+    // The one server's own, or about to be.
+    let is_own = !record.is_forwarded();
+    let to = lead.write.filter(|_| !lead.paused && !is_own);
+    if let Some(port) = record.port
+        && let Err(error) = socket::lead(&site.layout.socket, port, to)
+    {
+        tracing::warn!(instance = site.name, "the socket of port {port}: {error}");
+    }
 }
 
 /// Where the forwarder leads, as the brain says it.

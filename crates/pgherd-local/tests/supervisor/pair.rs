@@ -83,6 +83,18 @@ async fn a_primary_that_does_not_stop_holds_no_switchover_up() {
 }
 
 #[tokio::test]
+async fn the_unix_socket_of_the_port_leads_to_the_primary_too() {
+    let world = World::new();
+    world.apply(&pair()).await;
+    assert_eq!(world.node_by_socket().await, "n1");
+    world.operate(Operation::Switchover { name: NAME.to_owned() }).await;
+    assert_eq!(world.node_by_socket().await, "n2");
+    world.apply(&[]).await;
+    world.becomes(|report| report.nodes.len() == 1 && report.status == Status::Available).await;
+    assert_eq!(world.node_by_socket().await, "n2");
+}
+
+#[tokio::test]
 async fn a_failover_that_is_asked_for_tells_what_happened() {
     let world = World::new();
     world.apply(&pair()).await;
@@ -291,6 +303,24 @@ impl World {
             let _ = rustix::process::kill_process(pid, signal);
         }
         all
+    }
+
+    /// The server that an application reaches by the unix socket of the port that was handed out.
+    pub async fn node_by_socket(&self) -> String {
+        let password = self.secret().await["password"].as_str().expect("text").to_owned();
+        let reached = async {
+            loop {
+                // Nobody is there for a moment while roles change.
+                if let Ok(client) = self.log_in(&password).await {
+                    let row = client.query_one("SELECT current_setting('data_directory')", &[]).await;
+                    let data: String = row.expect("asked").get(0);
+                    return data;
+                }
+            }
+        };
+        let data = tokio::time::timeout(DEADLINE, reached).await.expect("reached");
+        let node = std::path::Path::new(&data).parent().and_then(|folder| folder.file_name());
+        node.expect("a node's folder").to_string_lossy().into_owned()
     }
 
     /// The postmaster of one of its servers.

@@ -6,10 +6,14 @@ use crate::limits;
 use crate::postgres::processes;
 use crate::supervisor::ledger::{self, Record};
 use crate::supervisor::site::{Site, blocking, cannot};
-use crate::supervisor::{files, hands, ways};
+use crate::supervisor::{files, hands, socket, ways};
 
 pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderError> {
     ways::end_all(site).await;
+    if let Some(port) = record.port {
+        // One that leads nowhere harms nobody.
+        drop(socket::lead(&site.layout.socket, port, None));
+    }
     let nodes: Vec<_> = record.nodes().into_iter().collect();
     for node in &nodes {
         processes::kill(&site.node(*node).data).await?;
