@@ -133,7 +133,9 @@ async fn write(
     steady: &watch::Sender<i32>,
 ) -> Seen {
     let mut seen = Seen::default();
-    let (mut number, mut begun, mut said) = (0, 0, Phase::End);
+    let mut number = 0;
+    // Since when this is the phase, in writes, and whether it was said that it is steady.
+    let (mut known, mut begun, mut is_steady) = (Phase::Before, 0, false);
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut client = None;
@@ -142,8 +144,11 @@ async fn write(
         if phase == Phase::End {
             return seen;
         }
-        if said != phase && seen.acknowledged.len() >= begun + STEADY {
-            (said, begun) = (phase, seen.acknowledged.len());
+        if phase != known {
+            (known, begun, is_steady) = (phase, seen.acknowledged.len(), false);
+        }
+        if !is_steady && seen.acknowledged.len() >= begun + STEADY {
+            is_steady = true;
             steady.send_modify(|count| *count += 1);
         }
         let Some(open) = &client else {

@@ -257,7 +257,8 @@ impl Keeper {
         let Some(record) = &self.record else { return };
         for node in record.nodes() {
             let live = self.servers.entry(node).or_default();
-            if live.runs() {
+            // One that is being stopped is let go of when all of it has ended.
+            if live.runs() || live.stopping.is_some() {
                 continue;
             }
             match process::adopt(&self.site.node(node).data) {

@@ -17,6 +17,7 @@ fn a_pair_changes_roles_and_tells_of_it() {
     let status = live.run("status").with_code(0).stdout;
     assert!(status.contains("\n  primary   n1  :") && status.contains("\n  standby   n2  :"), "{status}");
     assert!(status.contains("\n  commits   wait for n2, which takes over by itself\n"), "{status}");
+    assert!(status.contains("  synchronous, ") && status.contains("\n  writes    :"), "{status}");
 
     let asks = live.run("failover").with_code(4);
     assert!(asks.stderr.contains("add --yes to agree"), "{}", asks.transcript());

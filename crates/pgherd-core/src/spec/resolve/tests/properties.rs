@@ -151,6 +151,7 @@ fn parsed(hcl: &str) -> Value {
 fn other_value(variable: &Variable) -> Value {
     match variable.name {
         "preset" => "prod".into(),
+        "local_sync" => "required".into(),
         "cloud_provider" => "local".into(),
         "engine_version" => "15".into(),
         "instance_class" => "db.m5.large".into(),
