@@ -155,6 +155,13 @@ pub enum Equality {
 /// How the impact of a change is found.
 #[derive(Debug, Clone, Copy)]
 pub enum ImpactRule {
+    /// By the direction in which a switch goes.
+    Switch {
+        /// What turning it on costs.
+        on: Impact,
+        /// What turning it off costs.
+        off: Impact,
+    },
     /// Always the same.
     Always(Impact),
     /// By the PostgreSQL parameter named after the field's last dot: reload or restart by its context.

@@ -37,7 +37,6 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("enable_binary_log_backup", NO_BACKUPS),
     ("enable_enhanced_monitoring", NO_MONITORING),
     ("enable_performance_insights", "statements are always analysed here: pg_stat_statements is on in every instance"),
-    ("enable_proxy", NO_POOLER),
     ("gcp_edition", ONE_PLACE),
     ("gcp_project", ONE_PLACE),
     ("gcp_region", ONE_PLACE),
@@ -51,7 +50,6 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("parameter_group_name", "parameter groups are RDS's; write the settings as parameters"),
     ("performance_insights_kms_key_id", "statistics of statements are kept inside the database"),
     ("performance_insights_retention_period", "statistics of statements are kept until they are reset"),
-    ("proxy_config", NO_POOLER),
     ("resource_group_name", ONE_PLACE),
     ("security_group_ids", "security groups are AWS's; write allowed_cidr_blocks"),
     ("storage_iops", ONE_DISK),
@@ -63,7 +61,6 @@ pub const IGNORES: &[(&str, &str)] = &[
 
 const NO_BACKUPS: &str = "automatic backups are not available on this machine in this version";
 const NO_MONITORING: &str = "metrics and alarms are not available on this machine in this version";
-const NO_POOLER: &str = "the pooler is not joined to instances of this machine in this version";
 const NO_VPC: &str = "this machine has one network";
 const ONE_DISK: &str = "the disk is this machine's own";
 const ONE_PLACE: &str = "this machine is one place";
@@ -110,6 +107,14 @@ const FIELDS: &[Field] = &[
     set("multi_az", RESTART),
     set("local_sync", Impact::None),
     set("read_replicas", Impact::None),
+    Field {
+        // Applications go on at the server's port until they are given the pooler's; those at the pooler's are cut off.
+        impact: ImpactRule::Switch { on: Impact::NewConnections, off: Impact::Reconnect },
+        ..set("enable_proxy", Impact::None)
+    },
+    // A client that is in has a server connection to itself until its transaction ends, or no longer than that.
+    set("proxy_config.pool_mode", Impact::NewConnections),
+    set("proxy_config.*", Impact::None),
 ];
 
 const fn set(name: &'static str, impact: Impact) -> Field {
@@ -183,6 +188,23 @@ pub struct Wanted {
     pub local_sync: SyncMode,
     /// Read replicas.
     pub read_replicas: u32,
+    /// Whether a pooler stands in front.
+    #[serde(default)]
+    pub enable_proxy: bool,
+    /// Its settings; `None`: there is none.
+    #[serde(default)]
+    pub proxy_config: Option<Pool>,
+}
+
+/// Settings of a pooler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// `session`, `transaction` or `statement`.
+    pub pool_mode: String,
+    /// Server connections for each database and user.
+    pub default_pool_size: u32,
+    /// Client connections.
+    pub max_client_conn: u32,
 }
 
 impl Wanted {
@@ -214,7 +236,18 @@ impl Wanted {
             multi_az: spec.multi_az,
             local_sync: spec.local_sync,
             read_replicas: spec.replicas,
+            enable_proxy: spec.proxy.is_some(),
+            proxy_config: spec.proxy.as_ref().map(|proxy| Pool {
+                pool_mode: proxy.pool_mode.clone(),
+                default_pool_size: proxy.default_pool_size,
+                max_client_conn: proxy.max_client_conn,
+            }),
         }
+    }
+
+    /// The pooler that is wanted.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.proxy_config.as_ref().filter(|_| self.enable_proxy)
     }
 
     /// As props. Never fails: every field of ours is plain data.

@@ -121,6 +121,11 @@ impl Paths {
         self.state.join("ca")
     }
 
+    /// Its certificate, readable by everyone.
+    pub fn authority_certificate(&self) -> PathBuf {
+        self.authority().join("ca.crt")
+    }
+
     /// All instances.
     pub fn instances(&self) -> PathBuf {
         self.state.join("instances")

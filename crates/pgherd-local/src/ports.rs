@@ -12,6 +12,9 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 /// Where ports come from unless one is asked for.
 pub const RANGE: RangeInclusive<u16> = 5432..=5999;
 
+/// Where the ports of poolers come from: PgBouncer's own is the first.
+pub const POOLER_RANGE: RangeInclusive<u16> = 6432..=6499;
+
 /// Where the ports of servers come from that nobody but a forwarder connects to.
 pub const NODE_RANGE: RangeInclusive<u16> = 6500..=7499;
 

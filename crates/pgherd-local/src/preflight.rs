@@ -6,21 +6,24 @@
 use std::collections::BTreeSet;
 
 use pgherd_core::diagnostic::{Diagnostic, Severity};
-use pgherd_core::spec::{Origin, Preset, Setting, Spec};
+use pgherd_core::spec::{Origin, Preset, Proxy, Setting, Spec};
 
 use crate::encrypted::Encryption;
+use crate::pooler::{INSTALL, Program};
 
 /// Everything to be said; errors whose code was acknowledged are warnings.
-pub fn preflight(spec: &Spec, storage: &Encryption, accepted: &BTreeSet<String>) -> Vec<Diagnostic> {
-    let said = [
-        encryption(spec, storage),
-        backups(spec),
-        second_region(spec),
-        proxy(spec),
-        monitoring(spec),
-        unknown_networks(spec),
-    ];
-    said.into_iter().flatten().map(|diagnostic| acknowledged(diagnostic, accepted)).collect()
+///
+/// `pgbouncer` is the one of this machine; it is not looked at where the spec wants no pooler.
+pub fn preflight(
+    spec: &Spec,
+    storage: &Encryption,
+    pgbouncer: Option<&Program>,
+    accepted: &BTreeSet<String>,
+) -> Vec<Diagnostic> {
+    let promises = [encryption(spec, storage), backups(spec), second_region(spec)];
+    let promises = promises.into_iter().flatten().map(|diagnostic| acknowledged(diagnostic, accepted));
+    let others = [proxy(spec, pgbouncer), monitoring(spec), unknown_networks(spec)];
+    promises.chain(others.into_iter().flatten()).collect()
 }
 
 fn acknowledged(mut diagnostic: Diagnostic, accepted: &BTreeSet<String>) -> Diagnostic {
@@ -67,10 +70,15 @@ fn second_region(spec: &Spec) -> Option<Diagnostic> {
     is_wanted.then(|| promise(spec, "geo-redundant-backup-unavailable", NAME, message).help(help))
 }
 
-fn proxy(spec: &Spec) -> Option<Diagnostic> {
-    let message =
-        "the pooler is not joined to instances of this machine in this version; applications connect directly";
-    spec.proxy.is_some().then(|| Diagnostic::warning("proxy-unavailable", message).at(&spec.block, "enable_proxy"))
+fn proxy(spec: &Spec, pgbouncer: Option<&Program>) -> Option<Diagnostic> {
+    let Proxy { pool_mode, .. } = spec.proxy.as_ref()?;
+    let Some(program) = pgbouncer else {
+        let message = "the pooler is PgBouncer, and there is none on this machine";
+        let help = format!("{INSTALL}; or write enable_proxy = false");
+        return Some(Diagnostic::error("pooler-missing", message).at(&spec.block, "enable_proxy").help(help));
+    };
+    let caveat = program.caveat(pool_mode)?;
+    Some(Diagnostic::warning("pooler-version", caveat).at(&spec.block, "proxy_config"))
 }
 
 fn monitoring(spec: &Spec) -> Option<Diagnostic> {
@@ -127,7 +135,7 @@ mod tests {
         let values = arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
         let accepted = accepted.iter().map(|&code| code.to_owned()).collect();
-        let said = preflight(&spec, storage, &accepted);
+        let said = preflight(&spec, storage, Some(&pgbouncer(21)), &accepted);
         let said: Vec<_> = said.iter().map(|said| format!("{:?} {}", said.severity, said.code)).collect();
         assert_eq!(said, expected);
     }
@@ -195,11 +203,34 @@ mod tests {
     fn conveniences_are_never_refused() {
         let wanted = [
             ("backup_retention_period", Value::Int(0)),
-            ("enable_proxy", true.into()),
             ("monitoring_interval", Value::Int(60)),
             ("allowed_cidr_blocks", Value::List(vec![Value::Unknown("module.network.vpc_cidr".to_owned())])),
         ];
-        let expected = ["Warning proxy-unavailable", "Warning monitoring-unavailable", "Warning unknown-network"];
-        check(&wanted, &Encryption::Encrypted, &[], &expected);
+        check(&wanted, &Encryption::Encrypted, &[], &["Warning monitoring-unavailable", "Warning unknown-network"]);
+    }
+
+    fn pgbouncer(minor: u32) -> Program {
+        Program { path: "/usr/sbin/pgbouncer".into(), version: (1, minor, 0) }
+    }
+
+    #[track_caller]
+    fn check_pooler(pool_mode: &str, program: Option<&Program>, expected: Option<&str>) {
+        let config = Value::Map([("pool_mode".to_owned(), pool_mode.into())].into());
+        let values = [("proxy_config".to_owned(), config)].into();
+        let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
+        let accepted = BTreeSet::from(["pooler-missing".to_owned()]);
+        let said = preflight(&spec, &Encryption::Encrypted, program, &accepted);
+        let about_pooler = said.iter().find(|said| said.code.starts_with("pooler"));
+        let words = about_pooler.map(|said| format!("{:?} {}", said.severity, said.code));
+        assert_eq!(words.as_deref(), expected);
+    }
+
+    #[test]
+    fn a_pooler_needs_pgbouncer_and_a_recent_one_for_prepared_statements() {
+        check_pooler("transaction", Some(&pgbouncer(21)), None);
+        check_pooler("session", Some(&pgbouncer(18)), None);
+        check_pooler("transaction", Some(&pgbouncer(18)), Some("Warning pooler-version"));
+        // Acknowledging it makes none.
+        check_pooler("session", None, Some("Error pooler-missing"));
     }
 }

@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::client::{self, Client};
 use crate::desired::{self, KINDS, Wanted, value_of};
 use crate::encrypted;
+use crate::pooler;
 use crate::preflight::preflight;
 use crate::supervisor::AgentOptions;
 use crate::supervisor::messages::{Delete, FailoverHow, Instance, Line, PromoteHow, Put};
@@ -79,7 +80,8 @@ impl Provider for Local {
         let state = &self.options.agent.paths.state;
         // Before the first use, what counts is where it will be made.
         let nearest = state.ancestors().find(|folder| folder.exists()).unwrap_or(state);
-        Ok(preflight(spec, &encrypted::of(nearest), &self.options.accepted))
+        let program = spec.proxy.as_ref().and_then(|_| pooler::find(std::env::var_os("PATH").as_deref()));
+        Ok(preflight(spec, &encrypted::of(nearest), program.as_ref(), &self.options.accepted))
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
@@ -191,12 +193,17 @@ fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
             }
         }
     }
+    // Without a pooler nobody asks for its settings; that they are kept for later is no difference.
+    if wanted.props.get("enable_proxy") == Some(&Value::Bool(false)) {
+        props.remove("proxy_config");
+    }
     let endpoint = &instance.endpoint;
     let path = |path: &std::path::Path| Value::text(path.display().to_string());
     props.extend(
         [
             ("endpoint_host", Value::text(&endpoint.host)),
-            ("endpoint_port", Value::Int(endpoint.port.into())),
+            // What applications connect to (variables.md, section 4).
+            ("endpoint_port", Value::Int(endpoint.pooler_port.unwrap_or(endpoint.port).into())),
             ("system_identifier", endpoint.system_identifier.clone().into()),
             ("secret_file", path(&endpoint.secret_file)),
             ("passfile", path(&endpoint.passfile)),

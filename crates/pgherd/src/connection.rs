@@ -35,9 +35,42 @@ pub async fn find(context: &Context<'_>, database: &Database) -> Result<Connecti
 }
 
 impl Connection {
-    /// What libpq reads, so that psql and every driver built on it need no argument.
+    /// What libpq reads, so that psql and every driver built on it need no argument. Through the pooler, where there is one.
     pub fn libpq(&self) -> BTreeMap<String, String> {
-        let Endpoint { host, port, database, username, ca_file, passfile, .. } = &self.endpoint;
+        self.libpq_at(self.endpoint.pooler_port.unwrap_or(self.endpoint.port))
+    }
+
+    /// The same past the pooler: whoever types expects a session of their own.
+    pub fn libpq_past_pooler(&self) -> BTreeMap<String, String> {
+        self.libpq_at(self.endpoint.port)
+    }
+
+    /// The same with every server of a pair, among which libpq finds the one that takes writes; `None`: there is one server.
+    pub fn libpq_at_each_server(&self) -> Option<BTreeMap<String, String>> {
+        let Endpoint { host, servers, .. } = &self.endpoint;
+        if servers.len() < 2 {
+            return None;
+        }
+        let hosts = vec![host.as_str(); servers.len()].join(",");
+        let ports = servers.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
+        let mut variables = self.libpq();
+        variables.insert("PGHOST".to_owned(), hosts);
+        variables.insert("PGPORT".to_owned(), ports);
+        variables.insert("PGTARGETSESSIONATTRS".to_owned(), "read-write".to_owned());
+        variables.insert("DATABASE_URL".to_owned(), self.url_of_each_server()?);
+        Some(variables)
+    }
+
+    fn url_of_each_server(&self) -> Option<String> {
+        let (user, rest) = self.url.split_once('@')?;
+        let (_, path) = rest.split_once('/')?;
+        let address = |port: &u16| format!("{}:{port}", self.endpoint.host);
+        let servers = self.endpoint.servers.iter().map(address).collect::<Vec<_>>().join(",");
+        Some(format!("{user}@{servers}/{path}&target_session_attrs=read-write"))
+    }
+
+    fn libpq_at(&self, port: u16) -> BTreeMap<String, String> {
+        let Endpoint { host, database, username, ca_file, passfile, .. } = &self.endpoint;
         [
             ("PGHOST", host.clone()),
             ("PGPORT", port.to_string()),

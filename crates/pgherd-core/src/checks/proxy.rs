@@ -10,7 +10,8 @@ use crate::spec::Proxy;
 pub(super) const CHECK: Check = Check {
     code: "proxy",
     words: "`proxy_config.pool_mode` is session, transaction or statement; sizes are at least 1; a pool is no larger than the connections it can \
-            have. The values are looked at behind `enable_proxy = false` too. Azure has no pooler in front of burstable sizes.",
+            have; no database behind a pooler is called `pgbouncer`, which is the name of its console. The values are looked at behind \
+            `enable_proxy = false` too. Azure has no pooler in front of burstable sizes.",
     fine: &[
         "proxy_config = { pool_mode = \"transaction\", default_pool_size = 20, max_client_conn = 100 }",
         "enable_proxy = true\nparameters = [{ name = \"max_connections\", value = \"100\" }]",
@@ -53,6 +54,12 @@ pub(super) const CHECK: Check = Check {
             ],
         },
         Wrong {
+            block: "enable_proxy = true\ndatabase_name = \"pgbouncer\"",
+            says: &[
+                "error database_name: a database called pgbouncer cannot be reached through the pooler, whose console has that name [write another name]",
+            ],
+        },
+        Wrong {
             block: "cloud_provider = \"azure\"\nsku_name = \"B_Standard_B1ms\"\nenable_proxy = true",
             says: &[
                 "error enable_proxy: Azure has no pooler in front of B_Standard_B1ms [write sku_name = \"GP_Standard_D2ds_v5\" or larger, or enable_proxy = false]",
@@ -62,6 +69,8 @@ pub(super) const CHECK: Check = Check {
     rule,
 };
 
+/// The database that PgBouncer answers for itself (its manual, "Admin console").
+const CONSOLE: &str = "pgbouncer";
 const MODES: &[&str] = &["session", "transaction", "statement"];
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
@@ -71,6 +80,7 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     if let Some(proxy) = &spec.proxy {
         out.extend(too_large(block, proxy.default_pool_size));
         out.extend(no_pooler(block));
+        out.extend(console(block));
     }
     out
 }
@@ -102,6 +112,14 @@ fn values(block: &Block, proxy: &Proxy) -> Vec<Diagnostic> {
         out.push(block.warning("proxy_config.default_pool_size", message, help));
     }
     out
+}
+
+fn console(block: &Block) -> Option<Diagnostic> {
+    (block.spec.database_name == CONSOLE).then(|| {
+        let message =
+            format!("a database called {CONSOLE} cannot be reached through the pooler, whose console has that name");
+        block.error("database_name", message, "write another name")
+    })
 }
 
 fn no_pooler(block: &Block) -> Option<Diagnostic> {

@@ -139,6 +139,13 @@ impl Pair<'_> {
     fn change(&self, from: &Value, timing: &Timing) -> Change {
         let impact = match self.field.impact {
             ImpactRule::Always(impact) => impact,
+            ImpactRule::Switch { on, off } => {
+                if *self.wanted == Value::Bool(true) {
+                    on
+                } else {
+                    off
+                }
+            }
             ImpactRule::Parameter(restart) => parameters::impact(&self.parameter, None, restart),
         };
         Change {

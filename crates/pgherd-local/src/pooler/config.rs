@@ -74,7 +74,7 @@ pub struct Files {
     pub users: String,
 }
 
-/// Writes the three files, leading to the server at this port of 127.0.0.1.
+/// Writes the three files, leading to the server, or the forwarder in front of it, at this port of 127.0.0.1.
 pub fn render(config: &Config, program: &Program, to: u16) -> Files {
     // Without a password: it logs in with a certificate. As a client it is rejected by hba.conf.
     let users = format!("\"{ROLE}\" \"\"\n");
@@ -129,7 +129,9 @@ fn settings(config: &Config, program: &Program) -> Vec<(&'static str, String)> {
         ("server_tls_cert_file", path(places.client_certificate.clone())),
         // The default: no login is tried for 15 s after one that failed, as they do during a failover.
         ("server_login_retry", text("0.1")),
-        ("server_connect_timeout", text("3")),
+        // As long as the forwarder holds connections back while nobody serves. One given up would fail every client that comes
+        // until another has succeeded, instead of having it wait.
+        ("server_connect_timeout", text("30")),
         // After a change of primary no connection to the old one is kept, not even an idle client's in session mode.
         ("server_fast_close", text("1")),
         // As long as the forwarder holds clients back.

@@ -10,11 +10,14 @@ use std::time::Duration;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
+use super::config::Places;
 use crate::postgres::Result;
 use crate::postgres::runas::RunAs;
 
+/// The console's user and database.
+const CONSOLE: &str = "pgbouncer";
 /// How long the console may take to answer anything but PAUSE.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What PgBouncer says to a second PAUSE and to a RESUME without one.
@@ -25,6 +28,13 @@ const ALREADY: [&str; 2] = ["already suspended/paused", "pooler is not paused/su
 pub(super) struct Address {
     pub socket: PathBuf,
     pub run_as: RunAs,
+}
+
+impl Address {
+    /// Of the pooler of these places that listens on this port.
+    pub(super) fn of(run_as: &RunAs, places: &Places, port: u16) -> Self {
+        Self { socket: places.console.join(format!(".s.PGSQL.{port}")), run_as: run_as.clone() }
+    }
 }
 
 /// An open console.
@@ -45,7 +55,7 @@ impl Console {
         let open = async {
             let stream = connect_as(address.clone()).await.map_err(|error| trouble(&error))?;
             let mut config = tokio_postgres::Config::new();
-            config.user("pgbouncer").dbname("pgbouncer");
+            config.user(CONSOLE).dbname(CONSOLE);
             let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|error| trouble(&error))?;
             let connection = tokio::spawn(async move {
                 // A broken connection shows in the next command.
@@ -76,6 +86,20 @@ impl Console {
     pub(super) async fn has_server_connections(&self) -> Result<bool> {
         let rows = self.within("SHOW SERVERS").await?;
         Ok(rows.iter().any(|message| matches!(message, SimpleQueryMessage::Row(_))))
+    }
+
+    /// How many clients it has, those of the console left out.
+    pub(super) async fn clients(&self) -> Result<u32> {
+        let rows = self.within("SHOW POOLS").await?;
+        let count =
+            |row: &SimpleQueryRow, column| row.get(column).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+        let of_users = rows.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) if row.get("database") != Some(CONSOLE) => {
+                Some(count(row, "cl_active") + count(row, "cl_waiting"))
+            }
+            _ => None,
+        });
+        Ok(of_users.sum())
     }
 
     async fn within(&self, command: &str) -> Result<Vec<SimpleQueryMessage>> {

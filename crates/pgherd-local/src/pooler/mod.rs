@@ -13,6 +13,6 @@ mod role;
 
 pub use config::{Config, Files, Places, render};
 pub use driver::{Lead, State};
-pub use process::Pooler;
-pub use program::{Program, find};
+pub use process::{Pooler, clients, end_all};
+pub use program::{INSTALL, Program, find};
 pub use role::{ROLE, prepare};

@@ -1,6 +1,7 @@
 //! The process of a pooler: found again or started, told where to lead, watched, stopped.
 
 use std::ffi::OsString;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -30,7 +31,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Pooler {
     watch: Watch,
     program: Program,
-    files: Option<u64>,
+    /// How many files it may have open, as far as that is known.
+    files: Mutex<Option<u64>>,
     wanted: watch::Sender<Option<Wanted>>,
     state: watch::Receiver<State>,
     driving: JoinHandle<()>,
@@ -51,14 +53,13 @@ impl Pooler {
     pub async fn adopt_or_start(program: &Program, run_as: &RunAs, config: &Config) -> Result<Self> {
         let places = &config.places;
         run_as.make_dir(&places.folder, 0o700)?;
-        let address =
-            Address { socket: places.console.join(format!(".s.PGSQL.{}", config.port)), run_as: run_as.clone() };
+        let address = Address::of(run_as, places, config.port);
         let found = adopt(run_as, config, &address).await?;
         let watch = match found {
             Some(watch) => watch,
             None => start(program, run_as, config, &address).await?,
         };
-        let files = detached::allow_files(watch.pid(), files_needed(config));
+        let files = Mutex::new(detached::allow_files(watch.pid(), files_needed(config)));
         let (wanted, to_driver) = watch::channel(None);
         let (to_us, state) = watch::channel(State::default());
         let driver =
@@ -80,9 +81,17 @@ impl Pooler {
             let reloads = wanted.as_ref().map_or(0, |wanted| wanted.reloads);
             let new = Some(Wanted { config: config.clone(), lead, reloads });
             let changed = *wanted != new;
+            if wanted.as_ref().is_none_or(|now| now.config.max_client_conn != config.max_client_conn) {
+                *self.files() = detached::allow_files(self.pid(), files_needed(config));
+            }
             *wanted = new;
             changed
         });
+    }
+
+    fn files(&self) -> MutexGuard<'_, Option<u64>> {
+        // Nothing in there can be left half done by a panic.
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Have it read its certificates again.
@@ -111,7 +120,7 @@ impl Pooler {
 
     /// Sentences for `status`: what does not work as somebody may expect.
     pub fn caveats(&self, config: &Config) -> Vec<String> {
-        let too_few = self.files.filter(|files| *files < files_needed(config)).map(|files| {
+        let too_few = self.files().filter(|files| *files < files_needed(config)).map(|files| {
             format!(
                 "PgBouncer may open {files} files, and max_client_conn = {} can take {}: raise the limit (ulimit -n, \
                  LimitNOFILE) of the agent",
@@ -120,6 +129,11 @@ impl Pooler {
             )
         });
         self.program.caveat(&config.pool_mode).into_iter().chain(too_few).collect()
+    }
+
+    /// Its version: major, minor, patch.
+    pub fn version(&self) -> (u32, u32, u32) {
+        self.program.version
     }
 
     /// Returns when it has ended, for whatever reason; start another one then.
@@ -131,6 +145,21 @@ impl Pooler {
     pub async fn stop(&self) -> Result<()> {
         detached::end(&self.watch, Signal::TERM, STOP_DEADLINE).await
     }
+}
+
+/// Ends every pooler of these places, whoever started it.
+pub async fn end_all(run_as: &RunAs, places: &Places) -> Result<()> {
+    for pid in detached::find(&marks(places), run_as) {
+        if let Some(watch) = Watch::open(pid)? {
+            detached::end(&watch, Signal::TERM, STOP_DEADLINE).await?;
+        }
+    }
+    Ok(())
+}
+
+/// How many clients the pooler at this port has.
+pub async fn clients(run_as: &RunAs, places: &Places, port: u16) -> Result<u32> {
+    Console::open(&Address::of(run_as, places, port)).await?.clients().await
 }
 
 async fn adopt(run_as: &RunAs, config: &Config, address: &Address) -> Result<Option<Watch>> {

@@ -7,6 +7,10 @@ use std::process::{Command, Stdio};
 /// Where packages put it. Debian's is in `/usr/sbin`, which is not on everybody's path.
 const USUAL: [&str; 4] = ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"];
 
+/// What to do where there is none.
+pub const INSTALL: &str =
+    "pgherd doctor --fix installs it as root on Debian and Ubuntu; elsewhere install the package pgbouncer";
+
 /// An installed PgBouncer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {

@@ -77,7 +77,9 @@ impl Agent {
                 Ok(Some(record)) => {
                     let nodes = record.node_ports.iter().map(|(node, port)| (node_owner(&record.name, *node), *port));
                     let read = record.read_port.map(|port| (format!("{}/read", record.name), port));
-                    let own = record.port.map(|port| (record.name.clone(), port)).into_iter().chain(nodes).chain(read);
+                    let pooler = record.pooler_port.map(|port| (format!("{}/pooler", record.name), port));
+                    let own = record.port.map(|port| (record.name.clone(), port)).into_iter().chain(nodes);
+                    let own = own.chain(read).chain(pooler);
                     locked(&self.ports).extend(own.map(|(owner, port)| (owner, Reserved::new(port))));
                     let name = record.name.clone();
                     let handle = self.keep(&name, Some(record));
@@ -204,6 +206,11 @@ impl Agent {
     /// A port for reading only, the instance's own from then on.
     pub fn reserve_read_port(&self, name: &str) -> Result<u16, ProviderError> {
         self.reserve(&format!("{name}/read"), None, &[], ports::RANGE)
+    }
+
+    /// A port for the pooler, the instance's own from then on.
+    pub fn reserve_pooler_port(&self, name: &str) -> Result<u16, ProviderError> {
+        self.reserve(&format!("{name}/pooler"), None, &[], ports::POOLER_RANGE)
     }
 
     fn reserve(

@@ -14,6 +14,7 @@ use super::ledger::Record;
 use super::site::{Site, blocking, chosen};
 use crate::desired::Wanted;
 use crate::paths::{Layout, Paths};
+use crate::pooler;
 use crate::postgres::candidate;
 use crate::postgres::conf::{self, InstanceConfig};
 use crate::postgres::runas::RunAs;
@@ -23,7 +24,8 @@ use crate::tls::{self, Authority, Certificate};
 
 /// Whether the configuration files of the two differ.
 pub fn depends_on(old: &Wanted, new: &Wanted) -> bool {
-    with_configuration_of(old, new) != *old
+    // The settings of a pooler are in its own files.
+    Wanted { proxy_config: old.proxy_config.clone(), ..with_configuration_of(old, new) } != *old
 }
 
 /// The wish with everything the configuration files follow from taken from another.
@@ -39,6 +41,8 @@ pub fn with_configuration_of(wanted: &Wanted, other: &Wanted) -> Wanted {
         parameters: other.parameters.clone(),
         logging: other.logging,
         multi_az: other.multi_az,
+        enable_proxy: other.enable_proxy,
+        proxy_config: other.proxy_config.clone(),
         ..wanted.clone()
     }
 }
@@ -73,7 +77,7 @@ impl Candidate {
                 sizing: sizing::size(&size(&record.wanted), site.agent.machine(&site.name)),
                 parameters: parameters(&record.wanted),
                 archive_command: None,
-                pooler_authority: None,
+                pooler_authority: record.pool().map(|_| site.agent.options.paths.authority_certificate()),
             },
             server: chosen(record)?.clone(),
             run_as,
@@ -97,14 +101,20 @@ impl Candidate {
         blocking(move || candidate::exchange(&layout)).await
     }
 
-    /// Makes the server's certificate where it is missing or due; a running server has to be told.
+    /// Makes the certificates of server and pooler where they are missing or due; whoever runs has to be told.
     pub async fn certify(&self) -> Result<(), ProviderError> {
-        let (folder, file, run_as) = (self.paths.authority(), self.config.layout.certificate(), self.run_as.clone());
+        let (folder, layout, run_as) = (self.paths.authority(), self.config.layout.clone(), self.run_as.clone());
+        let pooled = self.config.pooler_authority.is_some();
         blocking(move || {
             let now = Timestamp::now();
             let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
             let names = tls::names(Some(&hostname), &[]);
-            Authority::ensure(&folder, now)?.ensure_server(&file, &names, &run_as, now).map(drop)
+            let authority = Authority::ensure(&folder, now)?;
+            authority.ensure_server(&layout.certificate(), &names, &run_as, now)?;
+            if pooled {
+                authority.ensure_client(&layout.pooler_certificate(), pooler::ROLE, &run_as, now)?;
+            }
+            Ok(())
         })
         .await
     }
@@ -131,10 +141,17 @@ pub fn certificate(layout: &Layout) -> Option<Certificate> {
     tls::read(&std::fs::read_to_string(layout.certificate()).ok()?)
 }
 
-/// When the server's certificate is to be renewed: after two thirds of its life.
-pub fn renew_at(layout: &Layout) -> Option<Timestamp> {
-    let Certificate { not_before, not_after, .. } = certificate(layout)?;
-    not_before.checked_add(SignedDuration::from_secs(not_after.duration_since(not_before).as_secs() * 2 / 3)).ok()
+/// When the first of the certificates, the server's and, where there is one, the pooler's, is to be renewed: after two thirds
+/// of its life. `None`: the server has none.
+pub fn renew_at(layout: &Layout, pooled: bool) -> Option<Timestamp> {
+    let pooler = || tls::read(&std::fs::read_to_string(layout.pooler_certificate()).ok()?);
+    let pooler = if pooled { pooler() } else { None };
+    [certificate(layout)?].into_iter().chain(pooler).filter_map(|certificate| due(&certificate)).min()
+}
+
+fn due(certificate: &Certificate) -> Option<Timestamp> {
+    let Certificate { not_before, not_after, .. } = certificate;
+    not_before.checked_add(SignedDuration::from_secs(not_after.duration_since(*not_before).as_secs() * 2 / 3)).ok()
 }
 
 /// The size a wish is of.

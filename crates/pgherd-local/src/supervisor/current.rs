@@ -7,6 +7,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::ledger::Record;
 use super::look::Seen;
+use super::pooled::Standing;
 use super::requests::{Ask, Watcher};
 use super::upkeep::{Goal, Servers};
 
@@ -62,7 +63,7 @@ impl Current {
             return match self.error.take() {
                 Some(error) => Some(Err(error)),
                 None if memory.configured && memory.settled && record.request.is_none() && seen.is_whole(record) => {
-                    Some(Ok(()))
+                    pooled(&seen.pooler)
                 }
                 None => None,
             };
@@ -83,5 +84,15 @@ impl Current {
         let held = memory.held.then(|| record.trouble.clone().unwrap_or_default());
         let held = held.map(|trouble| ProviderError::new(ErrorKind::Unavailable, trouble));
         self.error.take().or(stands).or(held).map(Err)
+    }
+}
+
+/// Whether clients get in through the pooler, where one is wanted.
+fn pooled(standing: &Standing) -> Option<Result<(), ProviderError>> {
+    match standing {
+        Standing::Absent => Some(Ok(())),
+        Standing::Settled(lead) if lead.to.is_some() && !lead.paused => Some(Ok(())),
+        Standing::Settled(_) | Standing::Coming => None,
+        Standing::Failed(error) => Some(Err(error.clone())),
     }
 }

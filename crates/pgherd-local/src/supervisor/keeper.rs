@@ -55,7 +55,7 @@ enum Ended {
 
 enum Input {
     Look,
-    WayEnded,
+    Way,
     Happened(NodeId, Happening),
     Job(Ended),
     Request(Ask, Watcher),
@@ -168,8 +168,7 @@ impl Keeper {
         self.settle().await;
         while let Some(input) = self.input().await {
             match input {
-                Input::Look => {}
-                Input::WayEnded => self.ways.forget(),
+                Input::Look | Input::Way => {}
                 Input::Happened(node, happened) => self.take_in(node, happened),
                 Input::Job(ended) => {
                     self.job = None;
@@ -193,7 +192,7 @@ impl Keeper {
         tokio::select! {
             () = until(self.look_at) => Some(Input::Look),
             (node, happened) = happening(&mut self.servers, HANG_DEADLINE) => Some(Input::Happened(node, happened)),
-            () = self.ways.ended() => Some(Input::WayEnded),
+            () = self.ways.happens() => Some(Input::Way),
             ended = ended(&mut self.job) => Some(Input::Job(ended)),
             request = self.requests.recv() => request.map(|(ask, watcher)| Input::Request(ask, watcher)),
             _ = self.stop.wait_for(|stop| *stop) => None,
@@ -276,7 +275,12 @@ impl Keeper {
                 self.site.note(format!("{node} takes connections"));
                 self.prove(node);
             }
-            Happening::Ended => self.live(node).drop_server(),
+            Happening::Ended => {
+                self.live(node).drop_server();
+                if let Some(record) = self.record.as_ref().filter(|record| record.primary() == node) {
+                    self.ways.primary_ended(&self.site, record);
+                }
+            }
             Happening::Stopped(how) => hands::stopped(self, node, how),
             Happening::TaskEnded(result) => hands::ended(self, node, result),
             // The look that follows sees how it stands.
@@ -304,7 +308,7 @@ impl Keeper {
         }
         self.site.agent.release_ports(&self.site.name);
         record.node_ports.clear();
-        record.port = None;
+        (record.port, record.pooler_port) = (None, None);
         // What follows is as at first: ports are chosen, and the configuration is written with them.
         (record.memory.prepared, record.memory.configured) = (false, false);
         true
@@ -356,6 +360,7 @@ impl Keeper {
                 current.request = asked.map(|what| accepted.ask(what));
             }
             self.record = Some(accepted);
+            self.ways.pooled.try_again();
             self.save()
         });
         if let Err(error) = result {
@@ -470,6 +475,7 @@ impl Keeper {
                 limits: self.limits.clone(),
                 alarms: self.alarms.clone(),
                 ways: self.ways.report(&self.site, &record),
+                pooler: self.ways.pooled.shown(&record),
                 record,
             }
         });

@@ -14,7 +14,7 @@ use super::alone::Alone;
 use super::files;
 use super::promotion::{Origin, Promotion};
 use super::upkeep::Memory;
-use crate::desired::Wanted;
+use crate::desired::{Pool, Wanted};
 use crate::postgres::server::Server;
 
 /// Version of the files' format.
@@ -46,6 +46,12 @@ pub struct Record {
     pub port: Option<u16>,
     /// The port for reading only, where there is one.
     pub read_port: Option<u16>,
+    /// The pooler's port, kept once there was one.
+    #[serde(default)]
+    pub pooler_port: Option<u16>,
+    /// The pooler that is not wanted any more and stays until the window opens: its clients will be cut off.
+    #[serde(default)]
+    pub pooler_kept: Option<Pool>,
     /// The servers' own ports, where they are not the instance's.
     pub node_ports: BTreeMap<NodeId, u16>,
     /// System identifier of the cluster.
@@ -89,6 +95,8 @@ impl Record {
             server_note: None,
             port: None,
             read_port: None,
+            pooler_port: None,
+            pooler_kept: None,
             node_ports: BTreeMap::new(),
             system_identifier: None,
             trouble: None,
@@ -134,6 +142,22 @@ impl Record {
     pub fn port_of(&self, node: NodeId) -> Option<u16> {
         let direct = !self.is_forwarded() && node == self.primary();
         if direct { self.port } else { self.node_ports.get(&node).copied() }
+    }
+
+    /// The pooler there is to be now.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.wanted.pool().or(self.pooler_kept.as_ref())
+    }
+
+    /// The port applications connect to: the pooler's, when there is one.
+    pub fn applications_port(&self) -> Option<u16> {
+        self.pooler_port.filter(|_| self.wanted.pool().is_some()).or(self.port)
+    }
+
+    /// All ports its users may connect to.
+    pub fn ports(&self) -> BTreeSet<u16> {
+        let ways = [self.port, self.pooler_port, self.read_port].into_iter().flatten();
+        ways.chain(self.node_ports.values().copied()).collect()
     }
 
     /// Asks something of the servers.

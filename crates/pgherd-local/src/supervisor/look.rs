@@ -10,6 +10,7 @@ use pgherd_core::window::{WEEK_MIN, Window};
 use super::keeper::Keeper;
 use super::ledger::Record;
 use super::live::{Happening, Live};
+use super::pooled::{self, Standing};
 use super::retention;
 use super::site::{Site, blocking};
 use super::upkeep::{self, Servers};
@@ -36,6 +37,8 @@ pub struct Seen {
     pub upkeep: upkeep::View,
     nodes: BTreeMap<NodeId, ha::Node>,
     route: Option<ha::Route>,
+    /// The pooler.
+    pub pooler: Standing,
 }
 
 impl Seen {
@@ -114,6 +117,11 @@ impl Keeper {
         self.adopt();
         let now = Timestamp::now();
         self.choose_ports();
+        let window = Window::parse_weekly(&self.record.as_ref()?.wanted.maintenance_window);
+        let window = window.unwrap_or(Window { start_min: 0, length_min: 1, period_min: WEEK_MIN });
+        if let Some(record) = &mut self.record {
+            pooled::let_go(record, window, now);
+        }
         let record = self.record.clone()?;
         let nodes = self.look_at_servers(&record).await;
         let primary = record.primary();
@@ -138,16 +146,12 @@ impl Keeper {
             start_failed: self.servers.values().any(|live| live.start_failed),
             restart_pending: facts.is_some_and(|facts| !facts.pending.is_empty()),
             renew_tls_at: facts.map(|facts| facts.renew_tls_at),
-            window: Window::parse_weekly(&record.wanted.maintenance_window).unwrap_or(Window {
-                start_min: 0,
-                length_min: 1,
-                period_min: WEEK_MIN,
-            }),
+            window,
             max_gib: measured.and_then(|used| self.storage_limit_gib(&record.wanted, used)),
             used_bytes: measured,
         };
-        let route = self.ways.look(&self.site, &record).await;
-        let seen = Seen { upkeep, nodes, route };
+        let route = self.ways.look(&self.site, &record, serves).await;
+        let seen = Seen { upkeep, nodes, route, pooler: self.ways.pooled.standing(&record) };
         self.alarms = ha::alarms(&seen.ha(&record, true), &record.ha);
         if data_missing && let Some(record) = &mut self.record {
             let data = self.site.node(primary).data;

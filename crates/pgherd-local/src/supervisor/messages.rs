@@ -69,8 +69,14 @@ pub struct Instance {
 pub struct Endpoint {
     /// A name the server's certificate carries.
     pub host: String,
-    /// TCP port; 0 until one was chosen.
+    /// TCP port of the server, past any pooler; 0 until one was chosen.
     pub port: u16,
+    /// TCP port of the pooler, which applications connect to; `None`: there is none.
+    #[serde(default)]
+    pub pooler_port: Option<u16>,
+    /// Ports of the servers that take writes or may take over, the primary first; empty: there is one server.
+    #[serde(default)]
+    pub servers: Vec<u16>,
     /// Initial database.
     pub database: String,
     /// Master role.
@@ -183,6 +189,9 @@ pub struct StatusReport {
     /// forwarder does not answer.
     #[serde(default)]
     pub ways: Option<WaysReport>,
+    /// The pooler; `None`: there is none.
+    #[serde(default)]
+    pub pooler: Option<PoolerReport>,
     /// Its storage.
     pub storage: StorageReport,
     /// Which limits of the size are enforced, and how, one sentence each.
@@ -271,6 +280,25 @@ pub struct Span {
     pub since: Timestamp,
     /// When it ended.
     pub until: Timestamp,
+}
+
+/// The pooler in front of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolerReport {
+    /// Where its clients connect.
+    pub port: u16,
+    /// `running`, `holding clients back`, `being told where to lead`, `starting`, `down`.
+    pub state: String,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// When a server connection goes to another client: `session`, `transaction`, `statement`.
+    pub pool_mode: String,
+    /// Server connections for each database and user.
+    pub default_pool_size: u32,
+    /// Client connections it takes.
+    pub max_client_conn: u32,
+    /// Client connections it has; `None`: it cannot be asked.
+    pub clients: Option<u32>,
 }
 
 /// A change of primary.

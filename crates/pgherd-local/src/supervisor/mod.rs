@@ -21,6 +21,7 @@ mod look;
 pub mod messages;
 mod observe;
 pub mod place;
+mod pooled;
 mod promotion;
 mod requests;
 mod retention;

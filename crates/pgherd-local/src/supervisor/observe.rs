@@ -13,8 +13,9 @@ use super::agent::Agent;
 use super::configure;
 use super::ledger::Record;
 use super::messages::{
-    Backup, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, StatusReport, StorageReport,
+    Backup, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, StatusReport, StorageReport,
 };
+use super::pooled::{self, Standing};
 use super::requests::Shown;
 use super::secret::SecretFiles;
 use super::site::{CONNECT_DEADLINE, HOST};
@@ -22,6 +23,7 @@ use super::upkeep::{Goal, Restart};
 use crate::encrypted::{self, Encryption};
 use crate::limits::{Limit, Limits};
 use crate::paths::Layout;
+use crate::pooler;
 use crate::postgres::backup;
 use crate::postgres::pidfile::PidFile;
 use crate::postgres::session::{Session, Setting, Usage};
@@ -39,11 +41,15 @@ pub async fn instance(agent: &Agent, shown: &Shown) -> Instance {
     Instance {
         name: record.name.clone(),
         wanted: record.wanted.clone(),
-        observed: observed(record, &layout, live.as_ref()),
+        observed: observed(shown, &layout, live.as_ref()),
         settings: live.as_ref().map(Live::accepted).unwrap_or_default(),
         master_verifier: live.as_ref().and_then(|live| live.verifier.clone()),
         status: status_of(shown),
-        pending: live.map_or_else(|| shown.pending.clone(), |live| live.pending),
+        pending: live
+            .map_or_else(|| shown.pending.clone(), |live| live.pending)
+            .into_iter()
+            .chain(kept(record))
+            .collect(),
         endpoint: endpoint(agent, record, &layout),
     }
 }
@@ -135,6 +141,12 @@ pub async fn pending(session: &Session, record: &Record) -> Result<Vec<Pending>,
     Ok(fields.into_iter().map(|field| Pending { field, waits_for: "restart".to_owned() }).collect())
 }
 
+/// A pooler that waits for the window to go.
+fn kept(record: &Record) -> Option<Pending> {
+    let pending = || Pending { field: "enable_proxy".to_owned(), waits_for: "reconnect".to_owned() };
+    record.pooler_kept.as_ref().map(|_| pending())
+}
+
 /// The field of [`crate::desired::KINDS`] that a setting follows from.
 fn field(setting: &str, record: &Record) -> String {
     match setting {
@@ -148,9 +160,10 @@ fn field(setting: &str, record: &Record) -> String {
 
 /// Networks beyond this machine that `pg_hba.conf` lets in.
 async fn cidrs(session: &Session) -> Result<Vec<String>, ProviderError> {
+    // The pooler's own line is not for users.
     let sql = "SELECT type, address, netmask FROM pg_hba_file_rules \
-               WHERE type LIKE 'host%' AND auth_method <> 'reject' ORDER BY line_number";
-    let rows = session.rows(sql, &[]).await?;
+               WHERE type LIKE 'host%' AND auth_method <> 'reject' AND user_name <> ARRAY[$1] ORDER BY line_number";
+    let rows = session.rows(sql, &[&pooler::ROLE]).await?;
     let network = |row: &tokio_postgres::Row| {
         let (address, netmask): (Option<String>, Option<String>) = (row.get(1), row.get(2));
         let text = address.unwrap_or_default();
@@ -172,7 +185,8 @@ fn is_loopback(net: &ipnet::IpNet) -> bool {
 }
 
 /// Field by field. Without a running server: what the files say, once they say what is wanted.
-fn observed(record: &Record, layout: &Layout, live: Option<&Live>) -> Map<String, Value> {
+fn observed(shown: &Shown, layout: &Layout, live: Option<&Live>) -> Map<String, Value> {
+    let record = &shown.record;
     let wanted = &record.wanted;
     let mut fields = match serde_json::to_value(wanted) {
         Ok(Value::Object(fields)) => fields,
@@ -181,6 +195,8 @@ fn observed(record: &Record, layout: &Layout, live: Option<&Live>) -> Map<String
     fields.insert("allocated_storage_gib".to_owned(), json!(record.memory.allocated_gib));
     fields.insert("storage_encrypted".to_owned(), json!(encrypted(layout)));
     fields.insert("port".to_owned(), json!(record.port));
+    let pooler_fails = shown.pooler.as_ref().is_some_and(|it| matches!(it.standing, Standing::Failed(_)));
+    fields.insert("enable_proxy".to_owned(), json!(wanted.enable_proxy && !pooler_fails));
     fields.insert("database_owner".to_owned(), json!(record.memory.settled.then_some(&wanted.master_username)));
     fields.insert("engine_version_note".to_owned(), json!(record.server_note));
     if let Some(server) = &record.server {
@@ -248,14 +264,25 @@ fn endpoint(agent: &Agent, record: &Record, layout: &Layout) -> Endpoint {
     Endpoint {
         host: HOST.to_owned(),
         port: users_port(record, layout).unwrap_or_default(),
+        pooler_port: record.pooler_port.filter(|_| record.wanted.pool().is_some()),
+        servers: servers(agent, record),
         database: record.wanted.database_name.clone(),
         username: record.wanted.master_username.clone(),
-        ca_file: agent.options.paths.authority().join("ca.crt"),
+        ca_file: agent.options.paths.authority_certificate(),
         secret_file: secrets.secret,
         passfile: secrets.passfile,
         socket_dir: layout.socket.clone(),
         system_identifier: record.system_identifier.clone(),
     }
+}
+
+/// The servers of a pair past the forwarder, for clients that look for the primary themselves.
+fn servers(agent: &Agent, record: &Record) -> Vec<u16> {
+    let pair = record.ha.members.iter().filter(|(_, member)| member.duty == Duty::Pair).map(|(node, _)| *node);
+    let mut nodes: Vec<NodeId> = pair.filter(|_| record.is_forwarded()).collect();
+    nodes.sort_by_key(|node| *node != record.primary());
+    let layout = agent.options.paths.instance(&record.name);
+    nodes.iter().filter_map(|node| running_port(&layout.node(*node)).or(record.port_of(*node))).collect()
 }
 
 /// The port users connect to: the forwarder's, or the one the server really has.
@@ -301,6 +328,7 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         Some(session) => followers(session).await.unwrap_or_default(),
         None => BTreeMap::new(),
     };
+    let pending: Vec<Pending> = pending.into_iter().chain(kept(record)).collect();
     let now = Timestamp::now();
     let storage = storage_report(record, &layout);
     StatusReport {
@@ -326,9 +354,35 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         warnings: warnings(shown, &storage),
         backups: backups(&layout),
         tls_expires_at: configure::certificate(&layout).map(|certificate| certificate.not_after),
+        pooler: pooler(agent, shown).await,
         storage,
         pending,
     }
+}
+
+async fn pooler(agent: &Agent, shown: &Shown) -> Option<PoolerReport> {
+    let record = &shown.record;
+    let (pool, port, found) = (record.pool()?, record.pooler_port?, shown.pooler.as_ref()?);
+    let state = match &found.standing {
+        Standing::Settled(lead) if lead.paused => "holding clients back",
+        Standing::Settled(_) => "running",
+        Standing::Coming if found.pid.is_some() => "being told where to lead",
+        Standing::Coming => "starting",
+        Standing::Failed(_) | Standing::Absent => "down",
+    };
+    let clients = match found.pid {
+        Some(_) => pooled::clients(agent, &record.name, port).await,
+        None => None,
+    };
+    Some(PoolerReport {
+        port,
+        state: state.to_owned(),
+        pid: found.pid.and_then(|pid| u32::try_from(pid).ok()),
+        pool_mode: pool.pool_mode.clone(),
+        default_pool_size: pool.default_pool_size,
+        max_client_conn: pool.max_client_conn,
+        clients,
+    })
 }
 
 /// The folders of the server that takes writes.
@@ -433,7 +487,7 @@ fn storage_report(record: &Record, layout: &Layout) -> StorageReport {
 
 /// When what waits will be done: at the opening of the window, unless nobody asked for that.
 fn window_opens(record: &Record, pending: &[Pending], now: Timestamp) -> Option<Timestamp> {
-    let waits = !pending.is_empty() && record.memory.restart == Restart::InWindow;
+    let waits = !pending.is_empty() && record.memory.restart == Restart::InWindow || record.pooler_kept.is_some();
     Some(Window::parse_weekly(&record.wanted.maintenance_window)?.next_opening(now)).filter(|_| waits)
 }
 
@@ -474,6 +528,12 @@ fn encrypted(layout: &Layout) -> Option<bool> {
 fn warnings(shown: &Shown, storage: &StorageReport) -> Vec<String> {
     let record = &shown.record;
     let mut warnings: Vec<String> = record.server_note.iter().chain(&record.trouble).cloned().collect();
+    if let Some(pooler) = &shown.pooler {
+        if let Standing::Failed(error) = &pooler.standing {
+            warnings.push(format!("the pooler does not run: {}", error.message));
+        }
+        warnings.extend(pooler.caveats.iter().cloned());
+    }
     if record.memory.over_allocated {
         warnings.push(format!(
             "storage uses {} of {} GiB; raise allocated_storage or max_allocated_storage",

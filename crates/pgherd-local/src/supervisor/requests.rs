@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use pgherd_core::ha::{self, NodeId};
+use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
@@ -10,6 +11,7 @@ use super::configure::{self, Candidate};
 use super::jobs::choose_server;
 use super::ledger::Record;
 use super::messages::{Delete, Line, PromoteHow, Put, WaysReport};
+use super::pooled::Standing;
 use super::promotion;
 use super::secret::{self, credentials};
 use super::site::{Site, absent, cannot};
@@ -79,6 +81,19 @@ pub struct Shown {
     pub alarms: Vec<ha::Alarm>,
     /// How its ports are held, as of the last look.
     pub ways: Option<WaysReport>,
+    /// The pooler, where one is wanted.
+    pub pooler: Option<ShownPooler>,
+}
+
+/// What is known of a pooler.
+#[derive(Debug, Clone)]
+pub struct ShownPooler {
+    /// Its process, while it runs.
+    pub pid: Option<i32>,
+    /// How it stands.
+    pub standing: Standing,
+    /// What does not work as somebody may expect, one sentence each.
+    pub caveats: Vec<String>,
 }
 
 /// A way to a keeper.
@@ -213,6 +228,8 @@ async fn accept_put(
     };
     let configured_anew = new || configure::depends_on(&next.wanted, &wanted);
     let version_changed = next.wanted.engine_version != wanted.engine_version;
+    let pool = next.pool().cloned().filter(|_| next.memory.made && !apply_now && !window_is_open(&wanted));
+    next.pooler_kept = pool.filter(|_| wanted.pool().is_none());
     next.wanted = wanted;
     if !new && version_changed {
         choose_server(&site.agent, &mut next, watcher).await?;
@@ -241,6 +258,10 @@ async fn accept_put(
         site.note(format!("asked for with {instance_class} and {allocated_storage_gib} GiB"));
     }
     Ok(next)
+}
+
+fn window_is_open(wanted: &Wanted) -> bool {
+    Window::parse_weekly(&wanted.maintenance_window).is_some_and(|window| window.is_open(Timestamp::now()))
 }
 
 /// Data whose record was lost is somebody's: it is neither served under a new password nor cleared away.

@@ -2,6 +2,7 @@
 //!
 //! A change goes: pending file, `ALTER ROLE`, pending file becomes the file. Whoever finds a pending file does the rest.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pgherd_core::secret::Secret;
@@ -67,11 +68,22 @@ impl SecretFiles {
         self.store(&self.pending, &json(credentials))
     }
 
-    /// The pending password is in force now.
-    pub fn promote(&self, credentials: &Credentials) -> Result<(), ProviderError> {
-        self.store(&self.passfile, passfile(credentials).as_bytes())?;
+    /// The pending password is in force now, at these ports.
+    pub fn promote(&self, credentials: &Credentials, ports: &BTreeSet<u16>) -> Result<(), ProviderError> {
+        self.keep_passfile(credentials, ports)?;
         self.store(&self.secret, &json(credentials))?;
         files::remove(&self.pending).map_err(|error| self.trouble(&self.pending, &error))
+    }
+
+    /// Has the passfile say what it should, for all of these ports.
+    pub fn keep_passfile(&self, credentials: &Credentials, ports: &BTreeSet<u16>) -> Result<(), ProviderError> {
+        let text = passfile(credentials, ports);
+        let now =
+            files::read(&self.passfile).map_err(|error| self.trouble(&self.passfile, &error))?.map(Zeroizing::new);
+        if now.is_some_and(|now| *now == text.as_bytes()) {
+            return Ok(());
+        }
+        self.store(&self.passfile, text.as_bytes())
     }
 
     /// Deletes them all.
@@ -106,7 +118,7 @@ pub fn credentials(record: &Record, password: Zeroizing<String>) -> Credentials 
         username: record.wanted.master_username.clone(),
         password,
         host: HOST.to_owned(),
-        port: record.port.unwrap_or_default(),
+        port: record.applications_port().unwrap_or_default(),
         dbname: record.wanted.database_name.clone(),
     }
 }
@@ -136,16 +148,17 @@ fn json(credentials: &Credentials) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(text)
 }
 
-/// One line a name the server is reached by; any database, so that `psql` to `postgres` works as well.
-fn passfile(credentials: &Credentials) -> Zeroizing<String> {
+/// One line a name and port the instance is reached by; any database, so that `psql` to `postgres` works as well.
+fn passfile(credentials: &Credentials, ports: &BTreeSet<u16>) -> Zeroizing<String> {
     let field = |text: &str| text.replace('\\', "\\\\").replace(':', "\\:");
     let mut hosts = vec![credentials.host.as_str()];
     hosts.extend(["localhost", "127.0.0.1", "::1"].into_iter().filter(|host| *host != credentials.host));
-    let lines = hosts.iter().map(|host| {
-        let (user, password) = (field(&credentials.username), field(&credentials.password));
-        format!("{}:{}:*:{user}:{password}\n", field(host), credentials.port)
-    });
-    Zeroizing::new(lines.collect())
+    let mut text = Zeroizing::new(String::new());
+    for (port, host) in ports.iter().flat_map(|port| hosts.iter().map(move |host| (port, host))) {
+        let (user, password) = (field(&credentials.username), Zeroizing::new(field(&credentials.password)));
+        text.push_str(&Zeroizing::new(format!("{}:{port}:*:{user}:{}\n", field(host), *password)));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -162,6 +175,10 @@ mod tests {
         }
     }
 
+    fn ports() -> BTreeSet<u16> {
+        BTreeSet::from([5432])
+    }
+
     #[test]
     fn a_generated_password_is_32_url_safe_characters_and_never_the_same() {
         let (one, other) = (generate().expect("chance"), generate().expect("chance"));
@@ -172,9 +189,9 @@ mod tests {
 
     #[test]
     fn a_passfile_escapes_what_libpq_would_split_at() {
-        let lines = passfile(&credentials(r"a:b\c"));
+        let lines = passfile(&credentials(r"a:b\c"), &BTreeSet::from([5432, 6432]));
         assert_eq!(lines.lines().next(), Some(r"localhost:5432:*:app:a\:b\\c"));
-        assert_eq!(lines.lines().count(), 3);
+        assert_eq!(lines.lines().count(), 6, "three names, two ports");
     }
 
     #[test]
@@ -182,11 +199,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let files = SecretFiles::of(folder.path());
         let (old, new) = (credentials("old"), credentials("new"));
-        files.propose(&old).and_then(|()| files.promote(&old)).expect("the first");
+        files.propose(&old).and_then(|()| files.promote(&old, &ports())).expect("the first");
         files.propose(&new).expect("the second");
         assert!(files.current().expect("readable") == Some(old));
         assert!(files.pending().expect("readable") == Some(new.clone()));
-        files.promote(&new).expect("promoted");
+        files.promote(&new, &ports()).expect("promoted");
         assert!(files.current().expect("readable") == Some(new));
         assert!(files.pending().expect("readable").is_none());
     }

@@ -61,7 +61,7 @@ impl Site {
         entries.into_iter().any(|entry| entry.path().join("data").exists())
     }
 
-    /// Gives every server a port of its own that does not have the instance's.
+    /// Gives every server a port of its own that does not have the instance's, and each further way in one.
     pub fn reserve_node_ports(&self, record: &mut Record) -> Result<(), ProviderError> {
         for node in record.nodes() {
             if record.is_forwarded() || node != record.primary() {
@@ -71,6 +71,9 @@ impl Site {
         }
         if record.nodes().len() > 1 && record.read_port.is_none() {
             record.read_port = Some(self.agent.reserve_read_port(&self.name)?);
+        }
+        if record.pool().is_some() && record.pooler_port.is_none() {
+            record.pooler_port = Some(self.agent.reserve_pooler_port(&self.name)?);
         }
         Ok(())
     }

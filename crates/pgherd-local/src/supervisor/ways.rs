@@ -1,4 +1,5 @@
-//! The ways in to an instance of several servers: a forwarder that holds its ports, whoever is the primary behind them.
+//! The ways in to an instance: a forwarder that holds the ports of several servers, whoever is the primary behind them, and a
+//! pooler in front of that, or of the only server.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,16 +11,20 @@ use pgherd_engine::provider::ProviderError;
 use super::configure;
 use super::ledger::Record;
 use super::messages::{WayReport, WaysReport};
+use super::pooled::{self, Pooled};
 use super::site::Site;
 use super::socket;
 use super::upkeep::Goal;
 use crate::endpoint::{Forwarder, Lead, Limits, Listen, Set, Start, State, WayState};
+use crate::pooler;
 use crate::postgres::folders;
 
 /// What is at hand of the ways in.
 #[derive(Default)]
 pub struct Ways {
     forwarder: Option<Forwarder>,
+    /// The pooler.
+    pub pooled: Pooled,
     /// Where the brain wants connections to lead.
     wanted: Option<Route>,
     /// How the forwarder stood when it was last asked.
@@ -27,18 +32,18 @@ pub struct Ways {
 }
 
 impl Ways {
-    /// Returns when the forwarder has ended.
-    pub async fn ended(&self) {
-        match &self.forwarder {
-            Some(forwarder) => forwarder.ended().await,
-            None => std::future::pending().await,
+    /// Returns when something happened to them that is worth a look.
+    pub async fn happens(&mut self) {
+        let ended = async {
+            match &self.forwarder {
+                Some(forwarder) => forwarder.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = ended => (self.forwarder, self.seen) = (None, None),
+            () = self.pooled.happens() => {}
         }
-    }
-
-    /// It has ended.
-    pub fn forget(&mut self) {
-        self.forwarder = None;
-        self.seen = None;
     }
 
     /// How the ports are held, as of the last look.
@@ -52,30 +57,37 @@ impl Ways {
     }
 
     /// Where connections lead now; `None`: don't know. Starts what is missing and ends what is not needed any more.
-    pub async fn look(&mut self, site: &Site, record: &Record) -> Option<Route> {
-        if !is_needed(site, record) {
-            self.end().await;
-            // Nothing leads anywhere: clients reach the one server by its own port.
-            return self.wanted.clone();
-        }
-        match self.look_at_forwarder(site, record).await {
-            Ok(state) => {
-                let route = route(site, record, &state);
-                lead_socket(site, record, &state);
-                self.seen = Some(state);
-                Some(route)
+    pub async fn look(&mut self, site: &Site, record: &Record, serves: bool) -> Option<Route> {
+        let direct = !is_needed(site, record);
+        let route = match direct {
+            true => {
+                self.end().await;
+                // Nothing leads anywhere: clients reach the one server by its own port.
+                self.wanted.clone()
             }
-            Err(error) => {
-                self.seen = None;
-                tracing::warn!(instance = site.name, "{error}");
-                None
-            }
-        }
+            false => match self.look_at_forwarder(site, record).await {
+                Ok(state) => {
+                    let route = route(site, record, &state);
+                    lead_socket(site, record, &state);
+                    self.seen = Some(state);
+                    Some(route)
+                }
+                Err(error) => {
+                    self.seen = None;
+                    tracing::warn!(instance = site.name, "{error}");
+                    None
+                }
+            },
+        };
+        self.pooled.keep(site, record, self.pooler_lead(site, record), serves);
+        // While it is not seen to lead there, that is ordered again now and then, which does no harm.
+        route.filter(|_| self.pooled.leads_as_told())
     }
 
     /// Leads connections there.
     pub async fn lead(&mut self, site: &Site, record: &Record, route: &Route) -> Result<(), ProviderError> {
         self.wanted = Some(route.clone());
+        self.pooled.keep(site, record, self.pooler_lead(site, record), false);
         match &self.forwarder {
             Some(forwarder) => {
                 let state = forwarder.set(&set(site, record, route)?).await?;
@@ -84,6 +96,33 @@ impl Ways {
             }
             None => Ok(()),
         }
+    }
+
+    /// The primary ended. Clients of a pooler that leads to it directly wait from now on, before anybody decides anything: they
+    /// would be told that it is not there.
+    pub fn primary_ended(&mut self, site: &Site, record: &Record) {
+        if let Some(wanted) = &mut self.wanted {
+            (wanted.write, wanted.paused) = (None, true);
+        }
+        self.pooled.keep(site, record, self.pooler_lead(site, record), false);
+    }
+
+    /// Whether the forwarder holds the port that the pooler leads to.
+    fn is_in_front(&self, site: &Site, record: &Record) -> bool {
+        self.forwarder.is_some() && holds_port(site, record)
+    }
+
+    /// Where the pooler is to lead. In front of a forwarder it holds its clients back only for an exchange of roles, so that open
+    /// transactions end well: where nobody serves, the forwarder has its logins wait. (A pause would break those off, and PgBouncer
+    /// fails everybody who comes after a login that failed, until another succeeds.)
+    fn pooler_lead(&self, site: &Site, record: &Record) -> Option<pooler::Lead> {
+        let route = self.wanted.as_ref()?;
+        if self.is_in_front(site, record) {
+            let held = self.pooled.told().is_some_and(|told| told.paused);
+            return Some(pooler::Lead { to: record.port, paused: route.paused && (route.write.is_some() || held) });
+        }
+        let to = route.write.and_then(|node| site.running_port(record, node).ok());
+        Some(pooler::Lead { to, paused: route.paused || to.is_none() })
     }
 
     /// Gives the instance's own port up, for a server that is to have it.
@@ -117,8 +156,11 @@ impl Ways {
     }
 }
 
-/// Ends a forwarder that runs, whoever started it: the instance goes.
+/// Ends what runs, whoever started it: the instance goes.
 pub async fn end_all(site: &Site) {
+    if let Err(error) = pooled::end_all(site).await {
+        tracing::warn!(instance = site.name, "{error}");
+    }
     if !control(site).exists() {
         return;
     }
@@ -134,12 +176,12 @@ fn is_needed(site: &Site, record: &Record) -> bool {
     if matches!(record.memory.goal, Goal::Gone { .. }) {
         return false;
     }
-    record.port.is_some() && (record.is_forwarded() || record.wanted.read_replicas > 0 || !is_direct(site, record))
+    record.port.is_some() && (record.wanted.read_replicas > 0 || holds_port(site, record))
 }
 
-/// Whether the primary has the instance's port, or is to have it when it starts.
-fn is_direct(site: &Site, record: &Record) -> bool {
-    site.running_port(record, record.primary()).ok() == record.port
+/// Whether the instance's port is to be the forwarder's: the primary does not have it, nor is it to have it when it starts.
+fn holds_port(site: &Site, record: &Record) -> bool {
+    record.is_forwarded() || site.running_port(record, record.primary()).ok() != record.port
 }
 
 async fn start(site: &Site) -> Result<Forwarder, ProviderError> {
@@ -158,13 +200,10 @@ fn control(site: &Site) -> PathBuf {
 }
 
 fn set(site: &Site, record: &Record, route: &Route) -> Result<Set, ProviderError> {
-    let addresses: Vec<IpAddr> = match record.wanted.publicly_accessible {
-        true => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
-        false => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-    };
+    let addresses = addresses(record);
     let ports = ports(site, record);
     // The port of a server that is its own is left to it, above all while it starts.
-    let held = if record.is_forwarded() || !is_direct(site, record) { addresses.clone() } else { Vec::new() };
+    let held = if holds_port(site, record) { addresses.clone() } else { Vec::new() };
     Ok(Set {
         write: Listen { addresses: held, port: record.port.unwrap_or_default() },
         read: record.read_port.map(|port| Listen { addresses, port }),
@@ -189,6 +228,14 @@ fn lead_socket(site: &Site, record: &Record, state: &State) {
         && let Err(error) = socket::lead(&site.layout.socket, port, to)
     {
         tracing::warn!(instance = site.name, "the socket of port {port}: {error}");
+    }
+}
+
+/// The addresses that clients connect to.
+pub(super) fn addresses(record: &Record) -> Vec<IpAddr> {
+    match record.wanted.publicly_accessible {
+        true => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+        false => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
     }
 }
 

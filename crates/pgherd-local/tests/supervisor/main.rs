@@ -9,6 +9,7 @@ mod life;
 #[path = "../common/majors.rs"]
 mod majors;
 mod pair;
+mod pooled;
 mod promote;
 mod secrets;
 mod user;

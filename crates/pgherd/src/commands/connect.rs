@@ -18,7 +18,7 @@ use crate::targets;
 /// Open psql on a database
 ///
 /// What stands behind -- goes to psql: pgherd connect -- -c 'select 1'. The password travels in a file, never on the command
-/// line.
+/// line. Connects past the pooler, where there is one: what psql sets lasts as long as it runs.
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
     #[command(flatten)]
@@ -37,7 +37,8 @@ pub fn run(context: &Context<'_>, args: &ConnectArgs) -> Result<Exit, CommandErr
     let database = databases::one_existing(context, &args.block)?;
     let connection = targets::wait_for(connection::find(context, &database))??;
     let psql = psql(context);
-    let cause = Command::new(&psql).args(&args.arguments).env_remove("PGSERVICE").envs(connection.libpq()).exec();
+    let cause =
+        Command::new(&psql).args(&args.arguments).env_remove("PGSERVICE").envs(connection.libpq_past_pooler()).exec();
     if cause.kind() == io::ErrorKind::NotFound {
         return Err(CommandError::failed("psql is not installed")
             .hint("install it (Debian: apt install postgresql-client)")

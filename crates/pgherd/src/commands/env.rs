@@ -21,6 +21,11 @@ pub struct EnvArgs {
     /// Also print PGPASSWORD
     #[arg(long)]
     reveal: bool,
+
+    /// Name every server of a pair instead of the one port in front of them, as a DATABASE_URL as well: libpq 10 and later
+    /// looks for the one that takes writes
+    #[arg(long)]
+    each_server: bool,
 }
 
 /// Runs it.
@@ -28,7 +33,14 @@ pub fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit, CommandError> 
     let database = databases::one_existing(context, &args.block)?;
     let connection = targets::wait_for(connection::find(context, &database))??;
     let mut variables = connection.application.clone();
-    variables.extend(connection.libpq());
+    let libpq = match args.each_server {
+        true => connection.libpq_at_each_server().ok_or_else(|| {
+            let name = &database.spec.name;
+            CommandError::failed(format!("{name} has one server")).hint("multi_az = true makes a second one")
+        })?,
+        false => connection.libpq(),
+    };
+    variables.extend(libpq);
     if args.reveal {
         variables.insert("PGPASSWORD".to_owned(), connection.password()?);
     }

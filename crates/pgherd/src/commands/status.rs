@@ -11,7 +11,7 @@ use pgherd_core::text;
 use pgherd_engine::provider::ErrorKind;
 use pgherd_local::client::{self, Client};
 use pgherd_local::supervisor::messages::{
-    Backup, FailoverReport, Follows, Node, Span, StatusReport, StorageReport, WayReport,
+    Backup, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport, StorageReport, WayReport,
 };
 use serde::Serialize;
 
@@ -215,8 +215,9 @@ fn report_text(block: &str, report: &StatusReport, now: Timestamp) -> String {
     let version = report.engine_version.as_deref().unwrap_or("(unknown version)");
     let mut text = format!("{block}  local  PostgreSQL {version}  {}", status(&report.status));
     let endpoint = &report.endpoint;
-    if endpoint.port != 0 {
-        let _ = write!(text, "  postgresql://{}:{}/{}", endpoint.host, endpoint.port, endpoint.database);
+    let port = endpoint.pooler_port.unwrap_or(endpoint.port);
+    if port != 0 {
+        let _ = write!(text, "  postgresql://{}:{port}/{}", endpoint.host, endpoint.database);
     }
     text.push('\n');
     let mut line = |what: &str, words: &str| {
@@ -235,6 +236,9 @@ fn report_text(block: &str, report: &StatusReport, now: Timestamp) -> String {
         let health = report.ways.as_ref().and_then(|ways| ways.read.as_ref()).map(way);
         let health = health.map_or_else(String::new, |health| format!("  {health}"));
         line("reads", &format!("postgresql://{}:{port}/{}{health}", endpoint.host, endpoint.database));
+    }
+    if let Some(pooler) = &report.pooler {
+        line("pooler", &pooler_words(pooler));
     }
     if let Some(words) = durability(report, now) {
         line("commits", &words);
@@ -313,6 +317,15 @@ fn way(way: &WayReport) -> String {
     words.extend((way.refused > 0).then(|| format!("{} refused by address", way.refused)));
     words.extend(way.not_held.iter().map(|why| format!("not held: {why}")));
     words.join(", ")
+}
+
+fn pooler_words(pooler: &PoolerReport) -> String {
+    let PoolerReport { port, state, pool_mode, default_pool_size, clients, .. } = pooler;
+    let mut words = format!("    :{port}  {state}  {pool_mode}, {default_pool_size} per pool");
+    if let Some(clients) = clients {
+        let _ = write!(words, ", {}", text::count(*clients as usize, "client", "clients"));
+    }
+    words
 }
 
 /// Whether commits are on two servers; nothing to say of an instance that never wanted that.

@@ -72,7 +72,7 @@ pub fn live(test: &str) -> Option<Live> {
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
-fn skipped(test: &str) {
+pub fn skipped(test: &str) {
     eprintln!("SKIPPED {test}: no PostgreSQL server is installed");
 }
 

@@ -12,6 +12,7 @@ mod help;
 mod live;
 mod pair;
 mod plans;
+mod pooled;
 mod sandbox;
 mod terminal;
 mod writing;

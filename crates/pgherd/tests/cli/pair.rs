@@ -19,6 +19,16 @@ fn a_pair_changes_roles_and_tells_of_it() {
     assert!(status.contains("\n  commits   wait for n2, which takes over by itself\n"), "{status}");
     assert!(status.contains("  synchronous, ") && status.contains("\n  writes    :"), "{status}");
 
+    // Past the one port, for clients that look for the primary themselves.
+    let each = live.run("env --each-server --json").json()["result"].clone();
+    let url = each["DATABASE_URL"].as_str().expect("text");
+    let ports: Vec<&str> = each["PGPORT"].as_str().expect("text").split(',').collect();
+    assert!(url.contains(&format!("@localhost:{},localhost:{}/", ports[0], ports[1])), "{url}");
+    let hosts = format!("host=localhost,localhost port={} target_session_attrs=read-write", ports.join(","));
+    let who = "select pg_is_in_recovery(), inet_server_port()";
+    let found = live.0.run(&["connect", "--", "-At", "-d", &hosts, "-c", who]).with_code(0).stdout;
+    assert_eq!(found, format!("f|{}\n", ports[0]));
+
     let asks = live.run("failover").with_code(4);
     assert!(asks.stderr.contains("add --yes to agree"), "{}", asks.transcript());
     assert_eq!(live.run("switchover --dry-run").with_code(0).stdout, "");
@@ -61,6 +71,8 @@ fn nobody_takes_over_from_a_single_server() {
     let Some(live) = live("nobody_takes_over_from_a_single_server") else { return };
     live.0.write("database.hcl", block("orders", ""));
     let _ = live.run("up").with_code(0);
+    let one = live.run("env --each-server").with_code(1);
+    assert!(one.stderr.contains("orders has one server"), "{}", one.transcript());
     for verb in ["failover --yes", "switchover --yes"] {
         let refused = live.run(verb).with_code(4);
         let reason = "no standby is known to hold every acknowledged commit";

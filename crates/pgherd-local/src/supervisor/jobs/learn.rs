@@ -37,13 +37,17 @@ pub(super) async fn learn_from(session: &Session, site: &Site, record: &mut Reco
     let pending = observe::pending(session, record).await?;
     refresh_secret(site, record)?;
     // One that is not there is due at once.
-    let renew_tls_at = configure::renew_at(&site.layout).unwrap_or_else(Timestamp::now);
+    let renew_tls_at = configure::renew_at(&site.layout, record.pool().is_some()).unwrap_or_else(Timestamp::now);
     Ok(Facts { pending, renew_tls_at })
 }
 
-/// The secret file says where to connect: after a change of port it has to be written again.
+/// The secret file says where to connect: after a change of ports it has to be written again.
 fn refresh_secret(site: &Site, record: &Record) -> Result<(), ProviderError> {
+    if site.secrets.pending()?.is_some() {
+        return Ok(());
+    }
     let Some(known) = site.secrets.current()? else { return Ok(()) };
     let now = credentials(record, known.password.clone());
-    if now == known || site.secrets.pending()?.is_some() { Ok(()) } else { site.secrets.promote(&now) }
+    let (secrets, ports) = (&site.secrets, record.ports());
+    if now == known { secrets.keep_passfile(&now, &ports) } else { secrets.promote(&now, &ports) }
 }

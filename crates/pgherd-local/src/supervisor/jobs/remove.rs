@@ -27,7 +27,9 @@ pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderE
             let folder = layout.node(node).folder().to_owned();
             files::put_away(&folder, &removed).map_err(|error| cannot("remove", &folder, &error))?;
         }
-        files::remove_folder(&layout.tls).map_err(|error| cannot("remove", &layout.tls, &error))?;
+        for folder in [&layout.tls, &layout.pooler(), &layout.log, &layout.conf, &layout.scratch] {
+            files::remove_folder(folder).map_err(|error| cannot("remove", folder, &error))?;
+        }
         let rest = || {
             secrets.remove()?;
             // The record goes last: as long as it is there, somebody goes on with the removal.

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::configure::read_again;
 use super::learn::{Facts, learn_from};
+use crate::pooler;
 use crate::postgres::session::{Session, quote};
 use crate::postgres::template;
 use crate::supervisor::ledger::Record;
@@ -29,11 +30,14 @@ pub(super) async fn settle(site: &Site, record: &mut Record) -> Result<Facts, Pr
         site.connect(record, primary, database).await?.prepare_database().await?;
     }
     let altered = reset_altered(&session).await?;
+    if record.pool().is_some() {
+        pooler::prepare(&session).await?;
+    }
     if let Some(to_disk) = to_disk {
         to_disk.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
     }
     if pending.is_some() {
-        site.secrets.promote(&credentials(record, credentials_now.password))?;
+        site.secrets.promote(&credentials(record, credentials_now.password), &record.ports())?;
         site.note("the password is in force");
     }
     if altered {

@@ -36,7 +36,13 @@ enum Next {
 
 impl Keeper {
     /// Looks, decides, remembers and acts until there is nothing to do before the next look.
+    ///
+    /// What is being removed is nobody's to decide about: written down once more, it would be there again.
     pub(super) async fn settle(&mut self) {
+        if matches!(self.job, Some(Job::Step(Step::Remove, _))) {
+            self.look_at = None;
+            return;
+        }
         let (mut rounds, mut failures) = (0, 0);
         while let Some(seen) = self.look().await {
             let next = self.round(&seen).await;
