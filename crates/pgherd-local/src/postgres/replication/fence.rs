@@ -38,6 +38,10 @@ pub fn process(layout: &Layout, busy: bool) -> ha::Process {
         return running(&postmaster, file.status == Some(Status::Ready));
     }
     let mut left = left(layout);
+    // A dead postmaster that process 1 has not reaped yet writes nothing: it is in the way of a start, not of a promotion.
+    if let Some(dead) = zombie(layout) {
+        left.remove(&dead);
+    }
     if let Some(postmaster) = left.iter().find_map(|pid| begins(*pid, layout)) {
         return running(&postmaster, false);
     }
@@ -93,4 +97,30 @@ fn since(process: &Process) -> Timestamp {
     let age_cs = uptime_cs.unwrap_or_default().saturating_sub(process.started);
     let age = SignedDuration::from_millis(i64::try_from(age_cs).unwrap_or_default() * 10);
     now.checked_sub(age).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Pid, WaitId, WaitIdOptions};
+
+    use super::*;
+
+    #[test]
+    fn a_dead_postmaster_that_nobody_reaps_stands_against_a_start_and_not_against_a_promotion() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(folder.path(), folder.path());
+        std::fs::create_dir(&layout.data).expect("a directory");
+        let program = folder.path().join("postgres");
+        std::fs::copy("/bin/sleep", &program).expect("copied");
+        let mut dead = std::process::Command::new(&program).arg("600").spawn().expect("runs");
+        let pid = i32::try_from(dead.id()).expect("a number");
+        std::fs::write(layout.postmaster_pid(), format!("{pid}\n")).expect("written");
+        // Killed, and dead for sure once the kernel says so; not reaped.
+        dead.kill().expect("killed");
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        rustix::process::waitid(WaitId::Pid(Pid::from_raw(pid).expect("a number")), look).expect("ended");
+        assert_eq!((left(&layout), process(&layout, false)), (BTreeSet::from([pid]), ha::Process::Dead));
+        dead.wait().expect("reaped");
+        assert_eq!(left(&layout), BTreeSet::new());
+    }
 }

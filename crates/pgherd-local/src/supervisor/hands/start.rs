@@ -22,8 +22,10 @@ use crate::{limits, ports};
 
 /// How long a server may take to name itself in its directory.
 const BEGIN_DEADLINE: Duration = Duration::from_secs(10);
-/// How long process 1 may take to reap a dead postmaster.
+/// How long process 1 may take to reap the dead postmaster of an only server.
 const REAP_DEADLINE: Duration = Duration::from_secs(30);
+/// The same where others may need something meanwhile: the start fails then, and is ordered again.
+const REAP_DEADLINE_OF_SEVERAL: Duration = Duration::from_millis(500);
 
 /// Starts a server and returns when it runs, not when it takes connections.
 pub(super) async fn start(keeper: &mut Keeper, node: NodeId, role: Role) -> Result<(), ProviderError> {
@@ -35,7 +37,8 @@ pub(super) async fn start(keeper: &mut Keeper, node: NodeId, role: Role) -> Resu
     if left > 0 {
         site.note(format!("ended {left} processes that a dead server of {node} had left"));
     }
-    wait_until_reaped(&layout).await;
+    let several = keeper.record()?.nodes().len() > 1;
+    wait_until_reaped(&layout, if several { REAP_DEADLINE_OF_SEVERAL } else { REAP_DEADLINE }).await;
     // Not open any more. Whether it is long or not, the server starts.
     let _ = retention::begin_anew(&layout.start_log());
     make_whole(keeper, node).await?;
@@ -142,7 +145,7 @@ pub fn group(site: &Site, node: NodeId) -> String {
 
 /// A dead postmaster that an earlier agent had started is process 1's to reap, which takes it seconds on some machines; until
 /// then PostgreSQL takes it for a running server and refuses to start.
-async fn wait_until_reaped(layout: &Layout) {
+async fn wait_until_reaped(layout: &Layout, deadline: Duration) {
     let named = || PidFile::parse(&std::fs::read_to_string(layout.postmaster_pid()).ok()?);
     let Some(PidFile { pid, .. }) = named() else { return };
     let reaped = async {
@@ -151,7 +154,7 @@ async fn wait_until_reaped(layout: &Layout) {
         }
     };
     // Not reaped by then: the start says so.
-    let _ = tokio::time::timeout(REAP_DEADLINE, reaped).await;
+    let _ = tokio::time::timeout(deadline, reaped).await;
 }
 
 fn is_first_start(keeper: &Keeper) -> bool {
