@@ -69,6 +69,7 @@ fn release(draft: &mut Draft<'_>, request: u64, id: NodeId) {
         Some(member)
             if member.duty == Duty::Replica
                 && member.copy == Copy::Good
+                && member.leaving.is_none()
                 && !draft.next.quarantine.contains_key(&id) =>
         {
             Outcome::Accepted

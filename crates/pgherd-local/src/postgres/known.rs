@@ -59,6 +59,9 @@ impl Known {
             return Some(bindir.clone());
         }
         let output = Command::new(pg_config).arg("--bindir").stdin(Stdio::null()).output().ok()?;
+        if !output.status.success() {
+            return None;
+        }
         let bindir = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
         self.bindirs.insert(pg_config.to_owned(), (stamp, bindir.clone()));
         self.learnt = true;

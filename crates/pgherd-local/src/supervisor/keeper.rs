@@ -346,6 +346,7 @@ impl Keeper {
             if let Some(now) = &self.record {
                 accepted.ha = now.ha.clone();
                 (accepted.request, accepted.last_request) = (now.request, now.last_request);
+                accepted.alone = now.alone.clone();
             }
             for member in accepted.ha.members.values_mut() {
                 member.retry.not_before = None;

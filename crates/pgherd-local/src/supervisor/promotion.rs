@@ -117,6 +117,10 @@ fn choose(record: &Record, asked: Option<&str>) -> Result<NodeId, ProviderError>
             None => return refuse(format!("{asked} is no replica of {name}"), &format!("its replicas: {}", names())),
         },
     };
+    if memory.members[&node].leaving.is_some() {
+        let message = format!("{node} is just being taken away from {name}");
+        return Err(ProviderError::new(ErrorKind::Conflict, message).help("pgherd status shows which replicas stay"));
+    }
     if memory.members[&node].copy != Copy::Good || memory.quarantine.contains_key(&node) {
         let message = format!("{node} holds no whole copy of {name} now");
         return Err(ProviderError::new(ErrorKind::Unavailable, message).help("pgherd status says how it is doing"));
@@ -127,14 +131,21 @@ fn choose(record: &Record, asked: Option<&str>) -> Result<NodeId, ProviderError>
 /// How many replicas are wanted after a decision that has one leave for a life of its own, or stay after all: the instance goes
 /// on with one less, and is not given another in its place.
 pub fn replicas_wanted(before: &ha::Memory, after: &ha::Memory, replicas: u32) -> u32 {
-    let leaves = |memory: &ha::Memory, node: &NodeId| {
-        memory.members.get(node).map(|member| member.leaving == Some(Leaving::Released))
-    };
+    let leaves = |memory: &ha::Memory, node: &NodeId| memory.members.get(node).map(|member| member.leaving);
     before.members.keys().fold(replicas, |wanted, node| match (leaves(before, node), leaves(after, node)) {
-        (Some(false), Some(true)) => wanted.saturating_sub(1),
-        (Some(true), Some(false)) => wanted + 1,
+        (Some(None), Some(Some(Leaving::Released))) => wanted.saturating_sub(1),
+        (Some(Some(Leaving::Released)), Some(None)) => wanted + 1,
         _ => wanted,
     })
+}
+
+/// Whether nothing is left to be done for the promotion that is written down: the replica is gone, or stays. Another request may
+/// have taken the place of the one that would be answered.
+pub fn is_over(record: &Record) -> bool {
+    let Some(promotion) = &record.promotion else { return false };
+    let asked = record.request.is_some_and(|request| request.what == ha::Ask::Release { node: promotion.node });
+    let leaving = record.ha.members.get(&promotion.node).and_then(|member| member.leaving);
+    !asked && leaving != Some(Leaving::Released)
 }
 
 /// The ledger of the new instance: the same wish without standby, replicas and port, and a primary that is yet to be promoted.
@@ -165,22 +176,35 @@ fn record_of(agent: &Agent, of: &Record, promotion: &Promotion, conf: &str, now:
 /// A standby does not start with fewer connections than its primary had (manual, "Hot Standby"), and where memory is promised to
 /// others an instance is sized for fewer: then it keeps what it had.
 fn keep_connections(agent: &Agent, promotion: &Promotion, conf: &str, wanted: &mut Wanted) {
-    const NAME: &str = "max_connections";
-    let had = conf
-        .lines()
-        .rev()
-        .find_map(|line| line.strip_prefix(NAME)?.trim_start().strip_prefix('=')?.trim().parse().ok());
     let sized = sizing::size(&configure::size(wanted), agent.machine(&promotion.to)).max_connections;
-    if let Some(had) = had.filter(|had: &u64| *had > sized && !wanted.parameters.contains_key(NAME)) {
-        wanted.parameters.insert(NAME.to_owned(), had.to_string());
+    let had = connections(conf).filter(|had| *had > sized && !wanted.parameters.contains_key(MAX_CONNECTIONS));
+    if let Some(had) = had {
+        wanted.parameters.insert(MAX_CONNECTIONS.to_owned(), had.to_string());
     }
+}
+
+const MAX_CONNECTIONS: &str = "max_connections";
+
+/// How many connections a `postgresql.conf` of ours allows.
+fn connections(conf: &str) -> Option<u64> {
+    let value = |line: &str| {
+        line.strip_prefix(MAX_CONNECTIONS)?.trim_start().strip_prefix('=')?.trim().trim_matches('\'').parse().ok()
+    };
+    conf.lines().rev().find_map(value)
 }
 
 /// Moves the stopped replica to where its own instance is. Blocking. Repeatable.
 pub fn hand_over(site: &Site, record: &Record, promotion: &Promotion) -> Result<(), ProviderError> {
     let to = Site::of(site.agent.clone(), &promotion.to);
     let from = site.node(promotion.node);
-    let conf = std::fs::read_to_string(from.postgresql_conf()).unwrap_or_default();
+    let origin = Origin { instance: site.name.clone(), node: promotion.node };
+    if Record::load(&to.layout.root)?.is_some_and(|known| known.origin.as_ref() != Some(&origin)) {
+        let message = format!("there is an instance {} by now, which is another", promotion.to);
+        return Err(ProviderError::new(ErrorKind::Conflict, message));
+    }
+    // It has been moved already when this is repeated.
+    let read = |layout: &Layout| std::fs::read_to_string(layout.postgresql_conf());
+    let conf = read(&from).or_else(|_| read(&to.node(FIRST))).unwrap_or_default();
     ledger::announce(&to.layout.root, &record_of(&site.agent, record, promotion, &conf, Timestamp::now()))?;
     making::hand_over(&from, &to.node(FIRST))?;
     settle(&to.layout)
@@ -227,6 +251,18 @@ mod tests {
     fn one_less_is_wanted_from_the_moment_one_leaves_for_a_life_of_its_own() {
         check(None, Some(Leaving::Released), 1);
         check(Some(Leaving::Released), Some(Leaving::Released), 2);
+    }
+
+    #[test]
+    fn one_that_was_leaving_already_is_counted_once() {
+        check(Some(Leaving::Removed), Some(Leaving::Released), 2);
+    }
+
+    #[test]
+    fn the_connections_are_read_as_they_are_written() {
+        assert_eq!(connections("max_connections = '112'\nmax_connections_of = '7'\n"), Some(112));
+        assert_eq!(connections("max_connections = '112'\nmax_connections = '40'\n"), Some(40));
+        assert_eq!(connections("# max_connections = '112'\n"), None);
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub(super) async fn release(keeper: &mut Keeper, node: NodeId) -> Result<(), Pro
     .await?;
     site.note(format!("its replica {node} is an instance of its own now: {to}"));
     Site::of(site.agent.clone(), &to).note(format!("made of {node}, which was a replica of {}", site.name));
-    // Whoever asked for it has it taken up, and watches that. By now that may be nobody.
-    if !keeper.is_asked(|ask| matches!(ask, Ask::Promote(_))) {
+    // Whoever asked for it has it taken up, and watches that. By now that may be nobody, or somebody who wants another name.
+    if !keeper.is_asked(|ask| matches!(ask, Ask::Promote(how) if how.to == to)) {
         drop(site.agent.keeper(&to)?.ask(Ask::TakeUp)?);
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::supervisor::keeper::Keeper;
 use crate::supervisor::live::{STOP_DEADLINE, Stopped, Stopping};
 
 /// How long a stop is waited for before one looks again: what else there is to be done, a failover above all, waits so long.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Whether it is being done already, beside the loop.
 pub fn is_under_way(keeper: &Keeper, verb: &Verb) -> bool {

@@ -10,7 +10,7 @@ use crate::supervisor::hands;
 use crate::supervisor::jobs;
 use crate::supervisor::ledger::Record;
 use crate::supervisor::look::Seen;
-use crate::supervisor::promotion::replicas_wanted;
+use crate::supervisor::promotion::{self, replicas_wanted};
 use crate::supervisor::requests::Watcher;
 use crate::supervisor::tidings::tidings;
 use crate::supervisor::upkeep::{self, Note, Step};
@@ -102,6 +102,9 @@ impl Keeper {
         let actions = self.decide_about_servers(seen, &mut next, step);
         let again = next.alone.follow(&now.ha, &next.ha, next.wanted.multi_az, seen.upkeep.now);
         answered(&mut next, self.current.as_mut());
+        if promotion::is_over(&next) {
+            next.promotion = None;
+        }
         let changed = next != now;
         if changed && !self.remember(next, &now, &actions) {
             return Next::Pause;
