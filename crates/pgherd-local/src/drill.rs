@@ -2,13 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::postgres::session::refused;
 use crate::supervisor::messages::Endpoint;
+use crate::tls;
 
 /// So many clients write.
 const WRITERS: i32 = 4;
@@ -71,7 +69,7 @@ pub struct Measured {
 ///
 /// A table in a schema `pgherd_drill` is made for it and removed afterwards.
 pub async fn measure<T>(login: &Login, done: impl Future<Output = T>) -> Result<(T, Measured), ProviderError> {
-    let tls = tls(login)?;
+    let tls = tls::client(&login.endpoint.ca_file)?;
     // Of one that was cut short.
     let first = connect(login, &tls).await?;
     run(&first, CLEAR).await?;
@@ -85,7 +83,10 @@ pub async fn measure<T>(login: &Login, done: impl Future<Output = T>) -> Result<
         phase.send_replace(Phase::After);
         let written = reached(&mut counts, 2 * WRITERS).await;
         phase.send_replace(Phase::End);
-        written.map(|()| came)
+        written.map(|()| came).map_err(|error| {
+            let message = format!("what was asked for has ended, but {}", error.message);
+            ProviderError { message, ..error }
+        })
     };
     let (seen, came) = tokio::join!(all, async {
         let came = lead.await;
@@ -204,23 +205,6 @@ async fn connect(login: &Login, tls: &MakeRustlsConnect) -> Result<Client, Provi
 
 async fn run(client: &Client, sql: &str) -> Result<(), ProviderError> {
     client.batch_execute(sql).await.map_err(|error| refused("prepare the drill", &error))
-}
-
-fn tls(login: &Login) -> Result<MakeRustlsConnect, ProviderError> {
-    let refuse = |error: &dyn std::fmt::Display| {
-        let message = format!("{} cannot be used: {error}", login.endpoint.ca_file.display());
-        ProviderError::new(ErrorKind::Invalid, message)
-    };
-    let mut roots = rustls::RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(&login.endpoint.ca_file).map_err(|error| refuse(&error))?;
-    roots.add(authority).map_err(|error| refuse(&error))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| refuse(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
 }
 
 #[cfg(test)]

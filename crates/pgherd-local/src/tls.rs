@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P256_SHA256,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use tokio_postgres_rustls::MakeRustlsConnect;
 use x509_parser::extensions::GeneralName;
 
 use crate::postgres::runas::RunAs;
@@ -25,6 +29,25 @@ use crate::postgres::{Result, io_error};
 const AUTHORITY_DAYS: i64 = 3650;
 /// A server certificate is replaced without anybody noticing.
 const SERVER_DAYS: i64 = 365;
+
+/// How a client connects over TLS that is verified in full, trusting the authority in this file alone. Blocking.
+pub fn client(authority: &Path) -> Result<MakeRustlsConnect> {
+    let refuse = |error: &dyn std::fmt::Display| {
+        let message = format!("{} is no certificate of an authority: {error}", authority.display());
+        ProviderError::new(ErrorKind::Invalid, message)
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(authority).map_err(|error| refuse(&error))?)
+        .map_err(|error| refuse(&error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| refuse(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
 
 /// The authority of a state folder.
 #[derive(Debug)]

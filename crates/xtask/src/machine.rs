@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -87,6 +87,12 @@ impl Place {
         remove(&self.at("state"))
     }
 
+    /// Ends the agent, its servers and what stands before them. Their files go aside under this name.
+    pub fn put_away(&self, name: &str) -> Result<(), String> {
+        self.end()?;
+        fs::rename(self.at("state"), self.at(name)).map_err(told("rename a folder"))
+    }
+
     /// Ends the agent, its servers and what stands before them.
     pub fn end(&self) -> Result<(), String> {
         if let Ok(agent) = self.agent() {
@@ -167,15 +173,9 @@ pub fn initdb(server: &Server, run_as: &RunAs, data: &Path) -> Result<(), String
     run(&mut command).map(drop)
 }
 
-/// Starts the server in a data directory with these settings, reachable over its socket alone, and returns when it is ready.
-pub fn begin(server: &Server, run_as: &RunAs, data: &Path, settings: &[String]) -> Result<Child, String> {
-    let mut command = run_as.command(server, "postgres");
-    command.arg("-D").arg(data).args(["-c", "listen_addresses=", "-k"]).arg(data);
-    command.args(settings.iter().flat_map(|setting| ["-c", setting]));
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(told("start a server"))?;
-    let ready = || fs::read_to_string(data.join("postmaster.pid")).is_ok_and(|file| file.contains("ready"));
-    wait("a server", ready)?;
-    Ok(child)
+/// Returns when the server in a data directory takes connections.
+pub fn wait_until_ready(data: &Path) -> Result<(), String> {
+    wait("a server", || fs::read_to_string(data.join("postmaster.pid")).is_ok_and(|file| file.contains("ready")))
 }
 
 /// The address of the server in a data directory.

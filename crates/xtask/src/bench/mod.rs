@@ -2,6 +2,7 @@
 
 mod ha;
 mod idle;
+mod model;
 mod noop;
 mod size;
 mod thousand;

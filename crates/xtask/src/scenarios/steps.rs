@@ -10,6 +10,7 @@ pub const JUDGEMENT: &str = "nothing is lost, nothing is there twice, no two ser
 const STEPS: &[(&str, Act)] = &[
     ("a pair", |world, _| world.make(&[])),
     ("a pair with a read replica", |world, _| world.make(&[("create_read_replica", "true")])),
+    ("a pair with a pooler", |world, _| world.make_pooled()),
     ("a disk of its own for the primary", |world, _| world.give_primary_a_disk()),
     ("{} writers", |world, count| world.begin_writing(count)),
     ("the postmaster of the {} is killed", |world, role| world.member(role).map(|it| it.kill_postmaster())),

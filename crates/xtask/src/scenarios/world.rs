@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use pgherd_local::pooler;
 use rustix::process::Signal;
 use tokio::task::JoinHandle;
 
@@ -80,6 +81,13 @@ impl World {
     pub fn make(&self, arguments: &[(&str, &str)]) -> Outcome {
         self.herd.apply(arguments)?;
         self.is_whole()
+    }
+
+    pub fn make_pooled(&self) -> Outcome {
+        match pooler::find(std::env::var_os("PATH").as_deref()) {
+            Some(_) => self.make(&[("enable_proxy", "true")]),
+            None => Err(Trouble::Skipped("PgBouncer is not installed".to_owned())),
+        }
     }
 
     pub fn begin_writing(&mut self, count: &str) -> Outcome {

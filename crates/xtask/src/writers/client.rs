@@ -1,11 +1,9 @@
 //! A connection of an application: over TLS that is verified in full, by what `pgherd output` prints.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use pgherd_local::supervisor::messages::Endpoint;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use pgherd_local::tls;
 use serde_json::Value;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow};
@@ -41,7 +39,8 @@ impl Address {
             user: text("db_instance_username")?,
             password: text("master_password")?,
             database: text("db_instance_name")?,
-            tls: tls(Path::new(authority.split('&').next().unwrap_or_default()))?,
+            tls: tls::client(Path::new(authority.split('&').next().unwrap_or_default()))
+                .map_err(|error| error.message)?,
         })
     }
 
@@ -55,7 +54,7 @@ impl Address {
             user: endpoint.username.clone(),
             password: secret["password"].as_str().ok_or("the secret holds no password")?.to_owned(),
             database: endpoint.database.clone(),
-            tls: tls(&endpoint.ca_file)?,
+            tls: tls::client(&endpoint.ca_file).map_err(|error| error.message)?,
         })
     }
 
@@ -115,20 +114,6 @@ async fn rows(client: &Client, sql: &str) -> Result<Vec<SimpleQueryRow>, String>
         _ => None,
     };
     Ok(messages.into_iter().filter_map(row).collect())
-}
-
-fn tls(authority: &Path) -> Result<MakeRustlsConnect, String> {
-    let told = |error: &dyn std::fmt::Display| format!("{} is no authority: {error}", authority.display());
-    let mut roots = rustls::RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_file(authority).map_err(|error| told(&error))?;
-    roots.add(certificate).map_err(|error| told(&error))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| told(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
 }
 
 /// What the server said, where it said something.

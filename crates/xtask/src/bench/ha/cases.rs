@@ -75,10 +75,10 @@ pub fn run(herd: &Herd, case: &Case) -> Result<Ran, String> {
         herd.becomes("another server is the primary", |status| {
             status.nodes.iter().any(|node| node.role == "primary" && node.pid.is_some() && node.pid != before)
         })?;
+        // As soon as it may wake: it must not acknowledge anything now, and what it did acknowledge would be judged.
+        wake(&frozen);
         herd.becomes_whole()?;
         whole_ms.push(ms_since(begun));
-        // It must not acknowledge anything now, and what it did acknowledge would be judged.
-        wake(&frozen);
         writers.go_on()?;
         moments.push((begun, Instant::now()));
     }

@@ -23,6 +23,8 @@ pub fn run_cases() -> Result<Vec<Measured>, String> {
     let frozen = run(&herd, &cases::FROZEN)?;
     let agent_too = run(&herd, &cases::AGENT_TOO)?;
     let planned = run(&herd, &cases::PLANNED)?;
+    herd.apply(&[("enable_proxy", "true")])?;
+    let pooled = run(&herd, &cases::PLANNED)?;
     let whole_ms: Vec<f64> = [&postmaster, &everything].into_iter().flat_map(|ran| ran.whole_ms.clone()).collect();
     let mut rows = vec![
         ms("postmaster killed: no write acknowledged for, median", median(postmaster.gaps_ms.clone()), 300.0),
@@ -32,11 +34,13 @@ pub fn run_cases() -> Result<Vec<Measured>, String> {
         ms("frozen: longest", longest(&frozen.gaps_ms), HANG_DEADLINE_MS + 1000.0),
         ms("agent killed with the primary, and started anew after 1 s: longest", longest(&agent_too.gaps_ms), 5000.0),
         ms("switchover through the write port: longest", longest(&planned.gaps_ms), 500.0),
+        ms("switchover through the pooler: longest", longest(&pooled.gaps_ms), 500.0),
+        none("switchovers through the pooler: failed statements", pooled.judgement.failed),
         ms("whole again, after a kill: median", median(whole_ms.clone()), 5000.0),
         ms("whole again, after a kill: longest", longest(&whole_ms), 5000.0),
         up,
     ];
-    let all = [postmaster, everything, frozen, agent_too, planned].map(|ran| ran.judgement);
+    let all = [postmaster, everything, frozen, agent_too, planned, pooled].map(|ran| ran.judgement);
     rows.extend(judged(&all.into_iter().fold(Judgement::default(), Judgement::and)));
     Ok(rows)
 }
@@ -56,16 +60,17 @@ fn run(herd: &Herd, case: &Case) -> Result<Ran, String> {
 }
 
 fn judged(judgement: &Judgement) -> Vec<Measured> {
-    let none = |what, ids: usize| {
-        #[expect(clippy::cast_precision_loss, reason = "far fewer writes than a float holds exactly")]
-        let figure = ids as f64;
-        Measured { what, figure, bar: 0.0, unit: "" }
-    };
     vec![
         none("acknowledged and lost, in all runs", judgement.lost.len()),
         none("duplicates, in all runs", judgement.duplicates.len()),
         none("acknowledged by a second writer, in all runs", judgement.two_writers.len()),
     ]
+}
+
+fn none(what: &'static str, count: usize) -> Measured {
+    #[expect(clippy::cast_precision_loss, reason = "far fewer writes than a float holds exactly")]
+    let figure = count as f64;
+    Measured { what, figure, bar: 0.0, unit: "" }
 }
 
 fn ms(what: &'static str, figure: f64, bar: f64) -> Measured {
