@@ -1,5 +1,6 @@
 //! From blocks to plans, and plans shown: what `plan`, `apply`, `up` and `destroy` have in common.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pgherd_core::diagnostic::{Diagnostic, Severity};
 use pgherd_core::lint::{self, Intent, Summary};
 use pgherd_core::plan::document::{Document, document};
@@ -17,6 +18,9 @@ use crate::error::CommandError;
 use crate::printer::Printer;
 use crate::project::Project;
 use crate::targets::{self, Engine};
+
+/// How many databases are looked at side by side.
+pub const AT_ONCE: usize = 8;
 
 /// What is planned for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,17 +66,16 @@ pub struct Plans {
     pub summary: Summary,
 }
 
-/// Looks at every database, one after the other, and plans. Sends no write.
+/// Looks at all databases, and plans. Sends no write.
 pub fn plan(context: &Context<'_>, databases: Vec<Database>, goal: Goal) -> Result<Plans, CommandError> {
     let each = targets::wait_for(async {
-        let mut each = Vec::new();
-        for database in databases {
+        let plans = databases.into_iter().map(async |database| {
             let planned = plan_one(context, &*database.provider, &database.spec, goal).await?;
             let is_new = planned.observed.is_empty();
             let engine = if is_new { targets::engine(context.global, &database.spec) } else { Engine::Unknown };
-            each.push(PlannedDatabase { database, planned, engine });
-        }
-        Ok::<_, CommandError>(each)
+            Ok::<_, CommandError>(PlannedDatabase { database, planned, engine })
+        });
+        stream::iter(plans).buffered(AT_ONCE).try_collect::<Vec<_>>().await
     })??;
     let summary = lint::summary(each.iter().map(|one| &one.planned.plan));
     Ok(Plans { each, summary })

@@ -5,7 +5,6 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Mutex, PoisonError};
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use rustix::fs::FallocateFlags;
@@ -17,8 +16,8 @@ use super::{Result, io_error};
 const WAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 /// How many threads make files while an archive is read.
 const WRITERS: usize = 2;
-/// How many files may be read and not written yet.
-const FILES_AHEAD: usize = 64;
+/// How many files may be read and not written yet, by each of them.
+const FILES_AHEAD: usize = 32;
 /// The longest file that is read whole before it is written. Of a backup's files, of up to 1 GiB each, 64 would not fit into memory:
 /// so at most 67 MiB are held, and all of a template but its WAL is handed on.
 const WHOLE_BYTES: u64 = 1 << 20;
@@ -38,46 +37,60 @@ fn pack_with(data: &Path, packed: &Path, wal: fn(Vec<u8>) -> Vec<u8>) -> Result<
     let refuse = |error: std::io::Error| io_error("write", &unfinished, &error);
     let file = File::create(&unfinished).map_err(refuse)?;
     let mut archive = tar::Builder::new(zstd::Encoder::new(file, 1).map_err(refuse)?);
-    append(&mut archive, data, Path::new(""), wal).map_err(refuse)?;
+    append(&mut archive, data, wal).map_err(refuse)?;
     let file = archive.into_inner().and_then(zstd::Encoder::finish).map_err(refuse)?;
     file.sync_all().map_err(refuse)?;
     std::fs::rename(&unfinished, packed).map_err(refuse)?;
     sync_folder(packed.parent().unwrap_or(Path::new("/")))
 }
 
-/// Folders before what is in them, in a fixed order, without owners and times.
+/// All folders, then all files, by name before folder: the catalogs of the databases of one cluster are much the same, and lie
+/// side by side; and whoever unpacks makes files in several folders at a time. Without owners and times.
 fn append<W: std::io::Write>(
     archive: &mut tar::Builder<W>,
     root: &Path,
-    below: &Path,
     wal: fn(Vec<u8>) -> Vec<u8>,
 ) -> std::io::Result<()> {
-    let mut names = std::fs::read_dir(root.join(below))?
-        .map(|entry| Ok(entry?.file_name()))
-        .collect::<std::io::Result<Vec<_>>>()?;
-    names.sort();
-    for name in names {
-        let path = below.join(name);
+    let (folders, mut files) = contents(root)?;
+    files.sort_by(|one, other| (one.file_name(), one).cmp(&(other.file_name(), other)));
+    for path in folders {
         let mut header = tar::Header::new_gnu();
-        if root.join(&path).is_dir() {
-            header.set_entry_type(tar::EntryType::Directory);
-            header.set_mode(0o700);
-            header.set_size(0);
-            archive.append_data(&mut header, &path, std::io::empty())?;
-            append(archive, root, &path, wal)?;
-        } else if is_wal_segment(&path) {
-            header.set_mode(0o600);
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_mode(0o700);
+        header.set_size(0);
+        archive.append_data(&mut header, &path, std::io::empty())?;
+    }
+    for path in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o600);
+        if is_wal_segment(&path) {
             let bytes = wal(std::fs::read(root.join(&path))?);
             header.set_size(bytes.len() as u64);
             archive.append_data(&mut header, &path, bytes.as_slice())?;
         } else {
             let file = File::open(root.join(&path))?;
-            header.set_mode(0o600);
             header.set_size(file.metadata()?.len());
             archive.append_data(&mut header, &path, file)?;
         }
     }
     Ok(())
+}
+
+/// Every folder below `root`, those that hold others first, and every file.
+fn contents(root: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut folders, mut files) = (Vec::new(), Vec::new());
+    let mut open = vec![PathBuf::new()];
+    while let Some(below) = open.pop() {
+        for entry in std::fs::read_dir(root.join(&below))? {
+            let path = below.join(entry?.file_name());
+            if root.join(&path).is_dir() { open.push(path) } else { files.push(path) }
+        }
+        if below != Path::new("") {
+            folders.push(below);
+        }
+    }
+    folders.sort();
+    Ok((folders, files))
 }
 
 /// A WAL segment loses the zeros at its end, which unpacking puts back.
@@ -97,13 +110,16 @@ fn is_wal_segment(path: &Path) -> bool {
 /// Making a thousand files costs more than reading them from the archive, so that others make them meanwhile.
 pub(crate) fn unpack(packed: &Path, run_as: &RunAs, root: &Path) -> Result<()> {
     run_as.make_dir(root, 0o700)?;
-    let (sender, files) = mpsc::sync_channel(FILES_AHEAD);
-    let files = Mutex::new(files);
     std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(|| write_files(&files, run_as, root))).collect();
-        let read = read_archive(packed, run_as, root, &sender);
+        let (writers, senders): (Vec<_>, Vec<_>) = (0..WRITERS)
+            .map(|_| {
+                let (sender, files) = mpsc::sync_channel(FILES_AHEAD);
+                (scope.spawn(move || write_files(&files, run_as, root)), sender)
+            })
+            .unzip();
+        let read = read_archive(packed, run_as, root, &senders);
         // Nothing more comes: the writers end when they have written what was read.
-        drop(sender);
+        drop(senders);
         let written = writers.into_iter().map(|writer| match writer.join() {
             Ok(written) => written.map_err(|error| io_error("unpack a template to", root, &error)),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -116,8 +132,10 @@ pub(crate) fn unpack(packed: &Path, run_as: &RunAs, root: &Path) -> Result<()> {
 /// A file of an archive: where it belongs, and what is in it.
 type Unpacked = (PathBuf, Vec<u8>);
 
-/// Makes the folders of an archive and hands on its files.
-fn read_archive(packed: &Path, run_as: &RunAs, root: &Path, files: &SyncSender<Unpacked>) -> Result<()> {
+/// Makes the folders of an archive and hands on its files: those of one folder to one writer, since two would wait for each other
+/// at every name they enter.
+fn read_archive(packed: &Path, run_as: &RunAs, root: &Path, writers: &[SyncSender<Unpacked>]) -> Result<()> {
+    let mut folders: Vec<PathBuf> = Vec::new();
     let file = File::open(packed).map_err(|error| io_error("open", packed, &error))?;
     let refuse = |error: std::io::Error| io_error("unpack a template to", root, &error);
     let mut archive = tar::Archive::new(zstd::Decoder::new(file).map_err(refuse)?);
@@ -141,16 +159,20 @@ fn read_archive(packed: &Path, run_as: &RunAs, root: &Path, files: &SyncSender<U
         }
         let mut bytes = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or_default());
         entry.read_to_end(&mut bytes).map_err(refuse)?;
-        files.send((path, bytes)).expect("the receiver is kept until the archive is read");
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let number = folders.iter().position(|known| known == folder).unwrap_or_else(|| {
+            folders.push(folder.to_owned());
+            folders.len() - 1
+        });
+        writers[number % WRITERS].send((path, bytes)).expect("the receiver is kept until the archive is read");
     }
     Ok(())
 }
 
 /// Writes files until there are no more. After the first that cannot be written it only takes them off the reader's hands.
-fn write_files(files: &Mutex<Receiver<Unpacked>>, run_as: &RunAs, root: &Path) -> std::io::Result<()> {
-    let next = || files.lock().unwrap_or_else(PoisonError::into_inner).recv();
+fn write_files(files: &Receiver<Unpacked>, run_as: &RunAs, root: &Path) -> std::io::Result<()> {
     let mut result = Ok(());
-    while let Ok((path, bytes)) = next() {
+    while let Ok((path, bytes)) = files.recv() {
         result = result.and_then(|()| make_file(&path, run_as, root)?.write_all(&bytes));
     }
     result

@@ -34,7 +34,7 @@ impl RunAs {
             return Self::myself(me.as_raw(), asked);
         }
         let name = asked.unwrap_or(DEFAULT_USER);
-        if let Some(found) = look_up(name)? {
+        if let Some(found) = look_up(name) {
             return Self::unprivileged(found);
         }
         if asked.is_some() {
@@ -42,18 +42,18 @@ impl RunAs {
             return Err(error.help(format!("make it with useradd --system {name}, or leave it out")));
         }
         let _turn = turn_to_make_users()?;
-        if let Some(found) = look_up(name)? {
+        if let Some(found) = look_up(name) {
             return Self::unprivileged(found);
         }
         make_user(name)?;
-        let made = look_up(name)?.ok_or_else(|| {
+        let made = look_up(name).ok_or_else(|| {
             ProviderError::new(ErrorKind::Unavailable, format!("useradd made {name}, but it cannot be looked up"))
         })?;
         Self::unprivileged(made)
     }
 
     fn myself(uid: u32, asked: Option<&str>) -> Result<Self> {
-        let Some(me) = look_up(&uid.to_string())? else {
+        let Some(me) = look_up(&uid.to_string()) else {
             let message = format!("user id {uid} has no name, and PostgreSQL refuses to run without one");
             return Err(ProviderError::new(ErrorKind::Invalid, message)
                 .help("add the user to /etc/passwd, or run as one that is there"));
@@ -120,17 +120,15 @@ fn search_path(server: &Server) -> std::ffi::OsString {
     path
 }
 
-/// A user by name or number: `getent` knows directories (LDAP, sssd) too; systems without it have only `/etc/passwd`.
-fn look_up(key: &str) -> Result<Option<RunAs>> {
-    let output = Command::new("getent").args(["passwd", key]).stdin(Stdio::null()).output();
-    let text = match output {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
-        Err(_) => {
-            let path = Path::new("/etc/passwd");
-            std::fs::read_to_string(path).map_err(|error| io_error("read", path, &error))?
-        }
-    };
-    Ok(text.lines().filter_map(read_passwd).find(|user| user.name == key || user.uid.to_string() == key))
+/// A user by name or number: in `/etc/passwd`, else in a directory that `getent` knows (LDAP, sssd), where there is one.
+fn look_up(key: &str) -> Option<RunAs> {
+    let local = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let asked = || Command::new("getent").args(["passwd", key]).stdin(Stdio::null()).output();
+    find(&local, key).or_else(|| find(&String::from_utf8_lossy(&asked().ok()?.stdout), key))
+}
+
+fn find(users: &str, key: &str) -> Option<RunAs> {
+    users.lines().filter_map(read_passwd).find(|user| user.name == key || user.uid.to_string() == key)
 }
 
 /// Reads `name:x:uid:gid:…`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::task::JoinHandle;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
 
 use super::Result;
@@ -27,7 +28,7 @@ const UNSEEN: &str = "-c log_statement=none -c log_min_duration_statement=-1 -c 
 pub struct Session {
     client: Client,
     connection: JoinHandle<()>,
-    major: u32,
+    version: String,
 }
 
 impl Drop for Session {
@@ -75,14 +76,24 @@ impl Session {
         let connect = tokio::time::timeout(deadline, config.connect(NoTls)).await;
         let late = || ProviderError::new(ErrorKind::TimedOut, format!("no answer after {} s", deadline.as_secs()));
         let (client, connection) = connect.map_err(|_| late())?.map_err(|error| refused("connect", &error))?;
+        // It says so to everybody who connects; Debian adds a word of its own.
+        let version = connection.parameter("server_version").unwrap_or_default();
+        let version = version.split(' ').next().unwrap_or_default().to_owned();
         let connection = tokio::spawn(async move {
             // A broken connection shows in the next statement.
             drop(connection.await);
         });
-        let mut session = Self { client, connection, major: 0 };
-        let row = session.one("SELECT current_setting('server_version_num')::int", &[]).await?;
-        session.major = u32::try_from(row.get::<_, i32>(0)).unwrap_or_default() / 10_000;
-        Ok(session)
+        Ok(Self { client, connection, version })
+    }
+
+    /// Version of the server, `15.4`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn major(&self) -> u32 {
+        let digits: String = self.version.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or_default()
     }
 
     /// The plain client, for questions not foreseen here.
@@ -121,9 +132,10 @@ impl Session {
 
     /// Both of the above, in a new cluster with one commit. Says whether the database is still to be prepared.
     pub async fn ensure_master_and_database(&self, role: &str, password: &Secret, database: &str) -> Result<bool> {
-        let new = self.has_spare_database().await? && self.database(database, role).await? == Database::Absent;
+        let (spare, found, mut statements) =
+            tokio::try_join!(self.has_spare_database(), self.database(database, role), self.master(role, password))?;
+        let new = spare && found == Database::Absent;
         if new {
-            let mut statements = self.master(role, password).await?;
             statements.extend(rename_spare(database, role));
             self.run_together(statements).await?;
         } else {
@@ -136,7 +148,7 @@ impl Session {
     /// Puts pg_stat_statements into this session's database, and gives its schema `public` to the owner of the database,
     /// closed to others, as 15 and later have it from the start.
     pub async fn prepare_database(&self) -> Result<()> {
-        if self.major < 15 {
+        if self.major() < 15 {
             self.run(CLOSE_PUBLIC).await?;
         }
         self.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await
@@ -188,12 +200,12 @@ impl Session {
     }
 
     /// The rows of one statement.
-    pub async fn rows(&self, sql: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> Result<Vec<Row>> {
+    pub async fn rows(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         self.within(self.client.query(sql, values)).await
     }
 
     /// The one row of a statement.
-    pub async fn one(&self, sql: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> Result<Row> {
+    pub async fn one(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Row> {
         self.within(self.client.query_one(sql, values)).await
     }
 
@@ -203,7 +215,12 @@ impl Session {
             let message = format!("the name {role} is PostgreSQL's or pgherd's own");
             return Err(ProviderError::new(ErrorKind::Invalid, message).help("choose another master_username"));
         }
-        let stored = self.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1", &[&role]).await?;
+        let of_role: &[&(dyn ToSql + Sync)] = &[&role];
+        let of_both: &[&(dyn ToSql + Sync)] = &[&role, &MASTER_ROLES.as_slice()];
+        let (stored, missing) = tokio::try_join!(
+            self.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1", of_role),
+            self.rows(MISSING_ROLES, of_both)
+        )?;
         let verb = if stored.is_empty() { "CREATE" } else { "ALTER" };
         let stored = stored.first().and_then(|row| row.get::<_, Option<String>>(0)).map(Secret::Verifier);
         let mut statements = Vec::new();
@@ -212,14 +229,6 @@ impl Session {
             let verifier = verifier(password)?;
             statements.push(format!("{verb} ROLE {} {rights} PASSWORD '{verifier}'", quote(role)));
         }
-        let missing = self
-            .rows(
-                "SELECT r.rolname::text FROM pg_roles r WHERE r.rolname = ANY($2) AND NOT EXISTS (SELECT FROM \
-                 pg_auth_members m JOIN pg_roles u ON u.oid = m.member WHERE m.roleid = r.oid AND u.rolname = $1 \
-                 AND m.admin_option)",
-                &[&role, &MASTER_ROLES.as_slice()],
-            )
-            .await?;
         let granted = missing.iter().map(|row| quote(row.get(0))).collect::<Vec<_>>().join(", ");
         if !granted.is_empty() {
             statements.push(format!("GRANT {granted} TO {} WITH ADMIN OPTION", quote(role)));
@@ -265,6 +274,11 @@ impl Session {
 /// Built-in roles the master role is a member of, where the version has them.
 const MASTER_ROLES: [&str; 5] =
     ["pg_monitor", "pg_signal_backend", "pg_checkpoint", "pg_create_subscription", "pg_maintain"];
+
+/// Which of those it is not yet a member of, with the right to hand that on.
+const MISSING_ROLES: &str = "SELECT r.rolname::text FROM pg_roles r WHERE r.rolname = ANY($2) AND NOT EXISTS (SELECT FROM \
+     pg_auth_members m JOIN pg_roles u ON u.oid = m.member WHERE m.roleid = r.oid AND u.rolname = $1 \
+     AND m.admin_option)";
 
 /// What was found of a database.
 #[derive(PartialEq)]

@@ -8,6 +8,7 @@ use pgherd_core::resource::{Pending, Status};
 use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde_json::{Map, Value, json};
+use tokio_postgres::types::ToSql;
 
 use super::agent::Agent;
 use super::configure;
@@ -82,30 +83,33 @@ struct Live {
     pending: Vec<Pending>,
 }
 
+const OWNER: &str = "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1";
+
 async fn live(shown: &Shown, layout: &Layout) -> Result<Live, ProviderError> {
     let session = connect(shown, layout).await?;
     let record = &shown.record;
-    let version: String = session.one("SHOW server_version", &[]).await?.get(0);
+    let (role, database): (&[&(dyn ToSql + Sync)], &[&(dyn ToSql + Sync)]) =
+        (&[&record.wanted.master_username], &[&record.wanted.database_name]);
+    // Sent together: each waits for the one before on the server, and none for the way there and back.
+    let (verifier, owner, files, settings, altered, cidrs, pending) = tokio::try_join!(
+        session.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1", role),
+        session.rows(OWNER, database),
+        session.rows("SELECT name, setting FROM pg_file_settings WHERE name IS NOT NULL ORDER BY seqno", &[]),
+        session.settings(),
+        altered(&session),
+        cidrs(&session),
+        pending(&session, record),
+    )?;
     let text = |rows: Vec<tokio_postgres::Row>| rows.first().and_then(|row| row.get::<_, Option<String>>(0));
-    let role = &record.wanted.master_username;
-    let verifier = session.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1", &[role]).await?;
-    let owner = session
-        .rows(
-            "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1",
-            &[&record.wanted.database_name],
-        )
-        .await?;
-    let files =
-        session.rows("SELECT name, setting FROM pg_file_settings WHERE name IS NOT NULL ORDER BY seqno", &[]).await?;
     Ok(Live {
-        version: version.split(' ').next().unwrap_or_default().to_owned(),
-        settings: session.settings().await?,
+        version: session.version().to_owned(),
+        settings,
         in_files: files.iter().map(|row| (row.get(0), row.get::<_, Option<String>>(1).unwrap_or_default())).collect(),
-        altered: altered(&session).await?,
+        altered,
         verifier: text(verifier),
         owner: text(owner),
-        cidrs: cidrs(&session).await?,
-        pending: pending(&session, record).await?,
+        cidrs,
+        pending,
     })
 }
 
@@ -132,9 +136,7 @@ pub async fn altered(session: &Session) -> Result<BTreeSet<String>, ProviderErro
 pub async fn pending(session: &Session, record: &Record) -> Result<Vec<Pending>, ProviderError> {
     let waiting = session.rows("SELECT name FROM pg_settings WHERE pending_restart ORDER BY name", &[]).await?;
     let mut fields: Vec<String> = waiting.iter().map(|row| field(row.get(0), record)).collect();
-    let version: String = session.one("SHOW server_version", &[]).await?.get(0);
-    let runs = version.split(' ').next().unwrap_or_default();
-    if record.server.as_ref().is_some_and(|server| server.version.to_string() != runs) {
+    if record.server.as_ref().is_some_and(|server| server.version.to_string() != session.version()) {
         fields.push("engine_version".to_owned());
     }
     fields.dedup();

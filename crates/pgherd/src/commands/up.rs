@@ -1,6 +1,8 @@
 //! `pgherd up`.
 
 use clap::Args;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use pgherd_core::value::Props;
 use pgherd_engine::provider::Operation;
 use pgherd_engine::run;
 
@@ -10,7 +12,7 @@ use crate::args::{Blocks, Change};
 use crate::confirm::Weight;
 use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
-use crate::planning::{self, Goal, PlannedDatabase, Plans};
+use crate::planning::{self, AT_ONCE, Goal, PlannedDatabase, Plans};
 use crate::project::Project;
 use crate::targets;
 
@@ -77,9 +79,17 @@ fn greet(context: &Context<'_>, plans: &Plans) -> Result<(), CommandError> {
         return printer.json(&plans.document());
     }
     let several = plans.each.len() > 1;
-    for PlannedDatabase { database, .. } in &plans.each {
+    let each = plans.each.iter().map(async |one| {
+        let PlannedDatabase { database: Database { provider, spec, .. }, planned, .. } = one;
+        // Nothing was done to it since it was looked at.
+        if planned.plan.steps.is_empty() && !one.may_be_stopped() {
+            return Ok(provider.outputs(spec, &planned.observed));
+        }
+        run::outputs(&**provider, spec).await
+    });
+    let outputs: Vec<Props> = targets::wait_for(stream::iter(each).buffered(AT_ONCE).try_collect())??;
+    for (PlannedDatabase { database, .. }, outputs) in plans.each.iter().zip(outputs) {
         let spec = &database.spec;
-        let outputs = targets::wait_for(run::outputs(&*database.provider, spec))??;
         let address = outputs.get("connection_string").and_then(|value| value.as_text());
         printer.result(&format!("{} is up: {}\n", spec.name, address.unwrap_or("no address yet")))?;
         let label = if several { format!(" {}", spec.block) } else { String::new() };

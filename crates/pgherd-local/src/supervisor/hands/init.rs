@@ -25,6 +25,7 @@ pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), Provid
     })
     .await?;
     keeper.live(node).is_whole = true;
+    // Written down with what follows: until it is usable, a cluster that no agent remembers is made anew.
     keeper.record_mut()?.system_identifier = Some(identifier.to_string());
-    keeper.save()
+    Ok(())
 }

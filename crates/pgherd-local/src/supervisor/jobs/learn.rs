@@ -27,14 +27,17 @@ pub async fn learn(site: &Site, record: &mut Record) -> Result<Facts, ProviderEr
 
 /// Asks the primary, over a session with it.
 pub(super) async fn learn_from(session: &Session, site: &Site, record: &mut Record) -> Result<Facts, ProviderError> {
-    let identifier: String = session.one("SELECT system_identifier::text FROM pg_control_system()", &[]).await?.get(0);
+    let (identifier, pending) = tokio::try_join!(
+        session.one("SELECT system_identifier::text FROM pg_control_system()", &[]),
+        observe::pending(session, record)
+    )?;
+    let identifier: String = identifier.get(0);
     if record.system_identifier.as_ref() != Some(&identifier) {
         if let Some(known) = &record.system_identifier {
             site.note(format!("the data directory holds another cluster: {identifier} instead of {known}"));
         }
         record.system_identifier = Some(identifier);
     }
-    let pending = observe::pending(session, record).await?;
     refresh_secret(site, record)?;
     // One that is not there is due at once.
     let renew_tls_at = configure::renew_at(&site.layout, record.pool().is_some()).unwrap_or_else(Timestamp::now);

@@ -9,7 +9,7 @@ use crate::supervisor::site::{Site, blocking, cannot};
 use crate::supervisor::{files, hands, socket, ways};
 
 pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderError> {
-    ways::end_all(site).await;
+    ways::end_all(site).await?;
     if let Some(port) = record.port {
         // One that leads nowhere harms nobody.
         drop(socket::lead(&site.layout.socket, port, None));
