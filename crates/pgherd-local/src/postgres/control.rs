@@ -34,14 +34,22 @@ pub fn read(server: &Server, run_as: &RunAs, data: &Path) -> Result<Control> {
     })
 }
 
-/// The same file with another system identifier; `None` when it is not a control file (its checksum is nowhere to be found).
+/// `DB_SHUTDOWNED_IN_RECOVERY` of `DBState`, the field behind identifier and two versions.
+const STANDBY_SHUT_DOWN: u32 = 2;
+const STATE: std::ops::Range<usize> = 16..20;
+
+/// The same file with another system identifier, and as a standby's that was shut down or as it is; `None` when it is not a
+/// control file (its checksum is nowhere to be found).
 ///
 /// The identifier is the first field. The structure grows from version to version, so the checksum's place is found by
 /// computing it over ever longer beginnings until the next four bytes are it.
-pub fn with_identifier(control: &[u8], identifier: u64) -> Option<Vec<u8>> {
+pub fn with_identifier(control: &[u8], identifier: u64, of_standby: bool) -> Option<Vec<u8>> {
     let end = protected(control)?;
     let mut changed = control.to_owned();
     changed[..8].copy_from_slice(&identifier.to_le_bytes());
+    if of_standby {
+        changed[STATE].copy_from_slice(&STANDBY_SHUT_DOWN.to_le_bytes());
+    }
     let mut crc = Crc32c::new();
     crc.update(&changed[..end]);
     changed[end..end + 4].copy_from_slice(&crc.value().to_le_bytes());
@@ -119,7 +127,7 @@ mod tests {
     #[test]
     fn the_identifier_and_the_checksum_change_and_nothing_else() {
         for length in [288, 296, 304] {
-            assert_eq!(with_identifier(&control(7, length), 8), Some(control(8, length)));
+            assert_eq!(with_identifier(&control(7, length), 8, false), Some(control(8, length)));
         }
     }
 
@@ -127,6 +135,6 @@ mod tests {
     fn a_damaged_file_is_left_alone() {
         let mut damaged = control(7, 288);
         damaged[100] ^= 1;
-        assert_eq!(with_identifier(&damaged, 8), None);
+        assert_eq!(with_identifier(&damaged, 8, false), None);
     }
 }

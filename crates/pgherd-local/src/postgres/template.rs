@@ -20,7 +20,7 @@ use super::{Result, io_error};
 use super::{control, prepared};
 
 /// Changed when the options or the packing change, so that old templates are not taken for new ones.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 5;
 
 /// The database of a new cluster that waits to become the initial one: renaming it takes milliseconds, and making one takes
 /// hundreds. It belongs to [`SUPERUSER`], so that nobody else's database can be taken for it.
@@ -32,6 +32,16 @@ const PREPARE: &str = "CREATE EXTENSION pg_stat_statements;\n\n";
 /// Up to 14 everybody may write to the schema `public`; 15 and later have it like this from the start.
 pub(crate) const CLOSE_PUBLIC: &str =
     "ALTER SCHEMA public OWNER TO pg_database_owner;\n\nREVOKE CREATE ON SCHEMA public FROM PUBLIC;\n\n";
+
+/// A standby may not have less than the cluster it begins as (`CheckRequiredParameterValues`), whatever its size.
+const LEAST: [&str; 6] = [
+    "wal_level=replica",
+    "max_connections=5",
+    "max_worker_processes=0",
+    "max_wal_senders=0",
+    "max_prepared_transactions=0",
+    "max_locks_per_transaction=10",
+];
 
 /// Makes a data directory at `data` (absent so far) that a server can start in: checksums, UTF-8, the internal superuser and
 /// a system identifier nobody else has, which is returned. Makes the template in `templates` first where there is none, and
@@ -48,7 +58,8 @@ pub fn create(server: &Server, run_as: &RunAs, templates: &Path, prepared: &Path
         if !prepared::take(&file_name(server), run_as, prepared, &unfinished)? {
             packed::unpack(&pack(server, run_as, templates)?, run_as, &unfinished)?;
         }
-        let identifier = identify(&unfinished)?;
+        let identifier = new_identifier()?;
+        identify(&unfinished, identifier, false)?;
         std::fs::rename(&unfinished, data).map_err(|error| io_error("rename", &unfinished, &error))?;
         Ok(identifier)
     };
@@ -57,6 +68,13 @@ pub fn create(server: &Server, run_as: &RunAs, templates: &Path, prepared: &Path
         remove(&unfinished)?;
     }
     made
+}
+
+/// Makes at `data` (an empty folder) what the cluster of this identifier was before it first started, from the template it was made
+/// of, as a standby that was shut down. Blocking.
+pub(super) fn as_before_its_start(template: &Path, run_as: &RunAs, identifier: u64, data: &Path) -> Result<()> {
+    packed::unpack(template, run_as, data)?;
+    identify(data, identifier, true)
 }
 
 /// Waits until a data directory is on disk, whatever a server in it does meanwhile. Blocking.
@@ -113,13 +131,27 @@ fn initdb(server: &Server, run_as: &RunAs, work: &Path) -> Result<PathBuf> {
     single_user(server, run_as, &data, SPARE_DATABASE, &[close_public, PREPARE].concat())?;
     // A fresh log of one page instead of megabytes of bootstrap: smaller to pack, quicker to unpack.
     run(run_as.command(server, "pg_resetwal").arg("-f").arg("-D").arg(&data))?;
+    // It leaves wal_level = minimal behind (`RewriteControlFile`), from which no standby may begin.
+    single_user_with(server, run_as, &data, "postgres", "SELECT 1;\n\n", &LEAST)?;
     Ok(data)
 }
 
 /// Carries out statements in a stopped cluster, as `initdb` does. Each ends with a semicolon and an empty line (`-j`).
 fn single_user(server: &Server, run_as: &RunAs, data: &Path, database: &str, statements: &str) -> Result<()> {
+    single_user_with(server, run_as, data, database, statements, &[])
+}
+
+fn single_user_with(
+    server: &Server,
+    run_as: &RunAs,
+    data: &Path,
+    database: &str,
+    statements: &str,
+    settings: &[&str],
+) -> Result<()> {
     let mut command = run_as.command(server, "postgres");
-    command.args(["--single", "-F", "-j", "-c", "exit_on_error=true", "-D"]).arg(data).arg(database);
+    command.args(["--single", "-F", "-j", "-c", "exit_on_error=true"]);
+    command.args(settings.iter().flat_map(|setting| ["-c", setting])).arg("-D").arg(data).arg(database);
     let path = data.with_extension("sql");
     std::fs::write(&path, statements).map_err(|error| io_error("write", &path, &error))?;
     let input = File::open(&path).map_err(|error| io_error("open", &path, &error))?;
@@ -138,20 +170,23 @@ fn run(command: &mut std::process::Command) -> Result<()> {
 }
 
 /// Gives the cluster a new system identifier: in the control file and in the first page of its log, which a server compares.
-fn identify(data: &Path) -> Result<u64> {
+fn new_identifier() -> Result<u64> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let mut chance = [0; 4];
     getrandom::fill(&mut chance)
         .map_err(|error| ProviderError::new(ErrorKind::Unavailable, format!("no random numbers: {error}")))?;
-    let identifier = control::new_identifier(seconds, u32::from_le_bytes(chance));
+    Ok(control::new_identifier(seconds, u32::from_le_bytes(chance)))
+}
+
+/// Gives a cluster that was never started its system identifier.
+fn identify(data: &Path, identifier: u64, of_standby: bool) -> Result<()> {
     let path = data.join("global/pg_control");
     let old = std::fs::read(&path).map_err(|error| io_error("read", &path, &error))?;
-    let changed = control::with_identifier(&old, identifier)
+    let changed = control::with_identifier(&old, identifier, of_standby)
         .ok_or_else(|| ProviderError::new(ErrorKind::Invalid, format!("{} is damaged", path.display())))?;
     let mut file = OpenOptions::new().write(true).open(&path).map_err(|error| io_error("open", &path, &error))?;
     file.write_all(&changed).map_err(|error| io_error("write", &path, &error))?;
-    identify_wal(&data.join("pg_wal"), identifier)?;
-    Ok(identifier)
+    identify_wal(&data.join("pg_wal"), identifier)
 }
 
 /// `XLogLongPageHeaderData`: the identifier stands behind the 24 bytes of the short header.

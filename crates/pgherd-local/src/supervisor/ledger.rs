@@ -172,7 +172,10 @@ impl Record {
         let Self { memory, ha, request, last_request, trouble, promotion, alone, .. } = self.clone();
         // How many replicas are wanted may have changed with one that left.
         let wanted = Wanted { read_replicas: self.wanted.read_replicas, ..learnt.wanted.clone() };
-        *self = Self { memory, ha, request, last_request, trouble, promotion, alone, wanted, ..learnt };
+        // The cluster may have been made meanwhile.
+        let system_identifier = learnt.system_identifier.clone().or(self.system_identifier.clone());
+        *self =
+            Self { memory, ha, request, last_request, trouble, promotion, alone, wanted, system_identifier, ..learnt };
     }
 
     /// Writes it down durably.

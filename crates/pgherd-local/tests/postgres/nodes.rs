@@ -39,7 +39,7 @@ pub async fn standby(world: &mut World, number: u16, of: &Place) -> Place {
     let place = world.node(number, &[("autovacuum", "off")]);
     let all = (2..=number).map(NodeId).collect();
     slots::keep(of, &all, DEADLINE).await.expect("slots");
-    making::clone(&place, &of.upstream(), 1, false).await.expect("copied");
+    making::clone(&place, &of.upstream(), 1, false, None).await.expect("copied");
     start_standby(&place, Some(of)).await;
     streams(&place).await;
     place

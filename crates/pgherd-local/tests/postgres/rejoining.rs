@@ -120,7 +120,7 @@ async fn a_rewind_that_does_not_end_leaves_a_torn_directory_that_is_not_started(
     assert!(is_torn(&node) && node.process == Process::Dead);
     let error = pgherd_local::postgres::replication::start::start(&n1, &Default::default(), true, DEADLINE).await;
     assert!(error.expect_err("refused").message.ends_with("was being rewound, which did not end"));
-    making::clone(&n1, &n2.upstream(), 8, true).await.expect("copied");
+    making::clone(&n1, &n2.upstream(), 8, true, None).await.expect("copied");
     let node = seen(&n1).await;
     assert_eq!((is_torn(&node), node.evidence), (false, Some(true)));
     start_standby(&n1, Some(&n2)).await;
@@ -137,11 +137,11 @@ fn is_single_user(pid: i32) -> bool {
 async fn an_old_directory_is_kept_as_evidence_and_evidence_is_never_overwritten() {
     for server in servers() {
         let (_world, n1, n2) = failed_over(&server).await;
-        let refused = making::clone(&n1, &n2.upstream(), 7, false).await.expect_err("not to be replaced");
+        let refused = making::clone(&n1, &n2.upstream(), 7, false, None).await.expect_err("not to be replaced");
         assert!(refused.message.ends_with("is there and is not to be replaced"), "{refused}");
         assert_eq!(seen(&n1).await.evidence, Some(false));
         for serial in [7, 8, 9, 10, 10] {
-            making::clone(&n1, &n2.upstream(), serial, true).await.expect("copied");
+            making::clone(&n1, &n2.upstream(), serial, true, None).await.expect("copied");
         }
         let mut kept: Vec<String> = std::fs::read_dir(n1.layout.evidence())
             .expect("a folder")
@@ -199,7 +199,7 @@ async fn a_replica_that_is_ahead_of_the_new_primary_is_told_from_one_that_is_not
         assert_eq!((ahead.timeline, ahead.follows), (1, Some(NodeId(2))));
         assert!(ahead.received > fork, "{} is not beyond {fork}", ahead.received);
         stop(&n3).await;
-        making::clone(&n3, &n2.upstream(), 9, true).await.expect("copied");
+        making::clone(&n3, &n2.upstream(), 9, true, None).await.expect("copied");
         start_standby(&n3, Some(&n2)).await;
         let standby = streams(&n3).await;
         assert_eq!(standby.timeline, 2);

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use pgherd_core::ha::{Data, Lsn, Names, NodeId, Process, Slot};
-use pgherd_local::postgres::replication::{fence, follow, making, promote, role, slots, sync, tools};
+use pgherd_core::ha::{Data, LastRole, Lsn, Names, NodeId, Process, Slot};
+use pgherd_local::postgres::replication::{Place, fence, follow, making, promote, role, slots, sync, tools};
+use pgherd_local::postgres::template;
 
 use crate::nodes::{
     kill_postmaster, milliseconds, number, pair, primary, run, seen, servers, session, standby, start_of,
     start_standby, stop, streams, synchronous, until,
 };
-use crate::world::{DEADLINE, MAJORS, server};
+use crate::world::{DEADLINE, MAJORS, World, server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_streams_and_commits_wait_for_it() {
@@ -30,6 +31,61 @@ async fn a_copy_streams_and_commits_wait_for_it() {
         let systems = [&node, &copy].map(|node| node.control().map(|control| control.system_id));
         assert_eq!(systems[0], systems[1]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_of_a_new_primary_grows_from_what_that_was_made_of() {
+    for server in servers() {
+        let (mut world, n1) = primary(&server).await;
+        run(&n1, "CREATE TABLE t AS SELECT generate_series(1, 1000) AS id").await;
+        let n2 = grown(&mut world, 2, &n1).await;
+        assert_eq!(seen(&n2).await.control().map(|control| control.last_role), Some(LastRole::Standby));
+        start_standby(&n2, Some(&n1)).await;
+        streams(&n2).await;
+        assert!(!was_copied(&n2), "it was copied");
+        synchronous(&n1, &n2).await;
+        run(&n1, "INSERT INTO t VALUES (0)").await;
+        kill_postmaster(&n1).await;
+        fence::kill(&n1.layout).await.expect("ended");
+        promote::promote(&n2, None, 1, DEADLINE).await.expect("promoted");
+        assert_eq!(number(&n2, "SELECT count(*) FROM t").await, 1001);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_has_recycled_its_first_log_is_copied() {
+    for server in servers() {
+        let (mut world, n1) = primary(&server).await;
+        let first = n1.layout.data.join("pg_wal").join(wal_names(&n1).first().expect("a segment"));
+        while first.exists() {
+            run(&n1, "SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal(); CHECKPOINT").await;
+        }
+        let n2 = grown(&mut world, 2, &n1).await;
+        start_standby(&n2, Some(&n1)).await;
+        streams(&n2).await;
+        assert!(was_copied(&n2), "what it lacks is not there any more");
+    }
+}
+
+/// A node made from the seed of a primary, where that can be.
+async fn grown(world: &mut World, number: u16, of: &Place) -> Place {
+    let place = world.node(number, &[("autovacuum", "off")]);
+    slots::keep(of, &[NodeId(number)].into(), DEADLINE).await.expect("slots");
+    let identifier = seen(of).await.control().map(|control| control.system_id).expect("an identifier");
+    let template = template::of(&world.server, &world.paths.templates()).expect("a template");
+    let seed = making::Seed { template, identifier, primary: of.layout.data.clone() };
+    making::clone(&place, &of.upstream(), 1, false, Some(seed)).await.expect("made");
+    place
+}
+
+fn wal_names(place: &Place) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(place.layout.data.join("pg_wal")).expect("a folder").flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.len() == 24).collect()
+}
+
+/// Whether it began as a base backup.
+fn was_copied(place: &Place) -> bool {
+    place.layout.data.join("backup_label.old").exists()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +121,7 @@ async fn a_copy_killed_at_any_moment_is_no_copy_and_is_made_anew() {
         for come in moments {
             {
                 let from = n1.upstream();
-                let copy = making::clone(&n2, &from, 1, false);
+                let copy = making::clone(&n2, &from, 1, false, None);
                 tokio::pin!(copy);
                 let watch = async {
                     while !come() {
@@ -82,7 +138,7 @@ async fn a_copy_killed_at_any_moment_is_no_copy_and_is_made_anew() {
             let node = seen(&n2).await;
             assert_eq!((node.process, node.data), (Process::Dead, Data::Absent));
         }
-        making::clone(&n2, &n1.upstream(), 2, false).await.expect("copied");
+        making::clone(&n2, &n1.upstream(), 2, false, None).await.expect("copied");
         slots::keep(&n1, &[n2.id].into(), DEADLINE).await.expect("slots");
         start_standby(&n2, Some(&n1)).await;
         streams(&n2).await;
@@ -97,7 +153,7 @@ async fn a_tool_that_another_daemon_started_is_found_and_ended() {
     run(&n1, "CREATE TABLE t AS SELECT generate_series(1, 300000) AS id").await;
     let n2 = world.node(2, &[]);
     let (to, from) = (n2.clone(), n1.upstream());
-    let copy = tokio::spawn(async move { making::clone(&to, &from, 1, false).await });
+    let copy = tokio::spawn(async move { making::clone(&to, &from, 1, false, None).await });
     while tools::of(&n2.layout).is_empty() {}
     assert_eq!(fence::process(&n2.layout, false), Process::Orphans, "a daemon that did not start it");
     assert_eq!(fence::process(&n2.layout, true), Process::Dead, "the one that did");
@@ -130,7 +186,7 @@ async fn a_promoted_standby_has_everything_and_takes_writes() {
             assert_eq!(view.timeline, round + 1);
             assert!(view.fork.is_some_and(|fork| fork > Lsn(0) && fork < view.lsn));
             std::mem::swap(&mut n1, &mut n2);
-            making::clone(&n2, &n1.upstream(), u64::from(round) + 10, true).await.expect("copied");
+            making::clone(&n2, &n1.upstream(), u64::from(round) + 10, true, None).await.expect("copied");
             making::discard(&n2.layout).expect("discarded");
             slots::keep(&n1, &[n2.id].into(), DEADLINE).await.expect("slots");
             start_standby(&n2, Some(&n1)).await;

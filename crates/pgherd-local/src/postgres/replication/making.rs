@@ -14,7 +14,7 @@ use super::{Place, blocking, directory, nobody_at_work, pg_control};
 use crate::paths::Layout;
 use crate::postgres::conf::SUPERUSER;
 use crate::postgres::packed::{sync_all, sync_folder};
-use crate::postgres::{Result, io_error};
+use crate::postgres::{Result, io_error, template};
 
 /// Holds the number of the copy or rewind that was last completed in a data directory.
 pub(super) const MADE: &str = "pgherd.made";
@@ -24,8 +24,10 @@ pub(super) const MADE: &str = "pgherd.made";
 ///
 /// A data directory that is there is kept as evidence with `keep_old`, and without it nothing is done.
 ///
+/// With a seed nothing is copied, where that can be.
+///
 /// When the future is dropped, the tool it runs is killed; [`tools::kill`] waits for its end.
-pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool) -> Result<()> {
+pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, seed: Option<Seed>) -> Result<()> {
     tools::kill(&place.layout).await?;
     let (to, old) = (place.clone(), place.layout.data.clone());
     let done = blocking(move || {
@@ -45,7 +47,9 @@ pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool) 
     if done {
         return Ok(());
     }
-    copy(place, from).await?;
+    if !plant(place, seed).await? {
+        copy(place, from).await?;
+    }
     let place = place.clone();
     blocking(move || finish(&place, serial)).await
 }
@@ -97,6 +101,39 @@ pub fn hand_over(from: &Layout, to: &Layout) -> Result<()> {
     }
     sync_folder(&to.root)?;
     sync_folder(&from.root)
+}
+
+/// What a cluster that has just been made was before its first start. A standby may begin there: the template is a cluster that was
+/// stopped in good order, and everything since is in the WAL of its primary.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// What the primary was made of.
+    pub template: PathBuf,
+    /// Its system identifier.
+    pub identifier: u64,
+    /// Its data directory.
+    pub primary: PathBuf,
+}
+
+/// Makes the copy from a seed; says whether that could be done.
+async fn plant(place: &Place, seed: Option<Seed>) -> Result<bool> {
+    let Some(Seed { template, identifier, primary }) = seed.filter(|seed| seed.template.exists()) else {
+        return Ok(false);
+    };
+    let (making, run_as) = (place.layout.making(), place.run_as.clone());
+    blocking(move || {
+        template::as_before_its_start(&template, &run_as, identifier, &making)?;
+        let wal = making.join("pg_wal");
+        let names = std::fs::read_dir(&wal).map_err(|error| io_error("look at", &wal, &error))?;
+        // What follows on it must still be there.
+        let has_all = names.flatten().all(|entry| primary.join("pg_wal").join(entry.file_name()).exists());
+        if !has_all {
+            remove_folder(&making)?;
+            run_as.make_dir(&making, 0o700)?;
+        }
+        Ok(has_all)
+    })
+    .await
 }
 
 async fn copy(place: &Place, from: &Upstream) -> Result<()> {

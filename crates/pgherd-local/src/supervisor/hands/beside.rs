@@ -6,10 +6,12 @@ use pgherd_core::ha::{NodeId, Verb};
 use pgherd_engine::provider::ProviderError;
 
 use crate::postgres::folders;
-use crate::postgres::replication::{checkpoint, examine, making, rewind};
+use crate::postgres::replication::making::{self, Seed};
+use crate::postgres::replication::{checkpoint, examine, rewind};
+use crate::postgres::template;
 use crate::supervisor::keeper::Keeper;
 use crate::supervisor::live::Task;
-use crate::supervisor::site::blocking;
+use crate::supervisor::site::{blocking, chosen};
 
 /// A checkpoint of a large, busy server takes minutes; what waits for it gives up before.
 const CHECKPOINT_DEADLINE: Duration = Duration::from_secs(300);
@@ -21,11 +23,12 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
     let (serial, handle) = match verb {
         Verb::Clone { from, serial, keep_old, .. } => {
             let (upstream, serial, keep_old) = (keeper.place(*from)?.upstream(), *serial, *keep_old);
+            let seed = seed(keeper, *from)?;
             let (paths, run_as) = (keeper.site.agent.options.paths.clone(), keeper.site.agent.run_as.clone());
             let handle = tokio::spawn(async move {
                 let layout = place.layout.clone();
                 blocking(move || folders::make(&paths, &layout, &run_as)).await?;
-                making::clone(&place, &upstream, serial, keep_old).await.map(|()| None)
+                making::clone(&place, &upstream, serial, keep_old, seed).await.map(|()| None)
             });
             (Some(serial), handle)
         }
@@ -47,6 +50,19 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
     live.failed = None;
     live.task = Some(Task { serial, handle });
     Ok(())
+}
+
+/// What a server began as, while nobody has used it.
+fn seed(keeper: &Keeper, primary: NodeId) -> Result<Option<Seed>, ProviderError> {
+    let record = keeper.record()?;
+    let identifier = record.system_identifier.as_ref().and_then(|identifier| identifier.parse().ok());
+    let template = template::of(chosen(record)?, &keeper.site.agent.options.paths.templates());
+    let seed = identifier.zip(template).map(|(identifier, template)| Seed {
+        template,
+        identifier,
+        primary: keeper.site.node(primary).data,
+    });
+    Ok(seed.filter(|_| !record.memory.made))
 }
 
 /// Takes in how it ended.
