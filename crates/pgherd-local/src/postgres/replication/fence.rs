@@ -29,6 +29,16 @@ pub fn left(layout: &Layout) -> BTreeSet<i32> {
     left
 }
 
+/// The same without a dead postmaster that process 1 has not reaped yet: that one writes nothing. It is in the way of a start, not
+/// of a promotion or of another copy in the directory's place.
+pub(super) fn alive(layout: &Layout) -> BTreeSet<i32> {
+    let mut left = left(layout);
+    if let Some(dead) = zombie(layout) {
+        left.remove(&dead);
+    }
+    left
+}
+
 /// The processes of a node, as [`ha::decide()`] wants to know them. `busy`: a tool of this daemon's works on it, which is no
 /// reason to call it alive. Blocking, but quick.
 pub fn process(layout: &Layout, busy: bool) -> ha::Process {
@@ -37,11 +47,7 @@ pub fn process(layout: &Layout, busy: bool) -> ha::Process {
     if let Some((file, postmaster)) = postmaster(layout) {
         return running(&postmaster, file.status == Some(Status::Ready));
     }
-    let mut left = left(layout);
-    // A dead postmaster that process 1 has not reaped yet writes nothing: it is in the way of a start, not of a promotion.
-    if let Some(dead) = zombie(layout) {
-        left.remove(&dead);
-    }
+    let mut left = alive(layout);
     if let Some(postmaster) = left.iter().find_map(|pid| begins(*pid, layout)) {
         return running(&postmaster, false);
     }

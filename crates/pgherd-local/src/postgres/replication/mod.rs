@@ -54,10 +54,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     }
 }
 
-/// An error when any process of the server is left in its data directory, or a tool of ours works on it.
+/// An error when any process of the server lives in its data directory, or a tool of ours works on it.
 fn nobody_at_work(layout: &Layout) -> Result<()> {
-    let left = fence::left(layout);
-    match left.first() {
+    let alive = fence::alive(layout);
+    match alive.first() {
         None => Ok(()),
         Some(pid) => {
             let message = format!("process {pid} works in {}", layout.data.display());

@@ -1,4 +1,4 @@
-//! The write probe: whether a primary still takes writes, asked twice a second in a session of its own.
+//! The write probe: whether a primary still takes writes, asked three times a second in a session of its own.
 //!
 //! A crash is told by the kernel; this is for a server that lives and does nothing.
 
@@ -14,7 +14,7 @@ use super::Place;
 use crate::postgres::session::Session;
 
 /// From an answer to the next probe. A server that hangs right after an answer is noticed by as much later.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(300);
 /// From a refusal to the next try: a server that recovers is noticed soon.
 const RETRY: Duration = Duration::from_millis(100);
 /// How finely waiting is measured.

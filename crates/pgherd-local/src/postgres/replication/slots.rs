@@ -14,8 +14,6 @@ use crate::postgres::session::Session;
 const SLOTS: &str = "SELECT slot_name::text, wal_status IS NOT DISTINCT FROM 'lost', active_pid FROM pg_replication_slots \
                      WHERE slot_type = 'physical' AND NOT temporary";
 
-/// Ends whoever uses a slot, waits for that, and drops it before its user is back.
-const RELEASE_AND_DROP: &str = "SELECT pg_terminate_backend($2, 1000), pg_drop_replication_slot($1)";
 const DROP: &str = "SELECT pg_drop_replication_slot($1)";
 
 /// Has exactly the slots `of` on a running server, primary or standby: `n2` for node n2. Those that lost what their user needs
@@ -66,13 +64,25 @@ async fn sorted(session: &Session, of: &BTreeSet<NodeId>) -> Result<(BTreeSet<No
     Ok((there, unwanted))
 }
 
+/// Ends whoever uses a slot, and drops it before its user is back, which a receiver is within milliseconds: `pg_terminate_backend`
+/// itself looks whether somebody has ended only every 100 ms.
+fn release_and_drop(name: &str, pid: i32) -> String {
+    format!(
+        "DO $$ BEGIN PERFORM pg_terminate_backend({pid}); \
+         FOR attempt IN 1..500 LOOP \
+           BEGIN PERFORM pg_drop_replication_slot('{name}'); RETURN; \
+           EXCEPTION WHEN object_in_use THEN PERFORM pg_sleep(0.001); END; \
+         END LOOP; END $$"
+    )
+}
+
 async fn drop_slot(session: &Session, slot: &Unwanted) -> Result<()> {
     let done = match slot.user {
-        Some(pid) => session.rows(RELEASE_AND_DROP, &[&slot.name, &pid]).await,
-        None => session.rows(DROP, &[&slot.name]).await,
+        Some(pid) => session.run(&release_and_drop(&slot.name, pid)).await,
+        None => session.rows(DROP, &[&slot.name]).await.map(drop),
     };
     match done {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         // Somebody uses it again, or it went meanwhile.
         Err(error) if error.message.contains("is active for PID") || error.message.contains("does not exist") => Ok(()),
         Err(error) => Err(error),
