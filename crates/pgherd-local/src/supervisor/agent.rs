@@ -245,6 +245,11 @@ impl Agent {
         }
     }
 
+    /// Gives the port of a server back that is no more.
+    pub fn release_node_port(&self, name: &str, node: NodeId) {
+        locked(&self.ports).remove(&node_owner(name, node));
+    }
+
     /// Gives an instance's ports back.
     pub fn release_ports(&self, name: &str) {
         let of_its_servers = format!("{name}/");

@@ -347,6 +347,14 @@ impl Keeper {
                 accepted.ha = now.ha.clone();
                 (accepted.request, accepted.last_request) = (now.request, now.last_request);
                 accepted.alone = now.alone.clone();
+                // The loop may have ended a promotion meanwhile, and counted its replica out.
+                let ask = self.current.as_ref().map(|current| &*current.ask);
+                if !matches!(ask, Some(Ask::Promote(_))) {
+                    accepted.promotion = now.promotion.clone();
+                }
+                if !matches!(ask, Some(Ask::Put(_))) {
+                    accepted.wanted.read_replicas = now.wanted.read_replicas;
+                }
             }
             for member in accepted.ha.members.values_mut() {
                 member.retry.not_before = None;

@@ -37,6 +37,8 @@ pub struct Seen {
     pub upkeep: upkeep::View,
     nodes: BTreeMap<NodeId, ha::Node>,
     route: Option<ha::Route>,
+    /// Whether the pooler leads nobody elsewhere.
+    pooler_agrees: bool,
     /// The pooler.
     pub pooler: Standing,
 }
@@ -52,7 +54,8 @@ impl Seen {
             wanted: ha::Wanted { window_open: wanted.window_open && is_calm, ..wanted },
             request: record.request,
             nodes: self.nodes.clone(),
-            route: self.route.clone(),
+            // While it is not seen to lead everybody there, that is ordered again now and then, which does no harm.
+            route: self.route.clone().filter(|_| self.pooler_agrees),
         }
     }
 
@@ -151,7 +154,9 @@ impl Keeper {
             used_bytes: measured,
         };
         let route = self.ways.look(&self.site, &record, serves).await;
-        let seen = Seen { upkeep, nodes, route, pooler: self.ways.pooled.standing(&record) };
+        let pooled = &self.ways.pooled;
+        let (pooler, pooler_agrees) = (pooled.standing(&record), pooled.leads_as_told());
+        let seen = Seen { upkeep, nodes, route, pooler_agrees, pooler };
         self.alarms = ha::alarms(&seen.ha(&record, true), &record.ha);
         if data_missing && let Some(record) = &mut self.record {
             let data = self.site.node(primary).data;

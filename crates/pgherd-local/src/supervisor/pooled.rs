@@ -165,6 +165,11 @@ impl Pooled {
         }
     }
 
+    /// Whether one is just being started or found: until then nobody can end it.
+    pub fn is_starting(&self) -> bool {
+        matches!(self.stage, Stage::Starting(_))
+    }
+
     /// How it stands.
     pub fn standing(&self, record: &Record) -> Standing {
         let wanted = record.pool().is_some();

@@ -63,7 +63,11 @@ impl Site {
 
     /// Gives every server a port of its own that does not have the instance's, and each further way in one.
     pub fn reserve_node_ports(&self, record: &mut Record) -> Result<(), ProviderError> {
-        for node in record.nodes() {
+        let nodes = record.nodes();
+        for gone in record.node_ports.extract_if(.., |node, _| !nodes.contains(node)) {
+            self.agent.release_node_port(&self.name, gone.0);
+        }
+        for node in nodes {
             if record.is_forwarded() || node != record.primary() {
                 let port = self.agent.reserve_node_port(&self.name, node)?;
                 record.node_ports.insert(node, port);

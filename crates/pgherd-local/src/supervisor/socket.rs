@@ -3,8 +3,10 @@
 
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::{FileTypeExt as _, symlink};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 /// Has the socket of a port lead to another port's; `None`: nowhere, and whoever connects is refused. A server's own socket is
 /// left alone. Blocking, but quick.
@@ -32,8 +34,14 @@ fn name(port: u16) -> String {
     format!(".s.PGSQL.{port}")
 }
 
+/// Whether somebody listens, asked without waiting for a place in a queue that is full.
 fn answers(socket: &Path) -> bool {
-    UnixStream::connect(socket).is_ok()
+    let connect = || {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let asking = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        connect(&asking, &SocketAddrUnix::new(socket)?)
+    };
+    matches!(connect(), Ok(()) | Err(Errno::AGAIN))
 }
 
 fn absent_is_fine(result: Result<()>) -> Result<()> {
@@ -63,6 +71,21 @@ mod tests {
         lead(sockets, 9, None).expect("removed");
         lead(sockets, 9, None).expect("removed already");
         assert!(std::fs::symlink_metadata(&link).is_err());
+    }
+
+    #[test]
+    fn a_listener_that_takes_nobody_in_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = folder.path().join(name(9));
+        let _listener = UnixListener::bind(&at).expect("a socket");
+        let waiting: Vec<_> = (0..).map_while(|_| queue(&at).ok()).collect();
+        assert!(answers(&at), "{} wait", waiting.len());
+    }
+
+    /// A place in the queue of a listener; an error when there is none.
+    fn queue(at: &Path) -> std::result::Result<rustix::fd::OwnedFd, Errno> {
+        let asking = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK, None)?;
+        connect(&asking, &SocketAddrUnix::new(at)?).map(|()| asking)
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Ways {
         Some(WaysReport { write, read })
     }
 
-    /// Where connections lead now; `None`: don't know. Starts what is missing and ends what is not needed any more.
+    /// Where connections to the ports lead now; `None`: don't know. Starts what is missing and ends what is not needed any more.
     pub async fn look(&mut self, site: &Site, record: &Record, serves: bool) -> Option<Route> {
         let direct = !is_needed(site, record);
         let route = match direct {
@@ -80,8 +80,7 @@ impl Ways {
             },
         };
         self.pooled.keep(site, record, self.pooler_lead(site, record), serves);
-        // While it is not seen to lead there, that is ordered again now and then, which does no harm.
-        route.filter(|_| self.pooled.leads_as_told())
+        route
     }
 
     /// Leads connections there.
@@ -156,18 +155,17 @@ impl Ways {
     }
 }
 
-/// Ends what runs, whoever started it: the instance goes.
-pub async fn end_all(site: &Site) {
-    if let Err(error) = pooled::end_all(site).await {
-        tracing::warn!(instance = site.name, "{error}");
-    }
+/// Ends what runs, whoever started it: the instance goes. An error while a pooler may be left: its folder is how it is found.
+pub async fn end_all(site: &Site) -> Result<(), ProviderError> {
+    pooled::end_all(site).await?;
     if !control(site).exists() {
-        return;
+        return Ok(());
     }
     let ended = async { start(site).await?.stop().await };
     if let Err(error) = ended.await {
         tracing::warn!(instance = site.name, "{error}");
     }
+    Ok(())
 }
 
 /// Whether the instance's port is not its only server's own.

@@ -6,8 +6,6 @@ use pgherd_core::ha::{NodeId, Role};
 use pgherd_engine::provider::ProviderError;
 use sha2::{Digest as _, Sha256};
 
-use crate::paths::Layout;
-use crate::postgres::pidfile::PidFile;
 use crate::postgres::replication::role::RoleConf;
 use crate::postgres::replication::{Place, fence, start};
 use crate::postgres::{folders, processes};
@@ -22,10 +20,6 @@ use crate::{limits, ports};
 
 /// How long a server may take to name itself in its directory.
 const BEGIN_DEADLINE: Duration = Duration::from_secs(10);
-/// How long process 1 may take to reap the dead postmaster of an only server.
-const REAP_DEADLINE: Duration = Duration::from_secs(30);
-/// The same where others may need something meanwhile: the start fails then, and is ordered again.
-const REAP_DEADLINE_OF_SEVERAL: Duration = Duration::from_millis(500);
 
 /// Starts a server and returns when it runs, not when it takes connections.
 pub(super) async fn start(keeper: &mut Keeper, node: NodeId, role: Role) -> Result<(), ProviderError> {
@@ -37,8 +31,6 @@ pub(super) async fn start(keeper: &mut Keeper, node: NodeId, role: Role) -> Resu
     if left > 0 {
         site.note(format!("ended {left} processes that a dead server of {node} had left"));
     }
-    let several = keeper.record()?.nodes().len() > 1;
-    wait_until_reaped(&layout, if several { REAP_DEADLINE_OF_SEVERAL } else { REAP_DEADLINE }).await;
     // Not open any more. Whether it is long or not, the server starts.
     let _ = retention::begin_anew(&layout.start_log());
     make_whole(keeper, node).await?;
@@ -141,20 +133,6 @@ pub fn group(site: &Site, node: NodeId) -> String {
     let digest = Sha256::digest(site.layout.root.as_os_str().as_encoded_bytes());
     let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{node}-{short}", site.name)
-}
-
-/// A dead postmaster that an earlier agent had started is process 1's to reap, which takes it seconds on some machines; until
-/// then PostgreSQL takes it for a running server and refuses to start.
-async fn wait_until_reaped(layout: &Layout, deadline: Duration) {
-    let named = || PidFile::parse(&std::fs::read_to_string(layout.postmaster_pid()).ok()?);
-    let Some(PidFile { pid, .. }) = named() else { return };
-    let reaped = async {
-        while processes::read(pid).is_some_and(|process| process.zombie) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    // Not reaped by then: the start says so.
-    let _ = tokio::time::timeout(deadline, reaped).await;
 }
 
 fn is_first_start(keeper: &Keeper) -> bool {
