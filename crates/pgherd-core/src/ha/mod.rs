@@ -55,7 +55,7 @@
 //! * An action whose epoch is not the memory's is refused.
 //! * `Start` refuses a directory in which any process is left, and one that is torn.
 //! * [`Node::seen_at`] is read before the node is looked at. What was not looked at is unknown, not repeated.
-//! * [`Process::Dead`] means no process at all: postmaster, backends, zombies that hold the lock file, tools.
+//! * [`Process::Dead`] means that no process lives: postmaster, backends, tools. A dead postmaster that nobody reaped counts as none.
 //! * The write probe runs with `synchronous_commit = local`.
 //! * `wal_retrieve_retry_interval = 100ms`, data checksums, `max_slot_wal_keep_size`, configuration outside of the directory.
 

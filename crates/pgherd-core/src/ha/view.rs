@@ -237,7 +237,7 @@ pub enum Process {
     Unknown,
     /// None at all, neither postmaster nor backend, and no tool of ours at work in its directory.
     Dead,
-    /// The postmaster is gone and others are left: backends that may still commit and answer, or a zombie.
+    /// The postmaster is gone and others are left: backends that may still commit and answer.
     Orphans,
     /// A postmaster.
     Running {

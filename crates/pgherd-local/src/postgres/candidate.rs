@@ -114,7 +114,7 @@ async fn rehearse_in(scratch: &Path, server: &Server, run_as: &RunAs, templates:
         run_as.make_dir(folder, 0o700)?;
     }
     let packed = template::pack(server, run_as, templates)?;
-    template::unpack_for_a_moment(&packed, run_as, &data)?;
+    template::unpack(&packed, run_as, &data)?;
     let waiting = next(layout);
     let path = |path: &Path| path.display().to_string();
     let overrides = [

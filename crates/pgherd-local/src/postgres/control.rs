@@ -1,5 +1,6 @@
 //! `pg_control`: what a stopped data directory says of itself, and giving it an identity of its own.
 
+use std::ops::Range;
 use std::path::Path;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -34,26 +35,49 @@ pub fn read(server: &Server, run_as: &RunAs, data: &Path) -> Result<Control> {
     })
 }
 
-/// `DB_SHUTDOWNED_IN_RECOVERY` of `DBState`, the field behind identifier and two versions.
+/// `DB_SHUTDOWNED_IN_RECOVERY` of `DBState`.
 const STANDBY_SHUT_DOWN: u32 = 2;
-const STATE: std::ops::Range<usize> = 16..20;
+/// Fields of `ControlFileData` that lie the same from 14 to 18: `state`, where the last checkpoint is and on which timeline, and up
+/// to where a standby has to replay (`minRecoveryPoint` and its timeline).
+const STATE: usize = 16;
+const CHECKPOINT: Range<usize> = 32..40;
+const TIMELINE: Range<usize> = 48..52;
+const MINIMUM_RECOVERY: usize = 136;
+/// 32 bytes, and 3 of padding from 18 on.
+const BIRTHMARK: usize = 36;
 
-/// The same file with another system identifier, and as a standby's that was shut down or as it is; `None` when it is not a
-/// control file (its checksum is nowhere to be found).
+/// The same file with another system identifier; `None` when it is not a control file (its checksum is nowhere to be found).
 ///
 /// The identifier is the first field. The structure grows from version to version, so the checksum's place is found by
 /// computing it over ever longer beginnings until the next four bytes are it.
-pub fn with_identifier(control: &[u8], identifier: u64, of_standby: bool) -> Option<Vec<u8>> {
+pub fn with_identifier(control: &[u8], identifier: u64) -> Option<Vec<u8>> {
+    changed(control, |fields| fields[..8].copy_from_slice(&identifier.to_le_bytes()))
+}
+
+/// The file of a cluster that was shut down, as that of a standby which was shut down there; `None` as above. Without a place to
+/// replay to PostgreSQL would first take it for a primary that crashed (`InitWalRecovery`).
+pub(crate) fn as_standby(control: &[u8]) -> Option<Vec<u8>> {
+    changed(control, |fields| {
+        fields[STATE..STATE + 4].copy_from_slice(&STANDBY_SHUT_DOWN.to_le_bytes());
+        fields.copy_within(CHECKPOINT, MINIMUM_RECOVERY);
+        fields.copy_within(TIMELINE, MINIMUM_RECOVERY + 8);
+    })
+}
+
+fn changed(control: &[u8], change: impl FnOnce(&mut [u8])) -> Option<Vec<u8>> {
     let end = protected(control)?;
     let mut changed = control.to_owned();
-    changed[..8].copy_from_slice(&identifier.to_le_bytes());
-    if of_standby {
-        changed[STATE].copy_from_slice(&STANDBY_SHUT_DOWN.to_le_bytes());
-    }
+    change(&mut changed[..end]);
     let mut crc = Crc32c::new();
     crc.update(&changed[..end]);
     changed[end..end + 4].copy_from_slice(&crc.value().to_le_bytes());
     Some(changed)
+}
+
+/// The system identifier; `None`: not a control file.
+pub(crate) fn identifier(control: &[u8]) -> Option<u64> {
+    protected(control)?;
+    Some(u64::from_le_bytes(control[..8].try_into().ok()?))
 }
 
 /// How many bytes from the beginning are protected by the checksum that follows them; `None`: it does not match anywhere.
@@ -63,6 +87,13 @@ pub(crate) fn protected(control: &[u8]) -> Option<usize> {
         crc.update(&control[end - 4..end]);
         end >= 64 && control.get(end..end + 4) == Some(&crc.value().to_le_bytes())
     })
+}
+
+/// What `initdb` rolled for a cluster and nothing changes afterwards (`mock_authentication_nonce`, the last field but the checksum,
+/// with what stands before it up to its alignment): two that agree in it are of one `initdb`. `None`: not a control file.
+pub(crate) fn birthmark(control: &[u8]) -> Option<&[u8]> {
+    let end = protected(control)?;
+    control.get(end.checked_sub(BIRTHMARK)?..end)
 }
 
 /// An identifier as `BootStrapXLOG` makes them: seconds, then something that differs between clusters of one second.
@@ -127,14 +158,29 @@ mod tests {
     #[test]
     fn the_identifier_and_the_checksum_change_and_nothing_else() {
         for length in [288, 296, 304] {
-            assert_eq!(with_identifier(&control(7, length), 8, false), Some(control(8, length)));
+            assert_eq!(with_identifier(&control(7, length), 8), Some(control(8, length)));
         }
+    }
+
+    #[test]
+    fn a_standby_has_to_replay_up_to_the_checkpoint_and_nothing_else_changes() {
+        let primary = control(7, 288);
+        let standby = as_standby(&primary).expect("a control file");
+        assert_eq!(standby[16..20], [2, 0, 0, 0]);
+        assert_eq!((&standby[136..144], &standby[144..148]), (&primary[32..40], &primary[48..52]));
+        let differ = (0..288).filter(|at| standby[*at] != primary[*at]);
+        assert!(
+            differ.clone().all(|at| (16..20).contains(&at) || (136..148).contains(&at)),
+            "{:?}",
+            differ.collect::<Vec<_>>()
+        );
+        assert_eq!(identifier(&standby), Some(7));
     }
 
     #[test]
     fn a_damaged_file_is_left_alone() {
         let mut damaged = control(7, 288);
         damaged[100] ^= 1;
-        assert_eq!(with_identifier(&damaged, 8, false), None);
+        assert_eq!(with_identifier(&damaged, 8), None);
     }
 }

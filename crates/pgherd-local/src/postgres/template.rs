@@ -70,10 +70,8 @@ pub fn create(server: &Server, run_as: &RunAs, templates: &Path, prepared: &Path
     made
 }
 
-/// Makes at `data` (an empty folder) what the cluster of this identifier was before it first started, from the template it was made
-/// of, as a standby that was shut down. Blocking.
-pub(super) fn as_before_its_start(template: &Path, run_as: &RunAs, identifier: u64, data: &Path) -> Result<()> {
-    packed::unpack(template, run_as, data)?;
+/// Makes of an unpacked template a standby of the cluster with this identifier, one that was shut down. Blocking.
+pub(super) fn become_standby(data: &Path, identifier: u64) -> Result<()> {
     identify(data, identifier, true)
 }
 
@@ -106,8 +104,8 @@ pub fn pack(server: &Server, run_as: &RunAs, templates: &Path) -> Result<PathBuf
     made.map(|()| packed)
 }
 
-/// Unpacks a template for a server that is thrown away at once: neither durable nor with an identity of its own. Blocking.
-pub fn unpack_for_a_moment(template: &Path, run_as: &RunAs, data: &Path) -> Result<()> {
+/// Unpacks a template: neither durable nor with an identity of its own. Blocking.
+pub fn unpack(template: &Path, run_as: &RunAs, data: &Path) -> Result<()> {
     packed::unpack(template, run_as, data)
 }
 
@@ -169,7 +167,7 @@ fn run(command: &mut std::process::Command) -> Result<()> {
     Err(ProviderError::new(ErrorKind::Invalid, message))
 }
 
-/// Gives the cluster a new system identifier: in the control file and in the first page of its log, which a server compares.
+/// A system identifier that nobody else has.
 fn new_identifier() -> Result<u64> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let mut chance = [0; 4];
@@ -178,11 +176,13 @@ fn new_identifier() -> Result<u64> {
     Ok(control::new_identifier(seconds, u32::from_le_bytes(chance)))
 }
 
-/// Gives a cluster that was never started its system identifier.
+/// Gives a cluster that was never started its system identifier, in the control file and in the first page of its log, which a
+/// server compares; and has it be a standby's.
 fn identify(data: &Path, identifier: u64, of_standby: bool) -> Result<()> {
     let path = data.join("global/pg_control");
     let old = std::fs::read(&path).map_err(|error| io_error("read", &path, &error))?;
-    let changed = control::with_identifier(&old, identifier, of_standby)
+    let changed = control::with_identifier(&old, identifier)
+        .and_then(|changed| if of_standby { control::as_standby(&changed) } else { Some(changed) })
         .ok_or_else(|| ProviderError::new(ErrorKind::Invalid, format!("{} is damaged", path.display())))?;
     let mut file = OpenOptions::new().write(true).open(&path).map_err(|error| io_error("open", &path, &error))?;
     file.write_all(&changed).map_err(|error| io_error("write", &path, &error))?;

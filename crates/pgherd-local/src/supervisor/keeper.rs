@@ -347,6 +347,7 @@ impl Keeper {
                 accepted.ha = now.ha.clone();
                 (accepted.request, accepted.last_request) = (now.request, now.last_request);
                 accepted.alone = now.alone.clone();
+                accepted.system_identifier.clone_from(&now.system_identifier);
                 // The loop may have ended a promotion meanwhile, and counted its replica out.
                 let ask = self.current.as_ref().map(|current| &*current.ask);
                 if !matches!(ask, Some(Ask::Promote(_))) {
@@ -387,7 +388,7 @@ impl Keeper {
                     self.servers.clear();
                     return;
                 };
-                record.take_over(learnt);
+                record.take_over(learnt, done.facts.is_some());
                 record.memory = upkeep::done(step, &record.memory);
                 if phase(step).is_some() {
                     record.trouble = None;

@@ -168,12 +168,12 @@ impl Record {
     }
 
     /// Takes over what a step learnt, and keeps what was decided meanwhile.
-    pub fn take_over(&mut self, learnt: Self) {
+    pub fn take_over(&mut self, learnt: Self, asked: bool) {
         let Self { memory, ha, request, last_request, trouble, promotion, alone, .. } = self.clone();
         // How many replicas are wanted may have changed with one that left.
         let wanted = Wanted { read_replicas: self.wanted.read_replicas, ..learnt.wanted.clone() };
-        // The cluster may have been made meanwhile.
-        let system_identifier = learnt.system_identifier.clone().or(self.system_identifier.clone());
+        // Unless the server was asked, a cluster may have been made meanwhile.
+        let system_identifier = if asked { &learnt } else { &*self }.system_identifier.clone();
         *self =
             Self { memory, ha, request, last_request, trouble, promotion, alone, wanted, system_identifier, ..learnt };
     }

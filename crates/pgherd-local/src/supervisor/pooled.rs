@@ -165,9 +165,9 @@ impl Pooled {
         }
     }
 
-    /// Whether one is just being started or found: until then nobody can end it.
-    pub fn is_starting(&self) -> bool {
-        matches!(self.stage, Stage::Starting(_))
+    /// Whether one is just being started, found or ended: nobody else can end it until then.
+    pub fn is_changing(&self) -> bool {
+        matches!(self.stage, Stage::Starting(_) | Stage::Ending(_))
     }
 
     /// How it stands.

@@ -285,7 +285,9 @@ fn step(view: &View, next: &mut Memory) -> Option<Step> {
         // Refused there: what is not there now may be there again later, and a wanted backup was never taken.
         (goal, _) if goal.owes_backup() && view.data_missing => Some(Step::Backup),
         (goal, Servers::Serve) if goal.owes_backup() => Some(Step::Backup),
-        (Goal::Gone { taken, backup, .. }, Servers::Down) if *taken || backup.is_none() => Some(Step::Remove),
+        (Goal::Gone { taken, backup, .. }, Servers::Down) if *taken || backup.is_none() => {
+            may_retry(view, next).then_some(Step::Remove)
+        }
         (Goal::Gone { taken, backup, .. }, _) if *taken || backup.is_none() => None,
         (Goal::Stopped, _) => None,
         (Goal::Serve, _) if !next.prepared => Some(Step::Prepare),

@@ -97,6 +97,43 @@ async fn a_given_up_primary_is_rewound_and_follows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dead_postmaster_that_nobody_reaps_is_in_nobodys_way() {
+    for server in servers() {
+        let (_world, n1, n2) = failed_over(&server).await;
+        let mut dead = unreaped(&n1);
+        name_in_lock_files(&n1, &dead);
+        rewind::rewind(&n1, &n2.upstream(), 7).await.expect("rewound");
+        assert_eq!(seen(&n1).await.control().and_then(|control| control.made_by), Some(7));
+        name_in_lock_files(&n1, &dead);
+        start_standby(&n1, Some(&n2)).await;
+        streams(&n1).await;
+        dead.wait().expect("reaped");
+    }
+}
+
+/// A process of the server's user that has ended and is not reaped.
+fn unreaped(place: &Place) -> std::process::Child {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = std::process::Command::new("true");
+    if place.run_as.drops {
+        command.uid(place.run_as.uid).gid(place.run_as.gid);
+    }
+    let child = command.spawn().expect("true runs");
+    let pid = rustix::process::Pid::from_child(&child);
+    let look = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+    rustix::process::waitid(rustix::process::WaitId::Pid(pid), look).expect("ended");
+    child
+}
+
+fn name_in_lock_files(place: &Place, process: &std::process::Child) {
+    let layout = &place.layout;
+    let text = format!("{}\n{}\n0\n{}\n", process.id(), layout.data.display(), place.port);
+    for lock in [layout.postmaster_pid(), layout.socket.join(format!(".s.PGSQL.{}.lock", place.port))] {
+        std::fs::write(lock, &text).expect("written");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rewind_that_does_not_end_leaves_a_torn_directory_that_is_not_started() {
     let Some(server) = servers().pop() else { return };
     let (_world, n1, n2) = failed_over(&server).await;

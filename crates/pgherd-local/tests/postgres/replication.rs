@@ -1,6 +1,7 @@
 //! Copies, roles and promotion of several nodes.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Instant;
 
 use pgherd_core::ha::{Data, LastRole, Lsn, Names, NodeId, Process, Slot};
@@ -38,7 +39,8 @@ async fn a_standby_of_a_new_primary_grows_from_what_that_was_made_of() {
     for server in servers() {
         let (mut world, n1) = primary(&server).await;
         run(&n1, "CREATE TABLE t AS SELECT generate_series(1, 1000) AS id").await;
-        let n2 = grown(&mut world, 2, &n1).await;
+        let seed = seed(&world, &n1, &world.paths.templates());
+        let n2 = grown(&mut world, 2, &n1, seed).await;
         assert_eq!(seen(&n2).await.control().map(|control| control.last_role), Some(LastRole::Standby));
         start_standby(&n2, Some(&n1)).await;
         streams(&n2).await;
@@ -60,22 +62,38 @@ async fn a_primary_that_has_recycled_its_first_log_is_copied() {
         while first.exists() {
             run(&n1, "SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal(); CHECKPOINT").await;
         }
-        let n2 = grown(&mut world, 2, &n1).await;
+        let seed = seed(&world, &n1, &world.paths.templates());
+        let n2 = grown(&mut world, 2, &n1, seed).await;
         start_standby(&n2, Some(&n1)).await;
         streams(&n2).await;
         assert!(was_copied(&n2), "what it lacks is not there any more");
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_of_another_template_is_copied() {
+    for server in servers() {
+        let (mut world, n1) = primary(&server).await;
+        let others = world.paths.state.join("others");
+        template::pack(&server, &world.run_as, &others).expect("packed");
+        let seed = seed(&world, &n1, &others);
+        let n2 = grown(&mut world, 2, &n1, seed).await;
+        assert!(n2.layout.data.join("backup_label").exists(), "it was not copied");
+    }
+}
+
 /// A node made from the seed of a primary, where that can be.
-async fn grown(world: &mut World, number: u16, of: &Place) -> Place {
+async fn grown(world: &mut World, number: u16, of: &Place, seed: making::Seed) -> Place {
     let place = world.node(number, &[("autovacuum", "off")]);
     slots::keep(of, &[NodeId(number)].into(), DEADLINE).await.expect("slots");
-    let identifier = seen(of).await.control().map(|control| control.system_id).expect("an identifier");
-    let template = template::of(&world.server, &world.paths.templates()).expect("a template");
-    let seed = making::Seed { template, identifier, primary: of.layout.data.clone() };
     making::clone(&place, &of.upstream(), 1, false, Some(seed)).await.expect("made");
     place
+}
+
+/// What a primary was made of, if it was of one of these templates.
+fn seed(world: &World, primary: &Place, templates: &Path) -> making::Seed {
+    let template = template::of(&world.server, templates).expect("a template");
+    making::Seed { template, primary: primary.layout.data.clone() }
 }
 
 fn wal_names(place: &Place) -> BTreeSet<String> {

@@ -1,7 +1,7 @@
 //! `pgherd up`.
 
 use clap::Args;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use pgherd_core::value::Props;
 use pgherd_engine::provider::Operation;
 use pgherd_engine::run;
@@ -87,9 +87,10 @@ fn greet(context: &Context<'_>, plans: &Plans) -> Result<(), CommandError> {
         }
         run::outputs(&**provider, spec).await
     });
-    let outputs: Vec<Props> = targets::wait_for(stream::iter(each).buffered(AT_ONCE).try_collect())??;
+    let outputs: Vec<Result<Props, _>> = targets::wait_for(stream::iter(each).buffered(AT_ONCE).collect())?;
     for (PlannedDatabase { database, .. }, outputs) in plans.each.iter().zip(outputs) {
         let spec = &database.spec;
+        let outputs = outputs?;
         let address = outputs.get("connection_string").and_then(|value| value.as_text());
         printer.result(&format!("{} is up: {}\n", spec.name, address.unwrap_or("no address yet")))?;
         let label = if several { format!(" {}", spec.block) } else { String::new() };

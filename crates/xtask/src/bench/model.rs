@@ -63,8 +63,9 @@ impl Model {
         primary.copy(place)?;
         let mut children = Vec::new();
         for node in &self.nodes {
-            children.push(node.begin(place, server, run_as)?);
+            children.push(node.begin(server, run_as)?);
         }
+        self.nodes.iter().try_for_each(|node| wait_until_ready(&node.data(place)))?;
         if !followers.is_empty() {
             let asked = || psql(server, &self.address, "SELECT sync_state FROM pg_stat_replication");
             wait("the standby", || asked().is_ok_and(|state| state == "sync"))?;
@@ -98,12 +99,10 @@ impl Node {
         run(Command::new("cp").arg("-a").arg(self.files(place)).arg(self.data(place))).map(drop)
     }
 
-    fn begin(&self, place: &Place, server: &Server, run_as: &RunAs) -> Result<Child, String> {
+    fn begin(&self, server: &Server, run_as: &RunAs) -> Result<Child, String> {
         let mut command = run_as.command(server, "postgres");
         command.args(self.command_line.iter().skip(1)).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().map_err(told("start a server"))?;
-        wait_until_ready(&self.data(place))?;
-        Ok(child)
+        command.spawn().map_err(told("start a server"))
     }
 }
 

@@ -29,8 +29,8 @@ pub fn left(layout: &Layout) -> BTreeSet<i32> {
     left
 }
 
-/// The same without a dead postmaster that process 1 has not reaped yet: that one writes nothing. It is in the way of a start, not
-/// of a promotion or of another copy in the directory's place.
+/// The same without a dead postmaster that process 1 has not reaped yet: that one writes nothing, and its lock files are removed
+/// before anything starts in its place.
 pub(super) fn alive(layout: &Layout) -> BTreeSet<i32> {
     let mut left = left(layout);
     if let Some(dead) = zombie(layout) {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dead_postmaster_that_nobody_reaps_stands_against_a_start_and_not_against_a_promotion() {
+    fn a_dead_postmaster_that_nobody_reaps_is_left_and_not_alive() {
         let folder = tempfile::tempdir().expect("a folder");
         let layout = Layout::new(folder.path(), folder.path());
         std::fs::create_dir(&layout.data).expect("a directory");
@@ -125,7 +125,8 @@ mod tests {
         dead.kill().expect("killed");
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         rustix::process::waitid(WaitId::Pid(Pid::from_raw(pid).expect("a number")), look).expect("ended");
-        assert_eq!((left(&layout), process(&layout, false)), (BTreeSet::from([pid]), ha::Process::Dead));
+        assert_eq!((left(&layout), alive(&layout)), (BTreeSet::from([pid]), BTreeSet::new()));
+        assert_eq!(process(&layout, false), ha::Process::Dead);
         dead.wait().expect("reaped");
         assert_eq!(left(&layout), BTreeSet::new());
     }

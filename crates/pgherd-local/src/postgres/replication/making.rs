@@ -14,7 +14,7 @@ use super::{Place, blocking, directory, nobody_at_work, pg_control};
 use crate::paths::Layout;
 use crate::postgres::conf::SUPERUSER;
 use crate::postgres::packed::{sync_all, sync_folder};
-use crate::postgres::{Result, io_error, template};
+use crate::postgres::{Result, control, io_error, template};
 
 /// Holds the number of the copy or rewind that was last completed in a data directory.
 pub(super) const MADE: &str = "pgherd.made";
@@ -40,6 +40,7 @@ pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, 
             return Err(ProviderError::new(ErrorKind::Conflict, message));
         }
         remove_folder(&to.layout.making())?;
+        remove_folder(&seedling(&to.layout))?;
         to.run_as.make_dir(&to.layout.making(), 0o700)?;
         Ok(false)
     })
@@ -109,31 +110,57 @@ pub fn hand_over(from: &Layout, to: &Layout) -> Result<()> {
 pub struct Seed {
     /// What the primary was made of.
     pub template: PathBuf,
-    /// Its system identifier.
-    pub identifier: u64,
     /// Its data directory.
     pub primary: PathBuf,
 }
 
-/// Makes the copy from a seed; says whether that could be done.
+/// Makes the copy from a seed; says whether that could be done. Whatever is in the way, there is another way to have a copy.
+///
+/// In a folder of its own until it is whole: an unpacking goes on for a moment when the future is dropped.
 async fn plant(place: &Place, seed: Option<Seed>) -> Result<bool> {
-    let Some(Seed { template, identifier, primary }) = seed.filter(|seed| seed.template.exists()) else {
-        return Ok(false);
-    };
-    let (making, run_as) = (place.layout.making(), place.run_as.clone());
+    let Some(seed) = seed else { return Ok(false) };
+    let to = place.clone();
+    let grown = blocking(move || grow(&to, &seed)).await.unwrap_or_else(|error| {
+        tracing::warn!("{}: no copy from the template: {error}", place.id);
+        false
+    });
+    let (seedling, making) = (seedling(&place.layout), place.layout.making());
     blocking(move || {
-        template::as_before_its_start(&template, &run_as, identifier, &making)?;
-        let wal = making.join("pg_wal");
-        let names = std::fs::read_dir(&wal).map_err(|error| io_error("look at", &wal, &error))?;
-        // What follows on it must still be there.
-        let has_all = names.flatten().all(|entry| primary.join("pg_wal").join(entry.file_name()).exists());
-        if !has_all {
-            remove_folder(&making)?;
-            run_as.make_dir(&making, 0o700)?;
+        if !grown {
+            return remove_folder(&seedling).map(|()| false);
         }
-        Ok(has_all)
+        remove_folder(&making)?;
+        std::fs::rename(&seedling, &making).map_err(|error| io_error("rename", &seedling, &error))?;
+        Ok(true)
     })
     .await
+}
+
+/// Where a seed is unpacked.
+fn seedling(layout: &Layout) -> PathBuf {
+    layout.making().with_extension("seed")
+}
+
+/// Unpacks a seed; says whether it is the right one. Blocking.
+fn grow(place: &Place, seed: &Seed) -> Result<bool> {
+    let to = seedling(&place.layout);
+    remove_folder(&to)?;
+    template::unpack(&seed.template, &place.run_as, &to)?;
+    let [ours, theirs] = [to.as_path(), &seed.primary].map(|data| {
+        let path = data.join("global/pg_control");
+        std::fs::read(&path).map_err(|error| io_error("read", &path, &error))
+    });
+    let (ours, theirs) = (ours?, theirs?);
+    // Of one that is just being written nothing can be said. A template may have been made anew since, or for another build.
+    let of_one_initdb = control::birthmark(&ours).is_some_and(|mark| control::birthmark(&theirs) == Some(mark));
+    // What follows must still be there.
+    let wal = to.join("pg_wal");
+    let names = std::fs::read_dir(&wal).map_err(|error| io_error("look at", &wal, &error))?;
+    let has_all = names.flatten().all(|entry| seed.primary.join("pg_wal").join(entry.file_name()).exists());
+    match control::identifier(&theirs) {
+        Some(identifier) if of_one_initdb && has_all => template::become_standby(&to, identifier).map(|()| true),
+        _ => Ok(false),
+    }
 }
 
 async fn copy(place: &Place, from: &Upstream) -> Result<()> {

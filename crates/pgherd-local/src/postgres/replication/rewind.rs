@@ -14,6 +14,7 @@ use super::{Place, blocking, directory, nobody_at_work};
 use crate::postgres::conf::SUPERUSER;
 use crate::postgres::packed::sync_all;
 use crate::postgres::session::Session;
+use crate::postgres::stale;
 use crate::postgres::{Result, io_error};
 
 /// How long a connection to a running server may take.
@@ -28,6 +29,8 @@ pub async fn rewind(place: &Place, from: &Upstream, serial: u64) -> Result<()> {
     let to = place.clone();
     let done = blocking(move || {
         nobody_at_work(&to.layout)?;
+        // The server that recovers it would take a dead one that nobody reaped for one that runs.
+        stale::remove(&to.layout, to.port)?;
         if directory::is_made_by(&to.layout, serial) {
             return Ok(true);
         }

@@ -55,13 +55,8 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
 /// What a server began as, while nobody has used it.
 fn seed(keeper: &Keeper, primary: NodeId) -> Result<Option<Seed>, ProviderError> {
     let record = keeper.record()?;
-    let identifier = record.system_identifier.as_ref().and_then(|identifier| identifier.parse().ok());
     let template = template::of(chosen(record)?, &keeper.site.agent.options.paths.templates());
-    let seed = identifier.zip(template).map(|(identifier, template)| Seed {
-        template,
-        identifier,
-        primary: keeper.site.node(primary).data,
-    });
+    let seed = template.map(|template| Seed { template, primary: keeper.site.node(primary).data });
     Ok(seed.filter(|_| !record.memory.made))
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), Provid
     })
     .await?;
     keeper.live(node).is_whole = true;
-    // Written down with what follows: until it is usable, a cluster that no agent remembers is made anew.
+    // Written down with what follows, since the brain remembers that it was made: until then it is made anew.
     keeper.record_mut()?.system_identifier = Some(identifier.to_string());
     Ok(())
 }

@@ -92,7 +92,7 @@ impl Keeper {
         if self.job.is_none() {
             let (memory, wanted, notes) = upkeep::decide(&seen.upkeep, &next.memory);
             (next.memory, step) =
-                (memory, wanted.filter(|step| *step != Step::Remove || !self.ways.pooled.is_starting()));
+                (memory, wanted.filter(|step| *step != Step::Remove || !self.ways.pooled.is_changing()));
             if let Some(what) =
                 upkeep::ask(&seen.upkeep, &next.memory).filter(|_| next.request.is_none() && step.is_none())
             {

@@ -4,11 +4,13 @@
 
 use std::time::Instant;
 
+use pgherd_local::postgres::server::Server;
+
 use super::super::Measured;
 use super::super::model::Model;
 use super::ms;
 use crate::herd::NAME;
-use crate::machine::{Place, median, ms_since, run, server};
+use crate::machine::{Place, median, ms_since, psql, run, server};
 use crate::say;
 
 const ROUNDS: usize = 5;
@@ -20,12 +22,12 @@ pub fn up() -> Result<Measured, String> {
     run_as.make_dir(&place.at("servers"), 0o700).map_err(|error| error.message)?;
     place.describe_pair(&[])?;
     // The template of pgherd is there from then on, as on every `up` but the first of a server.
-    let (_, address) = up_once(&place)?;
+    let (_, address) = up_once(&place, &server)?;
     let model = Model::of(&place, &address, &["n1", "n2"])?;
     let (mut ups, mut floors) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         floors.push(model.floor(&place, &server, &run_as, round)?);
-        ups.push(up_once(&place)?.0);
+        ups.push(up_once(&place, &server)?.0);
         place.put_away(&format!("after-{round}"))?;
     }
     let (up, floor) = (median(ups), median(floors));
@@ -33,14 +35,15 @@ pub fn up() -> Result<Measured, String> {
     Ok(ms("up of a pair from nothing: against 1.5 x (copy, two starts, sync)", up, 1.5 * floor))
 }
 
-/// No agent, no folder, no prepared cluster; when it is done, commits wait for the standby. How long it took, and the address it
-/// prints.
-fn up_once(place: &Place) -> Result<(f64, String), String> {
+/// No agent, no folder, no prepared cluster; when it is done, commits wait for the standby. How long that and a first query took, and
+/// the address it prints.
+fn up_once(place: &Place, server: &Server) -> Result<(f64, String), String> {
     rustix::fs::sync();
     let start = Instant::now();
     let output = run(&mut place.pgherd(&["up", "--yes"]))?;
-    let took = ms_since(start);
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     let address = said.lines().find_map(|line| line.strip_prefix(&format!("{NAME} is up: ")));
-    Ok((took, address.ok_or_else(|| format!("up named no address: {said}"))?.to_owned()))
+    let address = address.ok_or_else(|| format!("up named no address: {said}"))?;
+    psql(server, address, "SELECT 1")?;
+    Ok((ms_since(start), address.to_owned()))
 }
