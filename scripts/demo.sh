@@ -10,6 +10,8 @@ echo "building pgherd (a few minutes the first time)" >&2
 cargo build --release --locked --quiet -p pgherd
 pgherd=target/release/pgherd
 example=examples/dev.hcl
+# psql shows what it finds and waits for no key, however small the window is.
+export PAGER=cat PSQL_PAGER=cat
 # Shows a command so that it can be copied, and runs it.
 say() {
     local word line="\$ pgherd"

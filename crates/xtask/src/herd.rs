@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use pgherd_core::ha::NodeId;
 use pgherd_local::client;
-use pgherd_local::paths::{Paths, Surroundings};
+use pgherd_local::paths::Paths;
 use pgherd_local::postgres::processes;
 use pgherd_local::supervisor::messages::StatusReport;
 use rustix::process::Signal;
@@ -42,14 +42,8 @@ pub struct Herd {
 impl Herd {
     /// An agent in this place and no database yet.
     pub fn new(place: Place) -> Result<Self, String> {
-        let around = Surroundings {
-            uid: rustix::process::geteuid().as_raw(),
-            state_dir: Some(place.at("state")),
-            cache_dir: Some(place.cache()),
-            ..Surroundings::read(0, |name| std::env::var_os(name))
-        };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let paths = Paths::choose(&around);
+        let paths = place.paths();
         let manager = Manager::start(&place)?;
         let herd = Self { place, runtime: runtime.map_err(told("begin"))?, paths, manager };
         wait("the agent", || herd.agent().is_some())?;

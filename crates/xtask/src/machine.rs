@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use pgherd_local::paths::{Paths, Surroundings};
 use pgherd_local::postgres::{find, runas::RunAs};
 use pgherd_local::postgres::{processes, server::Server};
 use rustix::process::{Pid, Signal, kill_process};
@@ -67,6 +68,16 @@ impl Place {
         fs::write(self.at("database.hcl"), block(0, &arguments)).map_err(told("write a block"))
     }
 
+    /// Where its agent has everything.
+    pub fn paths(&self) -> Paths {
+        Paths::choose(&Surroundings {
+            uid: rustix::process::geteuid().as_raw(),
+            state_dir: Some(self.at("state")),
+            cache_dir: Some(self.cache()),
+            ..Surroundings::read(0, |name| std::env::var_os(name))
+        })
+    }
+
     /// The program, on this place's files, state and cache.
     pub fn pgherd(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -114,11 +125,13 @@ impl Place {
     /// Processes that work in the folder or name it in their arguments.
     pub fn processes(&self) -> Vec<i32> {
         let folder = self.folder.path();
-        let name = folder.as_os_str().to_string_lossy().into_owned();
+        // Of a forwarder the command line names where it is asked, which is in memory.
+        let names = [folder.to_owned(), self.paths().ways()].map(|path| path.to_string_lossy().into_owned());
         let is_here = |process: &Path| {
             let works_here = fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
             let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
-            works_here || String::from_utf8_lossy(&arguments).contains(&name)
+            let arguments = String::from_utf8_lossy(&arguments);
+            works_here || names.iter().any(|name| arguments.contains(name))
         };
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         all.filter_map(|entry| entry.file_name().to_str()?.parse().ok().filter(|_| is_here(&entry.path())))
