@@ -129,7 +129,7 @@ async fn plant(place: &Place, seed: Option<Seed>) -> Result<bool> {
         if !grown {
             return remove_folder(&seedling).map(|()| false);
         }
-        remove_folder(&making)?;
+        // Takes the place of an empty folder, and is refused where somebody copies into it by now.
         std::fs::rename(&seedling, &making).map_err(|error| io_error("rename", &seedling, &error))?;
         Ok(true)
     })
