@@ -1,0 +1,1 @@
+//! The one HTTP client of every cloud: deadline, retry, pace, request ids, and nothing secret in an error.
