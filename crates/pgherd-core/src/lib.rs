@@ -14,6 +14,7 @@ pub mod inputs;
 pub mod lint;
 pub mod outputs;
 pub mod plan;
+pub mod report;
 pub mod resource;
 pub mod secret;
 pub mod spec;

@@ -4,12 +4,16 @@ use async_trait::async_trait;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::{Event, What};
-use pgherd_core::plan::Change;
+use pgherd_core::plan::{Change, Plan};
+use pgherd_core::report::{Backups, LiveParameter, LogAsked, Report};
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
+use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
+
+pub use crate::operation::{Operation, Point};
 
 /// One target: AWS, this machine, …
 #[async_trait]
@@ -24,8 +28,8 @@ pub trait Provider: Send + Sync {
     fn desired(&self, spec: &Spec) -> Vec<Resource>;
 
     /// What this target can and cannot promise for the spec, asked from the target where needed: warnings and errors. Sends
-    /// no write.
-    async fn preflight(&self, spec: &Spec) -> Result<Vec<Diagnostic>, ProviderError>;
+    /// no write, and asks nothing that matters only to what `intended` does not do.
+    async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError>;
 
     /// What does exist of `wanted`, and whatever else wears our tag for the same database (orphans).
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError>;
@@ -50,6 +54,65 @@ pub trait Provider: Send + Sync {
 
     /// The outputs of variables.md section 4, from what exists. `null` where the target has no such thing.
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props;
+
+    /// Whether the database exists and is ours: something that holds its data does.
+    async fn exists(&self, spec: &Spec) -> Result<bool, ProviderError> {
+        let observed = self.observe(&self.desired(spec)).await?;
+        let holds_data = |id: &Id| self.kinds().iter().any(|kind| kind.name == id.kind && kind.holds_data);
+        Ok(observed.iter().any(|seen| holds_data(&seen.id)))
+    }
+
+    /// How it is. An error of the kind [`ErrorKind::NotFound`] when it does not exist, as of everything below.
+    async fn report(&self, _spec: &Spec) -> Result<Report, ProviderError> {
+        Err(unsupported(self.cloud(), "show the status of a database"))
+    }
+
+    /// Its backups, and the times it can be restored to.
+    async fn backups(&self, _spec: &Spec) -> Result<Backups, ProviderError> {
+        Err(unsupported(self.cloud(), "list the backups of a database"))
+    }
+
+    /// Its log, line by line, oldest first. Returns at the end of what there is or, when following, never.
+    async fn log(
+        &self,
+        _spec: &Spec,
+        _asked: &LogAsked,
+        _on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), ProviderError> {
+        Err(unsupported(self.cloud(), "read the log of a database"))
+    }
+
+    /// Its PostgreSQL settings, those that nobody set included, by name.
+    async fn parameters(&self, _spec: &Spec) -> Result<Vec<LiveParameter>, ProviderError> {
+        Err(unsupported(self.cloud(), "show the settings of a database"))
+    }
+
+    /// The master password that is in force.
+    async fn password(&self, _spec: &Spec) -> Result<Secret, ProviderError> {
+        Err(unsupported(self.cloud(), "read the password of a database"))
+    }
+}
+
+/// What is about to be done, for a target that has something to say beforehand.
+#[derive(Debug, Clone, Copy)]
+pub struct Intended<'a> {
+    /// What it is for.
+    pub goal: Goal,
+    /// The steps it takes: none when there is nothing to do.
+    pub plan: &'a Plan,
+    /// What should exist, whatever the goal.
+    pub desired: &'a [Resource],
+    /// What does.
+    pub observed: &'a [Observed],
+}
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// That the database is as the block says.
+    Apply,
+    /// That nothing of it remains.
+    Destroy,
 }
 
 /// Whether changes that interrupt service happen during apply (`true`) or wait for the window.
@@ -61,52 +124,6 @@ pub struct ApplyNow(pub bool);
 pub struct Deletion {
     /// Name of the last backup; `None` skips it.
     pub final_backup: Option<String>,
-}
-
-/// A day-2 verb on one database, by instance name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operation {
-    /// Start a stopped database.
-    Start {
-        /// Instance name.
-        name: String,
-    },
-    /// Stop it, keeping everything.
-    Stop {
-        /// Instance name.
-        name: String,
-    },
-    /// Restart it now; pending settings take effect.
-    Restart {
-        /// Instance name.
-        name: String,
-    },
-    /// Change the master password to a generated one, keeping open connections.
-    Rotate {
-        /// Instance name.
-        name: String,
-    },
-    /// End the primary for certain and let its standby take over.
-    Failover {
-        /// Instance name.
-        name: String,
-        /// Whether a copy may take over that is not known to hold every acknowledged commit.
-        accept_loss: bool,
-    },
-    /// Make a read replica a database of its own.
-    Promote {
-        /// Instance name.
-        name: String,
-        /// Which replica, as `status` names it; `None`: the only one.
-        replica: Option<String>,
-        /// Name of the instance it becomes.
-        to: String,
-    },
-    /// Exchange the roles of primary and standby in good order, while clients are held back.
-    Switchover {
-        /// Instance name.
-        name: String,
-    },
 }
 
 /// Where a run's events go. Never fails: a reader that left is no reason to stop.
@@ -169,6 +186,11 @@ impl ProviderError {
     }
 }
 
+/// What a target has no way to do, as far as this version of pgherd knows it.
+fn unsupported(cloud: Cloud, what: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::Unsupported, format!("this version of pgherd cannot {what} on {cloud}"))
+}
+
 /// Sorts of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -191,6 +213,8 @@ pub enum ErrorKind {
     TimedOut,
     /// The run was asked to stop.
     Interrupted,
+    /// The target has no such thing, or this version of pgherd does not reach it.
+    Unsupported,
 }
 
 impl ErrorKind {
@@ -204,7 +228,8 @@ impl ErrorKind {
             | Self::Invalid
             | Self::Protected
             | Self::TimedOut
-            | Self::Interrupted => false,
+            | Self::Interrupted
+            | Self::Unsupported => false,
         }
     }
 }

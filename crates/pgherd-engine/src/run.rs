@@ -8,7 +8,7 @@ use pgherd_core::resource::{Observed, Resource};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 
-use crate::provider::{Deletion, Events, Provider, ProviderError};
+use crate::provider::{Deletion, Events, Goal, Intended, Provider, ProviderError};
 use crate::stop::Stop;
 use crate::walk::{Options, Outcome, walk};
 
@@ -37,11 +37,12 @@ pub async fn observe_and_plan(
     timing: &Timing,
     intent: Intent,
 ) -> Result<Planned, ProviderError> {
-    let preflight = provider.preflight(spec).await?;
     let desired = provider.desired(spec);
     let observed = provider.observe(&desired).await?;
     let plan = plan::plan(provider.kinds(), &spec.block, &desired, &observed, timing);
-    Ok(finish(plan, preflight, intent, desired, observed))
+    let intended = Intended { goal: Goal::Apply, plan: &plan, desired: &desired, observed: &observed };
+    let said = provider.preflight(spec, &intended).await?;
+    Ok(finish(plan, said, intent, desired, observed))
 }
 
 /// Looks at the world and plans that nothing of the spec's database remains. Sends no write.
@@ -51,7 +52,8 @@ pub async fn observe_and_plan_destroy(provider: &dyn Provider, spec: &Spec) -> R
     let desired = provider.desired(spec);
     let observed = provider.observe(&desired).await?;
     let plan = plan::plan_destroy(provider.kinds(), &spec.block, &observed);
-    let mut said = Vec::new();
+    let intended = Intended { goal: Goal::Destroy, plan: &plan, desired: &desired, observed: &observed };
+    let mut said = provider.preflight(spec, &intended).await?;
     if spec.deletion_protection && !plan.steps.is_empty() && !observed.iter().any(|seen| seen.protected) {
         let message = format!("{} says that it must not be deleted", spec.block);
         said.push(

@@ -13,7 +13,9 @@ use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
-use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Operation, Provider, ProviderError};
+use pgherd_engine::provider::{
+    ApplyNow, Deletion, ErrorKind, Events, Goal, Intended, Operation, Provider, ProviderError,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::client::{self, Client};
@@ -76,7 +78,13 @@ impl Provider for Local {
         desired::desired(spec)
     }
 
-    async fn preflight(&self, spec: &Spec) -> Result<Vec<Diagnostic>, ProviderError> {
+    /// What this machine cannot promise is said at every plan, one with nothing to do included: the disk may have changed.
+    async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
+        match intended.goal {
+            Goal::Apply => {}
+            // Nothing of it will remain, and so no promise.
+            Goal::Destroy => return Ok(Vec::new()),
+        }
         let state = &self.options.agent.paths.state;
         // Before the first use, what counts is where it will be made.
         let nearest = state.ancestors().find(|folder| folder.exists()).unwrap_or(state);
@@ -145,6 +153,11 @@ impl Provider for Local {
                 let how = PromoteHow { replica: replica.clone(), to: to.clone() };
                 return self.agent().await?.promote(name, &how, |line| tell(events, line)).await;
             }
+            Operation::Backup { .. } => return Err(unsupported("take a backup on demand")),
+            Operation::Restore { .. } => return Err(unsupported("restore a backup")),
+            Operation::Clone { .. } => return Err(unsupported("clone a database")),
+            Operation::Adopt { .. } => return Err(unsupported("adopt a PostgreSQL that it did not make")),
+            Operation::Forget { .. } => return Err(unsupported("forget a database and leave it running")),
         };
         self.agent().await?.operate(name, verb, |line| tell(events, line)).await
     }
@@ -152,6 +165,10 @@ impl Provider for Local {
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         outputs(spec, &observed.first().map_or_else(Facts::default, facts))
     }
+}
+
+fn unsupported(what: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::Unsupported, format!("this version of pgherd cannot {what} on this machine"))
 }
 
 /// What the outputs need, as [`observed_instance`] put it beside the compared fields.
@@ -243,5 +260,60 @@ fn tell(events: &Events, line: Line) {
         Line::Said { message } => events.emit(What::Said { message }),
         // The result of the call says these.
         Line::Done | Line::Failed { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::inputs::Inputs;
+    use pgherd_core::plan::Plan;
+    use pgherd_core::spec::resolve;
+    use pgherd_engine::provider::Point;
+
+    use super::*;
+    use crate::paths::{Paths, Surroundings};
+
+    fn local() -> Local {
+        let paths = Paths::choose(&Surroundings { state_dir: Some("/nowhere".into()), ..Surroundings::default() });
+        let agent =
+            AgentOptions { paths, run_as: None, postgres_dirs: Vec::new(), strict_minor: false, announce: false };
+        Local::new(LocalOptions { agent, program: "/nowhere/pgherd".into(), accepted: BTreeSet::new() })
+    }
+
+    fn spec() -> Spec {
+        let values = [("geo_redundant_backup".to_owned(), true.into())].into();
+        resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("the target is given")
+    }
+
+    /// A plan with nothing to do included: what the machine does not promise is said as long as the block asks for it.
+    #[tokio::test]
+    async fn what_cannot_be_promised_is_said_at_every_plan_and_at_no_destroy() {
+        let plan =
+            Plan { block: "db".to_owned(), steps: Vec::new(), diagnostics: Vec::new(), fingerprint: String::new() };
+        let said = async |goal| {
+            let intended = Intended { goal, plan: &plan, desired: &[], observed: &[] };
+            local().preflight(&spec(), &intended).await.expect("it asks nobody")
+        };
+        let codes = said(Goal::Apply).await.into_iter().map(|said| said.code).collect::<Vec<_>>();
+        assert!(codes.contains(&"geo-redundant-backup-unavailable"), "{codes:?}");
+        assert_eq!(said(Goal::Destroy).await, []);
+    }
+
+    #[tokio::test]
+    async fn what_this_machine_cannot_do_yet_is_refused_by_name() {
+        let (sender, _) = tokio::sync::mpsc::unbounded_channel();
+        let (name, spec) = ("db".to_owned(), Box::new(spec()));
+        let operations = [
+            Operation::Backup { name: name.clone(), label: None },
+            Operation::Restore { name: name.clone(), to: spec.clone(), point: Point::Latest },
+            Operation::Clone { name, to: spec.clone() },
+            Operation::Adopt { spec: spec.clone() },
+            Operation::Forget { spec },
+        ];
+        for operation in operations {
+            let refused =
+                local().operate(&operation, &Events::new("db", sender.clone())).await.expect_err("unsupported");
+            assert_eq!(refused.kind, ErrorKind::Unsupported, "{refused}");
+        }
     }
 }

@@ -175,7 +175,8 @@ impl From<ProviderError> for CommandError {
             | ErrorKind::Unavailable
             | ErrorKind::Denied
             | ErrorKind::Conflict
-            | ErrorKind::Invalid => Kind::Failed,
+            | ErrorKind::Invalid
+            | ErrorKind::Unsupported => Kind::Failed,
         };
         Self::new(kind, error.message).hint(error.help)
     }
@@ -190,9 +191,15 @@ mod tests {
         let code = |kind: ErrorKind| Exit::from(CommandError::from(ProviderError::new(kind, "x")).kind).number();
         assert_eq!([ErrorKind::Protected, ErrorKind::NotFound].map(code), [4, 5]);
         assert_eq!([ErrorKind::TimedOut, ErrorKind::Interrupted].map(code), [6, 6]);
-        let failures =
-            [ErrorKind::Throttled, ErrorKind::Unavailable, ErrorKind::Denied, ErrorKind::Conflict, ErrorKind::Invalid];
-        assert_eq!(failures.map(code), [1; 5]);
+        let failures = [
+            ErrorKind::Throttled,
+            ErrorKind::Unavailable,
+            ErrorKind::Denied,
+            ErrorKind::Conflict,
+            ErrorKind::Invalid,
+            ErrorKind::Unsupported,
+        ];
+        assert_eq!(failures.map(code), [1; 6]);
     }
 
     /// `pgherd plan | head` is no failure.

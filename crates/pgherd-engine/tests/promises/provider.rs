@@ -1,6 +1,6 @@
 //! A provider for the [`Target`], written as one for a cloud would be.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,8 +10,10 @@ use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Impact, Kind, Observed, Resource, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
-use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Operation, Provider, ProviderError};
-use pgherd_engine::settle::{Look, Patience, settle};
+use pgherd_engine::provider::{
+    ApplyNow, Deletion, ErrorKind, Events, Goal, Intended, Operation, Provider, ProviderError,
+};
+use pgherd_engine::settle::{self, Patience, settle};
 use pgherd_engine::stop::Stop;
 
 use crate::target::{Target, Thing};
@@ -28,6 +30,17 @@ pub struct Client {
     pub wants: Vec<Resource>,
     /// What it has to say beforehand.
     pub says: Vec<Diagnostic>,
+    /// What it was asked before anything is done.
+    pub looks: Mutex<Vec<Look>>,
+}
+
+/// A question that changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// What exists.
+    Observe,
+    /// What there is to be said about so many steps.
+    Preflight { goal: Goal, steps: usize },
 }
 
 #[async_trait]
@@ -44,11 +57,13 @@ impl Provider for Client {
         self.wants.clone()
     }
 
-    async fn preflight(&self, _spec: &Spec) -> Result<Vec<Diagnostic>, ProviderError> {
+    async fn preflight(&self, _spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
+        self.looked(Look::Preflight { goal: intended.goal, steps: intended.plan.steps.len() });
         Ok(self.says.clone())
     }
 
     async fn observe(&self, _wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+        self.looked(Look::Observe);
         Ok(self.target.list().await?.into_iter().map(|(id, thing)| observed(id, thing)).collect())
     }
 
@@ -94,8 +109,8 @@ impl Provider for Client {
         }
         settle(&PATIENCE, events, &Stop::never(), async || {
             Ok(match self.target.get(id).await? {
-                None => Look::Ready(()),
-                Some(_) => Look::Wait { phase: "deleting".to_owned(), retry_after: None },
+                None => settle::Look::Ready(()),
+                Some(_) => settle::Look::Wait { phase: "deleting".to_owned(), retry_after: None },
             })
         })
         .await
@@ -111,15 +126,24 @@ impl Provider for Client {
 }
 
 impl Client {
+    fn looked(&self, look: Look) {
+        self.looks.lock().expect("no test panics while it looks").push(look);
+    }
+
+    /// What it was asked since this was last asked.
+    pub fn take_looks(&self) -> Vec<Look> {
+        std::mem::take(&mut self.looks.lock().expect("no test panics while it looks"))
+    }
+
     /// Waits until it is there and does nothing.
     async fn idle(&self, id: &Id, events: &Events) -> Result<(), ProviderError> {
         settle(&PATIENCE, events, &Stop::never(), async || {
             let doing = match self.target.get(id).await? {
-                Some(Thing { doing: None, .. }) => return Ok(Look::Ready(())),
+                Some(Thing { doing: None, .. }) => return Ok(settle::Look::Ready(())),
                 Some(Thing { doing: Some(doing), .. }) => doing,
                 None => "not seen yet",
             };
-            Ok(Look::Wait { phase: doing.to_owned(), retry_after: None })
+            Ok(settle::Look::Wait { phase: doing.to_owned(), retry_after: None })
         })
         .await
     }

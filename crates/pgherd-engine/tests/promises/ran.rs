@@ -5,13 +5,14 @@ use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::inputs::Inputs;
 use pgherd_core::lint::{self, Intent};
 use pgherd_core::plan::saved::{Asked, SavedBlock, SavedPlan};
+use pgherd_core::report::LogAsked;
 use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
-use pgherd_engine::provider::Deletion;
+use pgherd_engine::provider::{Deletion, ErrorKind, Goal, Provider as _};
 use pgherd_engine::run;
 use pgherd_engine::stop::Stop;
 
-use crate::provider::Client;
+use crate::provider::{Client, Look};
 use crate::shared::{client, events, saturday, target};
 use crate::walked::{KINDS, wants};
 
@@ -54,6 +55,62 @@ async fn what_the_target_cannot_promise_stops_the_plan() {
     client.says = vec![Diagnostic::error("no-encryption", "this target cannot encrypt")];
     assert_eq!(codes(&apply(&client, &spec([])).await.plan.diagnostics), ["no-encryption"]);
     assert_eq!(target.writes(), 0);
+}
+
+/// So that a target asks for what is about to be made, and for nothing where there is nothing to do.
+#[tokio::test(start_paused = true)]
+async fn what_the_target_has_to_say_is_asked_once_it_is_known_what_will_be_done() {
+    let client = client(&target(&KINDS), &wants("small"));
+    let looks = |goal, steps| [Look::Observe, Look::Preflight { goal, steps }];
+    apply(&client, &spec([])).await;
+    assert_eq!(client.take_looks(), looks(Goal::Apply, 2));
+    apply(&client, &spec([])).await;
+    assert_eq!(client.take_looks(), looks(Goal::Apply, 0));
+    run::observe_and_plan_destroy(&client, &spec([])).await.expect("no fault is planned");
+    assert_eq!(client.take_looks(), looks(Goal::Destroy, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_target_has_to_say_about_a_destroy_stops_it() {
+    let target = target(&KINDS);
+    let mut client = client(&target, &wants("small"));
+    apply(&client, &spec([])).await;
+    client.says = vec![Diagnostic::error("a-copy-remains", "a copy remains elsewhere")];
+    let planned = run::observe_and_plan_destroy(&client, &spec([])).await.expect("no fault is planned");
+    assert_eq!(codes(&planned.plan.diagnostics), ["a-copy-remains"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_exists_as_soon_as_something_holds_its_data() {
+    let target = target(&KINDS);
+    let exists = async |wants| client(&target, wants).exists(&spec([])).await.expect("no fault is planned");
+    let wants = wants("small");
+    assert!(!exists(&wants).await);
+    apply(&client(&target, &wants[..1]), &spec([])).await;
+    assert!(!exists(&wants).await, "a network is no database");
+    apply(&client(&target, &wants), &spec([])).await;
+    assert!(exists(&wants).await);
+}
+
+#[tokio::test]
+async fn what_a_target_does_not_offer_is_refused_by_name() {
+    let (client, spec) = (client(&target(&KINDS), &[]), spec([]));
+    let asked = LogAsked { lines: 10, follow: false };
+    let refused = [
+        client.report(&spec).await.expect_err("not offered"),
+        client.backups(&spec).await.expect_err("not offered"),
+        client.log(&spec, &asked, &mut |_| {}).await.expect_err("not offered"),
+        client.parameters(&spec).await.expect_err("not offered"),
+        client.password(&spec).await.expect_err("not offered"),
+    ];
+    assert!(refused.iter().all(|error| error.kind == ErrorKind::Unsupported));
+    insta::assert_snapshot!(refused.map(|error| error.message).join("\n"), @r"
+    this version of pgherd cannot show the status of a database on aws
+    this version of pgherd cannot list the backups of a database on aws
+    this version of pgherd cannot read the log of a database on aws
+    this version of pgherd cannot show the settings of a database on aws
+    this version of pgherd cannot read the password of a database on aws
+    ");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Running the engine against the target, killed now and then.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pgherd_core::event::Event;
@@ -24,7 +24,7 @@ pub fn target(kinds: &'static [Kind]) -> Arc<Target> {
 }
 
 pub fn client(target: &Arc<Target>, wants: &[Resource]) -> Client {
-    Client { target: Arc::clone(target), wants: wants.to_vec(), says: Vec::new() }
+    Client { target: Arc::clone(target), wants: wants.to_vec(), says: Vec::new(), looks: Mutex::default() }
 }
 
 /// Saturday evening; the window opens on Sunday at four.
