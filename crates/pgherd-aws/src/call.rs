@@ -1,0 +1,294 @@
+//! One call: paced, signed, retried, corrected for the server's clock, counted.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use pgherd_http::{
+    HeaderMap, HeaderValue, Method, Next, Outcome, Refused, Request, Response, Safety, Tried, Url, redact, retry,
+};
+use serde_json::Value;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::endpoint::Endpoint;
+use crate::protocol::error::{AwsError, Cause, Meaning, Refusal, maybe_done, request_id};
+use crate::protocol::form::Form;
+use crate::protocol::json;
+use crate::protocol::xml::Element;
+use crate::service::{Protocol, Service};
+use crate::session::Session;
+use crate::sign::{self, Scope};
+
+/// A secret shorter than this is left in a message: taking it out would take apart every word.
+const SHORTEST_SECRET: usize = 4;
+
+/// What is asked, before it is signed.
+struct Call<'a> {
+    service: Service,
+    region: &'a str,
+    action: String,
+    safety: Safety,
+    request: Request,
+    /// What must not come back in an error.
+    secrets: Vec<Zeroizing<String>>,
+    endpoint: Endpoint,
+}
+
+/// How an attempt ended.
+struct Attempt {
+    outcome: Outcome,
+    result: Result<Response, AwsError>,
+}
+
+impl Session {
+    /// Asks a service that speaks in forms (RDS, EC2, IAM, STS, SNS, CloudWatch). The answer is the element with the results:
+    /// `<ActionResult>`, or the root where there is no such wrapper.
+    ///
+    /// # Panics
+    /// With a service that speaks JSON.
+    pub async fn query(&self, service: Service, region: &str, form: Form, safety: Safety) -> Result<Element, AwsError> {
+        let (Protocol::Query(version) | Protocol::Ec2(version)) = service.protocol() else {
+            panic!("{} speaks JSON", service.id());
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"));
+        let body = Bytes::from(form.encode(version));
+        let secrets = form.secrets().map(|text| Zeroizing::new(text.to_owned())).collect();
+        let call = self.call(service, region, form.action(), safety, (headers, body), secrets);
+        let response = self.answered(&call).await?;
+        match Element::parse(&response.body) {
+            Ok(root) => Ok(unwrapped(root, form.action())),
+            Err(malformed) => Err(unreadable(&call, &response, &malformed.to_string())),
+        }
+    }
+
+    /// Asks a service that speaks JSON (Secrets Manager, KMS, Logs). An empty answer is an empty object.
+    ///
+    /// # Panics
+    /// With a service that speaks in forms.
+    pub async fn json(
+        &self,
+        service: Service,
+        region: &str,
+        action: &str,
+        body: &Value,
+        safety: Safety,
+    ) -> Result<Value, AwsError> {
+        let Protocol::Json(target) = service.protocol() else {
+            panic!("{} speaks in forms", service.id());
+        };
+        let secrets = json::secrets(body).into_iter().map(Zeroizing::new).collect();
+        let call = self.call(service, region, action, safety, json::request(target, action, body), secrets);
+        let response = self.answered(&call).await?;
+        if response.body.is_empty() {
+            return Ok(Value::Object(serde_json::Map::new()));
+        }
+        // The words of a parser may quote what it read, which may be a secret.
+        serde_json::from_slice(&response.body).map_err(|_| unreadable(&call, &response, "no JSON"))
+    }
+
+    /// A URL that asks for an action in this session's name, good for `lasting` to whoever holds it.
+    ///
+    /// # Panics
+    /// With a service that speaks JSON.
+    pub async fn presigned(
+        &self,
+        service: Service,
+        region: &str,
+        form: &Form,
+        lasting: Duration,
+    ) -> Result<Url, AwsError> {
+        let (Protocol::Query(version) | Protocol::Ec2(version)) = service.protocol() else {
+            panic!("{} speaks JSON", service.id());
+        };
+        let call = self.call(service, region, form.action(), Safety::Repeatable, Default::default(), Vec::new());
+        let at = self.skew.now();
+        let keys = self.keys.at(at).await.map_err(|error| call.unsigned(error.to_string()))?;
+        let mut url = call.endpoint.url.clone();
+        url.set_query(Some(&form.encode(version)));
+        sign::presigned(url, &keys, call.scope(), at, lasting).map_err(|error| call.unsigned(error.to_string()))
+    }
+
+    fn call<'a>(
+        &self,
+        service: Service,
+        region: &'a str,
+        action: &str,
+        safety: Safety,
+        (headers, body): (HeaderMap, Bytes),
+        secrets: Vec<Zeroizing<String>>,
+    ) -> Call<'a> {
+        let endpoint = self.endpoint(service, region);
+        let request = Request { method: Method::POST, url: endpoint.url.clone(), headers, body };
+        Call { service, region, action: action.to_owned(), safety, request, secrets, endpoint }
+    }
+
+    /// Attempts until one is final. An answer that is handed on has a status of success.
+    async fn answered(&self, call: &Call<'_>) -> Result<Response, AwsError> {
+        let pace = self.pace(call.service, call.region);
+        let mut tried = Tried::default();
+        loop {
+            let turn = pace.before().await;
+            let attempt = self.attempt(call).await?;
+            if let Outcome::Throttled(wish) = attempt.outcome {
+                pace.throttled(turn, wish);
+            }
+            tried = tried.and(&attempt.outcome);
+            match retry::next(&self.policy, call.safety, &tried, &attempt.outcome, chance()) {
+                Next::End => return attempt.result,
+                Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
+            }
+        }
+    }
+
+    async fn attempt(&self, call: &Call<'_>) -> Result<Attempt, AwsError> {
+        let at = self.skew.now();
+        let keys = self.keys.at(at).await.map_err(|error| call.unsigned(error.to_string()))?;
+        let request = sign::signed(call.request.clone(), &keys, call.scope(), at)
+            .map_err(|error| call.unsigned(call.cleaned(&error.to_string(), &keys)))?;
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let answer = self.client.send(request).await;
+        let attempt = match answer {
+            Ok(response) => self.read(call, response, &keys).await,
+            Err(refused) => call.unanswered(&refused),
+        };
+        tracing::debug!(
+            action = call.action,
+            service = call.service.id(),
+            region = call.region,
+            outcome = ?attempt.outcome,
+            request = attempt.result.as_ref().map_or_else(|error| error.request_id.clone(), request_id),
+            "called"
+        );
+        Ok(attempt)
+    }
+
+    async fn read(&self, call: &Call<'_>, response: Response, keys: &Credentials) -> Attempt {
+        if response.status.is_success() {
+            return Attempt { outcome: Outcome::Final, result: Ok(response) };
+        }
+        let status = response.status.as_u16();
+        let now = SystemTime::now();
+        let refusal = if response.is_page() { None } else { Refusal::read(call.service.protocol(), &response) };
+        let Some(refusal) = refusal else {
+            let outcome = if response.is_page() || status < 500 {
+                Outcome::Foreign
+            } else {
+                Outcome::Failed(retry::wish(&response, now))
+            };
+            return Attempt { outcome, result: Err(call.foreign(&response)) };
+        };
+        let meaning = refusal.meaning(status);
+        let outcome = match meaning {
+            Meaning::Answer => Outcome::Final,
+            Meaning::Throttled => Outcome::Throttled(retry::wish(&response, now)),
+            Meaning::Failed => Outcome::Failed(retry::wish(&response, now)),
+            Meaning::Time if self.skew.learn(&response, now) => Outcome::Corrected,
+            Meaning::TimeOrExpired if self.skew.learn(&response, now) => Outcome::Corrected,
+            Meaning::Expired | Meaning::TimeOrExpired if self.keys.forget(keys).await => Outcome::Corrected,
+            Meaning::Time | Meaning::Expired | Meaning::TimeOrExpired => Outcome::Final,
+        };
+        let error = AwsError {
+            code: call.cleaned(&refusal.code, keys),
+            message: call.cleaned(&refusal.message, keys),
+            request_id: call.cleaned(&refusal.request_id, keys),
+            status: Some(status),
+            maybe_done: maybe_done(Cause::Refused, meaning, call.safety),
+            ..call.error(Cause::Refused, String::new())
+        };
+        Attempt { outcome, result: Err(error) }
+    }
+}
+
+impl Call<'_> {
+    fn scope(&self) -> Scope<'_> {
+        Scope { region: &self.endpoint.signing_region, service: self.service.signing_name() }
+    }
+
+    fn error(&self, cause: Cause, message: String) -> AwsError {
+        AwsError {
+            service: self.service,
+            action: self.action.clone(),
+            cause,
+            code: String::new(),
+            message,
+            request_id: String::new(),
+            status: None,
+            maybe_done: maybe_done(cause, Meaning::Answer, self.safety),
+        }
+    }
+
+    fn unsigned(&self, words: String) -> AwsError {
+        self.error(Cause::Unsigned, words)
+    }
+
+    fn unanswered(&self, refused: &Refused) -> Attempt {
+        let (outcome, cause) = match refused {
+            Refused::NotSent(_) => (Outcome::NotSent, Cause::NotSent),
+            Refused::NoAnswer(_) => (Outcome::NoAnswer, Cause::NoAnswer),
+        };
+        Attempt { outcome, result: Err(self.error(cause, refused.to_string())) }
+    }
+
+    /// Somebody else's answer, of which nothing is shown: nobody knows what it holds.
+    fn foreign(&self, response: &Response) -> AwsError {
+        let status = response.status.as_u16();
+        let sort = if response.is_page() { "a web page" } else { "nothing AWS would answer" };
+        let words = format!("{} answered {status} and {sort}", self.request.url.host_str().unwrap_or_default());
+        AwsError { status: Some(status), request_id: request_id(response), ..self.error(Cause::Foreign, words) }
+    }
+
+    /// What somebody said, without the secrets that went out with the request: some servers quote what they refuse.
+    fn cleaned(&self, words: &str, keys: &Credentials) -> String {
+        let own = [Some(keys.secret_access_key()), keys.session_token()];
+        let secrets = self.secrets.iter().map(|secret| secret.as_str()).chain(own.into_iter().flatten());
+        cleaned(words, secrets)
+    }
+}
+
+/// `words` without `secrets`, however they are spelt.
+fn cleaned<'a>(words: &str, secrets: impl Iterator<Item = &'a str>) -> String {
+    let mut clean = words.to_owned();
+    let mut secrets: Vec<&str> = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET).collect();
+    // The longest first, so that no part of one is left when another is its beginning.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in secrets {
+        let quoted = Value::from(secret).to_string();
+        let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+        for spelling in [secret, inner, &crate::protocol::form::encoded(secret)] {
+            clean = clean.replace(spelling, redact::HIDDEN);
+        }
+        // Percent signs in whatever case and for whatever letters, as `%7e`: not worth keeping any of it.
+        if percent_decode_str(&clean).decode_utf8_lossy().contains(secret) {
+            redact::HIDDEN.clone_into(&mut clean);
+        }
+    }
+    clean
+}
+
+fn unreadable(call: &Call<'_>, response: &Response, reason: &str) -> AwsError {
+    let mut error = call.foreign(response);
+    error.message = format!("{}: {reason}", error.message);
+    error
+}
+
+fn unwrapped(mut root: Element, action: &str) -> Element {
+    let result = format!("{action}Result");
+    match root.children.iter().position(|child| child.name == result) {
+        Some(index) => root.children.swap_remove(index),
+        None => root,
+    }
+}
+
+/// Between 0 and 1.
+fn chance() -> f64 {
+    let mut bytes = [0; 4];
+    // Without chance all waits are the longest, which is no harm.
+    if getrandom::fill(&mut bytes).is_err() {
+        return 1.0;
+    }
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}

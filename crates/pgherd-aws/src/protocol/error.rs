@@ -1,0 +1,299 @@
+//! A refusal of AWS in our kinds, with its code, words and request id.
+
+use std::fmt;
+
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use pgherd_http::{Response, Safety};
+use serde_json::Value;
+
+use crate::protocol::xml::Element;
+use crate::service::{Protocol, Service};
+
+/// A call that came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct AwsError {
+    /// The service that was asked.
+    pub service: Service,
+    /// For what.
+    pub action: String,
+    /// Who ended it.
+    pub cause: Cause,
+    /// AWS's code, as `DBInstanceNotFound`; empty unless AWS refused.
+    pub code: String,
+    /// What was said, without secrets.
+    pub message: String,
+    /// The id under which AWS knows the request; empty when it has none.
+    pub request_id: String,
+    /// The status of the answer; `None` without an answer.
+    pub status: Option<u16>,
+    /// Whether the request may have taken effect all the same. Whoever creates something looks before trying again.
+    pub maybe_done: bool,
+}
+
+/// Who ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// AWS, with a code.
+    Refused,
+    /// Nobody was reached, so nothing happened.
+    NotSent,
+    /// Nobody answered.
+    NoAnswer,
+    /// Somebody answered who is not AWS, or in a way nobody can read.
+    Foreign,
+    /// There were no credentials to sign with.
+    Unsigned,
+}
+
+/// What an answer says about a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refusal {
+    /// The code, without namespace.
+    pub code: String,
+    /// The words.
+    pub message: String,
+    /// The id of the request, or empty.
+    pub request_id: String,
+}
+
+/// Asked too often: the throttling codes of AWS's own clients. `LimitExceededException` is one of theirs and none of ours: our
+/// services mean a quota by it, and a quota does not go away by waiting.
+const THROTTLES: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+];
+/// The service failed, whatever the status says.
+const FAILURES: &[&str] =
+    &["RequestTimeout", "RequestTimeoutException", "InternalFailure", "InternalError", "InternalServiceError"];
+/// Refused perhaps for the time of the signature. EC2 says no more than `AuthFailure`.
+const TIMES: &[&str] = &[
+    "RequestExpired",
+    "RequestInTheFuture",
+    "RequestTimeTooSkewed",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "AuthFailure",
+];
+/// Refused because temporary credentials are over. EC2 calls that `RequestExpired`, too.
+const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"];
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "NotAuthorized",
+    "AuthorizationError",
+    "AuthFailure",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "InvalidSecurity",
+    "OptInRequired",
+    "SubscriptionRequiredException",
+    "RequestExpired",
+    "RequestInTheFuture",
+    "RequestTimeTooSkewed",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "TokenRefreshRequired",
+    "KMSKeyNotAccessibleFault",
+];
+/// Parts of the codes that say "in this state, not now" or "it is there already".
+const CONFLICTS: &[&str] = &[
+    "AlreadyExists",
+    "AlreadyPurchased",
+    "ResourceExists",
+    "Duplicate",
+    "DependencyViolation",
+    "DeleteConflict",
+    "ConcurrentModification",
+    "UnmodifiableEntity",
+    "OperationAborted",
+    "ResourceInUse",
+];
+const MISSING: &[&str] = &["NotFound", "NoSuchEntity", "NonExistent", "DoesNotExist"];
+
+impl AwsError {
+    /// Whether AWS refused with this code. With and without `Fault` at the end: the wire has many without that the documents have with,
+    /// and the other way round.
+    pub fn is(&self, code: &str) -> bool {
+        let bare = |code: &str| code.strip_suffix("Fault").unwrap_or(code).to_owned();
+        self.cause == Cause::Refused && bare(&self.code) == bare(code)
+    }
+
+    /// The permission that the call takes, as `rds:CreateDBInstance`.
+    pub fn permission(&self) -> String {
+        format!("{}:{}", self.service.permission_prefix(), self.action)
+    }
+
+    /// Our kind of refusal.
+    pub fn kind(&self) -> ErrorKind {
+        match self.cause {
+            Cause::NotSent | Cause::NoAnswer => ErrorKind::Unavailable,
+            Cause::Foreign => ErrorKind::Unavailable,
+            Cause::Unsigned => ErrorKind::Denied,
+            Cause::Refused => kind(&self.code, &self.message, self.status.unwrap_or_default()),
+        }
+    }
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.permission())?;
+        if !self.code.is_empty() {
+            write!(f, "{}: ", self.code)?;
+        }
+        f.write_str(&self.message)?;
+        if !self.request_id.is_empty() {
+            write!(f, " (request {})", self.request_id)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<AwsError> for ProviderError {
+    fn from(error: AwsError) -> Self {
+        let kind = error.kind();
+        Self::new(kind, error.to_string()).help(help(&error, kind))
+    }
+}
+
+/// What the user can do, or nothing.
+fn help(error: &AwsError, kind: ErrorKind) -> String {
+    if error.cause == Cause::Foreign {
+        return "a proxy may be in the way, or the endpoint is of something else".to_owned();
+    }
+    if error.cause == Cause::Refused && TIMES.contains(&error.code.as_str()) && error.code != "AuthFailure" {
+        return "look at the secret access key and at this machine's clock".to_owned();
+    }
+    if error.cause == Cause::Refused && EXPIRED.contains(&error.code.as_str()) {
+        return "the credentials are over; get new ones, as with `aws sso login`".to_owned();
+    }
+    if error.cause == Cause::Refused && kind == ErrorKind::Denied {
+        return format!("the credentials need the permission {}", error.permission());
+    }
+    String::new()
+}
+
+/// The kind of a code of AWS.
+fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
+    let has = |parts: &[&str]| parts.iter().any(|part| code.contains(part));
+    if THROTTLES.contains(&code) {
+        ErrorKind::Throttled
+    } else if DENIED.contains(&code) {
+        ErrorKind::Denied
+    } else if status >= 500 || FAILURES.contains(&code) {
+        ErrorKind::Unavailable
+    } else if message.contains("disable deletion pro") {
+        // "Cannot delete protected DB Instance, please disable deletion protection and try again."
+        ErrorKind::Protected
+    } else if has(CONFLICTS) || (code.starts_with("Invalid") && code.contains("State")) {
+        ErrorKind::Conflict
+    } else if has(MISSING) {
+        ErrorKind::NotFound
+    } else {
+        ErrorKind::Invalid
+    }
+}
+
+/// What a refusal means for another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// It is the answer.
+    Answer,
+    /// Asked too often.
+    Throttled,
+    /// The service failed, perhaps half-way.
+    Failed,
+    /// Nothing was done, perhaps because the signature's time is wrong.
+    Time,
+    /// Nothing was done, because credentials are over.
+    Expired,
+    /// The same, or the time.
+    TimeOrExpired,
+}
+
+impl Refusal {
+    /// What it means for another attempt.
+    pub fn meaning(&self, status: u16) -> Meaning {
+        let code = self.code.as_str();
+        match (TIMES.contains(&code), EXPIRED.contains(&code)) {
+            _ if THROTTLES.contains(&code) => Meaning::Throttled,
+            (true, true) => Meaning::TimeOrExpired,
+            (true, false) => Meaning::Time,
+            (false, true) => Meaning::Expired,
+            (false, false) if status >= 500 || FAILURES.contains(&code) => Meaning::Failed,
+            (false, false) => Meaning::Answer,
+        }
+    }
+
+    /// The refusal in an answer whose status is none of success; `None` when it is not of AWS.
+    pub fn read(protocol: Protocol, response: &Response) -> Option<Self> {
+        let mut refusal = match protocol {
+            Protocol::Query(_) | Protocol::Ec2(_) => Self::of_xml(&Element::parse(&response.body).ok()?)?,
+            Protocol::Json(_) => Self::of_json(response)?,
+        };
+        if refusal.request_id.is_empty() {
+            refusal.request_id = request_id(response);
+        }
+        Some(refusal)
+    }
+
+    fn of_xml(root: &Element) -> Option<Self> {
+        let error = root.at("Error").or_else(|| root.at("Errors/Error"))?;
+        let of = |element: &Element, name: &str| element.text(name).unwrap_or_default().trim().to_owned();
+        let id = ["RequestId", "RequestID"].map(|name| of(root, name)).concat();
+        Some(Self { code: of(error, "Code"), message: of(error, "Message"), request_id: id })
+    }
+
+    fn of_json(response: &Response) -> Option<Self> {
+        let body: Value = match response.body.is_empty() {
+            true => Value::Object(serde_json::Map::new()),
+            false => serde_json::from_slice(&response.body).ok()?,
+        };
+        let of = |names: &[&str]| names.iter().find_map(|name| body.get(name)?.as_str()).map(str::to_owned);
+        let code =
+            response.header("x-amzn-errortype").map(str::to_owned).or_else(|| of(&["__type", "code", "Code"]))?;
+        let message = of(&["message", "Message", "errorMessage"]).unwrap_or_default();
+        Some(Self { code: bare(&code).to_owned(), message, request_id: String::new() })
+    }
+}
+
+/// The id AWS gave a request, or nothing.
+pub fn request_id(response: &Response) -> String {
+    let id =
+        ["x-amzn-requestid", "x-amzn-request-id", "x-amz-request-id"].iter().find_map(|name| response.header(name));
+    id.unwrap_or_default().to_owned()
+}
+
+/// A code without its namespace before `#` and the URL that may follow after `:`.
+fn bare(code: &str) -> &str {
+    let after = code.rsplit_once('#').map_or(code, |(_, code)| code);
+    after.split(':').next().unwrap_or(after).trim()
+}
+
+/// Whether a request that ended so may have taken effect.
+pub(crate) fn maybe_done(cause: Cause, meaning: Meaning, safety: Safety) -> bool {
+    match cause {
+        Cause::NotSent | Cause::Unsigned => false,
+        Cause::NoAnswer | Cause::Foreign => true,
+        // An earlier attempt of a request that is repeatable may have come through, too; that is no harm by definition.
+        Cause::Refused => meaning == Meaning::Failed && safety == Safety::LookFirst,
+    }
+}

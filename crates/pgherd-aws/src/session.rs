@@ -1,0 +1,196 @@
+//! Who we are and where: credentials, region, endpoints. One for a command, shared by all its calls.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::service_config::ServiceConfigKey;
+use pgherd_core::secret::Secret;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use pgherd_http::{Client, Options, Pace, Policy, Skew, Url};
+
+use crate::endpoint::{self, Endpoint};
+use crate::keys::Keys;
+use crate::service::Service;
+use crate::transport::Through;
+
+/// A session: credentials, region, endpoints, and what its calls share.
+#[derive(Debug)]
+pub struct Session {
+    region: String,
+    fips: bool,
+    /// Endpoints that somebody configured in place of AWS's.
+    instead: BTreeMap<Service, Url>,
+    pub(crate) keys: Keys,
+    pub(crate) client: Arc<Client>,
+    pub(crate) skew: Skew,
+    pub(crate) policy: Policy,
+    pub(crate) calls: AtomicU64,
+    paces: Mutex<HashMap<(Service, String), Arc<Pace>>>,
+}
+
+/// A session made of given things, for tests and for endpoints that are known.
+#[derive(Debug, Clone)]
+pub struct Fixed {
+    /// The region.
+    pub region: String,
+    /// The access key.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: Secret,
+    /// The token of temporary credentials.
+    pub session_token: Option<Secret>,
+    /// Where all services are; `None`: at AWS.
+    pub endpoint: Option<Url>,
+    /// How calls are repeated.
+    pub policy: Policy,
+    /// How long one attempt may take.
+    pub answer_within: Duration,
+}
+
+impl Session {
+    /// The session of the environment, as AWS's own clients find it: environment, profiles (SSO, assumed roles, processes), web
+    /// identity, container, machine. `region` wins over theirs.
+    ///
+    /// The credentials are asked for here, so that a command without any ends before it begins.
+    pub async fn load(region: Option<&str>) -> Result<Arc<Self>, ProviderError> {
+        let client = Arc::new(Client::new(Options::default()));
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(Through(Arc::clone(&client)));
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let config = loader.load().await;
+        let region = region_of(&config)?;
+        trust(&client, &config)?;
+        let instead = Service::ALL
+            .into_iter()
+            .filter_map(|service| Some(configured(&config, service)?.map(|url| (service, url))))
+            .collect::<Result<_, _>>()?;
+        let provider = config.credentials_provider().expect("a loader that was told of none makes the usual chain");
+        let session =
+            Self::new(region, config.use_fips().unwrap_or(false), instead, provider, client, Policy::default());
+        session.keys.at(session.skew.now()).await?;
+        Ok(Arc::new(session))
+    }
+
+    /// A session of given things: nothing is looked up.
+    ///
+    /// # Panics
+    /// When a secret is a verifier: nothing can be signed with it.
+    pub fn of(fixed: Fixed) -> Arc<Self> {
+        let text = |secret: &Secret| secret.reveal().expect("a key, and no verifier of one").to_owned();
+        let keys = Credentials::new(
+            fixed.access_key_id,
+            text(&fixed.secret_access_key),
+            fixed.session_token.as_ref().map(text),
+            None,
+            "given",
+        );
+        let options = Options { answer_within: fixed.answer_within, ..Options::default() };
+        let instead = fixed
+            .endpoint
+            .map(|url| Service::ALL.into_iter().map(|service| (service, url.clone())).collect())
+            .unwrap_or_default();
+        let provider = SharedCredentialsProvider::new(keys);
+        Arc::new(Self::new(fixed.region, false, instead, provider, Arc::new(Client::new(options)), fixed.policy))
+    }
+
+    fn new(
+        region: String,
+        fips: bool,
+        instead: BTreeMap<Service, Url>,
+        provider: SharedCredentialsProvider,
+        client: Arc<Client>,
+        policy: Policy,
+    ) -> Self {
+        Self {
+            region,
+            fips,
+            instead,
+            keys: Keys::of(provider),
+            client,
+            skew: Skew::default(),
+            policy,
+            calls: AtomicU64::new(0),
+            paces: Mutex::default(),
+        }
+    }
+
+    /// The region of the session. A call names its own, which may be another.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Where `service` is for `region`.
+    pub fn endpoint(&self, service: Service, region: &str) -> Endpoint {
+        let of_aws = endpoint::of_aws(service, region, self.fips);
+        match self.instead.get(&service) {
+            Some(url) => Endpoint { url: url.clone(), ..of_aws },
+            None => of_aws,
+        }
+    }
+
+    /// How many requests were sent so far, each repetition included.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The pace of a service in a region, which all calls share.
+    pub(crate) fn pace(&self, service: Service, region: &str) -> Arc<Pace> {
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(paces.entry((service, region.to_owned())).or_default())
+    }
+}
+
+fn region_of(config: &SdkConfig) -> Result<String, ProviderError> {
+    let invalid = |words: String| {
+        Err(ProviderError::new(ErrorKind::Invalid, words).help("write region in the block, or set AWS_REGION"))
+    };
+    match config.region().map(Region::as_ref) {
+        None => invalid("there is no region for AWS".to_owned()),
+        Some(region) if !endpoint::is_region(region) => invalid(format!("\"{region}\" is no region of AWS")),
+        Some(region) => Ok(region.to_owned()),
+    }
+}
+
+/// A setting of the environment or the profile, for the service first: the order is `AWS_X_<SERVICE>`, `AWS_X`, the profile's
+/// `services` section, the profile itself.
+fn setting(config: &SdkConfig, service: Service, variable: &str, profile: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service.id())
+        .env(variable)
+        .profile(profile)
+        .build()
+        .expect("all three are given");
+    config.service_config()?.load_config(key).filter(|value| !value.is_empty())
+}
+
+fn configured(config: &SdkConfig, service: Service) -> Option<Result<Url, ProviderError>> {
+    let text = setting(config, service, "AWS_ENDPOINT_URL", "endpoint_url")?;
+    match Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(Ok(url)),
+        Ok(_) | Err(_) => {
+            let words = format!("the endpoint URL of {} is no http or https URL", service.id());
+            let help = "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> or endpoint_url of the profile says it; \
+                        AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true leaves all of them out";
+            Some(Err(ProviderError::new(ErrorKind::Invalid, words).help(help)))
+        }
+    }
+}
+
+/// `AWS_CA_BUNDLE`, or `ca_bundle` of the profile: authorities beside the system's.
+fn trust(client: &Client, config: &SdkConfig) -> Result<(), ProviderError> {
+    let Some(path) = setting(config, Service::Sts, "AWS_CA_BUNDLE", "ca_bundle") else {
+        return Ok(());
+    };
+    let roots = std::fs::read(&path).map_err(|error| {
+        let words = format!("the certificate authorities in {path} cannot be read: {error}");
+        ProviderError::new(ErrorKind::Invalid, words).help("AWS_CA_BUNDLE or ca_bundle of the profile names that file")
+    })?;
+    client.trust(roots);
+    Ok(())
+}

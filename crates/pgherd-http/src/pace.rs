@@ -1,0 +1,192 @@
+//! Throttling is shared: after one throttle everybody who asks the same service waits, and the rate halves; it recovers by itself.
+//!
+//! Without it every parallel step finds out for itself, with ten attempts each, and together they keep the service busy refusing.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The least that is asked for per second, however often it is too much.
+const SLOWEST_PER_S: f64 = 0.5;
+/// From here on there is no limit: our own parallelism asks for less.
+const FREE_PER_S: f64 = 64.0;
+/// The rate doubles whenever this has passed without a throttle.
+const RECOVERY: Duration = Duration::from_secs(4);
+/// Everybody waits this long after a throttle that names no time.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Over which time the rate that was too much is measured.
+const MEASURED: Duration = Duration::from_secs(1);
+
+/// The pace of one service in one region, shared by all who ask it.
+#[derive(Debug)]
+pub struct Pace(Mutex<Rate>);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(Mutex::new(Rate::new(Instant::now())))
+    }
+}
+
+impl Pace {
+    /// Waits for one's turn, and says when it was: [`Self::throttled`] wants to know.
+    pub async fn before(&self) -> Instant {
+        loop {
+            let now = Instant::now();
+            match self.lock(|rate| rate.take(now)) {
+                Ok(()) => return now,
+                Err(until) => tokio::time::sleep_until(until).await,
+            }
+        }
+    }
+
+    /// A request that was sent at `sent` was throttled. `wish` is how long the server asks us to stay away.
+    pub fn throttled(&self, sent: Instant, wish: Option<Duration>) {
+        self.lock(|rate| rate.throttled(Instant::now(), sent, wish));
+    }
+
+    fn lock<T>(&self, then: impl FnOnce(&mut Rate) -> T) -> T {
+        then(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The same without waiting: the time is passed in.
+#[derive(Debug)]
+struct Rate {
+    /// Requests per second; `None` as long as nobody complained.
+    limit: Option<f64>,
+    /// When the limit was last halved or doubled.
+    changed: Instant,
+    /// When the limit was last halved.
+    halved: Instant,
+    /// Nobody goes before.
+    next: Instant,
+    /// How many went since `counting`.
+    gone: u32,
+    counting: Instant,
+}
+
+impl Rate {
+    fn new(now: Instant) -> Self {
+        Self { limit: None, changed: now, halved: now, next: now, gone: 0, counting: now }
+    }
+
+    /// Takes a turn, or says when to try again.
+    fn take(&mut self, now: Instant) -> Result<(), Instant> {
+        self.recover(now);
+        if now < self.next {
+            return Err(self.next);
+        }
+        if let Some(limit) = self.limit {
+            self.next = now + Duration::from_secs_f64(1.0 / limit);
+        }
+        if now.duration_since(self.counting) >= MEASURED {
+            (self.gone, self.counting) = (0, now);
+        }
+        self.gone += 1;
+        Ok(())
+    }
+
+    /// Of many that were on their way together each is refused; that is one reason to go slower, not many.
+    fn throttled(&mut self, now: Instant, sent: Instant, wish: Option<Duration>) {
+        self.next = self.next.max(now + wish.unwrap_or(PAUSE));
+        if self.limit.is_some() && sent <= self.halved {
+            return;
+        }
+        let was = self.limit.unwrap_or(f64::from(self.gone).min(FREE_PER_S));
+        self.limit = Some((was / 2.0).max(SLOWEST_PER_S));
+        (self.changed, self.halved) = (now, now);
+    }
+
+    fn recover(&mut self, now: Instant) {
+        while let Some(limit) = self.limit
+            && now.saturating_duration_since(self.changed) >= RECOVERY
+        {
+            self.changed += RECOVERY;
+            self.limit = Some(limit * 2.0).filter(|limit| *limit < FREE_PER_S);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When, in milliseconds after `from`, the next `count` turns come if they are taken as soon as they may.
+    fn turns(rate: &mut Rate, from: Instant, start: Instant, count: usize) -> Vec<u128> {
+        let mut now = from;
+        (0..count)
+            .map(|_| {
+                while let Err(until) = rate.take(now) {
+                    now = until;
+                }
+                now.duration_since(start).as_millis()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nobody_waits_as_long_as_nobody_complains() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        assert_eq!(turns(&mut rate, start, start, 1000), vec![0; 1000]);
+    }
+
+    #[test]
+    fn a_throttle_holds_everybody_back_and_halves_the_rate() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        turns(&mut rate, start, start, 8);
+        rate.throttled(start, start, None);
+        assert_eq!(rate.limit, Some(4.0));
+        assert_eq!(turns(&mut rate, start, start, 4), [250, 500, 750, 1000]);
+    }
+
+    #[test]
+    fn many_refused_together_slow_it_down_once() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        turns(&mut rate, start, start, 8);
+        for _ in 0..8 {
+            rate.throttled(start, start, None);
+        }
+        assert_eq!(rate.limit, Some(4.0));
+        let later = start + Duration::from_millis(500);
+        rate.throttled(later, later, None);
+        assert_eq!(rate.limit, Some(2.0), "one that was sent after the first had slowed it down is another reason");
+    }
+
+    #[test]
+    fn the_wish_of_the_server_is_kept_by_all() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        turns(&mut rate, start, start, 64);
+        rate.throttled(start, start, Some(Duration::from_secs(3)));
+        assert_eq!(turns(&mut rate, start, start, 2), [3000, 3031]);
+    }
+
+    #[test]
+    fn it_never_stops_altogether() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        for second in 0..20 {
+            let now = start + Duration::from_secs(second);
+            rate.throttled(now, now, None);
+        }
+        assert_eq!(rate.limit, Some(SLOWEST_PER_S));
+    }
+
+    #[test]
+    fn it_recovers_by_itself() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        turns(&mut rate, start, start, 8);
+        rate.throttled(start, start, None);
+        let mut limits = Vec::new();
+        for second in [3, 4, 8, 12, 15, 16] {
+            rate.recover(start + Duration::from_secs(second));
+            limits.push(rate.limit);
+        }
+        assert_eq!(limits, [Some(4.0), Some(8.0), Some(16.0), Some(32.0), Some(32.0), None]);
+    }
+}

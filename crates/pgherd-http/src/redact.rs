@@ -1,0 +1,131 @@
+//! What of a request may be seen: headers and form fields that never reach a log or error are hidden.
+
+use std::fmt::Write as _;
+
+use crate::client::Request;
+
+/// What stands for what is not shown.
+pub const HIDDEN: &str = "(secret)";
+
+/// Parts of names, in small letters, whose values are not shown: passwords, tokens, signatures and whatever they are called by.
+const SECRET: &[&str] =
+    &["password", "secret", "token", "credential", "signature", "authorization", "cookie", "presigned", "private"];
+/// Names that one of the parts would hide without need.
+const KNOWN: &[&str] = &["secretid", "clientrequesttoken", "clienttoken", "nexttoken"];
+
+/// Whether a header, form field, query parameter or JSON member of this name holds a secret. Any part of a dotted name counts.
+pub fn is_secret(name: &str) -> bool {
+    name.split('.').any(|part| {
+        let plain: String =
+            part.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+        !KNOWN.contains(&plain.as_str()) && SECRET.iter().any(|part| plain.contains(part))
+    })
+}
+
+/// The request as a line or more of text, for a log: nothing secret, no body but that of a form.
+pub fn shown(request: &Request) -> String {
+    let mut text = format!("{} ", request.method);
+    let mut url = request.url.clone();
+    // Refused only by URLs that can hold neither, such as `data:`.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    text.push_str(url.as_str());
+    if let Some(query) = request.url.query() {
+        let _ = write!(text, "?{}", form(query));
+    }
+    for (name, value) in &request.headers {
+        let hidden = value.is_sensitive() || is_secret(name.as_str());
+        let value = if hidden { HIDDEN } else { value.to_str().unwrap_or("(no text)") };
+        let _ = write!(text, "\n{name}: {value}");
+    }
+    let kind = request.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    match std::str::from_utf8(&request.body) {
+        Ok("") => {}
+        Ok(body) if kind.starts_with("application/x-www-form-urlencoded") => {
+            let _ = write!(text, "\n{}", form(body));
+        }
+        Ok(_) | Err(_) => {
+            let _ = write!(text, "\n({} bytes)", request.body.len());
+        }
+    }
+    text
+}
+
+/// A form, as it is sent, without its secrets.
+fn form(encoded: &str) -> String {
+    let field = |field: &str| match field.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
+        _ => field.to_owned(),
+    };
+    encoded.split('&').map(field).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use reqwest::header::{HeaderMap, HeaderValue};
+    use reqwest::{Method, Url};
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        for name in [
+            "MasterUserPassword",
+            "SecretString",
+            "SecretBinary",
+            "X-Amz-Security-Token",
+            "X-Amz-Signature",
+            "X-Amz-Credential",
+            "authorization",
+            "PreSignedUrl",
+            "Entries.entry.1.Password",
+            "Passwords.member.1",
+            "connection_password",
+            "private_key",
+            "WebIdentityToken",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["SecretId", "ClientRequestToken", "NextToken", "DBInstanceIdentifier", "KmsKeyId", "Marker"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"));
+        headers.insert("authorization", HeaderValue::from_static("AWS4-HMAC-SHA256 Credential=hunter2"));
+        headers.insert("x-amz-security-token", HeaderValue::from_static("hunter2"));
+        headers.insert("x-amz-date", HeaderValue::from_static("20150830T123600Z"));
+        let mut marked = HeaderValue::from_static("hunter2");
+        marked.set_sensitive(true);
+        headers.insert("x-anything", marked);
+        let request = Request {
+            method: Method::POST,
+            url: Url::parse("https://me:hunter2@rds.test/?X-Amz-Signature=hunter2&a=b").expect("a URL"),
+            headers,
+            body: Bytes::from_static(b"Action=CreateDBInstance&MasterUserPassword=hunter2&Tags.Tag.1.Key=team"),
+        };
+        insta::assert_snapshot!(shown(&request), @r"
+        POST https://rds.test/?X-Amz-Signature=(secret)&a=b
+        content-type: application/x-www-form-urlencoded; charset=utf-8
+        authorization: (secret)
+        x-amz-security-token: (secret)
+        x-amz-date: 20150830T123600Z
+        x-anything: (secret)
+        Action=CreateDBInstance&MasterUserPassword=(secret)&Tags.Tag.1.Key=team
+        ");
+        let json = Request {
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(b"{\"SecretString\":\"hunter2\"}"),
+            ..request
+        };
+        insta::assert_snapshot!(shown(&json), @r"
+        POST https://rds.test/?X-Amz-Signature=(secret)&a=b
+        (26 bytes)
+        ");
+    }
+}

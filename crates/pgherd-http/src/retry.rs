@@ -1,0 +1,264 @@
+//! Which attempt comes next and when. Pure: what happened and chance are passed in.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+use crate::client::Response;
+
+/// The longest time a server may ask us to stay away before we give up instead: nobody watches a command that does nothing.
+const LONGEST_OBEYED: Duration = Duration::from_secs(300);
+
+/// How often and how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Attempts after which "asked too often" is handed on.
+    pub throttled_at_most: u32,
+    /// Attempts after which a failure of the network or the server is handed on.
+    pub failed_at_most: u32,
+    /// The wait after the first attempt is between nothing and this; it doubles with every further one.
+    pub first_wait: Duration,
+    /// The most it grows to.
+    pub longest_wait: Duration,
+}
+
+impl Default for Policy {
+    /// As AWS's own clients: a throttle is worth more patience than a failure, since it says that all is well but busy.
+    fn default() -> Self {
+        Self {
+            throttled_at_most: 10,
+            failed_at_most: 4,
+            first_wait: Duration::from_millis(200),
+            longest_wait: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What repeating a request would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safety {
+    /// The same as sending it once.
+    Repeatable,
+    /// Perhaps a second thing. It is repeated only when it had no effect for certain; otherwise whoever asked looks first.
+    LookFirst,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer to hand on, good or bad.
+    Final,
+    /// Asked too often; nothing was done. With the server's wish, if it had one.
+    Throttled(Option<Duration>),
+    /// The server failed, perhaps half-way.
+    Failed(Option<Duration>),
+    /// Something answered that is not the service: a proxy's page, for example.
+    Foreign,
+    /// It never left.
+    NotSent,
+    /// It left, and nothing came back.
+    NoAnswer,
+    /// Refused without effect for a reason that is set right by now: a clock, expired credentials.
+    Corrected,
+}
+
+/// How the attempts so far ended, the present one included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tried {
+    /// Throttled.
+    pub throttled: u32,
+    /// Not sent, not answered, or failed.
+    pub failed: u32,
+    /// Answered by something else.
+    pub foreign: u32,
+    /// Refused for what was then corrected.
+    pub corrected: u32,
+}
+
+impl Tried {
+    /// With one more.
+    #[must_use]
+    pub fn and(mut self, outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Final => {}
+            Outcome::Throttled(_) => self.throttled += 1,
+            Outcome::Failed(_) | Outcome::NotSent | Outcome::NoAnswer => self.failed += 1,
+            Outcome::Foreign => self.foreign += 1,
+            Outcome::Corrected => self.corrected += 1,
+        }
+        self
+    }
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Hand on what came.
+    End,
+    /// Send it again after this time.
+    Again(Duration),
+}
+
+/// What follows the attempt that ended with `outcome`, which `tried` counts already. `roll` is chance, from 0 to 1.
+pub fn next(policy: &Policy, safety: Safety, tried: &Tried, outcome: &Outcome, roll: f64) -> Next {
+    let repeatable = safety == Safety::Repeatable;
+    match outcome {
+        Outcome::Throttled(wish) if tried.throttled < policy.throttled_at_most => {
+            waited(policy, *wish, tried.throttled, roll)
+        }
+        Outcome::Failed(wish) if repeatable && tried.failed < policy.failed_at_most => {
+            waited(policy, *wish, tried.failed, roll)
+        }
+        Outcome::NoAnswer if repeatable && tried.failed < policy.failed_at_most => {
+            waited(policy, None, tried.failed, roll)
+        }
+        Outcome::NotSent if tried.failed < policy.failed_at_most => waited(policy, None, tried.failed, roll),
+        Outcome::Foreign if repeatable && tried.foreign < 2 => waited(policy, None, tried.foreign, roll),
+        Outcome::Corrected if tried.corrected < 2 => Next::Again(Duration::ZERO),
+        Outcome::Final
+        | Outcome::Throttled(_)
+        | Outcome::Failed(_)
+        | Outcome::Foreign
+        | Outcome::NotSent
+        | Outcome::NoAnswer
+        | Outcome::Corrected => Next::End,
+    }
+}
+
+/// The server's wish, or full jitter: anything between nothing and a limit that doubles, so that many who were refused together do
+/// not come back together.
+fn waited(policy: &Policy, wish: Option<Duration>, times: u32, roll: f64) -> Next {
+    match wish {
+        Some(wish) if wish > LONGEST_OBEYED => Next::End,
+        Some(wish) => Next::Again(wish),
+        None => {
+            let doubled = policy.first_wait.saturating_mul(1 << times.saturating_sub(1).min(16));
+            Next::Again(doubled.min(policy.longest_wait).mul_f64(roll.clamp(0.0, 1.0)))
+        }
+    }
+}
+
+/// How long the server asks us to stay away: `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
+pub fn wish(response: &Response, now: SystemTime) -> Option<Duration> {
+    let text = response.header("retry-after")?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = date(text)?;
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+/// A date of HTTP (RFC 9110, 5.6.7), as `Sun, 06 Nov 1994 08:49:37 GMT`.
+pub(crate) fn date(text: &str) -> Option<SystemTime> {
+    let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Timestamp::from(&zoned).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use reqwest::StatusCode;
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    /// The waits, in milliseconds, of a request that always ends the same way, with chance at its highest.
+    #[track_caller]
+    fn check(safety: Safety, outcome: &Outcome, waits_ms: &[u64]) {
+        let mut tried = Tried::default();
+        let mut waits = Vec::new();
+        loop {
+            tried = tried.and(outcome);
+            match next(&Policy::default(), safety, &tried, outcome, 1.0) {
+                Next::Again(wait) => waits.push(u64::try_from(wait.as_millis()).expect("short")),
+                Next::End => break,
+            }
+        }
+        assert_eq!(waits, waits_ms, "{safety:?} {outcome:?}");
+    }
+
+    const BOTH: [Safety; 2] = [Safety::Repeatable, Safety::LookFirst];
+    const NEVER: &[u64] = &[];
+
+    #[test]
+    fn a_throttle_is_waited_out_ten_times_whatever_was_asked() {
+        for safety in BOTH {
+            check(safety, &Outcome::Throttled(None), &[200, 400, 800, 1600, 3200, 6400, 12800, 20000, 20000]);
+        }
+    }
+
+    #[test]
+    fn what_never_left_is_sent_again_whatever_it_is() {
+        for safety in BOTH {
+            check(safety, &Outcome::NotSent, &[200, 400, 800]);
+        }
+    }
+
+    #[test]
+    fn what_may_have_happened_is_repeated_only_where_that_is_safe() {
+        for outcome in [Outcome::NoAnswer, Outcome::Failed(None)] {
+            check(Safety::Repeatable, &outcome, &[200, 400, 800]);
+            check(Safety::LookFirst, &outcome, NEVER);
+        }
+    }
+
+    #[test]
+    fn a_page_of_somebody_else_is_asked_once_more() {
+        check(Safety::Repeatable, &Outcome::Foreign, &[200]);
+        check(Safety::LookFirst, &Outcome::Foreign, NEVER);
+    }
+
+    #[test]
+    fn what_was_corrected_is_sent_again_at_once_and_once() {
+        for safety in BOTH {
+            check(safety, &Outcome::Corrected, &[0]);
+        }
+    }
+
+    #[test]
+    fn an_answer_is_handed_on() {
+        check(Safety::Repeatable, &Outcome::Final, NEVER);
+    }
+
+    #[test]
+    fn the_wish_of_the_server_wins_unless_it_is_too_long() {
+        let five = Some(Duration::from_secs(5));
+        check(Safety::LookFirst, &Outcome::Throttled(five), &[5000; 9]);
+        check(Safety::Repeatable, &Outcome::Failed(five), &[5000; 3]);
+        check(Safety::Repeatable, &Outcome::Throttled(Some(Duration::from_secs(301))), NEVER);
+    }
+
+    #[test]
+    fn chance_spreads_the_waits_from_nothing_to_the_limit() {
+        let tried = Tried { failed: 3, ..Tried::default() };
+        let of = |roll| next(&Policy::default(), Safety::Repeatable, &tried, &Outcome::NoAnswer, roll);
+        assert_eq!([0.0, 0.25, 1.0, 7.0].map(of), [0, 200, 800, 800].map(|ms| Next::Again(Duration::from_millis(ms))));
+    }
+
+    #[test]
+    fn sorts_are_counted_apart() {
+        let tried = [Outcome::NotSent, Outcome::Throttled(None), Outcome::Foreign, Outcome::Corrected, Outcome::Final]
+            .iter()
+            .fold(Tried::default(), |tried, outcome| tried.and(outcome));
+        assert_eq!(tried, Tried { throttled: 1, failed: 1, foreign: 1, corrected: 1 });
+    }
+
+    #[track_caller]
+    fn check_wish(text: &'static str, seconds: Option<u64>) {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static(text));
+        let response = Response { status: StatusCode::SERVICE_UNAVAILABLE, headers, body: Bytes::new() };
+        let now = date("Sun, 06 Nov 1994 08:49:37 GMT").expect("a date");
+        assert_eq!(wish(&response, now), seconds.map(Duration::from_secs), "{text}");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        check_wish("120", Some(120));
+        check_wish("0", Some(0));
+        check_wish("Sun, 06 Nov 1994 08:50:37 GMT", Some(60));
+        check_wish("Sun, 06 Nov 1994 08:48:37 GMT", Some(0));
+        check_wish("soon", None);
+        check_wish("-5", None);
+    }
+}
