@@ -1,6 +1,6 @@
 //! What the user should be told, collected and never thrown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::Serialize;
@@ -93,6 +93,21 @@ impl Diagnostic {
         self.help = help.into();
         self
     }
+
+    /// The same after the user was asked: an error whose code is among `accepted` is a warning, and any other says how to
+    /// accept it.
+    #[must_use]
+    pub fn acknowledged(mut self, accepted: &BTreeSet<String>) -> Self {
+        match self.severity {
+            Severity::Error if accepted.contains(self.code) => self.severity = Severity::Warning,
+            Severity::Error => {
+                let separator = if self.help.is_empty() { "" } else { "; or " };
+                self.help += &format!("{separator}accept that with --accept {}", self.code);
+            }
+            Severity::Warning | Severity::Note => {}
+        }
+        self
+    }
 }
 
 /// The same diagnostics in the same order, of each kind (severity and code) at most [`MAX_OF_A_KIND`], and behind the last
@@ -129,6 +144,24 @@ mod tests {
         let short = shortened(many);
         assert_eq!(short.len(), expected_count);
         assert_eq!(short.last().map_or("", |last| last.message.as_str()), expected_last);
+    }
+
+    #[track_caller]
+    fn check_acknowledged(told: Diagnostic, accepted: &[&str], severity: Severity, help: &str) {
+        let told = told.acknowledged(&accepted.iter().map(|code| (*code).to_owned()).collect());
+        assert_eq!((told.severity, told.help.as_str()), (severity, help));
+    }
+
+    #[test]
+    fn what_is_accepted_by_name_is_a_warning_and_the_rest_says_how() {
+        let error = || Diagnostic::error("no-copy", "no copy is kept");
+        let accepted_help = "keep one; or accept that with --accept no-copy";
+        check_acknowledged(error(), &["no-copy"], Severity::Warning, "");
+        check_acknowledged(error().help("keep one"), &["no-copy"], Severity::Warning, "keep one");
+        check_acknowledged(error(), &["another"], Severity::Error, "accept that with --accept no-copy");
+        check_acknowledged(error().help("keep one"), &[], Severity::Error, accepted_help);
+        check_acknowledged(Diagnostic::warning("no-copy", ""), &[], Severity::Warning, "");
+        check_acknowledged(Diagnostic::note("no-copy", ""), &["no-copy"], Severity::Note, "");
     }
 
     #[test]

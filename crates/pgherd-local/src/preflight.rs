@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use pgherd_core::diagnostic::{Diagnostic, Severity};
+use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::spec::{Origin, Preset, Proxy, Setting, Spec};
 
 use crate::encrypted::Encryption;
@@ -21,21 +21,9 @@ pub fn preflight(
     accepted: &BTreeSet<String>,
 ) -> Vec<Diagnostic> {
     let promises = [encryption(spec, storage), backups(spec), second_region(spec)];
-    let promises = promises.into_iter().flatten().map(|diagnostic| acknowledged(diagnostic, accepted));
+    let promises = promises.into_iter().flatten().map(|promise| promise.acknowledged(accepted));
     let others = [proxy(spec, pgbouncer), monitoring(spec), unknown_networks(spec)];
     promises.chain(others.into_iter().flatten()).collect()
-}
-
-fn acknowledged(mut diagnostic: Diagnostic, accepted: &BTreeSet<String>) -> Diagnostic {
-    if diagnostic.severity == Severity::Error {
-        if accepted.contains(diagnostic.code) {
-            diagnostic.severity = Severity::Warning;
-        } else {
-            let separator = if diagnostic.help.is_empty() { "" } else { "; or " };
-            diagnostic.help += &format!("{separator}accept that with --accept {}", diagnostic.code);
-        }
-    }
-    diagnostic
 }
 
 fn encryption(spec: &Spec, storage: &Encryption) -> Option<Diagnostic> {
