@@ -65,6 +65,9 @@ pub struct Summary {
     pub now: usize,
     /// How many wait for a maintenance window.
     pub in_window: usize,
+    /// How many wait for a restart that no window brings.
+    #[serde(default)]
+    pub at_restart: usize,
     /// The first window that is waited for.
     pub window_opens: Option<Timestamp>,
     /// The worst that happens to users during apply.
@@ -115,6 +118,7 @@ impl Summary {
                 self.worst_in_window = self.worst_in_window.max(Some(impact));
                 self.window_opens = Some(self.window_opens.map_or(*opens, |first| first.min(*opens)));
             }
+            When::Restart => self.at_restart += 1,
         }
     }
 
@@ -138,6 +142,9 @@ impl fmt::Display for Summary {
         write!(f, "{}, {} destroyed. {} now", counted(self.changes, "change"), self.destroyed, self.now)?;
         if let Some(opens) = self.window_opens {
             write!(f, ", {} at {}", self.in_window, opens.strftime("%a %Y-%m-%d %H:%M UTC"))?;
+        }
+        if self.at_restart > 0 {
+            write!(f, ", {} at the next restart", self.at_restart)?;
         }
         f.write_str(".")?;
         match self.errors {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::Props;
+use crate::value::{Props, Value};
 
 /// Names a resource for good: a kind and a deterministic name (promise 1: no state file).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,6 +80,8 @@ pub enum Status {
     Incomplete(String),
     /// Broken; carries the reason.
     Failed(String),
+    /// There under a name that is ours by rule, but not ours; carries how one can tell. Never changed and never deleted.
+    Foreign(String),
 }
 
 /// One kind of resource of one provider: what the diff needs to know, as data.
@@ -89,6 +91,8 @@ pub struct Kind {
     pub name: &'static str,
     /// Whether deleting it loses users' data.
     pub holds_data: bool,
+    /// Whether it outlives its database, as a log does: pgherd never deletes it, and tells that it stays.
+    pub outlives: bool,
     /// Its fields. A field missing here is a bug that [`crate::plan::plan`] panics on.
     pub fields: &'static [Field],
 }
@@ -166,6 +170,25 @@ pub enum ImpactRule {
     Always(Impact),
     /// By the PostgreSQL parameter named after the field's last dot: reload or restart by its context.
     Parameter(Impact),
+    /// By what becomes what, where the field alone does not tell.
+    By(fn(&Differs<'_>) -> Impact),
+    /// Always the same, and at once: the target knows no waiting for a window.
+    AtOnce(Impact),
+    /// That of a restart, which alone brings the change, and which no maintenance window brings by itself.
+    UntilRestart(Impact),
+    /// As [`ImpactRule::Parameter`], where no maintenance window brings the restart by itself.
+    ParameterUntilRestart(Impact),
+}
+
+/// A field that differs, for a rule that looks closer.
+#[derive(Debug, Clone, Copy)]
+pub struct Differs<'a> {
+    /// What it is. The same as `to` when that was accepted before and still waits.
+    pub from: &'a Value,
+    /// What it should be.
+    pub to: &'a Value,
+    /// Everything the resource has.
+    pub seen: &'a Props,
 }
 
 /// What a change does to those who use the database.
@@ -190,4 +213,14 @@ pub enum Impact {
     },
     /// Not known in advance.
     Unknown,
+}
+
+impl Impact {
+    /// Whether it may end what somebody is doing. Such a change does not happen unasked outside of the window.
+    pub fn interrupts(self) -> bool {
+        match self {
+            Self::None | Self::NewConnections => false,
+            Self::Reconnect | Self::Restart { .. } | Self::Failover { .. } | Self::Unknown => true,
+        }
+    }
 }

@@ -107,6 +107,41 @@ impl Value {
         }
     }
 
+    /// The outputs of other resources anywhere inside: whose, and which field.
+    pub fn outputs(&self) -> Vec<(&Id, &str)> {
+        match self {
+            Self::Output(id, field) => vec![(id, field)],
+            Self::List(list) => list.iter().flat_map(Self::outputs).collect(),
+            Self::Map(map) => map.values().flat_map(Self::outputs).collect(),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Secret(_)
+            | Self::Unknown(_) => Vec::new(),
+        }
+    }
+
+    /// The same value with every output inside that is known in its place.
+    #[must_use]
+    pub fn with_outputs(&self, known: &dyn Fn(&Id, &str) -> Option<Value>) -> Self {
+        match self {
+            Self::Output(id, field) => known(id, field).unwrap_or_else(|| self.clone()),
+            Self::List(list) => Self::List(list.iter().map(|value| value.with_outputs(known)).collect()),
+            Self::Map(map) => {
+                Self::Map(map.iter().map(|(key, value)| (key.clone(), value.with_outputs(known))).collect())
+            }
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Secret(_)
+            | Self::Unknown(_) => self.clone(),
+        }
+    }
+
     /// Whether there is a secret anywhere inside.
     pub fn has_secret(&self) -> bool {
         match self {

@@ -6,7 +6,7 @@ use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::{Event, What};
 use pgherd_core::plan::{Change, Plan};
 use pgherd_core::report::{Backups, LiveParameter, LogAsked, Report};
-use pgherd_core::resource::{Id, Kind, Observed, Resource};
+use pgherd_core::resource::{Id, Kind, Observed, Resource, Status};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
@@ -59,7 +59,8 @@ pub trait Provider: Send + Sync {
     async fn exists(&self, spec: &Spec) -> Result<bool, ProviderError> {
         let observed = self.observe(&self.desired(spec)).await?;
         let holds_data = |id: &Id| self.kinds().iter().any(|kind| kind.name == id.kind && kind.holds_data);
-        Ok(observed.iter().any(|seen| holds_data(&seen.id)))
+        let is_ours = |seen: &Observed| !matches!(seen.status, Status::Foreign(_));
+        Ok(observed.iter().any(|seen| holds_data(&seen.id) && is_ours(seen)))
     }
 
     /// How it is. An error of the kind [`ErrorKind::NotFound`] when it does not exist, as of everything below.
@@ -110,7 +111,10 @@ pub struct Intended<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
     /// That the database is as the block says.
-    Apply,
+    Apply {
+        /// Whether what interrupts service shall happen during apply, rather than in the window.
+        now: bool,
+    },
     /// That nothing of it remains.
     Destroy,
 }

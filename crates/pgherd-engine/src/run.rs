@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::lint::{self, Intent, Summary};
 use pgherd_core::plan::{self, Plan, Timing};
-use pgherd_core::resource::{Observed, Resource};
+use pgherd_core::resource::{Id, Observed, Resource};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 
@@ -21,6 +21,8 @@ pub struct Planned {
     pub desired: Vec<Resource>,
     /// What does.
     pub observed: Vec<Observed>,
+    /// What stays for good although nothing wants it any more, such as logs: to be told.
+    pub remains: Vec<Id>,
     /// The plan in figures.
     pub summary: Summary,
 }
@@ -40,9 +42,12 @@ pub async fn observe_and_plan(
     let desired = provider.desired(spec);
     let observed = provider.observe(&desired).await?;
     let plan = plan::plan(provider.kinds(), &spec.block, &desired, &observed, timing);
-    let intended = Intended { goal: Goal::Apply, plan: &plan, desired: &desired, observed: &observed };
+    let intended =
+        Intended { goal: Goal::Apply { now: timing.apply_now }, plan: &plan, desired: &desired, observed: &observed };
     let said = provider.preflight(spec, &intended).await?;
-    Ok(finish(plan, said, intent, desired, observed))
+    let remains = plan::remaining(provider.kinds(), &desired, &observed);
+    let (plan, summary) = finish(plan, said, intent);
+    Ok(Planned { plan, desired, observed, remains, summary })
 }
 
 /// Looks at the world and plans that nothing of the spec's database remains. Sends no write.
@@ -62,21 +67,18 @@ pub async fn observe_and_plan_destroy(provider: &dyn Provider, spec: &Spec) -> R
                 .help("write enable_deletion_protection = false"),
         );
     }
-    Ok(finish(plan, said, Intent { allow_data_loss: true }, desired, observed))
+    let remains = plan::remaining(provider.kinds(), &[], &observed);
+    let (plan, summary) = finish(plan, said, Intent { allow_data_loss: true });
+    Ok(Planned { plan, desired, observed, remains, summary })
 }
 
-fn finish(
-    mut plan: Plan,
-    said: Vec<Diagnostic>,
-    intent: Intent,
-    desired: Vec<Resource>,
-    observed: Vec<Observed>,
-) -> Planned {
+/// The plan with everything that is to be said about it, and in figures.
+fn finish(mut plan: Plan, said: Vec<Diagnostic>, intent: Intent) -> (Plan, Summary) {
     let linted = lint::lint(&plan, intent);
     plan.diagnostics.splice(0..0, said);
     plan.diagnostics.extend(linted);
     let summary = lint::summary([&plan]);
-    Planned { plan, desired, observed, summary }
+    (plan, summary)
 }
 
 /// Carries out a plan that was made for the spec: an apply or a destroy.

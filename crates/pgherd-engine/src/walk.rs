@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pgherd_core::event::What;
 use pgherd_core::plan::{Action, Plan, Step, When};
-use pgherd_core::resource::{Id, Impact};
+use pgherd_core::resource::Id;
 use tokio::time::Instant;
 
 use crate::provider::{ApplyNow, Deletion, Events, Provider, ProviderError};
@@ -37,7 +37,7 @@ pub struct Outcome {
     pub skipped: Vec<(Id, String)>,
     /// Whether a stop was asked for while there was more to do.
     pub stopped: bool,
-    /// How many changes were accepted and wait for the maintenance window.
+    /// How many changes were accepted and wait for the maintenance window or a restart.
     pub waiting: usize,
 }
 
@@ -153,10 +153,5 @@ async fn carry_out<'a>(
 /// Whether the plan says that this step interrupts service during apply. Only then may the target do so: a change that
 /// nobody notices must not set off a restart that waits for the window.
 fn apply_now(step: &Step) -> ApplyNow {
-    ApplyNow(step.action.changes().iter().any(|change| match change.impact {
-        Impact::None | Impact::NewConnections => false,
-        Impact::Reconnect | Impact::Restart { .. } | Impact::Failover { .. } | Impact::Unknown => {
-            change.when == When::Now
-        }
-    }))
+    ApplyNow(step.action.changes().iter().any(|change| change.impact.interrupts() && change.when == When::Now))
 }

@@ -66,7 +66,7 @@ const ONE_DISK: &str = "the disk is this machine's own";
 const ONE_PLACE: &str = "this machine is one place";
 
 /// The kinds of resource of this machine.
-pub const KINDS: &[Kind] = &[Kind { name: INSTANCE, holds_data: true, fields: FIELDS }];
+pub const KINDS: &[Kind] = &[Kind { name: INSTANCE, holds_data: true, outlives: false, fields: FIELDS }];
 
 const FIELDS: &[Field] = &[
     fixed("engine_major", MAJOR_MIGRATION),

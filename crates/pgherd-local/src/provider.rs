@@ -81,7 +81,7 @@ impl Provider for Local {
     /// What this machine cannot promise is said at every plan, one with nothing to do included: the disk may have changed.
     async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
         match intended.goal {
-            Goal::Apply => {}
+            Goal::Apply { .. } => {}
             // Nothing of it will remain, and so no promise.
             Goal::Destroy => return Ok(Vec::new()),
         }
@@ -294,7 +294,7 @@ mod tests {
             let intended = Intended { goal, plan: &plan, desired: &[], observed: &[] };
             local().preflight(&spec(), &intended).await.expect("it asks nobody")
         };
-        let codes = said(Goal::Apply).await.into_iter().map(|said| said.code).collect::<Vec<_>>();
+        let codes = said(Goal::Apply { now: false }).await.into_iter().map(|said| said.code).collect::<Vec<_>>();
         assert!(codes.contains(&"geo-redundant-backup-unavailable"), "{codes:?}");
         assert_eq!(said(Goal::Destroy).await, []);
     }

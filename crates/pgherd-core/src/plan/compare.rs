@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Timing, equal};
+use super::late::Late;
+use super::{Change, Timing, When, equal};
 use crate::catalogue::parameters;
 use crate::diagnostic::Diagnostic;
-use crate::resource::{Equality, Field, Id, ImpactRule, Kind, Observed, Owner, Resource, Status};
+use crate::resource::{Differs, Equality, Field, Impact, ImpactRule, Kind, Observed, Owner, Resource, Status};
 use crate::value::{Props, Value};
 use crate::version::Version;
 
@@ -18,12 +19,17 @@ pub(super) struct Compared {
 }
 
 /// Compares a resource with what is there. Only desired fields are compared.
-pub(super) fn resources(kind: &Kind, resource: &Resource, seen: &Observed, timing: &Timing) -> Compared {
+pub(super) fn resources(
+    kind: &Kind,
+    resource: &Resource,
+    seen: &Observed,
+    late: Late<'_>,
+    timing: &Timing,
+) -> Compared {
     let mut compared = Compared::default();
     for (name, wanted) in &resource.props {
-        let found = seen.props.get(name).unwrap_or(&Value::Null);
-        for pair in pairs(kind, name, wanted, found) {
-            match pair.verdict(&resource.id, seen, timing) {
+        for pair in pairs(kind, name, wanted, seen) {
+            match pair.verdict(late, timing) {
                 Verdict::Same => {}
                 Verdict::Differs => compared.changes.push(pair.change(pair.found, timing)),
                 Verdict::Waits => compared.changes.push(pair.change(pair.wanted, timing)),
@@ -43,6 +49,8 @@ struct Pair<'a> {
     field: &'a Field,
     wanted: &'a Value,
     found: &'a Value,
+    /// Everything else that was found.
+    seen: &'a Observed,
 }
 
 enum Verdict {
@@ -56,14 +64,15 @@ enum Verdict {
 static NOTHING: Props = BTreeMap::new();
 
 /// The pairs of one prop: itself, or each key where the kind declares `<name>.*`.
-fn pairs<'a>(kind: &'a Kind, name: &str, wanted: &'a Value, found: &'a Value) -> Vec<Pair<'a>> {
+fn pairs<'a>(kind: &'a Kind, name: &str, wanted: &'a Value, seen: &'a Observed) -> Vec<Pair<'a>> {
+    let found = seen.props.get(name).unwrap_or(&Value::Null);
     let field = |name: &str| {
         kind.field(name).unwrap_or_else(|| panic!("a {} has a field {name} that its table does not list", kind.name))
     };
     let keyed = kind.fields.iter().any(|field| field.name.strip_suffix(".*") == Some(name));
     let (Some(wanted), Some(found), true) = (entries(wanted), entries(found), keyed) else {
         let field = field(&if keyed { format!("{name}.*") } else { name.to_owned() });
-        return vec![Pair { name: name.to_owned(), parameter: name.to_owned(), field, wanted, found }];
+        return vec![Pair { name: name.to_owned(), parameter: name.to_owned(), field, wanted, found, seen }];
     };
     let keys: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
     keys.into_iter()
@@ -73,6 +82,7 @@ fn pairs<'a>(kind: &'a Kind, name: &str, wanted: &'a Value, found: &'a Value) ->
             field: field(&format!("{name}.{key}")),
             wanted: wanted.get(key).unwrap_or(&Value::Null),
             found: found.get(key).unwrap_or(&Value::Null),
+            seen,
         })
         .collect()
 }
@@ -83,36 +93,48 @@ fn entries(value: &Value) -> Option<&Props> {
 }
 
 impl Pair<'_> {
-    fn verdict(&self, id: &Id, seen: &Observed, timing: &Timing) -> Verdict {
+    fn verdict(&self, late: Late<'_>, timing: &Timing) -> Verdict {
         if !self.wanted.is_known() {
-            return Verdict::Same;
+            return self.unknown(late);
         }
         let same = equal::same(self.field.equality, &self.parameter, self.wanted, self.found);
         match self.field.owner {
             Owner::Theirs => Verdict::Same,
-            Owner::Set if same => self.unless_it_waits(seen, timing),
+            Owner::Set if same => self.unless_it_waits(timing),
             Owner::Set => Verdict::Differs,
-            Owner::Floor if same => self.unless_it_waits(seen, timing),
-            Owner::Floor => self.floor(id),
+            Owner::Floor if same => self.unless_it_waits(timing),
+            Owner::Floor => self.floor(),
             // What was half-made may not have the field yet.
-            Owner::Fixed { .. } if same || matches!(seen.status, Status::Incomplete(_)) && self.found.is_null() => {
+            Owner::Fixed { .. }
+                if same || matches!(self.seen.status, Status::Incomplete(_)) && self.found.is_null() =>
+            {
                 Verdict::Same
             }
             Owner::Fixed { migration } => {
-                let Self { name, wanted, found, .. } = self;
+                let (Self { name, wanted, found, .. }, id) = (self, &self.seen.id);
                 let message = format!("{name} of {id} is fixed at creation: it is {found} and cannot become {wanted}");
                 Verdict::Refused(Diagnostic::error("fixed-field", message).help(migration))
             }
         }
     }
 
-    /// An accepted change that waits for a restart is done now when that was asked for.
-    fn unless_it_waits(&self, seen: &Observed, timing: &Timing) -> Verdict {
-        let waits = seen.pending.iter().any(|pending| pending.field == self.name);
+    /// What a step of this plan makes is not what is there now; what nobody knows cannot be compared.
+    fn unknown(&self, late: Late<'_>) -> Verdict {
+        let will_be_known = self.wanted.unknown().is_none() && late.is_made(self.wanted);
+        match self.field.owner {
+            Owner::Set if will_be_known => Verdict::Differs,
+            Owner::Set | Owner::Floor | Owner::Theirs | Owner::Fixed { .. } => Verdict::Same,
+        }
+    }
+
+    /// An accepted change that waits is done now when that was asked for.
+    fn unless_it_waits(&self, timing: &Timing) -> Verdict {
+        let waits = self.seen.pending.iter().any(|pending| pending.field == self.name);
         if waits && timing.apply_now { Verdict::Waits } else { Verdict::Same }
     }
 
-    fn floor(&self, id: &Id) -> Verdict {
+    fn floor(&self) -> Verdict {
+        let id = &self.seen.id;
         if self.field.equality == Equality::Version
             && let (Some(wanted), Some(found)) = (version(self.wanted), version(self.found))
         {
@@ -137,24 +159,30 @@ impl Pair<'_> {
     }
 
     fn change(&self, from: &Value, timing: &Timing) -> Change {
-        let impact = match self.field.impact {
-            ImpactRule::Always(impact) => impact,
-            ImpactRule::Switch { on, off } => {
-                if *self.wanted == Value::Bool(true) {
-                    on
-                } else {
-                    off
-                }
+        let (impact, when) = self.cost(from, timing);
+        Change { field: self.name.clone(), from: from.clone(), to: self.wanted.clone(), impact, when }
+    }
+
+    fn cost(&self, from: &Value, timing: &Timing) -> (Impact, When) {
+        let usual = |impact: Impact| (impact, timing.of(impact));
+        let at_restart = |impact: Impact| (impact, timing.at_restart(impact));
+        match self.field.impact {
+            ImpactRule::Always(impact) => usual(impact),
+            ImpactRule::Switch { on, off } => usual(if *self.wanted == Value::Bool(true) { on } else { off }),
+            ImpactRule::Parameter(restart) => usual(parameters::impact(&self.parameter, None, restart)),
+            ImpactRule::By(rule) => usual(self.judged(rule, from)),
+            ImpactRule::AtOnce(impact) => (impact, When::Now),
+            ImpactRule::UntilRestart(restart) => at_restart(restart),
+            ImpactRule::ParameterUntilRestart(restart) => {
+                at_restart(parameters::impact(&self.parameter, None, restart))
             }
-            ImpactRule::Parameter(restart) => parameters::impact(&self.parameter, None, restart),
-        };
-        Change {
-            field: self.name.clone(),
-            from: from.clone(),
-            to: self.wanted.clone(),
-            impact,
-            when: timing.of(impact),
         }
+    }
+
+    fn judged(&self, rule: fn(&Differs<'_>) -> Impact, from: &Value) -> Impact {
+        let impact = rule(&Differs { from, to: self.wanted, seen: &self.seen.props });
+        // It waits because it interrupts service, and what it comes from, which would tell how, is no longer told.
+        if from == self.wanted && !impact.interrupts() { Impact::Unknown } else { impact }
     }
 }
 

@@ -76,7 +76,7 @@ pub struct ChangeDocument {
     pub to: Json,
     /// What changing it does to users.
     pub impact: Impact,
-    /// `now` or `window`.
+    /// `now`, `window` or `restart`.
     pub when: String,
     /// Opening of the window, where it waits for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,6 +137,7 @@ fn change(change: &Change) -> ChangeDocument {
     let (when, opens) = match change.when {
         When::Now => ("now", None),
         When::Window { opens } => ("window", Some(opens)),
+        When::Restart => ("restart", None),
     };
     ChangeDocument {
         field: change.field.clone(),

@@ -7,6 +7,7 @@ mod compare;
 pub mod document;
 mod equal;
 mod fingerprint;
+mod late;
 mod order;
 pub mod saved;
 pub mod text;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use self::fingerprint::fingerprint;
+use self::late::Late;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::resource::{Id, Impact, Kind, Observed, Resource, Status};
 use crate::value::Value;
@@ -104,7 +106,8 @@ pub struct Change {
     pub field: String,
     /// What it is. The same as `to` when it was accepted before and still waits to take effect.
     pub from: Value,
-    /// What it should be.
+    /// What it should be. An output in it is one of a resource that an earlier step makes or changes, and known once that is
+    /// done.
     pub to: Value,
     /// What changing it does to users.
     pub impact: Impact,
@@ -130,6 +133,8 @@ pub enum When {
         /// Opening of the window, UTC.
         opens: Timestamp,
     },
+    /// At the next restart, whoever asks for that; no window brings one.
+    Restart,
 }
 
 /// What decides when changes take effect.
@@ -146,16 +151,16 @@ pub struct Timing {
 impl Timing {
     /// When a change of this impact takes effect. What may interrupt service waits for the window, unless it is open.
     pub fn of(&self, impact: Impact) -> When {
-        match impact {
-            Impact::None | Impact::NewConnections => When::Now,
-            Impact::Reconnect | Impact::Restart { .. } | Impact::Failover { .. } | Impact::Unknown => {
-                if self.apply_now || self.window.is_open(self.now) {
-                    When::Now
-                } else {
-                    When::Window { opens: self.window.next_opening(self.now) }
-                }
-            }
+        if !impact.interrupts() || self.apply_now || self.window.is_open(self.now) {
+            When::Now
+        } else {
+            When::Window { opens: self.window.next_opening(self.now) }
         }
+    }
+
+    /// The same where only a restart brings the change and no window brings that, an open one included.
+    pub fn at_restart(&self, impact: Impact) -> When {
+        if !impact.interrupts() || self.apply_now { When::Now } else { When::Restart }
     }
 }
 
@@ -169,17 +174,20 @@ pub fn plan(kinds: &[Kind], block: &str, desired: &[Resource], observed: &[Obser
     let wanted = by_id(desired.iter().map(|resource| (&resource.id, resource)));
     let mut diagnostics = Vec::new();
     let mut actions = BTreeMap::new();
-    for resource in wanted.values() {
+    // What a resource gets from others is known once it is decided what is done to those.
+    for resource in order::inside_out(&wanted) {
         let kind = kind_of(kinds, &resource.id);
-        let action = match live.get(&resource.id) {
-            None => Some(Action::Create { resource: (*resource).clone() }),
-            Some(seen) => decide(kind, block, resource, seen, timing, &mut diagnostics),
+        let late = Late { live: &live, actions: &actions };
+        let resource = late.resolved(resource);
+        let id = resource.id.clone();
+        let action = match live.get(&id) {
+            None => Some(Action::Create { resource: resource.into_owned() }),
+            Some(seen) => decide(kind, block, &resource, seen, late, timing, &mut diagnostics),
         };
-        actions.extend(action.map(|action| (resource.id.clone(), action)));
+        actions.extend(action.map(|action| (id, action)));
     }
-    for orphan in live.values().filter(|seen| !wanted.contains_key(&seen.id)) {
-        actions.insert(orphan.id.clone(), delete(kind_of(kinds, &orphan.id), orphan));
-    }
+    let orphans = live.values().filter(|seen| !wanted.contains_key(&seen.id));
+    actions.extend(orphans.filter_map(|orphan| Some((orphan.id.clone(), delete(kinds, orphan)?))));
     diagnostics.extend(busy(block, &wanted, &live, &actions));
     Plan {
         block: block.to_owned(),
@@ -195,13 +203,20 @@ pub fn plan(kinds: &[Kind], block: &str, desired: &[Resource], observed: &[Obser
 /// As [`plan`] does.
 pub fn plan_destroy(kinds: &[Kind], block: &str, observed: &[Observed]) -> Plan {
     let live = by_id(observed.iter().map(|seen| (&seen.id, seen)));
-    let actions = live.values().map(|seen| (seen.id.clone(), delete(kind_of(kinds, &seen.id), seen))).collect();
+    let actions = live.values().filter_map(|seen| Some((seen.id.clone(), delete(kinds, seen)?))).collect();
     Plan {
         block: block.to_owned(),
         steps: order::steps(kinds, actions, &BTreeMap::new(), &live),
-        diagnostics: Vec::new(),
+        diagnostics: live.values().filter_map(|seen| left_alone(block, seen)).collect(),
         fingerprint: fingerprint(kinds, observed),
     }
+}
+
+/// What no plan deletes although nothing of `desired` wants it, in the order of ids: it outlives its database.
+pub fn remaining(kinds: &[Kind], desired: &[Resource], observed: &[Observed]) -> Vec<Id> {
+    let ids: BTreeSet<&Id> = observed.iter().filter(|seen| !is_foreign(seen)).map(|seen| &seen.id).collect();
+    let is_wanted = |id: &Id| desired.iter().any(|resource| resource.id == *id);
+    ids.into_iter().filter(|id| kind_of(kinds, id).outlives && !is_wanted(id)).cloned().collect()
 }
 
 fn by_id<'a, T>(entries: impl Iterator<Item = (&'a Id, T)>) -> BTreeMap<&'a Id, T> {
@@ -219,8 +234,21 @@ fn kind_of<'a>(kinds: &'a [Kind], id: &Id) -> &'a Kind {
         .unwrap_or_else(|| panic!("{id} is of a kind the provider does not list"))
 }
 
-fn delete(kind: &Kind, seen: &Observed) -> Action {
-    Action::Delete { holds_data: kind.holds_data, protected: seen.protected }
+/// How to remove what nobody wants; `None`: it stays, because it is not ours or outlives its database.
+fn delete(kinds: &[Kind], seen: &Observed) -> Option<Action> {
+    let kind = kind_of(kinds, &seen.id);
+    let stays = kind.outlives || is_foreign(seen);
+    (!stays).then_some(Action::Delete { holds_data: kind.holds_data, protected: seen.protected })
+}
+
+fn is_foreign(seen: &Observed) -> bool {
+    matches!(seen.status, Status::Foreign(_))
+}
+
+fn left_alone(block: &str, seen: &Observed) -> Option<Diagnostic> {
+    let Status::Foreign(reason) = &seen.status else { return None };
+    let message = format!("{} is not pgherd's and is left alone: {reason}", seen.id);
+    Some(Diagnostic::warning("left-alone", message).at(block, ""))
 }
 
 /// What to do with a resource that is wanted and there.
@@ -229,15 +257,22 @@ fn decide(
     block: &str,
     resource: &Resource,
     seen: &Observed,
+    late: Late<'_>,
     timing: &Timing,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Action> {
     let id = &resource.id;
-    let compared = compare::resources(kind, resource, seen, timing);
+    if let Status::Foreign(reason) = &seen.status {
+        let message = format!("{id} exists and is not pgherd's: {reason}");
+        let help = "`pgherd adopt` takes it over; or give the block another name";
+        diagnostics.push(Diagnostic::error("not-ours", message).at(block, "name").help(help));
+        return None;
+    }
+    let compared = compare::resources(kind, resource, seen, late, timing);
     diagnostics.extend(compared.refused.into_iter().map(|refused| refused.at(block, "")));
     let changes = compared.changes;
     match &seen.status {
-        Status::Available | Status::Stopped | Status::Busy(_) => {}
+        Status::Available | Status::Stopped | Status::Busy(_) | Status::Foreign(_) => {}
         Status::Incomplete(reason) => {
             let message = format!("{id} is half-made: {reason}");
             diagnostics.push(Diagnostic::warning("half-made", message).at(block, "").help("apply finishes it"));

@@ -8,6 +8,26 @@ use crate::value::Value;
 
 type Needs<'a> = BTreeMap<&'a Id, BTreeSet<&'a Id>>;
 
+/// What is wanted, each after everything it needs, else by id. A circle is for [`steps`] to tell.
+pub(super) fn inside_out<'a>(wanted: &BTreeMap<&'a Id, &'a Resource>) -> Vec<&'a Resource> {
+    let (mut seen, mut ordered) = (BTreeSet::new(), Vec::new());
+    wanted.keys().for_each(|id| visit(id, wanted, &mut seen, &mut ordered));
+    ordered
+}
+
+fn visit<'a>(
+    id: &'a Id,
+    wanted: &BTreeMap<&'a Id, &'a Resource>,
+    seen: &mut BTreeSet<&'a Id>,
+    ordered: &mut Vec<&'a Resource>,
+) {
+    let Some(resource) = wanted.get(id) else { return };
+    if seen.insert(id) {
+        needed_by(wanted, id).into_iter().for_each(|need| visit(need, wanted, seen, ordered));
+        ordered.push(resource);
+    }
+}
+
 /// The actions as steps, in order. Of steps that could come next, the kind listed first by the provider does, then the
 /// lower name; deletes come last and the other way round.
 pub(super) fn steps(
@@ -96,21 +116,6 @@ fn nearest_steps<'a>(
 fn needed_by<'a>(wanted: &BTreeMap<&'a Id, &'a Resource>, id: &Id) -> Vec<&'a Id> {
     let resource = wanted.get(id).unwrap_or_else(|| panic!("something needs {id}, which the provider does not want"));
     let mut needs: Vec<&Id> = resource.needs.iter().collect();
-    resource.props.values().for_each(|value| outputs(value, &mut needs));
+    needs.extend(resource.props.values().flat_map(Value::outputs).map(|(id, _)| id));
     needs
-}
-
-fn outputs<'a>(value: &'a Value, into: &mut Vec<&'a Id>) {
-    match value {
-        Value::Output(id, _) => into.push(id),
-        Value::List(list) => list.iter().for_each(|value| outputs(value, into)),
-        Value::Map(map) => map.values().for_each(|value| outputs(value, into)),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::Text(_)
-        | Value::Secret(_)
-        | Value::Unknown(_) => {}
-    }
 }

@@ -48,11 +48,12 @@ pub fn lines(plan: &Plan, verbose: bool) -> Vec<Line> {
     align(&rows)
 }
 
-/// When, as a column: `now` or `Sun 04:00Z`.
+/// When, as a column: `now`, `Sun 04:00Z` or `at restart`.
 pub fn when(when: &When) -> String {
     match when {
         When::Now => "now".to_owned(),
         When::Window { opens } => opens.strftime("%a %H:%MZ").to_string(),
+        When::Restart => "at restart".to_owned(),
     }
 }
 

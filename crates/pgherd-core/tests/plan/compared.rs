@@ -1,7 +1,7 @@
 //! Which differences of one resource make a change, by owner and equality.
 
 use insta::assert_snapshot;
-use pgherd_core::resource::{Id, Observed, Resource};
+use pgherd_core::resource::{Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::value::Value;
 
@@ -191,14 +191,4 @@ fn what_nobody_knows_is_not_compared() {
     );
     check("tags", tags, map([("Owner", "ops"), ("Team", "db")]), false);
     check("tags", Value::Unknown("var.tags".to_owned()), map([("Owner", "ops")]), false);
-}
-
-#[test]
-fn an_output_of_another_resource_is_not_compared_with_what_is_known() {
-    let mut network = wanted("network", []);
-    network.id = Id::new("network", "dev");
-    let database = wanted("database", [("address", Value::Output(network.id.clone(), "address".to_owned()))]);
-    let plan =
-        planned(&[database, network], &[live("network", []), live("database", [("address", "10.0.0.1".into())])]);
-    assert!(plan.steps.is_empty(), "{}", printed(&plan));
 }

@@ -1,6 +1,7 @@
 //! What a plan says for what is desired and what is observed. Whole plans, as they are printed.
 
 mod compared;
+mod late;
 mod ordered;
 mod saved;
 mod shown;
@@ -11,7 +12,7 @@ use pgherd_core::diagnostic::Severity;
 use pgherd_core::lint::{self, Intent};
 use pgherd_core::plan::{self, Plan, Timing, text};
 use pgherd_core::resource::{
-    Equality, Field, Id, Impact, ImpactRule, Kind, Observed, Owner, Pending, Resource, Status,
+    Differs, Equality, Field, Id, Impact, ImpactRule, Kind, Observed, Owner, Pending, Resource, Status,
 };
 use pgherd_core::value::{Props, Value};
 use pgherd_core::window::Window;
@@ -20,15 +21,28 @@ const RESTART: Impact = Impact::Restart { about_s: 20 };
 const FAILOVER: Impact = Impact::Failover { about_s: 60 };
 
 /// A target with one field of every sort.
-static KINDS: [Kind; 4] = [
+static KINDS: [Kind; 6] = [
     Kind {
         name: "network",
         holds_data: false,
+        outlives: false,
         fields: &[field("cidrs", Owner::Set, Equality::Unordered, Impact::None)],
     },
-    Kind { name: "settings", holds_data: false, fields: &[SETTINGS] },
-    Kind { name: "database", holds_data: true, fields: &DATABASE },
-    Kind { name: "replica", holds_data: false, fields: &[field("class", Owner::Set, Equality::Exact, FAILOVER)] },
+    Kind { name: "settings", holds_data: false, outlives: false, fields: &[SETTINGS] },
+    Kind { name: "database", holds_data: true, outlives: false, fields: &DATABASE },
+    Kind {
+        name: "replica",
+        holds_data: false,
+        outlives: false,
+        fields: &[field("class", Owner::Set, Equality::Exact, FAILOVER)],
+    },
+    Kind { name: "group", holds_data: false, outlives: false, fields: &[GROUP] },
+    Kind {
+        name: "log",
+        holds_data: false,
+        outlives: true,
+        fields: &[field("days", Owner::Floor, Equality::Exact, Impact::None)],
+    },
 ];
 
 const SETTINGS: Field = Field {
@@ -38,7 +52,10 @@ const SETTINGS: Field = Field {
     impact: ImpactRule::Parameter(RESTART),
 };
 
-const DATABASE: [Field; 11] = [
+/// Settings as RDS keeps them: no window restarts for them.
+const GROUP: Field = Field { impact: ImpactRule::ParameterUntilRestart(RESTART), ..SETTINGS };
+
+const DATABASE: [Field; 14] = [
     field("class", Owner::Set, Equality::Exact, FAILOVER),
     field("storage_gib", Owner::Floor, Equality::Exact, Impact::None),
     field("version", Owner::Floor, Equality::Version, RESTART),
@@ -50,7 +67,23 @@ const DATABASE: [Field; 11] = [
     field("port", Owner::Set, Equality::Exact, Impact::Reconnect),
     field("address", Owner::Set, Equality::Exact, Impact::None),
     field("tags.*", Owner::Set, Equality::Exact, Impact::None),
+    Field { impact: ImpactRule::AtOnce(RESTART), ..field("listener", Owner::Set, Equality::Exact, Impact::None) },
+    Field { impact: ImpactRule::UntilRestart(RESTART), ..field("group", Owner::Set, Equality::Exact, Impact::None) },
+    Field {
+        impact: ImpactRule::By(of_retention),
+        ..field("retention_days", Owner::Set, Equality::Exact, Impact::None)
+    },
 ];
+
+/// Backups that begin or end restart the server, and its standby takes over where there is one.
+fn of_retention(differs: &Differs<'_>) -> Impact {
+    let is_off = |value: &Value| value.as_int() == Some(0);
+    match (is_off(differs.from) == is_off(differs.to), differs.seen.get("zone")) {
+        (true, _) => Impact::None,
+        (false, Some(_)) => FAILOVER,
+        (false, None) => RESTART,
+    }
+}
 
 const fn field(name: &'static str, owner: Owner, equality: Equality, impact: Impact) -> Field {
     Field { name, owner, equality, impact: ImpactRule::Always(impact) }

@@ -72,6 +72,50 @@ fn a_rich_plan_as_a_document() {
 }
 
 #[test]
+fn what_waits_for_a_restart_as_a_document() {
+    let parameters = |value: &str| [("parameters", map([("max_connections", value)]))];
+    let plan = planned(&[wanted("group", parameters("200"))], &[live("group", parameters("100"))]);
+    let shown = document("0.1.0", &[plan]);
+    assert_json_snapshot!((&shown.plans[0].steps[0].changes, &shown.summary), @r#"
+    [
+      [
+        {
+          "field": "parameters.max_connections",
+          "from": "100",
+          "to": "200",
+          "impact": {
+            "kind": "restart",
+            "about_s": 20
+          },
+          "when": "restart"
+        }
+      ],
+      {
+        "created": 0,
+        "changes": 1,
+        "destroyed": 0,
+        "now": 0,
+        "in_window": 0,
+        "at_restart": 1,
+        "window_opens": null,
+        "worst_now": null,
+        "worst_in_window": null,
+        "errors": 0
+      }
+    ]
+    "#);
+}
+
+/// One that was saved by a version that knew of no such changes can be read.
+#[test]
+fn a_sum_without_changes_at_a_restart_has_none() {
+    let mut json = serde_json::to_value(lint::summary(&[rich()])).expect("serialises");
+    let at_restart = json.as_object_mut().and_then(|fields| fields.remove("at_restart"));
+    let read: lint::Summary = serde_json::from_value(json).expect("the field may be missing");
+    assert_eq!((at_restart, read), (Some(0.into()), lint::summary(&[rich()])));
+}
+
+#[test]
 fn one_changed_resource_needs_no_name() {
     let want = wanted("database", [("class", "large".into()), ("storage_gib", 600.into())]);
     let found = live("database", [("class", "small".into()), ("storage_gib", 500.into())]);

@@ -33,10 +33,13 @@ pub fn wishes() -> impl Strategy<Value = Wishes> {
 
 /// Leaked, as providers' tables are static; a few hundred bytes a case.
 pub fn kinds() -> impl Strategy<Value = &'static [Kind]> {
-    prop::collection::vec((any::<bool>(), prop::collection::vec(field(), 1..5)), 1..4).prop_map(|kinds| {
+    let kinds = prop::collection::vec((any::<bool>(), prop::collection::vec(field(), 1..5)), 1..4);
+    (kinds, prop::bool::weighted(0.2)).prop_map(|(kinds, logs)| {
         let kind = |(number, (holds_data, fields)): (usize, (bool, Vec<FieldOf>))| {
             let named = fields.into_iter().enumerate().map(|(number, field)| field.named(number)).collect::<Vec<_>>();
-            Kind { name: ["network", "database", "replica"][number], holds_data, fields: Box::leak(named.into()) }
+            let name = ["network", "database", "replica"][number];
+            // What outlives all else must need nothing of it, so it is the kind that others need.
+            Kind { name, holds_data, outlives: logs && number == 0, fields: Box::leak(named.into()) }
         };
         &*Box::leak(kinds.into_iter().enumerate().map(kind).collect())
     })
@@ -47,7 +50,7 @@ pub fn kinds() -> impl Strategy<Value = &'static [Kind]> {
 struct FieldOf {
     owner: Owner,
     equality: Equality,
-    impact: Impact,
+    impact: ImpactRule,
     keyed: bool,
 }
 
@@ -74,6 +77,10 @@ fn field() -> impl Strategy<Value = FieldOf> {
         Impact::Failover { about_s: 60 },
         Impact::Unknown,
     ]);
+    let impact = prop_oneof![
+        4 => impact.clone().prop_map(ImpactRule::Always),
+        1 => impact.prop_map(ImpactRule::UntilRestart),
+    ];
     (owner, equality, impact, any::<bool>()).prop_map(|(owner, equality, impact, keyed)| {
         let equality = match (owner, equality) {
             (Owner::Floor, Equality::Version) => Equality::Version,
@@ -90,7 +97,7 @@ impl FieldOf {
     fn named(self, number: usize) -> Field {
         let names = if self.keyed { ["a.*", "b.*", "c.*", "d.*"] } else { ["a", "b", "c", "d"] };
         let Self { owner, equality, impact, .. } = self;
-        Field { name: names[number], owner, equality, impact: ImpactRule::Always(impact) }
+        Field { name: names[number], owner, equality, impact }
     }
 }
 

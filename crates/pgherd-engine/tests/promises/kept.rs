@@ -84,8 +84,9 @@ proptest! {
                 .filter(|step| matches!(step.action, Action::Delete { .. }))
                 .map(|step| &step.id)
                 .collect();
+            let outlives = |id: &Id| wishes.kinds.iter().any(|kind| kind.name == id.kind && kind.outlives);
             let wanted: BTreeSet<&Id> = wishes.after.iter().map(|resource| &resource.id).collect();
-            let orphans = wishes.before.iter().map(|resource| &resource.id).filter(|id| !wanted.contains(id));
+            let orphans = wishes.before.iter().map(|resource| &resource.id).filter(|id| !wanted.contains(id) && !outlives(id));
             assert_eq!(deleted, orphans.collect());
             let holds_data =
                 |id: &&&Id| wishes.kinds.iter().any(|kind| kind.name == id.kind && kind.holds_data);
@@ -145,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn everything_can_be_destroyed(wishes in wishes()) {
+    fn everything_can_be_destroyed_but_what_outlives_it(wishes in wishes()) {
         in_paused_time(async move {
             let target = target(wishes.kinds);
             let client = client(&target, &wishes.before);
@@ -154,7 +155,9 @@ proptest! {
             let plan = plan::plan_destroy(client.kinds(), "database_dev", &observed);
             let outcome = walk(&client, &plan, &Options::default(), &events().0, &Stop::never()).await;
             assert!(outcome.is_success(), "{outcome:?}");
-            assert!(target.world().is_empty());
+            let remaining = plan::remaining(client.kinds(), &[], &observed);
+            assert_eq!(target.world().into_keys().collect::<Vec<_>>(), remaining);
+            assert!(remaining.iter().all(|id| wishes.kinds.iter().any(|kind| kind.name == id.kind && kind.outlives)));
         });
     }
 
@@ -206,10 +209,14 @@ fn check_columns(wishes: &Wishes, id: &Id, action: &Action, apply_now: bool) {
     let kind = wishes.kinds.iter().find(|kind| kind.name == id.kind).expect("a kind");
     for change in action.changes() {
         let field = kind.field(&change.field).expect("a declared field");
-        assert!(matches!(field.impact, ImpactRule::Always(impact) if impact == change.impact));
-        let at_once = apply_now || matches!(change.impact, Impact::None | Impact::NewConnections);
         let window = When::Window { opens: "2026-11-22T04:00:00Z".parse().expect("a time") };
-        assert_eq!(change.when, if at_once { When::Now } else { window });
+        let (impact, waits_for) = match field.impact {
+            ImpactRule::Always(impact) => (impact, window),
+            ImpactRule::UntilRestart(impact) => (impact, When::Restart),
+            other => panic!("no such rule is made: {other:?}"),
+        };
+        let at_once = apply_now || matches!(change.impact, Impact::None | Impact::NewConnections);
+        assert_eq!((change.impact, &change.when), (impact, if at_once { &When::Now } else { &waits_for }));
         assert_ne!(change.to, Value::Unknown("module.network.vpc_id".to_owned()));
     }
 }

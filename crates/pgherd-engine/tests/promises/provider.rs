@@ -91,7 +91,8 @@ impl Provider for Client {
     ) -> Result<(), ProviderError> {
         for change in changes {
             let interrupts = !matches!(change.impact, Impact::None | Impact::NewConnections);
-            self.target.modify(&resource.id, &change.field, &change.to, interrupts).await?;
+            let to = self.resolved(&change.to).await?;
+            self.target.modify(&resource.id, &change.field, &to, interrupts).await?;
             self.idle(&resource.id, events).await?;
         }
         // As on RDS: all that waits takes effect, whichever run asked for it.
@@ -159,6 +160,7 @@ impl Client {
 
 fn observed(id: Id, thing: Thing) -> Observed {
     let status = match thing.doing {
+        _ if thing.foreign => Status::Foreign("it wears no tag of ours".to_owned()),
         Some("creating") => Status::Incomplete("it is being created".to_owned()),
         Some(doing) => Status::Busy(doing.to_owned()),
         None if thing.configured => Status::Available,

@@ -6,6 +6,7 @@ use pgherd_core::inputs::Inputs;
 use pgherd_core::lint::{self, Intent};
 use pgherd_core::plan::saved::{Asked, SavedBlock, SavedPlan};
 use pgherd_core::report::LogAsked;
+use pgherd_core::resource::Kind;
 use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
 use pgherd_engine::provider::{Deletion, ErrorKind, Goal, Provider as _};
@@ -63,9 +64,9 @@ async fn what_the_target_has_to_say_is_asked_once_it_is_known_what_will_be_done(
     let client = client(&target(&KINDS), &wants("small"));
     let looks = |goal, steps| [Look::Observe, Look::Preflight { goal, steps }];
     apply(&client, &spec([])).await;
-    assert_eq!(client.take_looks(), looks(Goal::Apply, 2));
-    apply(&client, &spec([])).await;
-    assert_eq!(client.take_looks(), looks(Goal::Apply, 0));
+    assert_eq!(client.take_looks(), looks(Goal::Apply { now: false }, 2));
+    apply(&client, &spec([("apply_immediately", true.into())])).await;
+    assert_eq!(client.take_looks(), looks(Goal::Apply { now: true }, 0));
     run::observe_and_plan_destroy(&client, &spec([])).await.expect("no fault is planned");
     assert_eq!(client.take_looks(), looks(Goal::Destroy, 2));
 }
@@ -90,6 +91,8 @@ async fn a_database_exists_as_soon_as_something_holds_its_data() {
     assert!(!exists(&wants).await, "a network is no database");
     apply(&client(&target, &wants), &spec([])).await;
     assert!(exists(&wants).await);
+    target.tamper(&wants[1].id, |thing| thing.foreign = true);
+    assert!(!exists(&wants).await, "it is somebody else's");
 }
 
 #[tokio::test]
@@ -111,6 +114,37 @@ async fn what_a_target_does_not_offer_is_refused_by_name() {
     this version of pgherd cannot show the settings of a database on aws
     this version of pgherd cannot read the password of a database on aws
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_made_under_our_name_is_never_touched() {
+    let target = target(&KINDS);
+    let client = client(&target, &wants("large"));
+    apply(&client, &spec([])).await;
+    let network = client.wants[0].id.clone();
+    target.tamper(&network, |thing| thing.foreign = true);
+    let writes = target.writes();
+    assert_eq!(codes(&apply(&client, &spec([])).await.plan.diagnostics), ["not-ours"]);
+    assert_eq!(target.writes(), writes);
+
+    let planned = run::observe_and_plan_destroy(&client, &spec([])).await.expect("no fault is planned");
+    assert_eq!(codes(&planned.plan.diagnostics), ["left-alone"]);
+    let outcome = run::apply(&client, &spec([]), &planned, saturday().now, &events().0, &Stop::never()).await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert_eq!(target.world().into_keys().collect::<Vec<_>>(), [network]);
+}
+
+static LOGGED: [Kind; 2] = [Kind { outlives: true, ..KINDS[0] }, KINDS[1]];
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_a_database_stays_and_is_told() {
+    let target = target(&LOGGED);
+    let client = client(&target, &wants("small"));
+    assert_eq!(apply(&client, &spec([])).await.remains, []);
+    let planned = run::observe_and_plan_destroy(&client, &spec([])).await.expect("no fault is planned");
+    run::apply(&client, &spec([]), &planned, saturday().now, &events().0, &Stop::never()).await;
+    assert_eq!(planned.remains, [client.wants[0].id.clone()]);
+    assert_eq!(target.world().into_keys().collect::<Vec<_>>(), planned.remains);
 }
 
 #[tokio::test(start_paused = true)]

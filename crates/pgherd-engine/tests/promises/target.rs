@@ -68,6 +68,8 @@ pub struct Thing {
     pub needs: Vec<Id>,
     pub pending: Vec<Pending>,
     pub protected: bool,
+    /// Whether somebody else made it under our name.
+    pub foreign: bool,
     /// Whether it has got its settings, the second half of making it.
     pub configured: bool,
     /// What it is doing, until it was looked at often enough.
@@ -204,6 +206,7 @@ impl Target {
                     needs: needs.to_vec(),
                     pending: Vec::new(),
                     protected: false,
+                    foreign: false,
                     configured: false,
                     doing: Some("creating"),
                     hidden_reads: HIDDEN_READS,

@@ -17,11 +17,17 @@ use crate::shared::{client, converge, events, planned, saturday, target};
 use crate::target::Target;
 
 pub static KINDS: [Kind; 2] = [
-    Kind { name: "network", holds_data: false, fields: &[field("cidrs", Impact::None)] },
+    Kind { name: "network", holds_data: false, outlives: false, fields: &[field("cidrs", Impact::None)] },
     Kind {
         name: "database",
         holds_data: true,
-        fields: &[field("class", Impact::Failover { about_s: 60 }), field("tags.*", Impact::None)],
+        outlives: false,
+        fields: &[
+            field("class", Impact::Failover { about_s: 60 }),
+            field("tags.*", Impact::None),
+            Field { impact: ImpactRule::UntilRestart(Impact::Restart { about_s: 20 }), ..field("group", Impact::None) },
+            field("address", Impact::None),
+        ],
     },
 ];
 
@@ -167,6 +173,42 @@ async fn what_waits_for_the_window_is_not_set_off_by_what_does_not() {
     assert_eq!(waiting(&target), ["class"]);
     converge(&client(&target, &tagged), &Timing { apply_now: true, ..saturday() }).await;
     assert_eq!(waiting(&target), [""; 0]);
+}
+
+/// Not even in an open window.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_restart_is_done_only_when_one_is_asked_for() {
+    let target = target(&KINDS);
+    let grouped = |group: &str| {
+        let mut wants = wants("small");
+        wants[1].props.insert("group".to_owned(), group.into());
+        wants
+    };
+    converge(&client(&target, &grouped("old")), &saturday()).await;
+    let client = client(&target, &grouped("new"));
+    let in_the_window = Timing { now: "2026-11-22T04:00:00Z".parse().expect("a time"), ..saturday() };
+    let plan = planned(&client, &in_the_window).await.expect("no fault is planned");
+    let outcome = walk(&client, &plan, &Options::default(), &events().0, &Stop::never()).await;
+    let waiting = || target.waiting(&Id::new("database", "d"));
+    assert_eq!((outcome.waiting, waiting()), (1, vec!["group".to_owned()]));
+    converge(&client, &Timing { apply_now: true, ..saturday() }).await;
+    assert_eq!(waiting(), [""; 0]);
+}
+
+/// One apply is enough: the new network's address goes to a database that was there before it.
+#[tokio::test(start_paused = true)]
+async fn what_exists_gets_a_value_of_what_is_made_in_the_same_run() {
+    let (target, wants) = (target(&KINDS), wants("small"));
+    let (network, database) = (wants[0].clone(), wants[1].id.clone());
+    converge(&client(&target, &[Resource { needs: Vec::new(), ..wants[1].clone() }]), &saturday()).await;
+    let mut addressed = resource("database", "d", &[]);
+    addressed.props.insert("address".to_owned(), Value::Output(network.id.clone(), "arn".to_owned()));
+    let client = client(&target, &[network, addressed]);
+    let plan = planned(&client, &saturday()).await.expect("no fault is planned");
+    let outcome = walk(&client, &plan, &Options::default(), &events().0, &Stop::never()).await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert_eq!(target.world()[&database]["address"], "arn:network n".into());
+    assert!(planned(&client, &saturday()).await.expect("no fault is planned").steps.is_empty());
 }
 
 #[tokio::test]

@@ -271,6 +271,7 @@ fn status(status: &Status) -> String {
         Status::Busy(doing) => doing.clone(),
         Status::Incomplete(reason) => format!("half-made: {reason}"),
         Status::Failed(reason) => format!("broken: {reason}"),
+        Status::Foreign(reason) => format!("not pgherd's: {reason}"),
     }
 }
 
