@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use percent_encoding::percent_decode_str;
 use pgherd_http::{
     HeaderMap, HeaderValue, Method, Next, Outcome, Refused, Request, Response, Safety, Tried, Url, redact, retry,
 };
@@ -21,9 +20,6 @@ use crate::protocol::xml::Element;
 use crate::service::{Protocol, Service};
 use crate::session::Session;
 use crate::sign::{self, Scope};
-
-/// A secret shorter than this is left in a message: taking it out would take apart every word.
-const SHORTEST_SECRET: usize = 4;
 
 /// What is asked, before it is signed.
 struct Call<'a> {
@@ -59,10 +55,12 @@ impl Session {
         let secrets = form.secrets().map(|text| Zeroizing::new(text.to_owned())).collect();
         let call = self.call(service, region, form.action(), safety, (headers, body), secrets);
         let response = self.answered(&call).await?;
-        match Element::parse(&response.body) {
-            Ok(root) => Ok(unwrapped(root, form.action())),
-            Err(malformed) => Err(unreadable(&call, &response, &malformed.to_string())),
+        if response.body.is_empty() {
+            return Err(call.unreadable(&response, "nothing"));
         }
+        // The words of a parser may quote what it read, which may be a secret.
+        Element::answer(&response.body, form.action())
+            .map_err(|_| call.unreadable(&response, &format!("no {}Response", form.action())))
     }
 
     /// Asks a service that speaks JSON (Secrets Manager, KMS, Logs). An empty answer is an empty object.
@@ -83,11 +81,7 @@ impl Session {
         let secrets = json::secrets(body).into_iter().map(Zeroizing::new).collect();
         let call = self.call(service, region, action, safety, json::request(target, action, body), secrets);
         let response = self.answered(&call).await?;
-        if response.body.is_empty() {
-            return Ok(Value::Object(serde_json::Map::new()));
-        }
-        // The words of a parser may quote what it read, which may be a secret.
-        serde_json::from_slice(&response.body).map_err(|_| unreadable(&call, &response, "no JSON"))
+        json::answer(&response.body).map_err(|_| call.unreadable(&response, "no JSON"))
     }
 
     /// A URL that asks for an action in this session's name, good for `lasting` to whoever holds it.
@@ -149,8 +143,10 @@ impl Session {
         let keys = self.keys.at(at).await.map_err(|error| call.unsigned(error.to_string()))?;
         let request = sign::signed(call.request.clone(), &keys, call.scope(), at)
             .map_err(|error| call.unsigned(call.cleaned(&error.to_string(), &keys)))?;
-        self.calls.fetch_add(1, Ordering::Relaxed);
         let answer = self.client.send(request).await;
+        if !matches!(answer, Err(Refused::NotSent(_))) {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+        }
         let attempt = match answer {
             Ok(response) => self.read(call, response, &keys).await,
             Err(refused) => call.unanswered(&refused),
@@ -238,48 +234,20 @@ impl Call<'_> {
         let status = response.status.as_u16();
         let sort = if response.is_page() { "a web page" } else { "nothing AWS would answer" };
         let words = format!("{} answered {status} and {sort}", self.request.url.host_str().unwrap_or_default());
-        AwsError { status: Some(status), request_id: request_id(response), ..self.error(Cause::Foreign, words) }
+        AwsError { status: Some(status), ..self.error(Cause::Foreign, words) }
+    }
+
+    /// An answer of success that nobody can read.
+    fn unreadable(&self, response: &Response, reason: &str) -> AwsError {
+        let words = format!("{} answered with {reason}", self.request.url.host_str().unwrap_or_default());
+        AwsError { message: words, ..self.foreign(response) }
     }
 
     /// What somebody said, without the secrets that went out with the request: some servers quote what they refuse.
     fn cleaned(&self, words: &str, keys: &Credentials) -> String {
         let own = [Some(keys.secret_access_key()), keys.session_token()];
         let secrets = self.secrets.iter().map(|secret| secret.as_str()).chain(own.into_iter().flatten());
-        cleaned(words, secrets)
-    }
-}
-
-/// `words` without `secrets`, however they are spelt.
-fn cleaned<'a>(words: &str, secrets: impl Iterator<Item = &'a str>) -> String {
-    let mut clean = words.to_owned();
-    let mut secrets: Vec<&str> = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET).collect();
-    // The longest first, so that no part of one is left when another is its beginning.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    for secret in secrets {
-        let quoted = Value::from(secret).to_string();
-        let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();
-        for spelling in [secret, inner, &crate::protocol::form::encoded(secret)] {
-            clean = clean.replace(spelling, redact::HIDDEN);
-        }
-        // Percent signs in whatever case and for whatever letters, as `%7e`: not worth keeping any of it.
-        if percent_decode_str(&clean).decode_utf8_lossy().contains(secret) {
-            redact::HIDDEN.clone_into(&mut clean);
-        }
-    }
-    clean
-}
-
-fn unreadable(call: &Call<'_>, response: &Response, reason: &str) -> AwsError {
-    let mut error = call.foreign(response);
-    error.message = format!("{}: {reason}", error.message);
-    error
-}
-
-fn unwrapped(mut root: Element, action: &str) -> Element {
-    let result = format!("{action}Result");
-    match root.children.iter().position(|child| child.name == result) {
-        Some(index) => root.children.swap_remove(index),
-        None => root,
+        redact::without(words, secrets)
     }
 }
 

@@ -18,8 +18,8 @@ pub struct Endpoint {
 
 /// A part of AWS with accounts of its own.
 struct Partition {
-    /// Its regions begin with one of these.
-    regions: &'static [&'static str],
+    /// Its regions begin with this.
+    regions: &'static str,
     suffix: &'static str,
     /// Host and signing region of IAM, without and with FIPS.
     iam: (&'static str, &'static str),
@@ -28,43 +28,43 @@ struct Partition {
 
 const OTHERS: &[Partition] = &[
     Partition {
-        regions: &["cn-"],
+        regions: "cn-",
         suffix: "amazonaws.com.cn",
         iam: ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
         iam_fips: ("iam-fips.amazonaws.com.cn", "cn-northwest-1"),
     },
     Partition {
-        regions: &["us-gov-"],
+        regions: "us-gov-",
         suffix: "amazonaws.com",
         iam: ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
         iam_fips: ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
     },
     Partition {
-        regions: &["us-iso-"],
+        regions: "us-iso-",
         suffix: "c2s.ic.gov",
         iam: ("iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"),
         iam_fips: ("iam-fips.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"),
     },
     Partition {
-        regions: &["us-isob-"],
+        regions: "us-isob-",
         suffix: "sc2s.sgov.gov",
         iam: ("iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
         iam_fips: ("iam-fips.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
     },
     Partition {
-        regions: &["eu-isoe-"],
+        regions: "eu-isoe-",
         suffix: "cloud.adc-e.uk",
         iam: ("iam.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1"),
         iam_fips: ("iam-fips.cloud.adc-e.uk", "eu-isoe-west-1"),
     },
     Partition {
-        regions: &["us-isof-"],
+        regions: "us-isof-",
         suffix: "csp.hci.ic.gov",
         iam: ("iam.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1"),
         iam_fips: ("iam-fips.csp.hci.ic.gov", "us-isof-south-1"),
     },
     Partition {
-        regions: &["eusc-"],
+        regions: "eusc-",
         suffix: "amazonaws.eu",
         iam: ("iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
         iam_fips: ("iam-fips.amazonaws.eu", "eusc-de-east-1"),
@@ -72,7 +72,7 @@ const OTHERS: &[Partition] = &[
 ];
 
 const USUAL: Partition = Partition {
-    regions: &[],
+    regions: "",
     suffix: "amazonaws.com",
     iam: ("iam.amazonaws.com", "us-east-1"),
     iam_fips: ("iam-fips.amazonaws.com", "us-east-1"),
@@ -81,23 +81,15 @@ const USUAL: Partition = Partition {
 /// Where AWS itself has `service` for `region`.
 pub fn of_aws(service: Service, region: &str, fips: bool) -> Endpoint {
     let partition = partition(region);
-    let (host, signing_region) = match service {
-        Service::Iam => {
-            let (host, region) = if fips { partition.iam_fips } else { partition.iam };
-            (host.to_owned(), region)
-        }
-        _ => {
-            let dash_fips = if fips && !is_fips_anyway(service, region) { "-fips" } else { "" };
-            (format!("{}{dash_fips}.{region}.{}", service.host_prefix(), partition.suffix), region)
-        }
+    let (host, signing_region) = if service == Service::Iam {
+        let (host, region) = if fips { partition.iam_fips } else { partition.iam };
+        (host.to_owned(), region)
+    } else {
+        let dash_fips = if fips && !is_fips_anyway(service, region) { "-fips" } else { "" };
+        (format!("{}{dash_fips}.{region}.{}", service.host_prefix(), partition.suffix), region)
     };
     let url = Url::parse(&format!("https://{host}/")).expect("a region was checked to be letters, digits and dashes");
     Endpoint { url, signing_region: signing_region.to_owned() }
-}
-
-/// The region in the scope of a signature.
-pub fn signing_region(service: Service, region: &str, fips: bool) -> String {
-    of_aws(service, region, fips).signing_region
 }
 
 /// Whether it is a region's name as far as one can tell: it becomes a part of a host's name.
@@ -110,8 +102,7 @@ pub fn is_region(text: &str) -> bool {
 }
 
 fn partition(region: &str) -> &'static Partition {
-    let is_in = |partition: &&Partition| partition.regions.iter().any(|start| region.starts_with(start));
-    OTHERS.iter().find(is_in).unwrap_or(&USUAL)
+    OTHERS.iter().find(|partition| region.starts_with(partition.regions)).unwrap_or(&USUAL)
 }
 
 /// In GovCloud the plain names are FIPS endpoints already, but for two services.

@@ -8,6 +8,8 @@ use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsP
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::Mutex;
 
+use crate::transport::Heard;
+
 /// New ones are asked for so long before the old ones are over, so that no request is on its way with old ones.
 const EARLY: Duration = Duration::from_secs(300);
 
@@ -15,13 +17,15 @@ const EARLY: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct Keys {
     provider: SharedCredentialsProvider,
+    heard: Heard,
     /// Held while asking, so that one asks and all others wait for what it gets.
     held: Mutex<Option<Credentials>>,
 }
 
 impl Keys {
-    pub(crate) fn of(provider: SharedCredentialsProvider) -> Self {
-        Self { provider, held: Mutex::new(None) }
+    /// Those that `provider` gives out, and what it hears when it gets none.
+    pub(crate) fn of(provider: SharedCredentialsProvider, heard: Heard) -> Self {
+        Self { provider, heard, held: Mutex::new(None) }
     }
 
     /// Credentials that hold at `now` and a while longer.
@@ -33,7 +37,7 @@ impl Keys {
         match self.provider.provide_credentials().await {
             Ok(keys) => Ok(held.insert(keys).clone()),
             // Whoever gives them out is away for a moment; the old ones are good until they are over.
-            Err(error) => held.clone().filter(|keys| holds(keys, now)).ok_or_else(|| refusal(&error)),
+            Err(error) => held.clone().filter(|keys| holds(keys, now)).ok_or_else(|| self.refusal(&error)),
         }
     }
 
@@ -45,22 +49,24 @@ impl Keys {
         }
         old.session_token().is_some()
     }
+
+    fn refusal(&self, error: &CredentialsError) -> ProviderError {
+        if let CredentialsError::CredentialsNotLoaded(_) = error {
+            let profile = std::env::var("AWS_PROFILE").map(|name| format!(", AWS_PROFILE is \"{name}\""));
+            let words = format!("there are no credentials for AWS{}", profile.unwrap_or_default());
+            return ProviderError::new(ErrorKind::Denied, words).help(
+                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; looked in the environment, \
+                 ~/.aws/config, ~/.aws/credentials, AWS_WEB_IDENTITY_TOKEN_FILE, the container's and the machine's role",
+            );
+        }
+        let words = self.heard.take().unwrap_or_else(|| reasons(error));
+        ProviderError::new(ErrorKind::Denied, format!("the credentials for AWS cannot be had: {}", words.trim_end()))
+            .help("`aws sts get-caller-identity` with the same environment asks for the same")
+    }
 }
 
 fn holds(keys: &Credentials, at: SystemTime) -> bool {
     keys.expiry().is_none_or(|end| at < end)
-}
-
-fn refusal(error: &CredentialsError) -> ProviderError {
-    if let CredentialsError::CredentialsNotLoaded(_) = error {
-        return ProviderError::new(ErrorKind::Denied, "there are no credentials for AWS").help(
-            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; looked in the environment, ~/.aws/config, \
-             ~/.aws/credentials, AWS_WEB_IDENTITY_TOKEN_FILE, the container's and the machine's role",
-        );
-    }
-    let words = format!("the credentials for AWS cannot be had: {}", reasons(error));
-    ProviderError::new(ErrorKind::Denied, words)
-        .help("`aws sts get-caller-identity` with the same environment asks for the same")
 }
 
 /// All layers of an error that say something new. Only what is meant to be displayed: the rest of it may hold answers whole.

@@ -16,7 +16,7 @@ use pgherd_http::{Client, Options, Pace, Policy, Skew, Url};
 use crate::endpoint::{self, Endpoint};
 use crate::keys::Keys;
 use crate::service::Service;
-use crate::transport::Through;
+use crate::transport::{Heard, Through};
 
 /// A session: credentials, region, endpoints, and what its calls share.
 #[derive(Debug)]
@@ -59,7 +59,9 @@ impl Session {
     /// The credentials are asked for here, so that a command without any ends before it begins.
     pub async fn load(region: Option<&str>) -> Result<Arc<Self>, ProviderError> {
         let client = Arc::new(Client::new(Options::default()));
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(Through(Arc::clone(&client)));
+        let heard = Heard::default();
+        let through = Through { client: Arc::clone(&client), heard: heard.clone() };
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(through);
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
@@ -71,8 +73,9 @@ impl Session {
             .filter_map(|service| Some(configured(&config, service)?.map(|url| (service, url))))
             .collect::<Result<_, _>>()?;
         let provider = config.credentials_provider().expect("a loader that was told of none makes the usual chain");
-        let session =
-            Self::new(region, config.use_fips().unwrap_or(false), instead, provider, client, Policy::default());
+        let fips = config.use_fips().unwrap_or(false);
+        let keys = Keys::of(provider, heard);
+        let session = Self::new(region, fips, instead, keys, client, Policy::default());
         session.keys.at(session.skew.now()).await?;
         Ok(Arc::new(session))
     }
@@ -95,15 +98,15 @@ impl Session {
             .endpoint
             .map(|url| Service::ALL.into_iter().map(|service| (service, url.clone())).collect())
             .unwrap_or_default();
-        let provider = SharedCredentialsProvider::new(keys);
-        Arc::new(Self::new(fixed.region, false, instead, provider, Arc::new(Client::new(options)), fixed.policy))
+        let keys = Keys::of(SharedCredentialsProvider::new(keys), Heard::default());
+        Arc::new(Self::new(fixed.region, false, instead, keys, Arc::new(Client::new(options)), fixed.policy))
     }
 
     fn new(
         region: String,
         fips: bool,
         instead: BTreeMap<Service, Url>,
-        provider: SharedCredentialsProvider,
+        keys: Keys,
         client: Arc<Client>,
         policy: Policy,
     ) -> Self {
@@ -111,7 +114,7 @@ impl Session {
             region,
             fips,
             instead,
-            keys: Keys::of(provider),
+            keys,
             client,
             skew: Skew::default(),
             policy,
@@ -129,7 +132,7 @@ impl Session {
     pub fn endpoint(&self, service: Service, region: &str) -> Endpoint {
         let of_aws = endpoint::of_aws(service, region, self.fips);
         match self.instead.get(&service) {
-            Some(url) => Endpoint { url: url.clone(), ..of_aws },
+            Some(url) => Endpoint { url: folder(url), ..of_aws },
             None => of_aws,
         }
     }
@@ -146,6 +149,15 @@ impl Session {
     }
 }
 
+/// The URL with a path that ends in `/`: an endpoint below a path is a folder, as for AWS's own clients.
+fn folder(url: &Url) -> Url {
+    let mut url = url.clone();
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    url
+}
+
 fn region_of(config: &SdkConfig) -> Result<String, ProviderError> {
     let invalid = |words: String| {
         Err(ProviderError::new(ErrorKind::Invalid, words).help("write region in the block, or set AWS_REGION"))
@@ -160,8 +172,10 @@ fn region_of(config: &SdkConfig) -> Result<String, ProviderError> {
 /// A setting of the environment or the profile, for the service first: the order is `AWS_X_<SERVICE>`, `AWS_X`, the profile's
 /// `services` section, the profile itself.
 fn setting(config: &SdkConfig, service: Service, variable: &str, profile: &str) -> Option<String> {
+    // With a line in place of the space, as AWS's documents have it in both places: aws-runtime makes a dash of a space in profiles.
+    let id = service.id().replace(' ', "_");
     let key = ServiceConfigKey::builder()
-        .service_id(service.id())
+        .service_id(&id)
         .env(variable)
         .profile(profile)
         .build()

@@ -1,7 +1,7 @@
 //! The requests of `aws-config` (STS, SSO, containers, metadata) through our own client, so that there is one TLS, one set of
 //! certificate authorities and one proxy for all.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -12,22 +12,46 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use bytes::Bytes;
-use pgherd_http::{Client, HeaderMap, HeaderName, HeaderValue, Method, Refused, Request, Response, Url};
+use pgherd_http::{Client, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Url, redact};
+
+use crate::protocol::error::Refusal;
+use crate::service::Protocol;
 
 /// The client as `aws-config` wants it.
 #[derive(Debug)]
-pub struct Through(pub Arc<Client>);
+pub struct Through {
+    /// The client.
+    pub client: Arc<Client>,
+    /// Where refusals are told.
+    pub heard: Heard,
+}
+
+/// What the last one who refused said: the errors of `aws-config` hold it only as Rust's own notation of a structure.
+#[derive(Debug, Clone, Default)]
+pub struct Heard(Arc<Mutex<Option<String>>>);
+
+impl Heard {
+    /// The words, without secrets; once.
+    pub fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn tell(&self, words: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    }
+}
 
 impl HttpClient for Through {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         let within = settings.connect_timeout().zip(settings.read_timeout()).map(|(connect, read)| connect + read);
-        SharedHttpConnector::new(Connector { client: Arc::clone(&self.0), within })
+        SharedHttpConnector::new(Connector { client: Arc::clone(&self.client), heard: self.heard.clone(), within })
     }
 }
 
 #[derive(Debug)]
 struct Connector {
     client: Arc<Client>,
+    heard: Heard,
     /// Less than our own deadline where the service is expected to be near: on a machine that is not of AWS nobody answers at the address of the
     /// metadata.
     within: Option<Duration>,
@@ -35,13 +59,13 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, within) = (Arc::clone(&self.client), self.within);
+        let (client, heard, within) = (Arc::clone(&self.client), self.heard.clone(), self.within);
         HttpConnectorFuture::new(async move {
             let sending = async {
                 let request = ours(&request).map_err(|reason| ConnectorError::user(reason.into()))?;
-                client.send(request).await.map_err(|refused| match refused {
-                    Refused::NotSent(_) | Refused::NoAnswer(_) => ConnectorError::io(refused.into()),
-                })
+                let answer = client.send(request.clone()).await;
+                heard.tell(answer.as_ref().ok().and_then(|response| refusal(&request, response)));
+                answer.map_err(|refused| ConnectorError::io(refused.into()))
             };
             let response = match within {
                 Some(within) => tokio::time::timeout(within, sending)
@@ -52,6 +76,17 @@ impl HttpConnector for Connector {
             theirs(response?).map_err(|reason| ConnectorError::other(reason.into(), None))
         })
     }
+}
+
+/// What an answer says in refusing, without what the request held of secrets.
+fn refusal(request: &Request, response: &Response) -> Option<String> {
+    if response.status.is_success() {
+        return None;
+    }
+    let refusal = [Protocol::Query(""), Protocol::Json("")].iter().find_map(|&kind| Refusal::read(kind, response))?;
+    let secrets = redact::secrets(request);
+    let said = format!("{}: {}: {}", request.url.host_str().unwrap_or_default(), refusal.code, refusal.message);
+    Some(redact::without(&said, secrets.iter().map(String::as_str)))
 }
 
 fn ours(request: &HttpRequest) -> Result<Request, String> {

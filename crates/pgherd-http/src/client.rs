@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -92,14 +91,13 @@ pub enum Refused {
 pub struct Client {
     options: Options,
     roots: OnceLock<Vec<u8>>,
-    sent: AtomicU64,
     ways: Mutex<HashMap<Way, reqwest::Client>>,
 }
 
 impl Client {
     /// A client; nothing is opened or loaded before it is needed.
     pub fn new(options: Options) -> Self {
-        Self { options, roots: OnceLock::new(), sent: AtomicU64::new(0), ways: Mutex::default() }
+        Self { options, roots: OnceLock::new(), ways: Mutex::default() }
     }
 
     /// Certificate authorities to trust beside the system's, as PEM text. They count for connections with TLS from then on, and only
@@ -112,7 +110,6 @@ impl Client {
     pub async fn send(&self, request: Request) -> Result<Response, Refused> {
         let place = place(&request.url);
         let client = self.way(Way::to(&request.url)).map_err(Refused::NotSent)?;
-        self.sent.fetch_add(1, Ordering::Relaxed);
         let answer = client
             .request(request.method, request.url)
             .headers(request.headers)
@@ -123,11 +120,6 @@ impl Client {
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = self.body(answer, &place).await?;
         Ok(Response { status, headers, body })
-    }
-
-    /// How many requests were sent so far, each repetition included.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
     }
 
     async fn body(&self, mut answer: reqwest::Response, place: &str) -> Result<Bytes, Refused> {

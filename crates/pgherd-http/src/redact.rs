@@ -1,6 +1,9 @@
 //! What of a request may be seen: headers and form fields that never reach a log or error are hidden.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::client::Request;
 
@@ -12,6 +15,8 @@ const SECRET: &[&str] =
     &["password", "secret", "token", "credential", "signature", "authorization", "cookie", "presigned", "private"];
 /// Names that one of the parts would hide without need.
 const KNOWN: &[&str] = &["secretid", "clientrequesttoken", "clienttoken", "nexttoken"];
+/// A secret shorter than this is left in words: taking it out would take every word apart.
+const SHORTEST: usize = 4;
 
 /// Whether a header, form field, query parameter or JSON member of this name holds a secret. Any part of a dotted name counts.
 pub fn is_secret(name: &str) -> bool {
@@ -50,6 +55,43 @@ pub fn shown(request: &Request) -> String {
         }
     }
     text
+}
+
+/// Values of headers, form fields and parameters of a request that are called like secrets.
+pub fn secrets(request: &Request) -> Vec<String> {
+    let headers = request.headers.iter().filter(|(name, value)| value.is_sensitive() || is_secret(name.as_str()));
+    let mut found: Vec<_> = headers.filter_map(|(_, value)| value.to_str().ok().map(str::to_owned)).collect();
+    let forms = [request.url.query(), std::str::from_utf8(&request.body).ok()];
+    for (name, value) in
+        forms.into_iter().flatten().flat_map(|form| form.split('&')).filter_map(|field| field.split_once('='))
+    {
+        if is_secret(name) {
+            found.push(percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned());
+        }
+    }
+    found
+}
+
+/// What somebody said, without `secrets`, however they are spelt: some servers quote what they refuse.
+pub fn without<'a>(words: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
+    let mut clean = words.to_owned();
+    let mut secrets: Vec<&str> = secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
+    // The longest first, so that nothing of one is left when another is its beginning.
+    secrets.sort_by_key(|secret| Reverse(secret.len()));
+    for secret in secrets {
+        let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let quoted = serde_json::Value::from(secret).to_string();
+        for spelling in [secret, quoted.trim_matches('"'), &encoded] {
+            clean = clean.replace(spelling, HIDDEN);
+        }
+        // Other letters are encoded by others, or in small letters, or twice; then nothing of the words is kept.
+        let read = |words: &str| percent_decode_str(words).decode_utf8_lossy().into_owned();
+        let once = [read(&clean), read(&clean.replace('+', " "))];
+        if once.iter().any(|once| once.contains(secret) || read(once).contains(secret)) {
+            return HIDDEN.to_owned();
+        }
+    }
+    clean
 }
 
 /// A form, as it is sent, without its secrets.
@@ -93,6 +135,26 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn check_without(words: &str, clean: &str) {
+        assert_eq!(without(words, ["hunter2", "a b+c\"d", "hunter2-and-more", "abc"]), clean);
+    }
+
+    #[test]
+    fn words_lose_the_secrets_in_them_however_they_are_spelt() {
+        check_without("hunter2 is no password", "(secret) is no password");
+        check_without("hunter2-and-more, hunter2", "(secret), (secret)");
+        check_without(r#"{"a":"a b+c\"d"}"#, r#"{"a":"(secret)"}"#);
+        check_without("Password=a%20b%2Bc%22d&b=1", "Password=(secret)&b=1");
+        check_without("Password=a+b%2bc%22d", "(secret)");
+        check_without("Password=%2568unter2", "(secret)");
+    }
+
+    #[test]
+    fn words_keep_what_is_no_secret_or_too_short_to_be_one() {
+        check_without("100 % of abc%", "100 % of abc%");
+    }
+
     #[test]
     fn nothing_secret_is_shown() {
         let mut headers = HeaderMap::new();
@@ -118,6 +180,10 @@ mod tests {
         x-anything: (secret)
         Action=CreateDBInstance&MasterUserPassword=(secret)&Tags.Tag.1.Key=team
         ");
+        assert_eq!(
+            secrets(&request),
+            ["AWS4-HMAC-SHA256 Credential=hunter2", "hunter2", "hunter2", "hunter2", "hunter2"]
+        );
         let json = Request {
             headers: HeaderMap::new(),
             body: Bytes::from_static(b"{\"SecretString\":\"hunter2\"}"),

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use pgherd_engine::provider::{ErrorKind, ProviderError};
-use pgherd_http::{Response, Safety};
-use serde_json::Value;
-
+use crate::protocol::json;
 use crate::protocol::xml::Element;
 use crate::service::{Protocol, Service};
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use pgherd_http::{Response, Safety};
 
 /// A call that came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -145,8 +144,9 @@ impl AwsError {
     /// Our kind of refusal.
     pub fn kind(&self) -> ErrorKind {
         match self.cause {
-            Cause::NotSent | Cause::NoAnswer => ErrorKind::Unavailable,
-            Cause::Foreign => ErrorKind::Unavailable,
+            // A server that breaks down over one action, as moto does with those it lacks, will break down again.
+            Cause::Foreign if self.status == Some(500) => ErrorKind::Unsupported,
+            Cause::NotSent | Cause::NoAnswer | Cause::Foreign => ErrorKind::Unavailable,
             Cause::Unsigned => ErrorKind::Denied,
             Cause::Refused => kind(&self.code, &self.message, self.status.unwrap_or_default()),
         }
@@ -263,10 +263,7 @@ impl Refusal {
     }
 
     fn of_json(response: &Response) -> Option<Self> {
-        let body: Value = match response.body.is_empty() {
-            true => Value::Object(serde_json::Map::new()),
-            false => serde_json::from_slice(&response.body).ok()?,
-        };
+        let body = json::answer(&response.body).ok()?;
         let of = |names: &[&str]| names.iter().find_map(|name| body.get(name)?.as_str()).map(str::to_owned);
         let code =
             response.header("x-amzn-errortype").map(str::to_owned).or_else(|| of(&["__type", "code", "Code"]))?;
@@ -275,11 +272,12 @@ impl Refusal {
     }
 }
 
-/// The id AWS gave a request, or nothing.
+/// The id AWS gave a request, or nothing. What does not look like one is none: whatever stands there is shown and logged.
 pub fn request_id(response: &Response) -> String {
-    let id =
-        ["x-amzn-requestid", "x-amzn-request-id", "x-amz-request-id"].iter().find_map(|name| response.header(name));
-    id.unwrap_or_default().to_owned()
+    let names = ["x-amzn-requestid", "x-amzn-request-id", "x-amz-request-id"];
+    let id = names.iter().find_map(|name| response.header(name)).unwrap_or_default();
+    let is_id = id.len() <= 64 && id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    if is_id { id.to_owned() } else { String::new() }
 }
 
 /// A code without its namespace before `#` and the URL that may follow after `:`.

@@ -61,6 +61,13 @@ impl Form {
         self
     }
 
+    /// All fields of a structure as one's own.
+    #[must_use]
+    pub fn and(mut self, part: Self) -> Self {
+        self.fields.extend(part.fields);
+        self
+    }
+
     /// A list, `name.member.1`, …; nothing when it is empty.
     #[must_use]
     pub fn list<I>(mut self, name: &str, member: &str, items: I) -> Self

@@ -1,4 +1,4 @@
-//! JSON 1.1 requests.
+//! JSON 1.1 requests and answers.
 
 use bytes::Bytes;
 use pgherd_http::{HeaderMap, HeaderValue};
@@ -11,6 +11,14 @@ pub fn request(target: &str, action: &str, body: &Value) -> (HeaderMap, Bytes) {
     let target = HeaderValue::from_str(&format!("{target}.{action}")).expect("actions are ASCII words in our own code");
     headers.insert("x-amz-target", target);
     (headers, Bytes::from(body.to_string()))
+}
+
+/// An answer; one without a body is an empty object.
+pub fn answer(body: &[u8]) -> Result<Value, serde_json::Error> {
+    match body {
+        [] => Ok(Value::Object(serde_json::Map::new())),
+        body => serde_json::from_slice(body),
+    }
 }
 
 /// Texts in `body` that must not come back in an error: those of members that are called so, and what stands in them when they

@@ -26,9 +26,9 @@ pub struct Element {
     pub children: Vec<Element>,
 }
 
-/// The bytes are no XML.
+/// The bytes are no answer in XML.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no XML: {0}")]
+#[error("{0}")]
 pub struct Malformed(String);
 
 impl Element {
@@ -67,6 +67,24 @@ impl Element {
             }
         }
         Err(Malformed("it ends early".to_owned()))
+    }
+
+    /// The results in an answer to `action`: what stands in `<ActionResult>`, or the root where there is no such wrapper. An answer
+    /// without a body has none. Whatever is no `<ActionResponse>` is refused: a page of a proxy may be good XML, and that nothing is
+    /// in it must not be taken for nothing being there.
+    pub fn answer(body: &[u8], action: &str) -> Result<Self, Malformed> {
+        if body.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut root = Self::parse(body)?;
+        if root.name != format!("{action}Response") {
+            return Err(Malformed(format!("it is no answer to {action}")));
+        }
+        let wrapper = format!("{action}Result");
+        match root.children.iter().position(|child| child.name == wrapper) {
+            Some(index) => Ok(root.children.swap_remove(index)),
+            None => Ok(root),
+        }
     }
 
     /// The first element at a path of names, as `Endpoint/Address`.
