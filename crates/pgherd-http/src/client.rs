@@ -158,6 +158,19 @@ impl Client {
         Ok(client)
     }
 
+    fn extra_roots(&self) -> Result<Vec<Certificate>, String> {
+        let Some(text) = self.roots.get() else {
+            return Ok(Vec::new());
+        };
+        match Certificate::from_pem_bundle(text) {
+            Ok(roots) if roots.is_empty() => {
+                Err("there is no certificate among the certificate authorities".to_owned())
+            }
+            Ok(roots) => Ok(roots),
+            Err(error) => Err(format!("the certificate authorities cannot be read: {}", deepest(&error))),
+        }
+    }
+
     fn made(&self, way: Way) -> Result<reqwest::Client, String> {
         let mut builder = reqwest::Client::builder()
             .user_agent(&self.options.user_agent)
@@ -170,14 +183,11 @@ impl Client {
         if !way.through_proxy {
             builder = builder.no_proxy();
         }
-        if way.tls {
-            let roots = Certificate::from_pem_bundle(self.roots.get().map_or(&[][..], Vec::as_slice))
-                .map_err(|error| format!("the extra certificate authorities cannot be read: {}", deepest(&error)))?;
-            builder = builder.tls_certs_merge(roots);
-        } else {
+        builder = match way.tls {
+            true => builder.tls_certs_merge(self.extra_roots()?),
             // The system's authorities take 1 MiB and some milliseconds.
-            builder = builder.tls_certs_only([]);
-        }
+            false => builder.tls_certs_only([]),
+        };
         builder.build().map_err(|error| format!("no HTTP client: {}", deepest(&error)))
     }
 }

@@ -86,6 +86,8 @@ const TIMES: &[&str] = &[
 ];
 /// Refused because temporary credentials are over. EC2 calls that `RequestExpired`, too.
 const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"];
+/// Nobody AWS knows.
+const STRANGERS: &[&str] = &["InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"];
 const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
@@ -176,19 +178,28 @@ impl From<AwsError> for ProviderError {
 
 /// What the user can do, or nothing.
 fn help(error: &AwsError, kind: ErrorKind) -> String {
-    if error.cause == Cause::Foreign {
-        return "a proxy may be in the way, or the endpoint is of something else".to_owned();
+    let code = error.code.as_str();
+    match error.cause {
+        Cause::Foreign => "a proxy may be in the way, or the endpoint is of something else".to_owned(),
+        Cause::Unsigned => {
+            "`aws sts get-caller-identity` with the same environment asks for the same credentials".to_owned()
+        }
+        Cause::NotSent => "look at the network, at HTTPS_PROXY and at the region".to_owned(),
+        Cause::NoAnswer => String::new(),
+        Cause::Refused if EXPIRED.contains(&code) => {
+            "the credentials are over; get new ones, as with `aws sso login`".to_owned()
+        }
+        Cause::Refused if TIMES.contains(&code) => {
+            "look at the secret access key and at this machine's clock".to_owned()
+        }
+        Cause::Refused if STRANGERS.contains(&code) => {
+            "AWS does not know the access key; look at the credentials".to_owned()
+        }
+        Cause::Refused if kind == ErrorKind::Denied => {
+            format!("the credentials need the permission {}", error.permission())
+        }
+        Cause::Refused => String::new(),
     }
-    if error.cause == Cause::Refused && TIMES.contains(&error.code.as_str()) && error.code != "AuthFailure" {
-        return "look at the secret access key and at this machine's clock".to_owned();
-    }
-    if error.cause == Cause::Refused && EXPIRED.contains(&error.code.as_str()) {
-        return "the credentials are over; get new ones, as with `aws sso login`".to_owned();
-    }
-    if error.cause == Cause::Refused && kind == ErrorKind::Denied {
-        return format!("the credentials need the permission {}", error.permission());
-    }
-    String::new()
 }
 
 /// The kind of a code of AWS.
@@ -293,5 +304,112 @@ pub(crate) fn maybe_done(cause: Cause, meaning: Meaning, safety: Safety) -> bool
         Cause::NoAnswer | Cause::Foreign => true,
         // An earlier attempt of a request that is repeatable may have come through, too; that is no harm by definition.
         Cause::Refused => meaning == Meaning::Failed && safety == Safety::LookFirst,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, code: &str, message: &str) -> AwsError {
+        AwsError {
+            service: Service::Rds,
+            action: "ModifyDBInstance".to_owned(),
+            cause: Cause::Refused,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: String::new(),
+            status: Some(status),
+            maybe_done: false,
+        }
+    }
+
+    #[test]
+    fn codes_are_of_our_kinds() {
+        for (status, code, expected) in [
+            (400, "Throttling", ErrorKind::Throttled),
+            (503, "RequestLimitExceeded", ErrorKind::Throttled),
+            (503, "SlowDown", ErrorKind::Throttled),
+            (500, "InternalFailure", ErrorKind::Unavailable),
+            (503, "ServiceUnavailable", ErrorKind::Unavailable),
+            (400, "RequestTimeout", ErrorKind::Unavailable),
+            (403, "AccessDenied", ErrorKind::Denied),
+            (400, "AccessDeniedException", ErrorKind::Denied),
+            (403, "UnauthorizedOperation", ErrorKind::Denied),
+            (403, "InvalidClientTokenId", ErrorKind::Denied),
+            (400, "KMSKeyNotAccessibleFault", ErrorKind::Denied),
+            (404, "DBInstanceNotFound", ErrorKind::NotFound),
+            (404, "DBSubnetGroupNotFoundFault", ErrorKind::NotFound),
+            (404, "NoSuchEntity", ErrorKind::NotFound),
+            (400, "InvalidGroup.NotFound", ErrorKind::NotFound),
+            (400, "ResourceNotFoundException", ErrorKind::NotFound),
+            (400, "DBInstanceAlreadyExists", ErrorKind::Conflict),
+            (409, "EntityAlreadyExists", ErrorKind::Conflict),
+            (400, "ResourceExistsException", ErrorKind::Conflict),
+            (400, "InvalidGroup.Duplicate", ErrorKind::Conflict),
+            (400, "InvalidPermission.Duplicate", ErrorKind::Conflict),
+            (400, "InvalidDBInstanceState", ErrorKind::Conflict),
+            (400, "InvalidDBSubnetGroupStateFault", ErrorKind::Conflict),
+            (400, "InvalidDBParameterGroupState", ErrorKind::Conflict),
+            (400, "DependencyViolation", ErrorKind::Conflict),
+            (409, "DeleteConflict", ErrorKind::Conflict),
+            (400, "InvalidParameterValue", ErrorKind::Invalid),
+            (400, "InvalidParameterCombination", ErrorKind::Invalid),
+            (400, "InstanceQuotaExceeded", ErrorKind::Invalid),
+            (400, "LimitExceededException", ErrorKind::Invalid),
+            (400, "StorageTypeNotSupported", ErrorKind::Invalid),
+        ] {
+            assert_eq!(refused(status, code, "").kind(), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn protection_is_known_by_its_words() {
+        let words = "Cannot delete protected DB Instance, please disable deletion protection and try again.";
+        assert_eq!(refused(400, "InvalidParameterCombination", words).kind(), ErrorKind::Protected);
+    }
+
+    #[test]
+    fn what_another_attempt_may_change_is_known_by_the_code() {
+        let of = |status, code: &str| Refusal { code: code.to_owned(), ..Refusal::default() }.meaning(status);
+        for (status, code, expected) in [
+            (400, "DBInstanceNotFound", Meaning::Answer),
+            (400, "Throttling", Meaning::Throttled),
+            (500, "PriorRequestNotComplete", Meaning::Throttled),
+            (400, "LimitExceededException", Meaning::Answer),
+            (500, "Whatever", Meaning::Failed),
+            (400, "RequestTimeout", Meaning::Failed),
+            (403, "SignatureDoesNotMatch", Meaning::Time),
+            (400, "InvalidSignatureException", Meaning::Time),
+            (401, "AuthFailure", Meaning::Time),
+            (403, "ExpiredToken", Meaning::Expired),
+            (400, "ExpiredTokenException", Meaning::Expired),
+            (400, "RequestExpired", Meaning::TimeOrExpired),
+        ] {
+            assert_eq!(of(status, code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_known_with_and_without_fault() {
+        let error = refused(404, "DBInstanceNotFound", "");
+        assert!(error.is("DBInstanceNotFound") && error.is("DBInstanceNotFoundFault"));
+        let error = refused(404, "DBSubnetGroupNotFoundFault", "");
+        assert!(error.is("DBSubnetGroupNotFound") && !error.is("DBInstanceNotFound"));
+        assert!(!AwsError { cause: Cause::NoAnswer, code: String::new(), ..error }.is(""));
+    }
+
+    #[test]
+    fn the_user_is_told_what_to_do() {
+        let of = |code: &str| ProviderError::from(refused(403, code, "no")).help;
+        insta::assert_snapshot!(
+            ["AccessDenied", "InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch", "DBInstanceNotFound"].map(of).join("\n"),
+            @r"
+        the credentials need the permission rds:ModifyDBInstance
+        AWS does not know the access key; look at the credentials
+        the credentials are over; get new ones, as with `aws sso login`
+        look at the secret access key and at this machine's clock
+        "
+        );
     }
 }

@@ -229,3 +229,48 @@ impl<T: Into<Self>> From<Option<T>> for Field {
         value.map_or(Self::Absent, Into::into)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(form: &Form, expected: &str) {
+        assert_eq!(form.encode("v"), format!("Action=A&Version=v{expected}"));
+    }
+
+    #[test]
+    fn what_is_absent_or_empty_is_left_out() {
+        let form = Form::new("A").set("B", None::<&str>).list("C", "member", Vec::<String>::new()).flat("D", [""; 0]);
+        check(&form, "");
+        check(&Form::new("A").emptied("C").set("E", ""), "&C=&E=");
+    }
+
+    #[test]
+    fn lists_count_from_one_and_structures_nest() {
+        let tag = |key: &str| Form::part().set("Key", key);
+        let inner = Form::part().list("EnableLogTypes", "member", ["a", "b"]);
+        let form = Form::new("A").list("Tags", "Tag", [tag("x"), tag("y")]).set("Logs", inner).flat("G", [tag("z")]);
+        check(
+            &form,
+            "&Tags.Tag.1.Key=x&Tags.Tag.2.Key=y&Logs.EnableLogTypes.member.1=a&Logs.EnableLogTypes.member.2=b&G.1.Key=z",
+        );
+    }
+
+    #[test]
+    fn a_value_holds_whatever_it_likes() {
+        check(&Form::new("A").set("B", "a b&c=d+e%/~ä\n"), "&B=a%20b%26c%3Dd%2Be%25%2F~%C3%A4%0A");
+    }
+
+    #[test]
+    fn secrets_go_out_and_are_not_shown() {
+        let form =
+            Form::new("A").set("MasterUserPassword", "named so").set("B", &Secret::new("said so")).set("C", "seen");
+        check(&form, "&MasterUserPassword=named%20so&B=said%20so&C=seen");
+        assert_eq!(
+            format!("{form:?}"),
+            r#"{"Action": "A", "MasterUserPassword": "(secret)", "B": "(secret)", "C": "seen"}"#
+        );
+        assert_eq!(form.secrets().collect::<Vec<_>>(), ["named so", "said so"]);
+    }
+}

@@ -178,3 +178,80 @@ fn text_of(bytes: &[u8]) -> Result<String, Malformed> {
 fn malformed(error: impl std::fmt::Display) -> Malformed {
     Malformed(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_malformed(document: &str, reason: &str) {
+        assert_eq!(Element::parse(document.as_bytes()).expect_err(document).to_string(), reason);
+    }
+
+    #[test]
+    fn text_is_put_together_from_its_pieces() {
+        let document = "\u{feff}<?xml version='1.0'?><!DOCTYPE a><a>one &amp; &#x41;&#66;<!-- no --><![CDATA[<two>]]><b/> three</a>";
+        assert_eq!(Element::parse(document.as_bytes()).expect("XML").text, "one & AB<two> three");
+    }
+
+    #[test]
+    fn what_is_no_xml_is_refused() {
+        check_malformed("", "it ends early");
+        check_malformed("words", "it ends early");
+        check_malformed("<a><b></b>", "it ends early");
+        check_malformed("<a>&nbsp;</a>", "unknown entity &nbsp;");
+        check_malformed(&"<a>".repeat(100), "it nests too deep");
+        assert!(Element::parse(b"<a>\xff</a>").is_err());
+        assert!(Element::parse(b"<a></b>").is_err());
+    }
+
+    /// A file of entities that are made of each other would fill the memory.
+    #[test]
+    fn entities_that_the_document_defines_are_not_known() {
+        check_malformed("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "unknown entity &b;");
+    }
+
+    #[test]
+    fn absent_is_told_from_empty() {
+        let root = Element::parse(b"<a><b/><c><d>1</d></c><n>x</n></a>").expect("XML");
+        assert_eq!(
+            (root.text("b"), root.text("z"), root.text("c/d"), root.int("c/d")),
+            (Some(""), None, Some("1"), Some(1))
+        );
+        assert_eq!((root.int("n"), root.bool("n"), root.time("n")), (None, None, None));
+        assert_eq!((root.list("b", "x").count(), root.list("z", "x").count()), (0, 0));
+    }
+
+    #[test]
+    fn only_the_answer_to_what_was_asked_is_one() {
+        let of = |document: &str| Element::answer(document.as_bytes(), "GetRole").map(|root| root.name);
+        assert_eq!(of("<GetRoleResponse><GetRoleResult/></GetRoleResponse>").expect("an answer"), "GetRoleResult");
+        assert_eq!(of("<x:GetRoleResponse xmlns:x='y'/>").expect("an answer"), "GetRoleResponse");
+        assert_eq!(of("<html><body/></html>").expect_err("a page").to_string(), "it is no answer to GetRole");
+    }
+
+    #[test]
+    fn times_are_read_as_aws_writes_them() {
+        let of = |text: &str| time(text).map(|time| time.to_string());
+        for text in [
+            "2015-01-25T08:00:00Z",
+            "2015-01-25T09:00:00+01:00",
+            "1422172800",
+            "1422172800.0",
+            "Sun, 25 Jan 2015 08:00:00 GMT",
+        ] {
+            assert_eq!(of(text).as_deref(), Some("2015-01-25T08:00:00Z"), "{text}");
+        }
+        assert_eq!(of("1422172800.123").as_deref(), Some("2015-01-25T08:00:00.123Z"));
+        assert_eq!(["", "soon", "NaN", "1e300"].map(of), [None, None, None, None]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_makes_it_panic(document in "[<>/a&;#x! \\[\\]\"'=?-]{0,60}") {
+            drop(Element::parse(document.as_bytes()));
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use axum::response::Response;
 use jiff::Timestamp;
@@ -11,6 +12,8 @@ use pgherd_engine::provider::ProviderError;
 use pgherd_http::Safety;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::server::{Asked, Server, answer, refusal};
@@ -89,7 +92,7 @@ async fn the_child_that_the_others_start() {
         .into_iter()
         .map(|service| (service.id().to_owned(), json!(session.endpoint(service, session.region()).url.as_str())))
         .collect();
-    if std::env::var("CHILD_ASKS_NOBODY").is_ok() {
+    if std::env::var("CHILD_ASKS_NOBODY").is_ok_and(|nobody| !nobody.is_empty()) {
         return say(&json!({ "region": session.region(), "endpoints": endpoints }));
     }
     let mut who = Vec::new();
@@ -340,6 +343,34 @@ fn of_container(server: &Server) -> World {
 
 fn executable(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("a program");
+}
+
+/// It takes nobody anywhere: that it was asked is enough.
+#[tokio::test]
+async fn aws_is_reached_through_the_proxy_of_the_environment() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let proxy = format!("http://{}", listener.local_addr().expect("an address"));
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = Arc::clone(&asked);
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            stream.read_line(&mut line).await.expect("a line");
+            log.lock().expect("nobody panics with it").push(line);
+            stream.write_all(b"HTTP/1.1 403 no\r\ncontent-length: 0\r\n\r\n").await.expect("an answer");
+        }
+    });
+    let world = of_keys().set("HTTPS_PROXY", &proxy).set("CHILD_ASKS_NOBODY", "");
+    let said = refused(world).await;
+    serving.abort();
+    insta::assert_snapshot!(said, @r"
+    unavailable: sts:GetCallerIdentity: no connection to sts.eu-west-3.amazonaws.com: tunnel error: unsuccessful
+    look at the network, at HTTPS_PROXY and at the region
+    ");
+    let asked = asked.lock().expect("nobody panics with it");
+    assert!(asked.iter().all(|line| line == "CONNECT sts.eu-west-3.amazonaws.com:443 HTTP/1.1\r\n"), "{asked:?}");
+    assert_eq!(asked.len(), 4);
 }
 
 fn of_keys() -> World {
