@@ -4,6 +4,7 @@
 //! whatever order resources are listed.
 
 mod compare;
+mod decide;
 pub mod document;
 mod equal;
 mod fingerprint;
@@ -20,7 +21,7 @@ use serde::Serialize;
 pub use self::fingerprint::fingerprint;
 use self::late::Late;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::resource::{Id, Impact, Kind, Observed, Resource, Status};
+use crate::resource::{Id, Impact, Kind, Observed, Resource};
 use crate::value::Value;
 use crate::window::Window;
 
@@ -182,13 +183,18 @@ pub fn plan(kinds: &[Kind], block: &str, desired: &[Resource], observed: &[Obser
         let id = resource.id.clone();
         let action = match live.get(&id) {
             None => Some(Action::Create { resource: resource.into_owned() }),
-            Some(seen) => decide(kind, block, &resource, seen, late, timing, &mut diagnostics),
+            Some(seen) => {
+                let compared = compare::resources(kind, &resource, seen, late, timing);
+                decide::wanted(block, &resource, seen, compared, &mut diagnostics)
+            }
         };
         actions.extend(action.map(|action| (id, action)));
     }
     let orphans = live.values().filter(|seen| !wanted.contains_key(&seen.id));
-    actions.extend(orphans.filter_map(|orphan| Some((orphan.id.clone(), delete(kinds, orphan)?))));
-    diagnostics.extend(busy(block, &wanted, &live, &actions));
+    actions.extend(
+        orphans.filter_map(|orphan| Some((orphan.id.clone(), decide::unwanted(kind_of(kinds, &orphan.id), orphan)?))),
+    );
+    diagnostics.extend(decide::busy(block, &wanted, &live, &actions));
     Plan {
         block: block.to_owned(),
         steps: order::steps(kinds, actions, &wanted, &live),
@@ -203,18 +209,21 @@ pub fn plan(kinds: &[Kind], block: &str, desired: &[Resource], observed: &[Obser
 /// As [`plan`] does.
 pub fn plan_destroy(kinds: &[Kind], block: &str, observed: &[Observed]) -> Plan {
     let live = by_id(observed.iter().map(|seen| (&seen.id, seen)));
-    let actions = live.values().filter_map(|seen| Some((seen.id.clone(), delete(kinds, seen)?))).collect();
+    let actions = live
+        .values()
+        .filter_map(|seen| Some((seen.id.clone(), decide::unwanted(kind_of(kinds, &seen.id), seen)?)))
+        .collect();
     Plan {
         block: block.to_owned(),
         steps: order::steps(kinds, actions, &BTreeMap::new(), &live),
-        diagnostics: live.values().filter_map(|seen| left_alone(block, seen)).collect(),
+        diagnostics: live.values().filter_map(|seen| decide::left_alone(block, seen)).collect(),
         fingerprint: fingerprint(kinds, observed),
     }
 }
 
 /// What no plan deletes although nothing of `desired` wants it, in the order of ids: it outlives its database.
 pub fn remaining(kinds: &[Kind], desired: &[Resource], observed: &[Observed]) -> Vec<Id> {
-    let ids: BTreeSet<&Id> = observed.iter().filter(|seen| !is_foreign(seen)).map(|seen| &seen.id).collect();
+    let ids: BTreeSet<&Id> = observed.iter().filter(|seen| !decide::is_foreign(seen)).map(|seen| &seen.id).collect();
     let is_wanted = |id: &Id| desired.iter().any(|resource| resource.id == *id);
     ids.into_iter().filter(|id| kind_of(kinds, id).outlives && !is_wanted(id)).cloned().collect()
 }
@@ -232,92 +241,4 @@ fn kind_of<'a>(kinds: &'a [Kind], id: &Id) -> &'a Kind {
         .iter()
         .find(|kind| kind.name == id.kind)
         .unwrap_or_else(|| panic!("{id} is of a kind the provider does not list"))
-}
-
-/// How to remove what nobody wants; `None`: it stays, because it is not ours or outlives its database.
-fn delete(kinds: &[Kind], seen: &Observed) -> Option<Action> {
-    let kind = kind_of(kinds, &seen.id);
-    let stays = kind.outlives || is_foreign(seen);
-    (!stays).then_some(Action::Delete { holds_data: kind.holds_data, protected: seen.protected })
-}
-
-fn is_foreign(seen: &Observed) -> bool {
-    matches!(seen.status, Status::Foreign(_))
-}
-
-fn left_alone(block: &str, seen: &Observed) -> Option<Diagnostic> {
-    let Status::Foreign(reason) = &seen.status else { return None };
-    let message = format!("{} is not pgherd's and is left alone: {reason}", seen.id);
-    Some(Diagnostic::warning("left-alone", message).at(block, ""))
-}
-
-/// What to do with a resource that is wanted and there.
-fn decide(
-    kind: &Kind,
-    block: &str,
-    resource: &Resource,
-    seen: &Observed,
-    late: Late<'_>,
-    timing: &Timing,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Action> {
-    let id = &resource.id;
-    if let Status::Foreign(reason) = &seen.status {
-        let message = format!("{id} exists and is not pgherd's: {reason}");
-        let help = "`pgherd adopt` takes it over; or give the block another name";
-        diagnostics.push(Diagnostic::error("not-ours", message).at(block, "name").help(help));
-        return None;
-    }
-    let compared = compare::resources(kind, resource, seen, late, timing);
-    diagnostics.extend(compared.refused.into_iter().map(|refused| refused.at(block, "")));
-    let changes = compared.changes;
-    match &seen.status {
-        Status::Available | Status::Stopped | Status::Busy(_) | Status::Foreign(_) => {}
-        Status::Incomplete(reason) => {
-            let message = format!("{id} is half-made: {reason}");
-            diagnostics.push(Diagnostic::warning("half-made", message).at(block, "").help("apply finishes it"));
-            return Some(Action::Create { resource: resource.clone() });
-        }
-        // A change may well be the repair, so a failed resource stops only a plan that has nothing to offer it.
-        Status::Failed(reason) => {
-            let message = format!("{id} is broken: {reason}");
-            diagnostics.push(if changes.is_empty() {
-                Diagnostic::error("broken", message)
-                    .at(block, "")
-                    .help("`pgherd logs` says more; repair it, or restore a backup into a new database")
-            } else {
-                Diagnostic::warning("broken", message)
-                    .at(block, "")
-                    .help("its changes are tried all the same, since one may be the repair")
-            });
-        }
-    }
-    (!changes.is_empty()).then(|| Action::Update { resource: resource.clone(), changes })
-}
-
-/// Says which resources are busy. That stops a plan that has to change them, or to make what needs them.
-fn busy(
-    block: &str,
-    wanted: &BTreeMap<&Id, &Resource>,
-    live: &BTreeMap<&Id, &Observed>,
-    actions: &BTreeMap<Id, Action>,
-) -> Vec<Diagnostic> {
-    let in_the_way: BTreeSet<&Id> = actions
-        .keys()
-        .flat_map(|id| wanted.get(id).map(|resource| &resource.needs).into_iter().flatten().chain([id]))
-        .collect();
-    wanted
-        .keys()
-        .filter_map(|id| live.get(*id))
-        .filter_map(|seen| {
-            let Status::Busy(doing) = &seen.status else { return None };
-            let message = format!("{} is busy: {doing}", seen.id);
-            let told = if in_the_way.contains(&seen.id) {
-                Diagnostic::error("busy", message).help("wait until it is available, then run this again")
-            } else {
-                Diagnostic::warning("busy", message)
-            };
-            Some(told.at(block, ""))
-        })
-        .collect()
 }

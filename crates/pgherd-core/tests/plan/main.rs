@@ -2,10 +2,12 @@
 
 mod compared;
 mod late;
+mod left;
 mod ordered;
 mod saved;
 mod shown;
 mod states;
+mod timed;
 
 use jiff::Timestamp;
 use pgherd_core::diagnostic::Severity;
