@@ -81,6 +81,14 @@ fn only_what_is_ours_to_set_is_a_change_before_it_is_known() {
 }
 
 #[test]
+fn what_is_made_only_in_part_is_not_compared() {
+    let both = Value::List(vec![output("network", "address"), output("settings", "colour")]);
+    let wants = [wanted("database", [("address", both)]), wanted("network", []), wanted("settings", [])];
+    let plan = planned(&wants, &[live("database", [("address", list(["sg-1"]))]), live("settings", [])]);
+    assert_eq!(plan.steps.iter().map(|step| step.id.kind.as_str()).collect::<Vec<_>>(), ["network"]);
+}
+
+#[test]
 fn what_a_step_before_changes_is_late_until_then() {
     let replica = wanted("replica", [("class", output("database", "class"))]);
     let class = |class: &str| [("class", class.into())];

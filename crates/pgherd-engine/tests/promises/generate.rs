@@ -19,14 +19,12 @@ pub struct Wishes {
 pub fn wishes() -> impl Strategy<Value = Wishes> {
     kinds().prop_flat_map(|kinds| {
         let ids = ids(kinds);
-        let needs = prop::collection::vec(prop::bool::weighted(0.3), ids.len() * ids.len());
-        needs.prop_flat_map(move |needs| {
-            let graph = graph(&ids, &needs);
-            (resources(kinds, graph.clone()), resources(kinds, graph)).prop_map(move |(before, after)| Wishes {
-                kinds,
-                before,
-                after,
-            })
+        let needs = |weight| prop::collection::vec(prop::bool::weighted(weight), ids.len() * ids.len());
+        (needs(0.3), needs(0.3)).prop_flat_map(move |(needs, more)| {
+            // What is there may come to need what is not there yet.
+            let later: Vec<bool> = needs.iter().zip(more).map(|(need, more)| *need || more).collect();
+            (resources(kinds, graph(&ids, &needs)), resources(kinds, graph(&ids, &later)))
+                .prop_map(move |(before, after)| Wishes { kinds, before, after })
         })
     })
 }
@@ -61,14 +59,10 @@ fn field() -> impl Strategy<Value = FieldOf> {
         1 => Just(Owner::Theirs),
         1 => Just(Owner::Fixed { migration: "restore it under a new name" }),
     ];
-    let equality = select(vec![
-        Equality::Exact,
-        Equality::Unordered,
-        Equality::IgnoreCase,
-        Equality::Parameter,
-        Equality::Version,
-        Equality::Json,
-    ]);
+    let others =
+        vec![Equality::Unordered, Equality::IgnoreCase, Equality::Parameter, Equality::Version, Equality::Json];
+    // Values of other resources stand in such fields.
+    let equality = prop_oneof![Just(Equality::Exact), select(others)];
     let impact = select(vec![
         Impact::None,
         Impact::NewConnections,
@@ -160,11 +154,12 @@ fn resource(kinds: &'static [Kind], id: Id, needs: Vec<Id>) -> impl Strategy<Val
 
 fn prop(field: &Field, needs: &[Id]) -> BoxedStrategy<Value> {
     if !field.name.ends_with(".*") {
-        return match needs.first() {
-            Some(need) if field.owner == Owner::Set && field.equality == Equality::Exact => {
-                prop_oneof![3 => value(field), 1 => Just(Value::Output(need.clone(), "arn".to_owned()))].boxed()
-            }
-            _ => value(field),
+        let may_be_late = !needs.is_empty() && field.owner == Owner::Set && field.equality == Equality::Exact;
+        return if may_be_late {
+            let late = select(needs.to_vec()).prop_map(|need| Value::Output(need, "arn".to_owned()));
+            prop_oneof![1 => value(field), 1 => late].boxed()
+        } else {
+            value(field)
         };
     }
     let entry = |key: &str| (Just(key.to_owned()), value(field));

@@ -38,6 +38,21 @@ proptest! {
     }
 
     #[test]
+    fn one_apply_that_nothing_disturbs_is_enough(wishes in wishes(), apply_now: bool) {
+        in_paused_time(async move {
+            let timing = Timing { apply_now, ..saturday() };
+            let target = target(wishes.kinds);
+            for wants in [&wishes.before, &wishes.after] {
+                let client = client(&target, wants);
+                let plan = planned(&client, &timing).await.expect("no fault is planned");
+                let outcome = walk(&client, &plan, &Options::default(), &events().0, &Stop::never()).await;
+                assert!(outcome.is_success(), "{outcome:?}");
+                assert_eq!(planned(&client, &timing).await.expect("no fault is planned").steps, []);
+            }
+        });
+    }
+
+    #[test]
     fn a_plan_never_writes(wishes in wishes()) {
         in_paused_time(async move {
             let target = target(wishes.kinds);
