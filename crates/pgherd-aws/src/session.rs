@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -61,12 +66,13 @@ impl Session {
         let client = Arc::new(Client::new(Options::default()));
         let heard = Heard::default();
         let through = Through { client: Arc::clone(&client), heard: heard.clone() };
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(through);
-        if let Some(region) = region {
-            loader = loader.region(Region::new(region.to_owned()));
-        }
-        let config = loader.load().await;
-        let region = region_of(&config)?;
+        let found = match region {
+            Some(region) => Some(region.to_owned()),
+            None => region_of_environment(through.clone()).await,
+        };
+        let region = checked(found)?;
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(through);
+        let config = loader.region(Region::new(region.clone())).load().await;
         trust(&client, &config)?;
         let instead = Service::ALL
             .into_iter()
@@ -158,14 +164,24 @@ fn folder(url: &Url) -> Url {
     url
 }
 
-fn region_of(config: &SdkConfig) -> Result<String, ProviderError> {
+/// The region as AWS's own clients find it. Asked beforehand, since a loader that finds none looks for it three times, and where
+/// nobody answers for the machine's metadata each takes two seconds.
+async fn region_of_environment(through: Through) -> Option<String> {
+    let config = ProviderConfig::without_region().with_http_client(through);
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new())
+        .or_else(ImdsRegionProvider::builder().configure(&config).build());
+    chain.region().await.map(|region| region.to_string())
+}
+
+fn checked(region: Option<String>) -> Result<String, ProviderError> {
     let invalid = |words: String| {
         Err(ProviderError::new(ErrorKind::Invalid, words).help("write region in the block, or set AWS_REGION"))
     };
-    match config.region().map(Region::as_ref) {
+    match region {
         None => invalid("there is no region for AWS".to_owned()),
-        Some(region) if !endpoint::is_region(region) => invalid(format!("\"{region}\" is no region of AWS")),
-        Some(region) => Ok(region.to_owned()),
+        Some(region) if !endpoint::is_region(&region) => invalid(format!("\"{region}\" is no region of AWS")),
+        Some(region) => Ok(region),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::protocol::error::Refusal;
 use crate::service::Protocol;
 
 /// The client as `aws-config` wants it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Through {
     /// The client.
     pub client: Arc<Client>,
