@@ -10,6 +10,9 @@ use crate::client::Request;
 /// What stands for what is not shown.
 pub const HIDDEN: &str = "(secret)";
 
+/// What stands for it until all are found: no secret is a part of it.
+const MARK: &str = "\u{1}";
+
 /// Parts of names, in small letters, whose values are not shown: passwords, tokens, signatures and whatever they are called by.
 const SECRET: &[&str] =
     &["password", "secret", "token", "credential", "signature", "authorization", "cookie", "presigned", "private"];
@@ -82,7 +85,7 @@ pub fn without<'a>(words: &str, secrets: impl IntoIterator<Item = &'a str>) -> S
         let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
         let quoted = serde_json::Value::from(secret).to_string();
         for spelling in [secret, quoted.trim_matches('"'), &encoded] {
-            clean = clean.replace(spelling, HIDDEN);
+            clean = clean.replace(spelling, MARK);
         }
         // Other letters are encoded by others, or in small letters, or twice; then nothing of the words is kept.
         let read = |words: &str| percent_decode_str(words).decode_utf8_lossy().into_owned();
@@ -91,7 +94,7 @@ pub fn without<'a>(words: &str, secrets: impl IntoIterator<Item = &'a str>) -> S
             return HIDDEN.to_owned();
         }
     }
-    clean
+    clean.replace(MARK, HIDDEN)
 }
 
 /// A form, as it is sent, without its secrets.
@@ -106,6 +109,7 @@ fn form(encoded: &str) -> String {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use proptest::prelude::*;
     use reqwest::header::{HeaderMap, HeaderValue};
     use reqwest::{Method, Url};
 
@@ -148,6 +152,24 @@ mod tests {
         check_without("Password=a%20b%2Bc%22d&b=1", "Password=(secret)&b=1");
         check_without("Password=a+b%2bc%22d", "(secret)");
         check_without("Password=%2568unter2", "(secret)");
+    }
+
+    #[test]
+    fn a_secret_that_is_called_so_takes_no_other_words_along() {
+        assert_eq!(without("the secret is weak", ["secret"]), "the (secret) is weak");
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_a_secret_is_left(secret in "[ -~]{4,12}", before in "[ -~]{0,9}", after in "[ -~]{0,9}") {
+            prop_assume!(!HIDDEN.contains(&secret));
+            let encoded = utf8_percent_encode(&secret, NON_ALPHANUMERIC).to_string();
+            let spellings = [secret.clone(), encoded.to_lowercase(), encoded.replace("%20", "+"), encoded];
+            for spelling in spellings {
+                let clean = without(&format!("{before}{spelling}{after}"), [secret.as_str()]);
+                prop_assert!(!clean.contains(&secret), "{clean}");
+            }
+        }
     }
 
     #[test]
