@@ -61,14 +61,15 @@ struct Rate {
     halved: Instant,
     /// Nobody goes before.
     next: Instant,
-    /// How many went since `counting`.
+    /// How many went since `counting`, and in the second before.
     gone: u32,
+    gone_before: u32,
     counting: Instant,
 }
 
 impl Rate {
     fn new(now: Instant) -> Self {
-        Self { limit: None, changed: now, halved: now, next: now, gone: 0, counting: now }
+        Self { limit: None, changed: now, halved: now, next: now, gone: 0, gone_before: 0, counting: now }
     }
 
     /// Takes a turn, or says when to try again.
@@ -80,7 +81,9 @@ impl Rate {
         if let Some(limit) = self.limit {
             self.next = now + Duration::from_secs_f64(1.0 / limit);
         }
-        if now.duration_since(self.counting) >= MEASURED {
+        let counted = now.duration_since(self.counting);
+        if counted >= MEASURED {
+            self.gone_before = if counted < 2 * MEASURED { self.gone } else { 0 };
             (self.gone, self.counting) = (0, now);
         }
         self.gone += 1;
@@ -93,7 +96,7 @@ impl Rate {
         if self.limit.is_some() && sent <= self.halved {
             return;
         }
-        let was = self.limit.unwrap_or(f64::from(self.gone).min(FREE_PER_S));
+        let was = self.limit.unwrap_or(f64::from(self.gone.max(self.gone_before)).min(FREE_PER_S));
         self.limit = Some((was / 2.0).max(SLOWEST_PER_S));
         (self.changed, self.halved) = (now, now);
     }
@@ -140,6 +143,18 @@ mod tests {
         rate.throttled(start, start, None);
         assert_eq!(rate.limit, Some(4.0));
         assert_eq!(turns(&mut rate, start, start, 4), [250, 500, 750, 1000]);
+    }
+
+    /// What is refused went a moment before, perhaps in the second that was counted before.
+    #[test]
+    fn the_rate_that_was_too_much_is_not_that_of_a_second_that_just_began() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        turns(&mut rate, start, start, 8);
+        let next = start + MEASURED;
+        turns(&mut rate, next, start, 1);
+        rate.throttled(next, start, None);
+        assert_eq!(rate.limit, Some(4.0));
     }
 
     #[test]
