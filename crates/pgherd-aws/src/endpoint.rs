@@ -20,6 +20,8 @@ pub struct Endpoint {
 struct Partition {
     /// Its regions begin with this.
     regions: &'static str,
+    /// What it is called in an ARN.
+    name: &'static str,
     suffix: &'static str,
     /// Host and signing region of IAM, without and with FIPS.
     iam: (&'static str, &'static str),
@@ -29,42 +31,49 @@ struct Partition {
 const OTHERS: &[Partition] = &[
     Partition {
         regions: "cn-",
+        name: "aws-cn",
         suffix: "amazonaws.com.cn",
         iam: ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
         iam_fips: ("iam-fips.amazonaws.com.cn", "cn-northwest-1"),
     },
     Partition {
         regions: "us-gov-",
+        name: "aws-us-gov",
         suffix: "amazonaws.com",
         iam: ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
         iam_fips: ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
     },
     Partition {
         regions: "us-iso-",
+        name: "aws-iso",
         suffix: "c2s.ic.gov",
         iam: ("iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"),
         iam_fips: ("iam-fips.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"),
     },
     Partition {
         regions: "us-isob-",
+        name: "aws-iso-b",
         suffix: "sc2s.sgov.gov",
         iam: ("iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
         iam_fips: ("iam-fips.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
     },
     Partition {
         regions: "eu-isoe-",
+        name: "aws-iso-e",
         suffix: "cloud.adc-e.uk",
         iam: ("iam.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1"),
         iam_fips: ("iam-fips.cloud.adc-e.uk", "eu-isoe-west-1"),
     },
     Partition {
         regions: "us-isof-",
+        name: "aws-iso-f",
         suffix: "csp.hci.ic.gov",
         iam: ("iam.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1"),
         iam_fips: ("iam-fips.csp.hci.ic.gov", "us-isof-south-1"),
     },
     Partition {
         regions: "eusc-",
+        name: "aws-eusc",
         suffix: "amazonaws.eu",
         iam: ("iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
         iam_fips: ("iam-fips.amazonaws.eu", "eusc-de-east-1"),
@@ -73,10 +82,21 @@ const OTHERS: &[Partition] = &[
 
 const USUAL: Partition = Partition {
     regions: "",
+    name: "aws",
     suffix: "amazonaws.com",
     iam: ("iam.amazonaws.com", "us-east-1"),
     iam_fips: ("iam-fips.amazonaws.com", "us-east-1"),
 };
+
+/// What the part of AWS that a region is in is called in an ARN.
+pub fn arn_partition(region: &str) -> &'static str {
+    partition(region).name
+}
+
+/// What the names of hosts end with in a region.
+pub fn suffix(region: &str) -> &'static str {
+    partition(region).suffix
+}
 
 /// Where AWS itself has `service` for `region`.
 pub fn of_aws(service: Service, region: &str, fips: bool) -> Endpoint {

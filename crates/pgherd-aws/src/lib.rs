@@ -1,14 +1,23 @@
 //! RDS for PostgreSQL as a provider.
 
+pub mod alarms;
 mod call;
+pub mod dashboard;
+pub mod desired;
 pub mod endpoint;
 mod keys;
+pub mod kinds;
+pub mod names;
+pub mod parameters;
 pub mod protocol;
 pub mod service;
 pub mod session;
 pub mod sign;
+pub mod status;
 mod transport;
 
+pub use desired::desired;
+pub use kinds::{IGNORES, KINDS};
 pub use protocol::error::AwsError;
 pub use protocol::form::{Field, Form};
 pub use protocol::xml::Element;

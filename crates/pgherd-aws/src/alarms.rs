@@ -1,0 +1,78 @@
+//! What alarms a spec wants of an instance, and at which figures. Pure.
+//!
+//! The four of the requirements, the lag of a replica, and the credits of a class that has them (without any left its CPU is slow or,
+//! on RDS, billed by the hour).
+
+use pgherd_core::catalogue::sizes;
+use pgherd_core::spec::Spec;
+
+/// Free storage an alarm is about at least, however small the storage; the figure is ours.
+const LEAST_FREE_BYTES: f64 = 2.0 * GIB;
+const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
+/// Seconds a replica may be behind before somebody is told.
+const LAG_S: f64 = 30.0;
+/// CPU credits below which somebody is told; the figure is ours.
+const CREDITS: f64 = 20.0;
+/// Of `max_connections`, where no figure is written.
+const SHARE_OF_CONNECTIONS: f64 = 0.8;
+
+/// One figure that is watched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alarm {
+    /// What it is about: the end of its name.
+    pub about: &'static str,
+    /// The metric of `AWS/RDS`.
+    pub metric: &'static str,
+    /// Where it rings, in the metric's unit.
+    pub threshold: f64,
+    /// Whether it rings below that, rather than above.
+    pub below: bool,
+}
+
+/// Who is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// The instance that is written to.
+    Primary,
+    /// A read replica.
+    Replica,
+}
+
+/// The alarms of one server.
+pub fn of(spec: &Spec, server: Server) -> Vec<Alarm> {
+    let monitoring = &spec.monitoring;
+    let above = |about, metric, threshold| Alarm { about, metric, threshold, below: false };
+    let below = |about, metric, threshold| Alarm { about, metric, threshold, below: true };
+    let is_replica = server == Server::Replica;
+    [
+        monitoring.alarm_cpu_percent.map(|percent| above("cpu", "CPUUtilization", percent)),
+        connections(spec).map(|most| above("connections", "DatabaseConnections", most)),
+        monitoring
+            .alarm_free_storage_percent
+            .map(|percent| below("storage", "FreeStorageSpace", free_bytes(spec.storage.allocated_gib, percent))),
+        monitoring.alarm_read_latency_s.map(|seconds| above("read-latency", "ReadLatency", seconds)),
+        is_replica.then(|| above("replica-lag", "ReplicaLag", LAG_S)),
+        spec.size.burstable.then(|| below("burst-credits", "CPUCreditBalance", CREDITS)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The connections somebody is told about: those written, or 80 % of what there can be. None where nobody knows how many that is.
+pub fn connections(spec: &Spec) -> Option<f64> {
+    let share = || max_connections(spec).map(|most| (SHARE_OF_CONNECTIONS * f64::from(most)).floor());
+    spec.monitoring.alarm_connections.or_else(share)
+}
+
+/// As many connections as there can be: the parameter, or at most what RDS derives from the memory of the class.
+pub fn max_connections(spec: &Spec) -> Option<u32> {
+    let written = spec.parameters.get("max_connections").and_then(|text| text.parse().ok());
+    written.or_else(|| sizes::find(&spec.size.name)?.connections_at_most())
+}
+
+fn free_bytes(allocated_gib: u64, percent: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "storage ends at 65536 GiB")]
+    let allocated = allocated_gib as f64 * GIB;
+    (allocated * percent / 100.0).max(LEAST_FREE_BYTES).floor()
+}

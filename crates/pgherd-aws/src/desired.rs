@@ -1,0 +1,26 @@
+//! A spec to everything it wants of AWS. Pure.
+
+use pgherd_core::resource::Resource;
+use pgherd_core::spec::Spec;
+
+use crate::kinds::{
+    alarm, dashboard, instance, log_group, parameter_group, replica, role, secret, security_group, subnet_group, topic,
+};
+use crate::names;
+
+/// What should exist for a spec in a region, in the order of making.
+pub fn desired(spec: &Spec, region: &str) -> Vec<Resource> {
+    let servers = names::instances(&spec.name).into_iter().take(1 + spec.replicas as usize);
+    let mut resources = Vec::from_iter(topic::wanted(spec));
+    resources.extend(role::wanted(spec, region));
+    resources.extend(security_group::wanted(spec));
+    resources.extend(subnet_group::wanted(spec));
+    resources.extend(parameter_group::wanted(spec));
+    resources.extend(servers.flat_map(|server| log_group::of(spec, &server)));
+    resources.push(instance::wanted(spec, region));
+    resources.push(secret::wanted(spec));
+    resources.extend(replica::wanted(spec, region));
+    resources.extend(alarm::wanted(spec));
+    resources.extend(dashboard::wanted(spec, region));
+    resources
+}

@@ -1,0 +1,81 @@
+//! Alarms of CloudWatch, a handful a server.
+
+use pgherd_core::resource::{Id, Impact, Kind, Resource};
+use pgherd_core::spec::{Setting, Spec};
+use pgherd_core::value::Value;
+
+use super::{UNREAD_TAGS, instance, listed, output, props, replica, set, tags, topic};
+use crate::alarms::{self, Alarm, Server};
+use crate::names;
+
+/// Its name in an [`Id`].
+pub const NAME: &str = "alarm";
+
+/// The dimension that says whose metric it is; it takes the identifier, not the resource id.
+pub const DIMENSION: &str = "DBInstanceIdentifier";
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: NAME,
+    holds_data: false,
+    outlives: false,
+    fields: &[
+        set("Namespace", Impact::None),
+        set("MetricName", Impact::None),
+        set("Dimensions.*", Impact::None),
+        set("Statistic", Impact::None),
+        set("Period", Impact::None),
+        set("EvaluationPeriods", Impact::None),
+        set("Threshold", Impact::None),
+        set("ComparisonOperator", Impact::None),
+        set("TreatMissingData", Impact::None),
+        listed("AlarmActions", Impact::None),
+        set("AlarmDescription", Impact::None),
+        UNREAD_TAGS,
+    ],
+};
+
+/// The alarms a spec wants: of the instance and of each replica.
+pub fn wanted(spec: &Spec) -> Vec<Resource> {
+    let primary = (instance::id(spec), Server::Primary);
+    let replicas = (1..=spec.replicas).map(|number| (replica::id(spec, number), Server::Replica));
+    std::iter::once(primary)
+        .chain(replicas)
+        .flat_map(|(id, server)| alarms::of(spec, server).into_iter().map(move |alarm| of(spec, &id, alarm)))
+        .collect()
+}
+
+fn of(spec: &Spec, server: &Id, alarm: Alarm) -> Resource {
+    let operator = if alarm.below { "LessThanThreshold" } else { "GreaterThanThreshold" };
+    let dimensions = props([(DIMENSION, server.name.as_str().into())]);
+    let topic = topic::id(spec);
+    Resource {
+        id: Id::new(NAME, names::alarm(&server.name, alarm.about)),
+        props: props([
+            ("Namespace", "AWS/RDS".into()),
+            ("MetricName", alarm.metric.into()),
+            ("Dimensions", Value::Map(dimensions)),
+            ("Statistic", "Average".into()),
+            ("Period", Value::Int(300)),
+            ("EvaluationPeriods", Value::Int(2)),
+            ("Threshold", Value::Float(alarm.threshold)),
+            ("ComparisonOperator", operator.into()),
+            ("TreatMissingData", "missing".into()),
+            ("AlarmActions", Value::List(actions(spec))),
+            ("AlarmDescription", format!("{} of {}, kept by pgherd", alarm.metric, server.name).into()),
+            ("Tags", tags::wanted(spec)),
+        ]),
+        // Made once its server is there, so that none rings while that is made.
+        needs: std::iter::once(server.clone()).chain(topic).collect(),
+    }
+}
+
+/// Who is told: topics as they are written, and our own for e-mail addresses.
+fn actions(spec: &Spec) -> Vec<Value> {
+    let written = spec.monitoring.alarm_targets.iter().filter_map(|target| match target {
+        Setting::Known(text) if text.starts_with("arn:") => Some(Value::text(text)),
+        Setting::Unknown(reference) => Some(Value::Unknown(reference.clone())),
+        Setting::Known(_) | Setting::Unset => None,
+    });
+    topic::id(spec).map(|id| output(id, topic::ARN)).into_iter().chain(written).collect()
+}

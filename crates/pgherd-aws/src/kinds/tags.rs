@@ -1,0 +1,85 @@
+//! Tags of everything pgherd makes: the block's, and two of pgherd's own that say whose it is and which tags are the block's.
+
+use std::collections::BTreeMap;
+
+use pgherd_core::spec::{Setting, Spec};
+use pgherd_core::value::{Props, Value};
+
+/// Tag that says which database a thing belongs to, and so that it is pgherd's.
+pub const BLOCK: &str = "pgherd:block";
+/// Tag that lists the keys of the block's tags, so that one taken out of the block is removed and a foreign one is left alone.
+pub const KEYS: &str = "pgherd:tags";
+/// Longest value of a tag (Tagging AWS Resources User Guide, "Tag naming limits and requirements").
+const MAX_VALUE: usize = 256;
+
+/// The tags of everything of a database, by key. The value of one may be unknown: it is not compared, and not sent.
+pub fn wanted(spec: &Spec) -> Value {
+    let mut tags = Props::from([(BLOCK.to_owned(), Value::text(&spec.name))]);
+    // Keys are separated by a space, so one that holds a space is never removed.
+    let keys: Vec<&str> = spec.tags.keys().map(String::as_str).filter(|key| !key.contains(' ')).collect();
+    let keys = keys.join(" ");
+    if !keys.is_empty() && keys.chars().count() <= MAX_VALUE {
+        tags.insert(KEYS.to_owned(), Value::Text(keys));
+    }
+    for (key, tag) in &spec.tags {
+        match tag {
+            Setting::Known(value) => drop(tags.insert(key.clone(), Value::text(value))),
+            Setting::Unknown(reference) => drop(tags.insert(key.clone(), Value::Unknown(reference.clone()))),
+            Setting::Unset => {}
+        }
+    }
+    Value::Map(tags)
+}
+
+/// Whether what wears these tags is pgherd's for the database of a name.
+pub fn are_ours(live: &BTreeMap<String, String>, name: &str) -> bool {
+    live.get(BLOCK).is_some_and(|block| block == name)
+}
+
+/// The tags that a thing wears as far as they are compared: those wanted, pgherd's own, and those that were the block's once.
+pub fn compared(live: &BTreeMap<String, String>, wanted: &Props) -> Value {
+    let once: Vec<&str> = live.get(KEYS).map(|keys| keys.split(' ').collect()).unwrap_or_default();
+    let is_ours = |key: &str| wanted.contains_key(key) || matches!(key, BLOCK | KEYS) || once.contains(&key);
+    Value::Map(
+        live.iter().filter(|(key, _)| is_ours(key)).map(|(key, value)| (key.clone(), Value::text(value))).collect(),
+    )
+}
+
+/// The tags of a resource as they are sent: key and value, without what nobody knows.
+pub fn sent(props: &Props) -> Vec<(String, String)> {
+    let tags = props.get("Tags").and_then(Value::as_map);
+    tags.into_iter().flatten().filter_map(|(key, value)| Some((key.clone(), value.as_text()?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
+        tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_foreign_tag_is_left_alone_and_one_that_was_ours_is_not() {
+        let live = live(&[
+            ("pgherd:block", "orders"),
+            ("pgherd:tags", "Owner Team"),
+            ("Owner", "ann"),
+            ("Team", "shop"),
+            ("CostCenter", "7"),
+        ]);
+        let wanted = Props::from([("Owner".to_owned(), Value::text("bob"))]);
+        insta::assert_snapshot!(compared(&live, &wanted), @"{Owner = ann, Team = shop, pgherd:block = orders, pgherd:tags = Owner Team}");
+        assert!(are_ours(&live, "orders") && !are_ours(&live, "others"));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_not_sent() {
+        let tags = Props::from([
+            ("Owner".to_owned(), Value::text("ann")),
+            ("Team".to_owned(), Value::Unknown("var.team".to_owned())),
+        ]);
+        let props = Props::from([("Tags".to_owned(), Value::Map(tags))]);
+        assert_eq!(sent(&props), [("Owner".to_owned(), "ann".to_owned())]);
+    }
+}

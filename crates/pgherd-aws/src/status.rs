@@ -1,0 +1,108 @@
+//! RDS's words for what an instance is doing, in ours. Pure.
+//!
+//! The words are those of the Amazon RDS User Guide, "Viewing Amazon RDS DB instance status". It is an open list: a word nobody knows
+//! means that RDS is at something.
+
+use pgherd_core::resource::Status;
+
+/// What an instance with that word is doing.
+pub fn of(word: &str) -> Status {
+    match word {
+        // A change may begin during the second and third; backing up and configuring wait for nobody.
+        "available" | "storage-optimization" | "storage-config-upgrade" | "backing-up" | "storage-full" => {
+            Status::Available
+        }
+        _ if word.starts_with("configuring-") => Status::Available,
+        "creating" => Status::Incomplete("RDS is making it".to_owned()),
+        "stopped" => Status::Stopped,
+        _ if is_fatal(word) => Status::Failed(word.to_owned()),
+        _ => Status::Busy(word.to_owned()),
+    }
+}
+
+/// Whether an instance with that word does not come round by itself.
+pub fn is_fatal(word: &str) -> bool {
+    matches!(word, "failed" | "restore-error" | "insufficient-capacity")
+        || word.starts_with("incompatible-")
+        || word.starts_with("inaccessible-encryption-credentials")
+}
+
+/// Whether whatever was begun is done, as far as one look can tell: the word flaps after creation.
+pub fn is_settled(word: &str) -> bool {
+    matches!(word, "available" | "storage-optimization")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(words: &[&str], expected: fn(&str) -> Status) {
+        for word in words {
+            assert_eq!(of(word), expected(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn usable() {
+        check(
+            &[
+                "available",
+                "backing-up",
+                "storage-optimization",
+                "storage-config-upgrade",
+                "storage-full",
+                "configuring-enhanced-monitoring",
+                "configuring-iam-database-auth",
+                "configuring-log-exports",
+            ],
+            |_| Status::Available,
+        );
+    }
+
+    #[test]
+    fn at_something() {
+        let words = [
+            "modifying",
+            "rebooting",
+            "upgrading",
+            "deleting",
+            "starting",
+            "stopping",
+            "renaming",
+            "maintenance",
+            "resetting-master-credentials",
+            "converting-to-vpc",
+            "moving-to-vpc",
+            "a-word-of-next-year",
+        ];
+        check(&words, |word| Status::Busy(word.to_owned()));
+    }
+
+    #[test]
+    fn broken() {
+        let words = [
+            "failed",
+            "incompatible-network",
+            "incompatible-parameters",
+            "incompatible-restore",
+            "inaccessible-encryption-credentials",
+            "inaccessible-encryption-credentials-recoverable",
+            "insufficient-capacity",
+            "restore-error",
+        ];
+        check(&words, |word| Status::Failed(word.to_owned()));
+    }
+
+    #[test]
+    fn half_made_and_stopped() {
+        assert!(matches!(of("creating"), Status::Incomplete(_)));
+        assert_eq!(of("stopped"), Status::Stopped);
+    }
+
+    #[test]
+    fn full_storage_is_no_end_of_a_wait() {
+        assert!(is_settled("storage-optimization"));
+        assert!(!is_settled("storage-full") && !is_settled("backing-up"));
+    }
+}
