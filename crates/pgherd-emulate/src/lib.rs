@@ -1,1 +1,25 @@
 //! A stateful RDS on loopback, which shares no code with the client that is tested on it.
+//!
+//! [`emulation`] decides what happens to a request, given the time; [`Emulator`] listens and does what it says.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use pgherd_emulate::{Emulator, Options};
+//!
+//! let emulator = Emulator::start(Options::default()).await?;
+//! println!("AWS_ENDPOINT_URL_RDS={}", emulator.url());
+//! emulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod clock;
+pub mod control;
+pub mod emulation;
+pub mod faults;
+pub mod rds;
+mod serve;
+pub mod wire;
+
+pub use clock::Speed;
+pub use serve::{Emulator, Options, Running};

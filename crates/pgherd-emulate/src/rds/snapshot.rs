@@ -1,0 +1,141 @@
+//! Manual snapshots.
+
+use jiff::Timestamp;
+
+use super::instance::{Instance, Settings};
+use super::state::{Region, seconds};
+use super::{Call, Listing, paged, tags, validate};
+use crate::clock::later;
+use crate::wire::{Element, Form, Refusal};
+
+/// A snapshot.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Its identifier.
+    pub id: String,
+    /// The instance it is of.
+    pub instance: String,
+    /// Its `db-…` id.
+    pub resource_id: String,
+    /// When the instance was made.
+    pub instance_created: Timestamp,
+    /// When it was begun.
+    pub taken: Timestamp,
+    /// When it is complete.
+    pub complete: Timestamp,
+    /// What the instance was set to.
+    pub set: Settings,
+}
+
+impl Snapshot {
+    /// Whether it can be restored.
+    pub fn is_complete(&self, now: Timestamp) -> bool {
+        self.complete <= now
+    }
+}
+
+/// Begins a snapshot of an instance.
+pub fn take(region: &mut Region, id: &str, of: &Instance, call: &Call) -> Result<(), Refusal> {
+    if region.snapshots.contains_key(id) {
+        return Err(Refusal::of(
+            "DBSnapshotAlreadyExists",
+            format!("Cannot create the snapshot because a snapshot with the identifier {id} already exists."),
+        ));
+    }
+    let copied = of.set.copy_tags.then(|| region.tags.get(&region.arn("db", &of.id)).cloned()).flatten();
+    region.tags.insert(region.arn("snapshot", id), copied.unwrap_or_default());
+    let snapshot = Snapshot {
+        id: id.to_owned(),
+        instance: of.id.clone(),
+        resource_id: of.resource_id.clone(),
+        instance_created: of.created,
+        taken: call.now,
+        complete: later(call.now, call.lasts(seconds(120))),
+        set: of.set.clone(),
+    };
+    region.snapshots.insert(id.to_owned(), snapshot);
+    Ok(())
+}
+
+/// `CreateDBSnapshot`.
+pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let id = form.required("DBSnapshotIdentifier")?.to_lowercase();
+    validate::identifier("DBSnapshotIdentifier", &id, 255)?;
+    let of = form.required("DBInstanceIdentifier")?.to_lowercase();
+    let mut instance = region.instances.get(&of).ok_or_else(|| Refusal::no_instance(&of))?.clone();
+    if !instance.takes_changes(call.now) {
+        return Err(Refusal::state(format!(
+            "Cannot create a snapshot because the database instance {of} is not currently in the available state."
+        )));
+    }
+    let given = tags::sent(form)?;
+    take(region, &id, &instance, call)?;
+    region.tags.entry(region.arn("snapshot", &id)).or_default().extend(given);
+    instance.goes_through("backing-up", call.lasts(seconds(60)), vec![], call.now);
+    region.instances.insert(of, instance);
+    Ok(Element::new("").with(shown(region, &region.snapshots[&id], call.now)))
+}
+
+/// `DescribeDBSnapshots`.
+pub fn describe(region: &Region, form: &Form, now: Timestamp) -> Result<Element, Refusal> {
+    let id = form.text("DBSnapshotIdentifier").map(str::to_lowercase);
+    if let Some(id) = id.as_deref().filter(|id| !region.snapshots.contains_key(*id)) {
+        return Err(missing(id));
+    }
+    let of = form.text("DBInstanceIdentifier").map(str::to_lowercase);
+    let is_kind = form.text("SnapshotType").is_none_or(|kind| kind == "manual");
+    let found = region.snapshots.values().filter(|snapshot| {
+        is_kind
+            && id.as_ref().is_none_or(|id| snapshot.id == *id)
+            && of.as_ref().is_none_or(|of| snapshot.instance == *of)
+    });
+    paged(form, Listing { name: "DBSnapshots", items: found.map(|snapshot| shown(region, snapshot, now)).collect() })
+}
+
+/// `DeleteDBSnapshot`.
+pub fn delete(region: &mut Region, form: &Form, now: Timestamp) -> Result<Element, Refusal> {
+    let id = form.required("DBSnapshotIdentifier")?.to_lowercase();
+    let snapshot = region.snapshots.get(&id).ok_or_else(|| missing(&id))?;
+    if !snapshot.is_complete(now) {
+        return Err(Refusal::of("InvalidDBSnapshotState", format!("The snapshot {id} is being created.")));
+    }
+    let answer = Element::new("").with(shown(region, snapshot, now));
+    region.snapshots.remove(&id);
+    region.tags.remove(&region.arn("snapshot", &id));
+    Ok(answer)
+}
+
+/// No snapshot of that name.
+pub fn missing(id: &str) -> Refusal {
+    Refusal::missing("DBSnapshotNotFound", format!("DBSnapshot not found: {id}"))
+}
+
+fn shown(region: &Region, snapshot: &Snapshot, now: Timestamp) -> Element {
+    let Snapshot { id, instance, resource_id, instance_created, taken, complete: _, set } = snapshot;
+    let is_complete = snapshot.is_complete(now);
+    let arn = region.arn("snapshot", id);
+    Element::new("DBSnapshot")
+        .put("DBSnapshotIdentifier", id)
+        .put("DBInstanceIdentifier", instance)
+        .time("SnapshotCreateTime", *taken)
+        .put("Engine", "postgres")
+        .put("AllocatedStorage", set.storage_gib)
+        .put("Status", if is_complete { "available" } else { "creating" })
+        .put("Port", set.port)
+        .put("AvailabilityZone", &set.zone)
+        .time("InstanceCreateTime", *instance_created)
+        .put("MasterUsername", &set.username)
+        .put("EngineVersion", &set.version)
+        .put("SnapshotType", "manual")
+        .maybe("Iops", set.iops)
+        .maybe("StorageThroughput", set.throughput)
+        .put("OptionGroupName", &set.option_group)
+        .put("PercentProgress", if is_complete { 100 } else { 0 })
+        .put("StorageType", &set.storage_type)
+        .put("Encrypted", set.encrypted)
+        .maybe("KmsKeyId", set.kms_key.as_ref())
+        .put("IAMDatabaseAuthenticationEnabled", set.iam)
+        .put("DbiResourceId", resource_id)
+        .list("TagList", tags::shown(region.tags.get(&arn).unwrap_or(&Default::default())))
+        .put("DBSnapshotArn", arn)
+}

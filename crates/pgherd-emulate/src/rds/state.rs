@@ -1,0 +1,177 @@
+//! What one region holds, and how it goes on with time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::instance::Instance;
+use super::parameters::ParameterGroup;
+use super::snapshot::Snapshot;
+use super::subnet::SubnetGroup;
+
+/// The account everything belongs to.
+pub const ACCOUNT: &str = "123456789012";
+
+/// One region of the emulated cloud.
+#[derive(Debug, Clone)]
+pub struct Region {
+    /// `us-east-1`.
+    pub name: String,
+    /// What stands around RDS.
+    pub around: Around,
+    /// Instances by identifier.
+    pub instances: BTreeMap<String, Instance>,
+    /// Subnet groups by name.
+    pub subnet_groups: BTreeMap<String, SubnetGroup>,
+    /// Parameter groups by name, without the defaults, which always exist.
+    pub parameter_groups: BTreeMap<String, ParameterGroup>,
+    /// Manual snapshots by identifier.
+    pub snapshots: BTreeMap<String, Snapshot>,
+    /// Tags by ARN.
+    pub tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+    /// How many things were ever made: numbers that are never given twice.
+    made: u64,
+}
+
+/// What RDS looks at and does not own: networks and groups. The emulated EC2, or a test by `POST /_emulate/around`, fills it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Around {
+    /// Subnets by id. Those of the default VPC make the group `default`.
+    #[serde(default)]
+    pub subnets: BTreeMap<String, Subnet>,
+    /// Security groups: the VPC each is in.
+    #[serde(default)]
+    pub security_groups: BTreeMap<String, String>,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subnet {
+    /// `us-east-1a`.
+    pub zone: String,
+    /// `vpc-default`.
+    pub vpc: String,
+}
+
+/// The VPC that every region has.
+pub const DEFAULT_VPC: &str = "vpc-default";
+/// The security group of that VPC, which RDS takes when none is named.
+pub const DEFAULT_SECURITY_GROUP: &str = "sg-default";
+
+impl Around {
+    /// A default VPC with a subnet in each of three zones.
+    pub fn of(region: &str) -> Self {
+        let subnet = |zone: &str| {
+            (format!("subnet-{zone}"), Subnet { zone: format!("{region}{zone}"), vpc: DEFAULT_VPC.to_owned() })
+        };
+        Self {
+            subnets: ["a", "b", "c"].map(subnet).into(),
+            security_groups: [(DEFAULT_SECURITY_GROUP.to_owned(), DEFAULT_VPC.to_owned())].into(),
+        }
+    }
+}
+
+/// Something that `DescribeEvents` tells.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// The instance.
+    pub source: String,
+    /// `availability`.
+    pub category: &'static str,
+    /// The sentence.
+    pub message: String,
+}
+
+impl Region {
+    /// A region nobody has used yet.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            around: Around::of(name),
+            instances: BTreeMap::new(),
+            subnet_groups: BTreeMap::new(),
+            parameter_groups: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            events: Vec::new(),
+            made: 0,
+        }
+    }
+
+    /// Goes on until `now`: phases end, windows open, names change, what is deleted is gone.
+    pub fn advance(&mut self, now: Timestamp) {
+        for id in self.instances.keys().cloned().collect::<Vec<_>>() {
+            let Some(mut instance) = self.instances.remove(&id) else { continue };
+            let group = super::parameters::group(self, &instance.set.parameter_group);
+            let told = instance.advance(now, group.as_ref());
+            self.events.extend(told);
+            if instance.is_gone {
+                self.tags.remove(&self.arn("db", &id));
+                self.orphaned(&id);
+                continue;
+            }
+            if instance.id != id {
+                self.renamed(&id, &instance.id);
+            }
+            self.instances.insert(instance.id.clone(), instance);
+        }
+    }
+
+    /// An ARN of something of RDS here.
+    pub fn arn(&self, kind: &str, name: &str) -> String {
+        format!("arn:aws:rds:{}:{ACCOUNT}:{kind}:{name}", self.name)
+    }
+
+    /// A number that is given once.
+    pub fn number(&mut self) -> u64 {
+        self.made += 1;
+        self.made
+    }
+
+    /// Notes that something happened.
+    pub fn event(&mut self, at: Timestamp, source: &str, category: &'static str, message: impl Into<String>) {
+        self.events.push(Event { at, source: source.to_owned(), category, message: message.into() });
+    }
+
+    /// The replicas of an instance.
+    pub fn replicas(&self, id: &str) -> Vec<&str> {
+        let own = self.instances.values().filter(|instance| instance.source.as_deref() == Some(id));
+        own.map(|instance| instance.id.as_str()).collect()
+    }
+
+    /// The zones of a subnet group, in order.
+    pub fn zones(&self, group: &str) -> Vec<String> {
+        let subnets = super::subnet::group(self, group).map(|group| group.subnets).unwrap_or_default();
+        let zones: BTreeSet<_> =
+            subnets.iter().filter_map(|id| Some(self.around.subnets.get(id)?.zone.clone())).collect();
+        zones.into_iter().collect()
+    }
+
+    /// Replicas of what is gone go on as instances of their own: RDS promotes them without being asked.
+    fn orphaned(&mut self, id: &str) {
+        for instance in self.instances.values_mut().filter(|instance| instance.source.as_deref() == Some(id)) {
+            instance.source = None;
+        }
+    }
+
+    fn renamed(&mut self, from: &str, to: &str) {
+        if let Some(tags) = self.tags.remove(&self.arn("db", from)) {
+            self.tags.insert(self.arn("db", to), tags);
+        }
+        for instance in self.instances.values_mut().filter(|instance| instance.source.as_deref() == Some(from)) {
+            instance.source = Some(to.to_owned());
+        }
+    }
+}
+
+/// A phase's length, in seconds of the emulator's time. Measured nowhere: AWS gives "several minutes", and what matters is their order.
+pub const fn seconds(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}

@@ -1,0 +1,156 @@
+//! Listening: connections of HTTP/1.1, each request handed to the emulation and its reply carried out.
+
+use std::future::pending;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use jiff::{SignedDuration, Timestamp};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::clock::{Speed, later};
+use crate::control;
+use crate::emulation::{Answer, Emulation, Reply};
+
+/// The largest request that is read.
+const LARGEST: usize = 1 << 20;
+
+/// How to emulate.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How time goes by.
+    pub speed: Speed,
+}
+
+impl Default for Options {
+    /// On a free port of loopback, with a clock that stands still.
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), speed: Speed::Still }
+    }
+}
+
+/// The emulator.
+pub struct Emulator;
+
+impl Emulator {
+    /// Begins to listen.
+    pub async fn start(options: Options) -> std::io::Result<Running> {
+        let listener = TcpListener::bind(options.listen).await?;
+        let addr = listener.local_addr()?;
+        let emulation = Arc::new(Mutex::new(Emulation::new(options.speed, Instant::now())));
+        let (stop, stopped) = watch::channel(());
+        let task = tokio::spawn(listen(listener, emulation, stopped));
+        Ok(Running { addr, stop, task })
+    }
+}
+
+/// An emulator that listens. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: watch::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// What `AWS_ENDPOINT_URL_RDS` is set to.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Ends, and waits until it has.
+    pub async fn stop(self) {
+        drop(self.stop);
+        // It cannot fail but by a panic of ours, which has been told by then.
+        let _ = self.task.await;
+    }
+}
+
+/// What makes a connection end without an answer.
+#[derive(Debug)]
+struct Silence;
+
+impl std::fmt::Display for Silence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection ends without an answer")
+    }
+}
+
+impl std::error::Error for Silence {}
+
+async fn listen(listener: TcpListener, emulation: Arc<Mutex<Emulation>>, mut stopped: watch::Receiver<()>) {
+    // Dropping it at the end ends all connections.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(connection(stream, Arc::clone(&emulation)));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+            // The sender is only ever dropped.
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, emulation: Arc<Mutex<Emulation>>) {
+    let service = service_fn(|request| answered(request, Arc::clone(&emulation)));
+    // Whatever ends a connection is the client's to notice.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answered(
+    request: Request<Incoming>,
+    emulation: Arc<Mutex<Emulation>>,
+) -> Result<Response<Full<Bytes>>, Silence> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, LARGEST).collect().await.map_err(|_| Silence)?.to_bytes();
+    let path = head.uri.path();
+    if path.starts_with(control::PREFIX) {
+        let mut emulation = emulation.lock().unwrap_or_else(PoisonError::into_inner);
+        let (status, said) = control::answer(&mut emulation, head.method.as_str(), path, &body, Instant::now());
+        return response(status, "application/json", said.to_string(), None);
+    }
+    let authorization = head.headers.get("authorization").and_then(|header| header.to_str().ok());
+    let reply = {
+        let mut emulation = emulation.lock().unwrap_or_else(PoisonError::into_inner);
+        emulation.reply(authorization, &body, Instant::now())
+    };
+    match reply {
+        Reply::Answer(answer) => answer_of(answer),
+        Reply::Nothing => Err(Silence),
+        Reply::Never => pending().await,
+    }
+}
+
+fn answer_of(answer: Answer) -> Result<Response<Full<Bytes>>, Silence> {
+    let Answer { status, content_type, request_id, clock_off_s, body } = answer;
+    let mut response = response(status, content_type, body, Some(&request_id))?;
+    if clock_off_s != 0 {
+        let date = later(Timestamp::now(), SignedDuration::from_secs(clock_off_s));
+        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        response.headers_mut().insert("date", date.parse().map_err(|_| Silence)?);
+    }
+    Ok(response)
+}
+
+fn response(status: u16, kind: &str, body: String, request_id: Option<&str>) -> Result<Response<Full<Bytes>>, Silence> {
+    let mut response = Response::builder().status(status).header("content-type", kind);
+    if let Some(id) = request_id {
+        response = response.header("x-amzn-requestid", id);
+    }
+    response.body(Full::new(Bytes::from(body))).map_err(|_| Silence)
+}

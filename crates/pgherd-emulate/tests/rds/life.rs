@@ -1,0 +1,163 @@
+//! How an instance lives: its phases, what waits for the window, what rides at once, and how it ends.
+
+use super::{PLAIN, World, changed};
+
+/// Every status `orders` goes through from now on, looked at every 5 seconds for an hour.
+fn statuses(world: &mut World) -> String {
+    let mut seen: Vec<String> = Vec::new();
+    for _ in 0..720 {
+        let status = world.field("DBInstanceStatus");
+        if seen.last() != Some(&status) {
+            seen.push(status);
+        }
+        world.pass(5);
+    }
+    seen.join(" > ")
+}
+
+#[test]
+fn a_new_instance_flaps_before_it_is_ready() {
+    let mut world = World::new();
+    let more = [
+        ("MonitoringInterval", "60"),
+        ("MonitoringRoleArn", "arn:aws:iam::123456789012:role/m"),
+        ("EnableCloudwatchLogsExports.member.1", "postgresql"),
+    ];
+    world.ok("CreateDBInstance", &changed(PLAIN, &more));
+    insta::assert_snapshot!(
+        statuses(&mut world),
+        @"creating > backing-up > available > configuring-enhanced-monitoring > available > configuring-log-exports > available"
+    );
+}
+
+#[test]
+fn the_endpoint_comes_when_it_was_created() {
+    let mut world = World::new();
+    world.ok("CreateDBInstance", PLAIN);
+    assert_eq!(world.field("Address"), "");
+    world.pass(400);
+    assert_eq!(world.field("Address"), "orders.000000000001.us-east-1.rds.emulated");
+}
+
+#[test]
+fn what_is_not_said_is_as_on_aws() {
+    let body = World::with_orders(&[]).ok("DescribeDBInstances", &[]);
+    insta::assert_snapshot!(body.replace("><", ">\n<"));
+}
+
+#[test]
+fn a_class_waits_for_the_window() {
+    let mut world = World::with_orders(&[]);
+    world.modify(&[("DBInstanceClass", "db.r5.xlarge")]);
+    let pending = world.field("PendingModifiedValues");
+    assert_eq!(pending, "<DBInstanceClass>db.r5.xlarge</DBInstanceClass>");
+    assert_eq!(world.field("DBInstanceStatus"), "available");
+    // From Thursday to Sunday 5:00.
+    world.pass(3 * 86_400 + 5 * 3600 - 3600 + 60);
+    assert_eq!(world.field("DBInstanceStatus"), "modifying");
+    world.pass(3600);
+    assert_eq!(
+        (world.field("PendingModifiedValues").as_str(), world.field("DBInstanceStatus").as_str()),
+        ("", "available")
+    );
+    assert!(world.ok("DescribeDBInstances", &[]).contains("<DBInstanceClass>db.r5.xlarge</DBInstanceClass>"));
+}
+
+#[test]
+fn a_class_at_once_looks_as_if_nothing_happened_for_a_moment() {
+    let mut world = World::with_orders(&[]);
+    world.modify(&[("DBInstanceClass", "db.r5.xlarge"), ("ApplyImmediately", "true")]);
+    assert_eq!(statuses(&mut world), "available > modifying > available");
+    assert_eq!(world.field("DBInstanceClass"), "db.r5.xlarge");
+}
+
+#[test]
+fn whoever_applies_at_once_applies_what_waits_too() {
+    let mut world = World::with_orders(&[]);
+    world.modify(&[("DBInstanceClass", "db.r5.xlarge")]);
+    world.modify(&[("MultiAZ", "true"), ("ApplyImmediately", "true")]);
+    world.pass(3600);
+    assert_eq!((world.field("DBInstanceClass").as_str(), world.field("MultiAZ").as_str()), ("db.r5.xlarge", "true"));
+}
+
+#[test]
+fn retention_between_days_rides_at_once_and_to_none_waits() {
+    let mut world = World::with_orders(&[]);
+    world.modify(&[("BackupRetentionPeriod", "7")]);
+    world.pass(600);
+    assert_eq!(world.field("BackupRetentionPeriod"), "7");
+    world.modify(&[("BackupRetentionPeriod", "0")]);
+    assert_eq!(world.field("PendingModifiedValues"), "<BackupRetentionPeriod>0</BackupRetentionPeriod>");
+}
+
+#[test]
+fn storage_is_optimized_and_meanwhile_takes_no_change() {
+    let mut world = World::with_orders(&[]);
+    world.modify(&[("AllocatedStorage", "200"), ("ApplyImmediately", "true")]);
+    world.pass(600);
+    assert_eq!(world.field("DBInstanceStatus"), "storage-optimization");
+    let more = [("DBInstanceIdentifier", "orders"), ("AllocatedStorage", "300"), ("ApplyImmediately", "true")];
+    assert_eq!(world.ask("ModifyDBInstance", &more).unwrap_err(), "InvalidParameterCombination");
+    world.modify(&[("DeletionProtection", "true")]);
+    world.pass(6 * 3600);
+    world.modify(&more[1..]);
+}
+
+#[test]
+fn a_small_step_of_storage_is_rounded_up_to_a_tenth() {
+    let mut world = World::with_orders(&[]);
+    world.modify(&[("AllocatedStorage", "101"), ("ApplyImmediately", "true")]);
+    world.pass(600);
+    assert_eq!(world.field("AllocatedStorage"), "110");
+}
+
+#[test]
+fn a_failover_exchanges_the_zones() {
+    let mut world = World::with_orders(&[("MultiAZ", "true")]);
+    assert_eq!(world.field("SecondaryAvailabilityZone"), "us-east-1b");
+    world.ok("RebootDBInstance", &[("DBInstanceIdentifier", "orders"), ("ForceFailover", "true")]);
+    assert_eq!(statuses(&mut world), "rebooting > available");
+    assert_eq!(world.field("SecondaryAvailabilityZone"), "us-east-1a");
+}
+
+#[test]
+fn a_single_instance_cannot_fail_over() {
+    let sent = [("DBInstanceIdentifier", "orders"), ("ForceFailover", "true")];
+    assert_eq!(World::with_orders(&[]).ask("RebootDBInstance", &sent).unwrap_err(), "InvalidParameterCombination");
+}
+
+#[test]
+fn it_becomes_multi_az_and_has_a_second_zone() {
+    let mut world = World::with_orders(&[]);
+    world.modify(&[("MultiAZ", "true"), ("ApplyImmediately", "true")]);
+    world.pass(3600);
+    assert_eq!(world.field("SecondaryAvailabilityZone"), "us-east-1b");
+}
+
+#[test]
+fn a_name_changes_with_its_tags() {
+    let mut world = World::with_orders(&[("Tags.Tag.1.Key", "team"), ("Tags.Tag.1.Value", "a")]);
+    world.modify(&[("NewDBInstanceIdentifier", "orders-before"), ("ApplyImmediately", "true")]);
+    world.pass(600);
+    assert_eq!(world.field("DBInstanceStatus"), "DBInstanceNotFound");
+    assert_eq!(world.of("orders-before", "Tag"), "<Key>team</Key><Value>a</Value>");
+}
+
+#[test]
+fn a_deleted_instance_is_gone_and_its_last_snapshot_stays() {
+    let mut world = World::with_orders(&[]);
+    world.ok("DeleteDBInstance", &[("DBInstanceIdentifier", "orders"), ("FinalDBSnapshotIdentifier", "last")]);
+    assert_eq!(world.field("DBInstanceStatus"), "deleting");
+    let again = [("DBInstanceIdentifier", "orders"), ("SkipFinalSnapshot", "true")];
+    assert_eq!(world.ask("DeleteDBInstance", &again).unwrap_err(), "InvalidDBInstanceState");
+    world.pass(600);
+    assert_eq!(world.field("DBInstanceStatus"), "DBInstanceNotFound");
+    assert!(world.ok("DescribeDBSnapshots", &[]).contains("<Status>available</Status>"));
+}
+
+#[test]
+fn no_password_is_in_what_was_asked() {
+    let world = World::with_orders(&[]);
+    assert!(!serde_json::to_string(&world.emulation.asked).unwrap().contains("correct-horse"));
+    assert!(!format!("{:?}", world.emulation).contains("correct-horse"));
+}
