@@ -185,7 +185,12 @@ pub struct Place {
 
 /// Where a request wants an instance.
 pub fn place(region: &Region, form: &Form) -> Result<Place, Refusal> {
-    let group = subnet::existing(region, form.text("DBSubnetGroupName").unwrap_or("default"))?;
+    place_in(region, form, form.text("DBSubnetGroupName").unwrap_or("default"))
+}
+
+/// Where a request wants an instance in a subnet group.
+pub fn place_in(region: &Region, form: &Form, group: &str) -> Result<Place, Refusal> {
+    let group = subnet::existing(region, group)?;
     let zones = region.zones(&group.name);
     let asked = form.text("AvailabilityZone");
     let wants_standby = form.bool("MultiAZ")?.unwrap_or(false);

@@ -154,7 +154,8 @@ pub enum Change {
     StorageType(String),
     SubnetGroup(String),
     Throughput(i64),
-    Version(String),
+    /// Another version, and with another major the group of its family.
+    Version(String, Option<String>),
 }
 
 /// A stretch of time with one status.
@@ -319,7 +320,12 @@ impl Instance {
             }
             Change::SubnetGroup(group) => set.subnet_group = group,
             Change::Throughput(mib_s) => set.throughput = Some(mib_s),
-            Change::Version(version) => set.version = version,
+            Change::Version(version, group) => {
+                set.version = version;
+                if let Some(group) = group {
+                    set.parameter_group = group;
+                }
+            }
         }
     }
 }

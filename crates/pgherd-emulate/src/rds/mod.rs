@@ -9,6 +9,8 @@ pub mod events;
 pub mod instance;
 pub mod modify;
 pub mod parameters;
+pub mod replica;
+pub mod restore;
 pub mod show;
 pub mod snapshot;
 pub mod state;
@@ -46,6 +48,7 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     match form.required("Action")? {
         "AddTagsToResource" => tags::add(region, form),
         "CreateDBInstance" => create::create(region, form, call),
+        "CreateDBInstanceReadReplica" => replica::create(region, form, call),
         "CreateDBParameterGroup" => parameters::create(region, form),
         "CreateDBSnapshot" => snapshot::create(region, form, call),
         "CreateDBSubnetGroup" => subnet::create(region, form),
@@ -65,9 +68,12 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         "ModifyDBInstance" => modify::modify(region, form, call),
         "ModifyDBParameterGroup" => parameters::modify(region, form),
         "ModifyDBSubnetGroup" => subnet::modify(region, form),
+        "PromoteReadReplica" => replica::promote(region, form, call),
         "RebootDBInstance" => modify::reboot(region, form, call),
         "RemoveTagsFromResource" => tags::remove(region, form),
         "ResetDBParameterGroup" => parameters::reset(region, form),
+        "RestoreDBInstanceFromDBSnapshot" => restore::from_snapshot(region, form, call),
+        "RestoreDBInstanceToPointInTime" => restore::to_point_in_time(region, form, call),
         other => Err(Refusal::of("InvalidAction", format!("Could not find operation {other} for version 2014-10-31"))),
     }
 }

@@ -98,7 +98,7 @@ fn rides_at_once(change: &Change, instance: &Instance) -> bool {
         | Change::StorageType(_)
         | Change::SubnetGroup(_)
         | Change::Throughput(_)
-        | Change::Version(_) => false,
+        | Change::Version(..) => false,
         Change::Retention(days) => (*days > 0) == (instance.set.retention_days > 0),
         Change::AutoMinor(_)
         | Change::BackupWindow(_)
@@ -125,7 +125,7 @@ fn takes(change: &Change) -> Option<(&'static str, SignedDuration)> {
         Change::Storage(_) | Change::StorageType(_) | Change::Iops(_) | Change::Throughput(_) => {
             Some(("modifying", seconds(120)))
         }
-        Change::Version(_) => Some(("upgrading", seconds(600))),
+        Change::Version(..) => Some(("upgrading", seconds(600))),
         Change::Retention(_) => Some(("modifying", seconds(60))),
         Change::SubnetGroup(_) => Some(("moving-to-vpc", seconds(300))),
         Change::Port(_) => Some(("rebooting", seconds(60))),
@@ -150,7 +150,7 @@ fn takes(change: &Change) -> Option<(&'static str, SignedDuration)> {
 
 /// Whether the server is started anew, so that static parameters take effect as well.
 fn restarts(change: &Change) -> bool {
-    matches!(change, Change::Class(_) | Change::Version(_) | Change::Port(_) | Change::Id(_) | Change::SubnetGroup(_))
+    matches!(change, Change::Class(_) | Change::Version(..) | Change::Port(_) | Change::Id(_) | Change::SubnetGroup(_))
 }
 
 /// What waits, where a later word about the same thing counts.
@@ -177,7 +177,7 @@ fn is_held(set: &Settings, change: &Change) -> bool {
         Change::StorageType(kind) => set.storage_type == *kind,
         Change::SubnetGroup(group) => set.subnet_group == *group,
         Change::Throughput(mib_s) => set.throughput == Some(*mib_s),
-        Change::Version(version) => set.version == *version,
+        Change::Version(version, _) => set.version == *version,
         // These take no time, or are never known to be the same.
         Change::AutoMinor(_)
         | Change::BackupWindow(_)
@@ -253,23 +253,9 @@ fn server(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Chang
         versions::class(class)?;
         changes.push(Change::Class(class.to_owned()));
     }
-    let version = form
-        .text("EngineVersion")
-        .map(|asked| if asked == set.version { Ok(asked.to_owned()) } else { versions::resolved(asked) });
-    let version = version.transpose()?;
-    let major = version.as_deref().map_or(set.major(), versions::major);
-    if let Some(version) = version {
-        versions::upgrade(&set.version, &version, form.bool("AllowMajorVersionUpgrade")?.unwrap_or(false))?;
-        if major != set.major() && form.text("DBParameterGroupName").is_none() {
-            changes.push(Change::ParameterGroup(format!("default.postgres{major}")));
-        }
-        changes.push(Change::Version(version));
-    }
-    if let Some(group) = form.text("DBParameterGroupName") {
-        changes.push(Change::ParameterGroup(parameters::fitting(region, group, major)?.name));
-    }
+    changes.extend(version(region, set, form)?);
     if form.text("OptionGroupName").is_some() {
-        changes.push(Change::OptionGroup(super::create::option_group(form, major)?));
+        changes.push(Change::OptionGroup(super::create::option_group(form, set.major())?));
     }
     if let Some(port) = form.int("DBPortNumber")? {
         validate::port(port)?;
@@ -296,6 +282,24 @@ fn server(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Chang
         changes.push(Change::Retention(days));
     }
     Ok(changes)
+}
+
+/// The version and the parameter group, which go together when the major changes.
+fn version(region: &Region, set: &Settings, form: &Form) -> Result<Vec<Change>, Refusal> {
+    let version = match form.text("EngineVersion") {
+        Some(asked) if asked != set.version => Some(versions::resolved(asked)?),
+        same => same.map(str::to_owned),
+    };
+    let major = version.as_deref().map_or(set.major(), versions::major);
+    let group = form.text("DBParameterGroupName").map(|group| parameters::fitting(region, group, major)).transpose()?;
+    let group = group.map(|group| group.name);
+    let Some(version) = version else { return Ok(group.map(Change::ParameterGroup).into_iter().collect()) };
+    versions::upgrade(&set.version, &version, form.bool("AllowMajorVersionUpgrade")?.unwrap_or(false))?;
+    if major != set.major() {
+        let group = group.unwrap_or_else(|| format!("default.postgres{major}"));
+        return Ok(vec![Change::Version(version, Some(group))]);
+    }
+    Ok([Change::Version(version, None)].into_iter().chain(group.map(Change::ParameterGroup)).collect())
 }
 
 fn storage(instance: &Instance, form: &Form, now: Timestamp) -> Result<Vec<Change>, Refusal> {

@@ -207,7 +207,7 @@ fn pending(instance: &Instance) -> Element {
         Change::StorageType(kind) => pending.put("StorageType", kind),
         Change::SubnetGroup(group) => pending.put("DBSubnetGroupName", group),
         Change::Throughput(mib_s) => pending.put("StorageThroughput", mib_s),
-        Change::Version(version) => pending.put("EngineVersion", version),
+        Change::Version(version, _) => pending.put("EngineVersion", version),
         // RDS's PendingModifiedValues has no place for these.
         Change::AutoMinor(_)
         | Change::BackupWindow(_)

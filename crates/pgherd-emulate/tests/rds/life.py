@@ -31,6 +31,13 @@ def waited(waiter, **sent):
     rds.get_waiter(waiter).wait(WaiterConfig=AT_ONCE, **sent)
 
 
+def until(what, is_so):
+    for _ in range(200):
+        if is_so():
+            return
+    raise SystemExit("never: " + what)
+
+
 def planned(fault):
     request = urllib.request.Request(URL + "/_emulate/faults", json.dumps(fault).encode(), method="POST")
     urllib.request.urlopen(request).read()
@@ -81,14 +88,12 @@ print("available", found["Endpoint"]["Port"], found["TagList"], found["EnabledCl
 print("twice", refused(rds.create_db_instance, DBInstanceIdentifier="orders", Engine="postgres", DBInstanceClass="db.r5.large",
                        AllocatedStorage=100, MasterUsername="orders", MasterUserPassword="correct-horse"))
 
-while instance()["DBInstanceStatus"] != "available" or instance()["DBInstanceStatus"] != "available":
-    pass
+until("available twice in a row", lambda: [instance()["DBInstanceStatus"] for _ in range(2)] == ["available"] * 2)
 rds.modify_db_instance(DBInstanceIdentifier="orders", DBInstanceClass="db.r5.xlarge", DeletionProtection=True)
 print("pending", instance()["PendingModifiedValues"])
 rds.modify_db_instance(DBInstanceIdentifier="orders", BackupRetentionPeriod=14, ApplyImmediately=True)
 waited("db_instance_available", DBInstanceIdentifier="orders")
-while instance()["PendingModifiedValues"]:
-    pass
+until("nothing pending", lambda: not instance()["PendingModifiedValues"])
 found = instance()
 print("modified", found["DBInstanceClass"], found["BackupRetentionPeriod"], found["DeletionProtection"])
 print("protected", refused(rds.delete_db_instance, DBInstanceIdentifier="orders", SkipFinalSnapshot=True))
@@ -99,6 +104,30 @@ print("tags", rds.list_tags_for_resource(ResourceName=found["DBInstanceArn"])["T
 by_name = rds.describe_db_instances(Filters=[{"Name": "db-instance-id", "Values": ["orders", "orders-r1"]}])
 print("filtered", [one["DBInstanceIdentifier"] for one in by_name["DBInstances"]])
 print("events", rds.describe_events(SourceIdentifier="orders", SourceType="db-instance", Duration=1440)["Events"][0]["Message"])
+
+waited("db_instance_available", DBInstanceIdentifier="orders")
+# An answer that is lost was done: boto3 asks again by itself, and is told that it exists.
+planned({"action": "CreateDBInstanceReadReplica", "fault": "lost"})
+print("lost", refused(rds.create_db_instance_read_replica, DBInstanceIdentifier="orders-r1", SourceDBInstanceIdentifier="orders"))
+waited("db_instance_available", DBInstanceIdentifier="orders-r1")
+print("replica of", instance("orders-r1")["ReadReplicaSourceDBInstanceIdentifier"], instance()["ReadReplicaDBInstanceIdentifiers"])
+rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="orders-before")
+waited("db_snapshot_completed", DBSnapshotIdentifier="orders-before")
+rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="orders-copy", DBSnapshotIdentifier="orders-before")
+rds.restore_db_instance_to_point_in_time(
+    SourceDBInstanceIdentifier="orders", TargetDBInstanceIdentifier="orders-then", RestoreTime=instance()["LatestRestorableTime"]
+)
+for copy in ("orders-copy", "orders-then"):
+    waited("db_instance_available", DBInstanceIdentifier=copy)
+    print("copy", copy, instance(copy)["MasterUsername"], instance(copy)["DBParameterGroups"][0]["DBParameterGroupName"])
+rds.promote_read_replica(DBInstanceIdentifier="orders-r1")
+waited("db_instance_available", DBInstanceIdentifier="orders-r1")
+until("promoted", lambda: "ReadReplicaSourceDBInstanceIdentifier" not in instance("orders-r1"))
+for copy in ("orders-r1", "orders-copy", "orders-then"):
+    waited("db_instance_available", DBInstanceIdentifier=copy)
+    rds.delete_db_instance(DBInstanceIdentifier=copy, SkipFinalSnapshot=True)
+    waited("db_instance_deleted", DBInstanceIdentifier=copy)
+rds.delete_db_snapshot(DBSnapshotIdentifier="orders-before")
 
 waited("db_instance_available", DBInstanceIdentifier="orders")
 rds.modify_db_instance(DBInstanceIdentifier="orders", DeletionProtection=False, ApplyImmediately=True)

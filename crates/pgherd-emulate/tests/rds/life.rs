@@ -161,3 +161,14 @@ fn no_password_is_in_what_was_asked() {
     assert!(!serde_json::to_string(&world.emulation.asked).unwrap().contains("correct-horse"));
     assert!(!format!("{:?}", world.emulation).contains("correct-horse"));
 }
+
+#[test]
+fn another_major_takes_the_group_of_its_family_along() {
+    let mut world = World::with_orders(&[]);
+    world.modify(&[("EngineVersion", "17"), ("AllowMajorVersionUpgrade", "true")]);
+    assert_eq!(world.field("DBParameterGroupName"), "default.postgres16");
+    world.modify(&[("CopyTagsToSnapshot", "true"), ("ApplyImmediately", "true")]);
+    assert_eq!(statuses(&mut world), "available > upgrading > available");
+    assert_eq!(world.field("DBParameterGroupName"), "default.postgres17");
+    assert_eq!(world.field("ParameterApplyStatus"), "in-sync");
+}

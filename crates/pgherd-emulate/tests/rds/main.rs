@@ -1,6 +1,7 @@
 //! The emulated RDS by its own rules: what it refuses, how an instance lives, and boto3 driving it unmodified.
 
 mod boto3;
+mod copies;
 mod faults;
 mod life;
 mod parameters;

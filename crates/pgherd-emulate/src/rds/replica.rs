@@ -1,0 +1,105 @@
+//! Read replicas: `CreateDBInstanceReadReplica` and `PromoteReadReplica`.
+
+use super::instance::{Effect, Monitoring, Settings};
+use super::state::{Region, seconds};
+use super::{Call, create, show, tags, validate, versions};
+use crate::wire::{Element, Form, Refusal};
+
+/// At most so many replicas of one instance.
+const MOST: usize = 15;
+
+/// `CreateDBInstanceReadReplica`.
+pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let id = create::new_id(region, form.required("DBInstanceIdentifier")?)?;
+    let source = source(region, form.required("SourceDBInstanceIdentifier")?)?;
+    let primary = region.instances[&source].clone();
+    if primary.set.retention_days == 0 {
+        return Err(Refusal::state(
+            "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.",
+        ));
+    }
+    if !primary.takes_changes(call.now) || primary.restorable_since.is_none() {
+        return Err(Refusal::state(format!("Source database instance {source} is not in the available state.")));
+    }
+    if region.replicas(&source).len() >= MOST {
+        return Err(Refusal::of("InstanceQuotaExceeded", format!("{source} has already {MOST} read replicas.")));
+    }
+    let set = settings(region, &primary.set, form)?;
+    let given = tags::sent(form)?;
+    region.tags.insert(region.arn("db", &id), given);
+    Ok(create::made(region, id, set, Some(source), call))
+}
+
+/// `PromoteReadReplica`.
+pub fn promote(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let id = form.required("DBInstanceIdentifier")?.to_lowercase();
+    let mut instance = region.instances.get(&id).ok_or_else(|| Refusal::no_instance(&id))?.clone();
+    if instance.source.is_none() {
+        return Err(Refusal::state(format!("DB Instance {id} is not a read replica.")));
+    }
+    if !instance.takes_changes(call.now) {
+        return Err(Refusal::state(format!("DB Instance {id} is not in the available state.")));
+    }
+    // AWS turns backups on when nothing is said.
+    let days = form.int("BackupRetentionPeriod")?.unwrap_or(1);
+    validate::retention(days)?;
+    if let Some(window) = form.text("PreferredBackupWindow").map(str::to_lowercase) {
+        validate::windows(&window, &instance.set.maintenance_window)?;
+        instance.set.backup_window = window;
+    }
+    instance.set.retention_days = days;
+    instance.goes_through("modifying", call.lasts(seconds(120)), vec![Effect::Promoted, Effect::Boot], call.now);
+    if days > 0 {
+        instance.goes_through("backing-up", call.lasts(seconds(60)), vec![Effect::Backup], call.now);
+    }
+    let answer = Element::new("").with(show::instance(region, &instance, call.now));
+    region.instances.insert(id, instance);
+    Ok(answer)
+}
+
+/// The source, by its name or by its ARN here. Replicas of another region are not emulated.
+fn source(region: &Region, asked: &str) -> Result<String, Refusal> {
+    let id = match asked.strip_prefix(&region.arn("db", "")) {
+        Some(id) => id.to_owned(),
+        None if asked.starts_with("arn:") => {
+            return Err(Refusal::value("The emulator has no read replicas of another region's instances."));
+        }
+        None => asked.to_lowercase(),
+    };
+    region.instances.get(&id).map(|_| id.clone()).ok_or_else(|| Refusal::no_instance(&id))
+}
+
+/// A replica's settings. Storage, version, parameters and place are the source's; security groups, monitoring, exports of logs,
+/// growth of storage, backups and protection are not: who does not say them gets the default.
+fn settings(region: &Region, source: &Settings, form: &Form) -> Result<Settings, Refusal> {
+    let class = form.text("DBInstanceClass").unwrap_or(&source.class).to_owned();
+    versions::class(&class)?;
+    let place = create::place_in(region, form, form.text("DBSubnetGroupName").unwrap_or(&source.subnet_group))?;
+    let port = form.int("Port")?.unwrap_or(source.port);
+    validate::port(port)?;
+    let (insights, insights_mode) =
+        validate::insights(form, None, "standard")?.unwrap_or_else(|| (None, "standard".to_owned()));
+    let max_storage_gib = form.int("MaxAllocatedStorage")?;
+    max_storage_gib.map_or(Ok(()), |max| super::storage::limit(max, source.storage_gib))?;
+    Ok(Settings {
+        class,
+        multi_az: place.second_zone.is_some(),
+        zone: place.zone,
+        second_zone: place.second_zone,
+        subnet_group: place.subnet_group,
+        security_groups: place.security_groups,
+        port,
+        retention_days: 0,
+        protection: form.bool("DeletionProtection")?.unwrap_or(false),
+        copy_tags: form.bool("CopyTagsToSnapshot")?.unwrap_or(false),
+        public: form.bool("PubliclyAccessible")?.unwrap_or(false),
+        iam: form.bool("EnableIAMDatabaseAuthentication")?.unwrap_or(false),
+        logs: validate::logs(form.list("EnableCloudwatchLogsExports", "member"))?,
+        monitoring: validate::monitoring(form, &Monitoring::default())?.unwrap_or_default(),
+        auto_minor: form.bool("AutoMinorVersionUpgrade")?.unwrap_or(source.auto_minor),
+        max_storage_gib,
+        insights,
+        insights_mode,
+        ..source.clone()
+    })
+}

@@ -1,0 +1,112 @@
+//! New instances out of what was kept: `RestoreDBInstanceFromDBSnapshot` and `RestoreDBInstanceToPointInTime`.
+
+use jiff::Timestamp;
+
+use super::instance::{Monitoring, Settings};
+use super::state::Region;
+use super::{Call, create, parameters, show, snapshot, storage, tags, validate, versions};
+use crate::wire::{Element, Form, Refusal};
+
+/// `RestoreDBInstanceFromDBSnapshot`.
+pub fn from_snapshot(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let id = create::new_id(region, form.required("DBInstanceIdentifier")?)?;
+    let asked = form.required("DBSnapshotIdentifier")?;
+    let name = asked.strip_prefix(&region.arn("snapshot", "")).unwrap_or(asked).to_lowercase();
+    let found = region.snapshots.get(&name).ok_or_else(|| snapshot::missing(&name))?;
+    if !found.is_complete(call.now) {
+        return Err(Refusal::of("InvalidDBSnapshotState", format!("The snapshot {name} is not available.")));
+    }
+    let kept = found.set.clone();
+    restored(region, id, &kept, form, call)
+}
+
+/// `RestoreDBInstanceToPointInTime`.
+pub fn to_point_in_time(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let id = create::new_id(region, form.required("TargetDBInstanceIdentifier")?)?;
+    let source = source(region, form)?;
+    let instance = &region.instances[&source];
+    let Some((earliest, latest)) = show::restorable(instance, call.now) else {
+        return Err(Refusal::of(
+            "PointInTimeRestoreNotEnabled",
+            format!("Point in time restore is not enabled for the DB instance {source}."),
+        ));
+    };
+    match (form.bool("UseLatestRestorableTime")?.unwrap_or(false), form.text("RestoreTime")) {
+        (true, Some(_)) => {
+            return Err(Refusal::combination("RestoreTime can't be specified when UseLatestRestorableTime is true."));
+        }
+        (false, None) => {
+            return Err(Refusal::combination("Either RestoreTime or UseLatestRestorableTime must be specified."));
+        }
+        (true, None) => {}
+        (false, Some(time)) => {
+            let time: Timestamp = time.parse().map_err(|_| Refusal::value("RestoreTime is not a time."))?;
+            if time < earliest || time > latest {
+                return Err(Refusal::value(format!(
+                    "The specified instance cannot be restored to a time earlier than {earliest} or later than {latest}."
+                )));
+            }
+        }
+    }
+    let kept = instance.set.clone();
+    restored(region, id, &kept, form, call)
+}
+
+fn source(region: &Region, form: &Form) -> Result<String, Refusal> {
+    let by_resource = form.text("SourceDbiResourceId").map(|resource| {
+        let found = region.instances.values().find(|instance| instance.resource_id == resource);
+        found.map(|instance| instance.id.clone()).ok_or_else(|| Refusal::no_instance(resource))
+    });
+    let by_name = form.text("SourceDBInstanceIdentifier").map(|name| {
+        let name = name.to_lowercase();
+        region.instances.get(&name).map(|_| name.clone()).ok_or_else(|| Refusal::no_instance(&name))
+    });
+    by_resource.or(by_name).unwrap_or_else(|| {
+        Err(Refusal::of("MissingParameter", "The request must contain the parameter SourceDBInstanceIdentifier."))
+    })
+}
+
+fn restored(region: &mut Region, id: String, kept: &Settings, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let set = settings(region, kept, form)?;
+    let given = tags::sent(form)?;
+    region.tags.insert(region.arn("db", &id), given);
+    Ok(create::made(region, id, set, None, call))
+}
+
+/// The data and the login are those that were kept; groups, place and switches are the defaults unless they are said again.
+fn settings(region: &Region, kept: &Settings, form: &Form) -> Result<Settings, Refusal> {
+    let class = form.text("DBInstanceClass").unwrap_or(&kept.class).to_owned();
+    versions::class(&class)?;
+    let major = kept.major();
+    let group = form.text("DBParameterGroupName").map_or_else(|| format!("default.postgres{major}"), str::to_lowercase);
+    let place = create::place(region, form)?;
+    let port = form.int("Port")?.unwrap_or(kept.port);
+    validate::port(port)?;
+    let retention_days = form.int("BackupRetentionPeriod")?.unwrap_or(kept.retention_days);
+    validate::retention(retention_days)?;
+    let max_storage_gib = form.int("MaxAllocatedStorage")?;
+    max_storage_gib.map_or(Ok(()), |max| storage::limit(max, kept.storage_gib))?;
+    Ok(Settings {
+        class,
+        parameter_group: parameters::fitting(region, &group, major)?.name,
+        option_group: create::option_group(form, major)?,
+        multi_az: place.second_zone.is_some(),
+        zone: place.zone,
+        second_zone: place.second_zone,
+        subnet_group: place.subnet_group,
+        security_groups: place.security_groups,
+        port,
+        retention_days,
+        protection: form.bool("DeletionProtection")?.unwrap_or(false),
+        copy_tags: form.bool("CopyTagsToSnapshot")?.unwrap_or(false),
+        public: form.bool("PubliclyAccessible")?.unwrap_or(false),
+        iam: form.bool("EnableIAMDatabaseAuthentication")?.unwrap_or(kept.iam),
+        logs: validate::logs(form.list("EnableCloudwatchLogsExports", "member"))?,
+        auto_minor: form.bool("AutoMinorVersionUpgrade")?.unwrap_or(true),
+        monitoring: Monitoring::default(),
+        insights: None,
+        insights_mode: "standard".to_owned(),
+        max_storage_gib,
+        ..kept.clone()
+    })
+}
