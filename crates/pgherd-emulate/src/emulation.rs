@@ -136,7 +136,7 @@ impl Emulation {
         real: Instant,
     ) -> (Reply, String) {
         let action = form.text("Action").unwrap_or_default();
-        let stretch = if let Some(Fault::Slow { times }) = fault { *times } else { 1.0 };
+        let stretch = if let Some(Fault::Slow { factor }) = fault { *factor } else { 1.0 };
         match fault {
             Some(Fault::Html) => (html(request_id), "html".to_owned()),
             Some(Fault::Dropped) => (Reply::Nothing, "dropped".to_owned()),

@@ -34,8 +34,8 @@ pub enum Fault {
     },
     /// It is done, and what it begins takes so many times longer.
     Slow {
-        /// How many times.
-        times: f64,
+        /// How many times; `times` is taken by [`Planned`].
+        factor: f64,
     },
 }
 

@@ -18,7 +18,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::{Speed, later};
 use crate::control;
-use crate::emulation::{Answer, Emulation, Reply};
+use crate::emulation::{Answer, Asked, Emulation, Reply};
+use crate::faults::Planned;
 
 /// The largest request that is read.
 const LARGEST: usize = 1 << 20;
@@ -49,8 +50,8 @@ impl Emulator {
         let addr = listener.local_addr()?;
         let emulation = Arc::new(Mutex::new(Emulation::new(options.speed, Instant::now())));
         let (stop, stopped) = watch::channel(());
-        let task = tokio::spawn(listen(listener, emulation, stopped));
-        Ok(Running { addr, stop, task })
+        let task = tokio::spawn(listen(listener, Arc::clone(&emulation), stopped));
+        Ok(Running { addr, emulation, stop, task })
     }
 }
 
@@ -59,6 +60,7 @@ impl Emulator {
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    emulation: Arc<Mutex<Emulation>>,
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -67,6 +69,26 @@ impl Running {
     /// What `AWS_ENDPOINT_URL_RDS` is set to.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
+    }
+
+    /// Moves its time on, as `POST /_emulate/advance` does.
+    pub fn advance(&self, by: SignedDuration) {
+        self.with(|emulation| emulation.clock.advance(by, Instant::now()));
+    }
+
+    /// Plans a fault, as `POST /_emulate/faults` does.
+    pub fn plan(&self, fault: Planned) {
+        self.with(|emulation| emulation.faults.push(fault));
+    }
+
+    /// What was asked, oldest first, as `GET /_emulate/requests` tells it.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.with(|emulation| emulation.asked.clone())
+    }
+
+    /// Whatever else a test in the same process does to it.
+    pub fn with<T>(&self, change: impl FnOnce(&mut Emulation) -> T) -> T {
+        change(&mut self.emulation.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Ends, and waits until it has.

@@ -2,7 +2,7 @@
 
 use super::instance::Effect;
 use super::state::{Region, seconds};
-use super::{Call, show, snapshot, validate};
+use super::{Call, backups, show, snapshot, validate};
 use crate::wire::{Element, Form, Refusal};
 
 /// `DeleteDBInstance`.
@@ -42,6 +42,9 @@ pub fn delete(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         }
         validate::identifier("FinalDBSnapshotIdentifier", snapshot, 255)?;
         snapshot::take(region, snapshot, &instance, call)?;
+    }
+    if !form.bool("DeleteAutomatedBackups")?.unwrap_or(true) {
+        backups::retain(region, &instance, call.now);
     }
     let mut instance = instance;
     instance.phases.clear();

@@ -3,11 +3,13 @@
 //! Nothing here knows of sockets or waits. Rules are from AWS's own pages and its model of the API; what nobody of us has seen on
 //! AWS is decided for the stricter reading and said where it is decided.
 
+pub mod backups;
 pub mod create;
 pub mod delete;
 pub mod events;
 pub mod instance;
 pub mod modify;
+pub mod orderable;
 pub mod parameters;
 pub mod replica;
 pub mod restore;
@@ -53,10 +55,12 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         "CreateDBSnapshot" => snapshot::create(region, form, call),
         "CreateDBSubnetGroup" => subnet::create(region, form),
         "DeleteDBInstance" => delete::delete(region, form, call),
+        "DeleteDBInstanceAutomatedBackup" => backups::delete(region, form),
         "DeleteDBParameterGroup" => parameters::delete(region, form),
         "DeleteDBSnapshot" => snapshot::delete(region, form, call.now),
         "DeleteDBSubnetGroup" => subnet::delete(region, form),
         "DescribeDBEngineVersions" => versions::describe(form),
+        "DescribeDBInstanceAutomatedBackups" => backups::describe(region, form, call.now),
         "DescribeDBInstances" => show::describe(region, form, call.now),
         "DescribeDBParameterGroups" => parameters::describe(region, form),
         "DescribeDBParameters" => parameters::parameters(region, form),
@@ -64,6 +68,7 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         "DescribeDBSubnetGroups" => subnet::describe(region, form),
         "DescribeEngineDefaultParameters" => parameters::defaults(form),
         "DescribeEvents" => events::describe(region, form, call.now),
+        "DescribeOrderableDBInstanceOptions" => orderable::describe(region, form),
         "ListTagsForResource" => tags::list(region, form),
         "ModifyDBInstance" => modify::modify(region, form, call),
         "ModifyDBParameterGroup" => parameters::modify(region, form),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::instance::{Monitoring, Settings};
 use super::state::Region;
-use super::{Call, create, parameters, show, snapshot, storage, tags, validate, versions};
+use super::{Call, backups, create, parameters, snapshot, storage, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
 
 /// `RestoreDBInstanceFromDBSnapshot`.
@@ -24,8 +24,7 @@ pub fn from_snapshot(region: &mut Region, form: &Form, call: &Call) -> Result<El
 pub fn to_point_in_time(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
     let id = create::new_id(region, form.required("TargetDBInstanceIdentifier")?)?;
     let source = source(region, form)?;
-    let instance = &region.instances[&source];
-    let Some((earliest, latest)) = show::restorable(instance, call.now) else {
+    let Some((kept, (earliest, latest))) = backups::restorable(region, &source, call.now) else {
         return Err(Refusal::of(
             "PointInTimeRestoreNotEnabled",
             format!("Point in time restore is not enabled for the DB instance {source}."),
@@ -48,22 +47,19 @@ pub fn to_point_in_time(region: &mut Region, form: &Form, call: &Call) -> Result
             }
         }
     }
-    let kept = instance.set.clone();
     restored(region, id, &kept, form, call)
 }
 
+/// The `db-…` id of the source, which may be gone.
 fn source(region: &Region, form: &Form) -> Result<String, Refusal> {
-    let by_resource = form.text("SourceDbiResourceId").map(|resource| {
-        let found = region.instances.values().find(|instance| instance.resource_id == resource);
-        found.map(|instance| instance.id.clone()).ok_or_else(|| Refusal::no_instance(resource))
-    });
-    let by_name = form.text("SourceDBInstanceIdentifier").map(|name| {
-        let name = name.to_lowercase();
-        region.instances.get(&name).map(|_| name.clone()).ok_or_else(|| Refusal::no_instance(&name))
-    });
-    by_resource.or(by_name).unwrap_or_else(|| {
-        Err(Refusal::of("MissingParameter", "The request must contain the parameter SourceDBInstanceIdentifier."))
-    })
+    if let Some(resource) = form.text("SourceDbiResourceId") {
+        let is_there = region.instances.values().any(|instance| instance.resource_id == resource);
+        let is_known = is_there || region.retained.contains_key(resource);
+        return is_known.then(|| resource.to_owned()).ok_or_else(|| Refusal::no_instance(resource));
+    }
+    let name = form.required("SourceDBInstanceIdentifier")?.to_lowercase();
+    let found = region.instances.get(&name).ok_or_else(|| Refusal::no_instance(&name))?;
+    Ok(found.resource_id.clone())
 }
 
 fn restored(region: &mut Region, id: String, kept: &Settings, form: &Form, call: &Call) -> Result<Element, Refusal> {

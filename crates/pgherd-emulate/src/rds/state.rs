@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use super::backups::Retained;
 use super::instance::Instance;
 use super::parameters::ParameterGroup;
 use super::snapshot::Snapshot;
@@ -28,6 +29,8 @@ pub struct Region {
     pub parameter_groups: BTreeMap<String, ParameterGroup>,
     /// Manual snapshots by identifier.
     pub snapshots: BTreeMap<String, Snapshot>,
+    /// Automated backups that outlive their instance, by its `db-…` id.
+    pub retained: BTreeMap<String, Retained>,
     /// Tags by ARN.
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// What happened, oldest first.
@@ -99,6 +102,7 @@ impl Region {
             subnet_groups: BTreeMap::new(),
             parameter_groups: BTreeMap::new(),
             snapshots: BTreeMap::new(),
+            retained: BTreeMap::new(),
             tags: BTreeMap::new(),
             events: Vec::new(),
             made: 0,

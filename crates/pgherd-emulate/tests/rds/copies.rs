@@ -159,3 +159,37 @@ fn without_backups_there_is_no_point_in_time() {
     let found = World::with_orders(&[("BackupRetentionPeriod", "0")]).ask("RestoreDBInstanceToPointInTime", &sent);
     assert_eq!(found.unwrap_err(), "PointInTimeRestoreNotEnabled");
 }
+
+#[test]
+fn automated_backups_go_with_the_instance_unless_told() {
+    let backups = |more: &[(&str, &str)]| {
+        let mut world = World::with_orders(&[]);
+        let base = [("DBInstanceIdentifier", "orders"), ("SkipFinalSnapshot", "true")];
+        world.ok("DeleteDBInstance", &changed(&base, more));
+        world.pass(600);
+        let told = world.ok("DescribeDBInstanceAutomatedBackups", &[]);
+        (super::inside(&told, "Status"), world)
+    };
+    assert_eq!(backups(&[]).0, None);
+    let (status, mut world) = backups(&[("DeleteAutomatedBackups", "false")]);
+    assert_eq!(status.as_deref(), Some("retained"));
+    let resource = "db-00000000000000000000000001";
+    let sent = [
+        ("SourceDbiResourceId", resource),
+        ("TargetDBInstanceIdentifier", "copy"),
+        ("RestoreTime", "2026-01-01T00:30:00Z"),
+    ];
+    world.ok("RestoreDBInstanceToPointInTime", &sent);
+    world.ok("DeleteDBInstanceAutomatedBackup", &[("DbiResourceId", resource)]);
+    assert_eq!(
+        world.ask("DeleteDBInstanceAutomatedBackup", &[("DbiResourceId", resource)]).unwrap_err(),
+        "DBInstanceAutomatedBackupNotFound"
+    );
+}
+
+#[test]
+fn an_instance_with_backups_has_a_range() {
+    let told = World::with_orders(&[]).ok("DescribeDBInstanceAutomatedBackups", &[("DBInstanceIdentifier", "orders")]);
+    assert_eq!(super::inside(&told, "EarliestTime").as_deref(), Some("2026-01-01T00:06:30.000Z"));
+    assert_eq!(super::inside(&told, "LatestTime").as_deref(), Some("2026-01-01T01:00:00.000Z"));
+}

@@ -89,3 +89,34 @@ async fn somebody_else_is_not_told_of() {
     );
     emulator.stop().await;
 }
+
+#[tokio::test]
+async fn an_answer_that_never_comes_was_done_too() {
+    let emulator = Emulator::start(Options::default()).await.unwrap();
+    emulator.plan(serde_json::from_str(r#"{"action":"CreateDBSubnetGroup","fault":"hang"}"#).unwrap());
+    let asked = async {
+        while emulator.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = send(&emulator, "POST", "/", CREATE) => panic!("{answer}"),
+        () = asked => {}
+    }
+    assert_eq!(emulator.asked()[0].outcome, "hang");
+    assert!(send(&emulator, "POST", "/", CREATE).await.contains("<Code>DBSubnetGroupAlreadyExists</Code>"));
+    emulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_shows_in_the_date() {
+    let emulator = Emulator::start(Options::default()).await.unwrap();
+    emulator.plan(serde_json::from_str(r#"{"fault":"clock_off","seconds":315360000}"#).unwrap());
+    let year = |answer: &str| -> i64 {
+        let date = answer.lines().find_map(|line| line.strip_prefix("date: ")).unwrap();
+        date.split(' ').nth(3).unwrap().parse().unwrap()
+    };
+    let (off, right) = (send(&emulator, "POST", "/", CREATE).await, send(&emulator, "POST", "/", CREATE).await);
+    assert!(year(&off) - year(&right) >= 9, "{off}");
+    emulator.stop().await;
+}

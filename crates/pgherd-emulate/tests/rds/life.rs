@@ -172,3 +172,17 @@ fn another_major_takes_the_group_of_its_family_along() {
     assert_eq!(world.field("DBParameterGroupName"), "default.postgres17");
     assert_eq!(world.field("ParameterApplyStatus"), "in-sync");
 }
+
+#[test]
+fn a_slow_operation_takes_as_many_times_longer() {
+    let mut world = World::new();
+    world
+        .emulation
+        .faults
+        .push(serde_json::from_str(r#"{"action":"CreateDBInstance","fault":"slow","factor":10}"#).unwrap());
+    world.ok("CreateDBInstance", PLAIN);
+    world.pass(2995);
+    assert_eq!(world.field("DBInstanceStatus"), "creating");
+    world.pass(10);
+    assert_eq!(world.field("DBInstanceStatus"), "backing-up");
+}

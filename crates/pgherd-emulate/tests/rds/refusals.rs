@@ -187,3 +187,14 @@ fn pages_hold_20_to_100() {
 fn an_action_that_does_not_exist() {
     assert_eq!(World::new().ask("Bogus", &[]).unwrap_err(), "InvalidAction");
 }
+
+#[test]
+fn what_cannot_be_ordered_is_not_listed() {
+    let options = |class: &str, version: &str| {
+        let sent = [("Engine", "postgres"), ("DBInstanceClass", class), ("EngineVersion", version)];
+        World::new().ok("DescribeOrderableDBInstanceOptions", &sent).matches("<OrderableDBInstanceOption>").count()
+    };
+    assert_eq!(options("db.r5.large", "16.9"), 5);
+    assert_eq!(options("db.bogus.large", "16.9"), 0);
+    assert_eq!(options("db.r5.large", "14.9"), 0);
+}

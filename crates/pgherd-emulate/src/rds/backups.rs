@@ -1,0 +1,83 @@
+//! Automated backups: the range of points in time of each instance, and what is kept of it after a delete that says so.
+
+use jiff::Timestamp;
+
+use super::instance::{Instance, Settings};
+use super::state::Region;
+use super::{Listing, paged, show};
+use crate::wire::{Element, Form, Refusal};
+
+/// Automated backups that outlive their instance.
+#[derive(Debug, Clone)]
+pub struct Retained {
+    /// The instance, as it was when it was deleted.
+    pub instance: Instance,
+    /// The first and the last point in time.
+    pub range: (Timestamp, Timestamp),
+}
+
+/// Keeps what can be restored of an instance that goes, if there is anything.
+pub fn retain(region: &mut Region, instance: &Instance, now: Timestamp) {
+    if let Some(range) = show::restorable(instance, now) {
+        region.retained.insert(instance.resource_id.clone(), Retained { instance: instance.clone(), range });
+    }
+}
+
+/// What can be restored of an instance, there or gone, by its `db-…` id: its settings and the range.
+pub fn restorable(region: &Region, resource_id: &str, now: Timestamp) -> Option<(Settings, (Timestamp, Timestamp))> {
+    if let Some(instance) = region.instances.values().find(|instance| instance.resource_id == resource_id) {
+        return Some((instance.set.clone(), show::restorable(instance, now)?));
+    }
+    region.retained.get(resource_id).map(|kept| (kept.instance.set.clone(), kept.range))
+}
+
+/// `DescribeDBInstanceAutomatedBackups`.
+pub fn describe(region: &Region, form: &Form, now: Timestamp) -> Result<Element, Refusal> {
+    let id = form.text("DBInstanceIdentifier").map(str::to_lowercase);
+    let resource = form.text("DbiResourceId");
+    let is_asked = |instance: &Instance| {
+        id.as_ref().is_none_or(|id| instance.id == *id) && resource.is_none_or(|id| instance.resource_id == id)
+    };
+    let active =
+        region.instances.values().filter(|instance| is_asked(instance)).filter_map(|instance| {
+            show::restorable(instance, now).map(|range| shown(region, instance, range, "active"))
+        });
+    let retained = region.retained.values().filter(|kept| is_asked(&kept.instance));
+    let retained = retained.map(|kept| shown(region, &kept.instance, kept.range, "retained"));
+    paged(form, Listing { name: "DBInstanceAutomatedBackups", items: active.chain(retained).collect() })
+}
+
+/// `DeleteDBInstanceAutomatedBackup`: of an instance that is gone.
+pub fn delete(region: &mut Region, form: &Form) -> Result<Element, Refusal> {
+    let resource = form.required("DbiResourceId")?;
+    let kept = region.retained.remove(resource).ok_or_else(|| {
+        Refusal::missing(
+            "DBInstanceAutomatedBackupNotFound",
+            format!("No retained automated backup of {resource} found."),
+        )
+    })?;
+    Ok(Element::new("").with(shown(region, &kept.instance, kept.range, "deleting")))
+}
+
+fn shown(region: &Region, instance: &Instance, (earliest, latest): (Timestamp, Timestamp), status: &str) -> Element {
+    let set = &instance.set;
+    let window = Element::new("RestoreWindow").time("EarliestTime", earliest).time("LatestTime", latest);
+    Element::new("DBInstanceAutomatedBackup")
+        .put("DBInstanceArn", region.arn("db", &instance.id))
+        .put("DBInstanceAutomatedBackupsArn", region.arn("auto-backup", &instance.resource_id))
+        .put("DbiResourceId", &instance.resource_id)
+        .put("DBInstanceIdentifier", &instance.id)
+        .put("Region", &region.name)
+        .with(window)
+        .put("Status", status)
+        .put("AllocatedStorage", set.storage_gib)
+        .put("Port", set.port)
+        .put("AvailabilityZone", &set.zone)
+        .time("InstanceCreateTime", instance.created)
+        .put("MasterUsername", &set.username)
+        .put("Engine", "postgres")
+        .put("EngineVersion", &set.version)
+        .put("Encrypted", set.encrypted)
+        .put("StorageType", &set.storage_type)
+        .put("BackupRetentionPeriod", set.retention_days)
+}
