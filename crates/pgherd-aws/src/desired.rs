@@ -4,7 +4,8 @@ use pgherd_core::resource::Resource;
 use pgherd_core::spec::Spec;
 
 use crate::kinds::{
-    alarm, dashboard, instance, log_group, parameter_group, replica, role, secret, security_group, subnet_group, topic,
+    KINDS, alarm, backup_replication, dashboard, instance, log_group, parameter_group, proxy, recovery, replica, role,
+    secret, security_group, subnet_group, topic,
 };
 use crate::names;
 
@@ -20,7 +21,12 @@ pub fn desired(spec: &Spec, region: &str) -> Vec<Resource> {
     resources.push(instance::wanted(spec, region));
     resources.push(secret::wanted(spec));
     resources.extend(replica::wanted(spec, region));
+    resources.extend(recovery::wanted(spec, region));
+    resources.extend(backup_replication::wanted(spec));
+    resources.extend(proxy::wanted(spec, region));
     resources.extend(alarm::wanted(spec));
     resources.extend(dashboard::wanted(spec, region));
+    // What is in a second region stands beside its kind.
+    resources.sort_by_key(|resource| KINDS.iter().position(|kind| kind.name == resource.id.kind));
     resources
 }

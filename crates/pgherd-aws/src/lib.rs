@@ -7,6 +7,7 @@ pub mod desired;
 pub mod endpoint;
 mod keys;
 pub mod kinds;
+pub mod live;
 pub mod names;
 pub mod parameters;
 pub mod protocol;

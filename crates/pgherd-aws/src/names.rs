@@ -109,8 +109,8 @@ pub fn elsewhere(region: &str, name: &str) -> String {
 
 /// The region a thing is in, where that is another than the database's, and what AWS calls it.
 pub fn place(kind: &str, name: &str) -> (Option<String>, String) {
-    // Secrets and log groups have slashes of their own, and are never elsewhere.
-    if matches!(kind, "secret" | "log_group") {
+    // Secrets have slashes of their own, and are never elsewhere; log groups begin with one.
+    if kind == "secret" || name.starts_with('/') {
         return (None, name.to_owned());
     }
     match name.split_once('/') {
@@ -181,5 +181,7 @@ mod tests {
         assert_eq!(of("instance", "orders"), (None, "orders".to_owned()));
         assert_eq!(of("secret", "pgherd/orders/master"), (None, "pgherd/orders/master".to_owned()));
         assert_eq!(of("log_group", "/aws/rds/instance/orders/upgrade").0, None);
+        let elsewhere = of("log_group", "eu-west-1//aws/rds/instance/orders-dr/upgrade");
+        assert_eq!(elsewhere, (Some("eu-west-1".to_owned()), "/aws/rds/instance/orders-dr/upgrade".to_owned()));
     }
 }

@@ -13,7 +13,6 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("gcp_edition", "it is Cloud SQL's"),
     ("gcp_project", "it is Google Cloud's"),
     ("gcp_region", OTHER_REGION),
-    ("geo_redundant_backup", "copies of backups in a second region are not available on aws in this version"),
     ("local_sync", "RDS decides by itself what commits do while the standby is lost: they go on"),
     ("location", OTHER_REGION),
     ("resource_group_name", "it is Azure's"),

@@ -116,7 +116,6 @@ pub fn wanted(spec: &Spec, region: &str) -> Resource {
     let mut props = props([
         ("Engine", "postgres".into()),
         ("EngineLifecycleSupport", "open-source-rds-extended-support-disabled".into()),
-        ("AllocatedStorage", int(spec.storage.allocated_gib)),
         ("StorageEncrypted", spec.encryption.storage.into()),
         ("MultiAZ", spec.multi_az.into()),
         ("DBName", spec.database_name.as_str().into()),
@@ -148,6 +147,7 @@ pub(crate) fn common(spec: &Spec, region: &str) -> Props {
     let mut props = props([
         ("AutoMinorVersionUpgrade", true.into()),
         ("DBInstanceClass", spec.size.name.as_str().into()),
+        ("AllocatedStorage", int(spec.storage.allocated_gib)),
         ("MaxAllocatedStorage", Value::from(spec.storage.max_gib.map(int))),
         ("StorageType", Value::from(spec.storage.kind.clone())),
         ("Iops", Value::from(spec.storage.iops.map(int))),

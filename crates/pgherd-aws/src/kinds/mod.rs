@@ -4,11 +4,14 @@
 //! output is only what AWS assigns.
 
 pub mod alarm;
+pub mod backup_replication;
 pub mod dashboard;
 mod ignores;
 pub mod instance;
 pub mod log_group;
 pub mod parameter_group;
+pub mod proxy;
+pub mod recovery;
 pub mod replica;
 pub mod role;
 pub mod secret;
@@ -34,6 +37,8 @@ pub const KINDS: &[Kind] = &[
     instance::KIND,
     secret::KIND,
     replica::KIND,
+    backup_replication::KIND,
+    proxy::KIND,
     alarm::KIND,
     dashboard::KIND,
 ];

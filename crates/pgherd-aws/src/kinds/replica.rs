@@ -4,11 +4,11 @@
 //! security groups one is in the network's default group. So everything that CreateDBInstanceReadReplica takes is said, but for the
 //! zone: replicas are spread over those of the subnets when they are made.
 
-use pgherd_core::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Resource};
+use pgherd_core::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Owner, Resource};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
 
-use super::instance::{self, RESTART, another_server};
+use super::instance::{self, RESTART, another_server, backups};
 use super::{TAGS, fixed, listed, log_group, parameter_group, props, security_group, set};
 use crate::names;
 
@@ -29,7 +29,13 @@ pub const KIND: Kind = Kind {
             "a replica follows one source: destroy it, and it is made anew of the other one",
         ),
         set("AutoMinorVersionUpgrade", Impact::None),
+        // Of one in a second region: its key and place there, and backups of its own, which no call takes at creation.
+        fixed("KmsKeyId", "a replica keeps its key: destroy it, and it is made anew with the other one"),
+        Field { impact: ImpactRule::By(another_server), ..set("DBSubnetGroupName", RESTART) },
+        Field { impact: ImpactRule::By(backups), ..set("BackupRetentionPeriod", Impact::None) },
         Field { impact: ImpactRule::By(another_server), ..set("DBInstanceClass", RESTART) },
+        // No less than the source's, which RDS sees to at creation and never again.
+        Field { owner: Owner::Floor, ..set("AllocatedStorage", Impact::None) },
         set("MaxAllocatedStorage", Impact::None),
         set("StorageType", Impact::None),
         set("Iops", Impact::None),
@@ -76,9 +82,10 @@ fn of(spec: &Spec, region: &str, id: Id) -> Resource {
     Resource { id, props, needs }
 }
 
-/// Whether a value is the source's to decide as long as a replica is in its region.
-pub fn is_inherited_at_creation(field: &str) -> bool {
-    matches!(field, "DBParameterGroupName")
+/// Whether a field is not sent with CreateDBInstanceReadReplica, but looked at once the replica is there: what the call does not take for
+/// PostgreSQL, and the storage, which may be more than is wanted because the source's has grown.
+pub fn is_set_after_creation(field: &str) -> bool {
+    matches!(field, "DBParameterGroupName" | "BackupRetentionPeriod" | "AllocatedStorage")
 }
 
 /// The source a replica follows, as it is wanted.

@@ -107,7 +107,7 @@ impl fmt::Display for Rule {
 pub fn wanted(spec: &Spec) -> Option<Resource> {
     spec.network
         .create_security_group
-        .then(|| of(spec, names::security_group(&spec.name), setting(&spec.network.vpc_id)))
+        .then(|| of(spec, names::security_group(&spec.name), setting(&spec.network.vpc_id), rules(spec)))
 }
 
 /// The groups the instance is in: its own, and those that exist already. None: the network's own default group, which RDS chooses.
@@ -124,14 +124,20 @@ pub fn port(spec: &Spec) -> u16 {
     spec.network.port.unwrap_or(DEFAULT_PORT)
 }
 
-pub(crate) fn of(spec: &Spec, name: String, vpc_id: Option<Value>) -> Resource {
+pub(crate) fn of(spec: &Spec, name: String, vpc_id: Option<Value>, rules: Props) -> Resource {
     let mut props = props([
         ("GroupDescription", format!("Who may reach {}, kept by pgherd", spec.name).into()),
-        ("Rules", Value::Map(rules(spec))),
+        ("Rules", Value::Map(rules)),
         ("Tags", tags::wanted(spec)),
     ]);
     props.extend(vpc_id.map(|id| ("VpcId".to_owned(), id)));
     Resource { id: Id::new(NAME, name), props, needs: Vec::new() }
+}
+
+/// The rules that mean something in another region too, where no group of this one is known.
+pub(crate) fn rules_by_address(spec: &Spec) -> Props {
+    let by_address = |key: &str| Rule::parse(key).is_some_and(|rule| matches!(rule.peer, Peer::Cidr(_)));
+    rules(spec).into_iter().filter(|(key, _)| by_address(key)).collect()
 }
 
 /// Every rule, once. The description that is written wins over none.
@@ -141,6 +147,7 @@ fn rules(spec: &Spec) -> Props {
     let to_port = |peer| Rule { ingress: true, protocol: "tcp".to_owned(), ports: (port, port), peer };
     let mut rules: Vec<(Rule, &str)> = Vec::new();
     rules.extend(known(&network.allowed_cidr_blocks).map(|cidr| (to_port(Peer::Cidr(canonical(cidr))), "")));
+    rules.extend(known(&network.allowed_security_group_ids).map(|id| (to_port(Peer::Group(id.clone())), "")));
     if spec.proxy.is_some() {
         rules.push((to_port(Peer::Itself), "The proxy, which is in this group"));
     }

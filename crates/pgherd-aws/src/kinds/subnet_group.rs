@@ -36,7 +36,11 @@ pub fn name(spec: &Spec) -> Option<String> {
 
 /// The subnets that are written.
 pub(crate) fn subnet_ids(spec: &Spec) -> Option<Value> {
-    match &spec.network.subnet_ids {
+    listed_ids(&spec.network.subnet_ids)
+}
+
+pub(crate) fn listed_ids(ids: &Setting<Vec<Setting<String>>>) -> Option<Value> {
+    match ids {
         Setting::Unset => None,
         Setting::Known(ids) => Some(Value::List(ids.iter().filter_map(setting).collect())),
         Setting::Unknown(reference) => Some(Value::Unknown(reference.clone())),

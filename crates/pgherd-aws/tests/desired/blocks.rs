@@ -129,6 +129,43 @@ fn network_security() {
 }
 
 #[test]
+fn pooling() {
+    check(
+        "pooling",
+        r#"
+        name         = "orders"
+        vpc_id       = "vpc-0123"
+        subnet_ids   = ["subnet-a", "subnet-b"]
+        enable_proxy = true
+        proxy_config = { pool_mode = "transaction", default_pool_size = 20, max_client_conn = 100 }
+        parameters   = [{ name = "max_connections", value = "200" }]
+        "#,
+    );
+}
+
+#[test]
+fn a_second_region() {
+    check(
+        "a_second_region",
+        r#"
+        name                  = "orders"
+        engine_version        = "16"
+        aws_region            = "eu-central-1"
+        allowed_cidr_blocks   = ["10.0.0.0/8"]
+        allowed_security_group_ids = ["sg-0123"]
+        enable_logging        = true
+        geo_redundant_backup  = true
+        dr_region             = "eu-west-1"
+        dr_read_replica       = true
+        dr_vpc_id             = "vpc-9876"
+        dr_subnet_ids         = ["subnet-x", "subnet-y"]
+        dr_security_group_ids = ["sg-7777"]
+        dr_kms_key_id         = "alias/orders-there"
+        "#,
+    );
+}
+
+#[test]
 fn what_exists_already_is_used_and_not_made() {
     check(
         "what_exists_already",

@@ -31,6 +31,12 @@ const EVERYTHING: &str = r#"
     read_replica_count    = 2
     enable_proxy          = true
     create_dashboard      = true
+    geo_redundant_backup  = true
+    dr_region             = "eu-west-1"
+    dr_read_replica       = true
+    dr_vpc_id             = "vpc-9876"
+    dr_subnet_ids         = ["subnet-x", "subnet-y"]
+    dr_kms_key_id         = "alias/orders-there"
     alarm_targets         = ["ann@example.org", "arn:aws:sns:eu-central-1:111122223333:alerts"]
     parameters            = [{ name = "rds.logical_replication", value = "1" }]
     tags                  = { Owner = "ann" }

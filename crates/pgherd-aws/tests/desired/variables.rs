@@ -49,6 +49,11 @@ fn beside(variable: &Variable) -> Vec<(&'static str, Value)> {
         "performance_insights_retention_period" | "performance_insights_kms_key_id" => {
             vec![("enable_performance_insights", true.into())]
         }
+        "geo_redundant_backup" | "dr_read_replica" => vec![("dr_region", "eu-west-1".into())],
+        "dr_region" => vec![("dr_read_replica", true.into())],
+        "dr_vpc_id" | "dr_subnet_ids" | "dr_security_group_ids" | "dr_kms_key_id" => {
+            vec![("dr_region", "eu-west-1".into()), ("dr_read_replica", true.into())]
+        }
         _ => Vec::new(),
     }
 }

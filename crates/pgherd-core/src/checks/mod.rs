@@ -43,6 +43,7 @@ mod proxy;
 mod public;
 mod read_replicas;
 mod rules;
+mod second_region;
 mod storage_growth;
 mod storage_kind;
 mod storage_performance;
@@ -110,6 +111,7 @@ pub const CHECKS: &[Check] = &[
     final_snapshot::CHECK,
     encryption::CHECK,
     custom_key::CHECK,
+    second_region::CHECK,
     iam_login::CHECK,
     parameter_owned::CHECK,
     parameter_name::CHECK,

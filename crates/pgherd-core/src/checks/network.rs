@@ -8,8 +8,8 @@ use crate::spec::Setting;
 
 pub(super) const CHECK: Check = Check {
     code: "network-id",
-    words: "`vpc_id`, `subnet_ids` and `security_group_ids` are ids of the target: vpc-, subnet- and sg- are AWS's. RDS wants subnets in two \
-            zones, so at least two of them; Azure takes one.",
+    words: "`vpc_id`, `subnet_ids`, `security_group_ids` and `allowed_security_group_ids` are ids of the target: vpc-, subnet- and sg- are \
+            AWS's. RDS wants subnets in two zones, so at least two of them; Azure takes one.",
     fine: &[
         r#"vpc_id = "vpc-0a1b2c3d""#,
         "vpc_id = \"vpc-0a1b2c3d\"\nsubnet_ids = [\"subnet-1\", \"subnet-2\"]",
@@ -39,6 +39,12 @@ pub(super) const CHECK: Check = Check {
             says: &["error subnet_ids[1]: this subnet is there twice [leave it out here]"],
         },
         Wrong {
+            block: r#"allowed_security_group_ids = ["10.0.0.0/8"]"#,
+            says: &[
+                "error allowed_security_group_ids[0]: \"10.0.0.0/8\" is no id of a security group [write one that begins with \"sg-\"]",
+            ],
+        },
+        Wrong {
             block: r#"subnet_ids = ["vpc-1", "subnet-1"]"#,
             says: &["error subnet_ids[0]: \"vpc-1\" is no id of a subnet [write one that begins with \"subnet-\"]"],
         },
@@ -54,18 +60,19 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     }
     out.extend(subnets(block));
     if block.target() == Cloud::Aws {
-        for (index, id) in network.security_group_ids.iter().enumerate() {
-            if let Some(id) = id.known().filter(|id| !id.starts_with("sg-")) {
-                let message = format!("\"{id}\" is no id of a security group");
-                out.push(block.error(
-                    &format!("security_group_ids[{index}]"),
-                    message,
-                    "write one that begins with \"sg-\"",
-                ));
-            }
-        }
+        out.extend(groups(block, "security_group_ids", &network.security_group_ids));
+        out.extend(groups(block, "allowed_security_group_ids", &network.allowed_security_group_ids));
     }
     out
+}
+
+fn groups(block: &Block, variable: &str, ids: &[Setting<String>]) -> Vec<Diagnostic> {
+    let wrong = |(index, id): (usize, &Setting<String>)| {
+        let id = id.known().filter(|id| !id.starts_with("sg-"))?;
+        let message = format!("\"{id}\" is no id of a security group");
+        Some(block.error(&format!("{variable}[{index}]"), message, "write one that begins with \"sg-\""))
+    };
+    ids.iter().enumerate().filter_map(wrong).collect()
 }
 
 fn network_id(block: &Block, id: &str) -> Option<Diagnostic> {

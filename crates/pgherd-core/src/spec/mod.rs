@@ -56,6 +56,8 @@ pub struct Spec {
     pub local_sync: SyncMode,
     /// How many read replicas.
     pub replicas: u32,
+    /// Second region; `None`: there is none.
+    pub dr: Option<Recovery>,
     /// Backups.
     pub backup: Backup,
     /// Weekly maintenance window.
@@ -230,6 +232,8 @@ pub struct Network {
     pub create_security_group: bool,
     /// Existing security groups to join.
     pub security_group_ids: Vec<Setting<String>>,
+    /// Security groups whose members may reach the port.
+    pub allowed_security_group_ids: Vec<Setting<String>>,
     /// Further rules.
     pub rules: Vec<SecurityRule>,
 }
@@ -266,6 +270,23 @@ pub struct Place {
     pub azure_subscription_id: Setting<String>,
     /// Cloud SQL edition.
     pub gcp_edition: Option<String>,
+}
+
+/// What is kept in a second region, for when the first one is lost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recovery {
+    /// That region.
+    pub region: Setting<String>,
+    /// Whether a read replica is kept there. Copies of backups are, where [`Backup::geo_redundant`] says so.
+    pub read_replica: bool,
+    /// Network there.
+    pub vpc_id: Setting<String>,
+    /// Subnets there.
+    pub subnet_ids: Setting<Vec<Setting<String>>>,
+    /// Existing security groups there to join.
+    pub security_group_ids: Vec<Setting<String>>,
+    /// Customer's key there.
+    pub kms_key_id: Setting<String>,
 }
 
 /// Backups.

@@ -293,7 +293,7 @@ mod tests {
         check(
             "alarms",
             json!({}),
-            r#"Map({"connections": Int(80), "cpu_percent": Int(80), "free_storage_percent": Int(10), "read_latency_seconds": Float(0.2)})"#,
+            r#"Map({"connections": Null, "cpu_percent": Int(80), "free_storage_percent": Int(10), "read_latency_seconds": Float(0.2)})"#,
         );
         check(
             "parameters",

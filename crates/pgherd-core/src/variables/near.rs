@@ -64,6 +64,8 @@ const FOREIGN: &[(&str, &str)] = &[
     ("authorized_networks", "allowed_cidr_blocks"),
     ("vpc_security_group_ids", "security_group_ids"),
     ("security_groups", "security_group_ids"),
+    ("allowed_security_groups", "allowed_security_group_ids"),
+    ("source_security_group_id", "allowed_security_group_ids"),
     ("db_port", "port"),
     ("public", "publicly_accessible"),
     ("public_network_access_enabled", "publicly_accessible"),

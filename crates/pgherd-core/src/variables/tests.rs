@@ -9,7 +9,7 @@ use super::*;
 fn names_are_unique() {
     let names: Vec<_> = all().map(|variable| variable.name).collect();
     let unique: BTreeSet<_> = names.iter().collect();
-    assert_eq!((names.len(), unique.len()), (82, 82));
+    assert_eq!((names.len(), unique.len()), (89, 89));
     let outputs: BTreeSet<_> = OUTPUTS.iter().map(|output| output.name).collect();
     assert_eq!((OUTPUTS.len(), outputs.len()), (25, 25));
 }
@@ -44,8 +44,16 @@ fn sections_stand_together_and_in_order() {
     assert_eq!(sections.iter().collect::<BTreeSet<_>>().len(), Section::ALL.len());
 }
 
-/// Additions of variables.md sections 6.11 and 7, which its tables do not carry, and what only this machine can choose.
-const ADDITIONS: [&str; 9] = [
+/// Additions of variables.md sections 6.11 and 7, which its tables do not carry, what only this machine can choose, and what AWS needs
+/// to know of a second region and of whom to let in.
+const ADDITIONS: [&str; 16] = [
+    "allowed_security_group_ids",
+    "dr_region",
+    "dr_read_replica",
+    "dr_vpc_id",
+    "dr_subnet_ids",
+    "dr_security_group_ids",
+    "dr_kms_key_id",
     "security_group_ids",
     "port",
     "alarms",

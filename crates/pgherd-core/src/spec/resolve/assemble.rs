@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::cloud::Cloud;
 use crate::ha::SyncMode;
 use crate::spec::{
-    Backup, Encryption, Monitoring, Network, Origin, Place, Proxy, SecurityRule, Setting, Size, Spec, Storage,
+    Backup, Encryption, Monitoring, Network, Origin, Place, Proxy, Recovery, SecurityRule, Setting, Size, Spec, Storage,
 };
 use crate::value::{Props, Value};
 use crate::version::Version;
@@ -42,6 +42,7 @@ pub(super) fn assemble(draft: &Draft, size: Size) -> Spec {
         multi_az: draft.is_on("multi_az"),
         local_sync: draft.text("local_sync").and_then(SyncMode::from_name).unwrap_or_default(),
         replicas: number(draft, "read_replica_count"),
+        dr: recovery(draft),
         backup: backup(draft),
         maintenance_window: weekly(draft.text("maintenance_window")),
         apply_immediately: draft.value("apply_immediately").as_bool(),
@@ -76,17 +77,13 @@ fn storage(draft: &Draft) -> Storage {
 fn network(draft: &Draft) -> Network {
     Network {
         vpc_id: setting(draft.value("vpc_id")),
-        subnet_ids: match draft.value("subnet_ids") {
-            Value::List(list) if list.is_empty() => Setting::Unset,
-            Value::List(list) => Setting::Known(list.iter().map(setting).collect()),
-            Value::Unknown(reference) => Setting::Unknown(reference.clone()),
-            _ => Setting::Unset,
-        },
+        subnet_ids: subnets(draft.value("subnet_ids")),
         allowed_cidr_blocks: settings(draft.value("allowed_cidr_blocks")),
         publicly_accessible: draft.is_on("publicly_accessible"),
         port: draft.whole("port").and_then(|port| port.try_into().ok()),
         create_security_group: draft.is_on("create_security_group"),
         security_group_ids: settings(draft.value("security_group_ids")),
+        allowed_security_group_ids: settings(draft.value("allowed_security_group_ids")),
         rules: maps(draft.value("security_group_rules")).map(rule).collect(),
     }
 }
@@ -120,6 +117,19 @@ fn place(draft: &Draft) -> Place {
         azure_subscription_id: setting(draft.value("azure_subscription_id")),
         gcp_edition: draft.text("gcp_edition").map(str::to_owned),
     }
+}
+
+/// The second region, where one is named.
+fn recovery(draft: &Draft) -> Option<Recovery> {
+    let region = setting(draft.value("dr_region"));
+    (draft.target == Cloud::Aws && region != Setting::Unset).then(|| Recovery {
+        region,
+        read_replica: draft.is_on("dr_read_replica"),
+        vpc_id: setting(draft.value("dr_vpc_id")),
+        subnet_ids: subnets(draft.value("dr_subnet_ids")),
+        security_group_ids: settings(draft.value("dr_security_group_ids")),
+        kms_key_id: setting(draft.value("dr_kms_key_id")),
+    })
 }
 
 fn backup(draft: &Draft) -> Backup {
@@ -188,6 +198,16 @@ fn number(draft: &Draft, name: &str) -> u32 {
 fn setting(value: &Value) -> Setting<String> {
     match value {
         Value::Text(text) => Setting::Known(text.clone()),
+        Value::Unknown(reference) => Setting::Unknown(reference.clone()),
+        _ => Setting::Unset,
+    }
+}
+
+/// No subnets are the network's own.
+fn subnets(value: &Value) -> Setting<Vec<Setting<String>>> {
+    match value {
+        Value::List(list) if list.is_empty() => Setting::Unset,
+        Value::List(list) => Setting::Known(list.iter().map(setting).collect()),
         Value::Unknown(reference) => Setting::Unknown(reference.clone()),
         _ => Setting::Unset,
     }

@@ -135,6 +135,7 @@ fn general(name: &str) -> Option<Value> {
         | "publicly_accessible"
         | "create_read_replica"
         | "geo_redundant_backup"
+        | "dr_read_replica"
         | "skip_final_snapshot"
         | "enable_deletion_protection"
         | "iam_database_authentication_enabled"
@@ -149,6 +150,9 @@ fn general(name: &str) -> Option<Value> {
         | "allowed_cidr_blocks"
         | "security_group_rules"
         | "security_group_ids"
+        | "allowed_security_group_ids"
+        | "dr_subnet_ids"
+        | "dr_security_group_ids"
         | "parameters"
         | "enabled_cloudwatch_logs_exports"
         | "alarm_targets" => Value::List(Vec::new()),
@@ -160,6 +164,7 @@ fn general(name: &str) -> Option<Value> {
         | "max_allocated_storage"
         | "parameter_group_name"
         | "option_group_name"
+        | "dr_region"
         | "proxy_config" => Value::Null,
         _ => return None,
     };

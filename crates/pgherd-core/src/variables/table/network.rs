@@ -79,6 +79,15 @@ pub(super) const NETWORK: &[Variable] = &[
         ..N
     },
     Variable {
+        name: "allowed_security_group_ids",
+        ty: STRINGS,
+        clouds: AWS,
+        default: "[]",
+        meaning: "Security groups whose members may reach the port, such as that of your containers; an address range lets in all of a network.",
+        validation: "needs create_security_group",
+        ..N
+    },
+    Variable {
         name: "port",
         ty: Type::Number,
         clouds: &[Cloud::Aws, Cloud::Local],
@@ -202,6 +211,55 @@ pub(super) const AVAILABILITY: &[Variable] = &[
         clouds: &[Cloud::Azure, Cloud::Aws, Cloud::Gcp],
         default: "false",
         meaning: "Whether backups are also kept in a second region.",
+        validation: "on aws that region is dr_region",
+        ..A
+    },
+    Variable {
+        name: "dr_region",
+        clouds: AWS,
+        default: "none: everything is in one region",
+        meaning: "Second region, for when the first one is lost: geo_redundant_backup and dr_read_replica are kept there.",
+        ..A
+    },
+    Variable {
+        name: "dr_read_replica",
+        ty: Type::Bool,
+        clouds: AWS,
+        default: "false",
+        meaning: "Whether a read replica is kept in dr_region, beside those of read_replica_count.",
+        validation: "needs dr_region",
+        ..A
+    },
+    Variable {
+        name: "dr_vpc_id",
+        clouds: AWS,
+        default: "the default network of dr_region",
+        meaning: "Network of the replica in dr_region: a VPC id of that region.",
+        ..A
+    },
+    Variable {
+        name: "dr_subnet_ids",
+        ty: STRINGS,
+        clouds: AWS,
+        default: "[], the subnets of the default network",
+        meaning: "Subnets of dr_vpc_id the replica may be placed in.",
+        validation: "subnets of at least two zones",
+        ..A
+    },
+    Variable {
+        name: "dr_security_group_ids",
+        ty: STRINGS,
+        clouds: AWS,
+        default: "[]",
+        meaning: "Existing security groups of dr_region the replica joins, beside the one pgherd makes there.",
+        ..A
+    },
+    Variable {
+        name: "dr_kms_key_id",
+        clouds: AWS,
+        default: "the key AWS keeps for RDS in dr_region",
+        meaning: "Your own key of dr_region for what is kept there; keys do not leave their region.",
+        validation: "needs storage_encrypted",
         ..A
     },
 ];

@@ -16,8 +16,8 @@ const ALARMS: &[Attribute] = &[
     Attribute {
         name: "connections",
         ty: Type::Number,
-        default: Some(Literal::Int(80)),
-        meaning: "connections above this",
+        default: Some(Literal::Null),
+        meaning: "connections above this; 80 percent of max_connections when not written",
     },
     Attribute {
         name: "free_storage_percent",
@@ -109,7 +109,7 @@ pub(super) const MONITORING: &[Variable] = &[
     Variable {
         name: "alarms",
         ty: Type::Object(ALARMS),
-        default: "CPU above 80 %, connections above 80, free storage below 10 %, read latency above 0.2 s",
+        default: "CPU above 80 %, connections above 80 % of max_connections, free storage below 10 %, read latency above 0.2 s",
         meaning: "Thresholds of the alarms.",
         validation: "percentages above 0 and at most 100, the others above 0",
         ..M

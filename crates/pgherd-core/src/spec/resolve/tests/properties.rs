@@ -201,6 +201,9 @@ fn beside(name: &str) -> serde_json::Value {
     match name {
         "read_replica_count" => json!({"create_read_replica": true}),
         "enabled_cloudwatch_logs_exports" => json!({"enable_logging": true}),
+        "dr_read_replica" | "dr_vpc_id" | "dr_subnet_ids" | "dr_security_group_ids" | "dr_kms_key_id" => {
+            json!({"dr_region": "eu-west-1"})
+        }
         "proxy_config" => json!({"enable_proxy": true}),
         _ => json!({}),
     }

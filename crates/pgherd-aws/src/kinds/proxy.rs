@@ -1,0 +1,71 @@
+//! RDS Proxy in front of the instance: many clients on few connections, a transaction at a time.
+
+use pgherd_core::resource::{Equality, Field, Id, Impact, Kind, Resource};
+use pgherd_core::spec::Spec;
+use pgherd_core::value::Value;
+
+use super::{
+    UNREAD_TAGS, fixed, instance, listed, output, props, role, secret, security_group, set, subnet_group, tags,
+};
+use crate::{alarms, names};
+
+/// Its name in an [`Id`].
+pub const NAME: &str = "proxy";
+
+const PLACE: &str = "a proxy stays in its subnets: take enable_proxy out, apply, and write it again";
+
+/// Seconds a client may be idle; RDS's own default (botocore 1.43.11, CreateDBProxy).
+const IDLE_TIMEOUT_S: i64 = 1800;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: NAME,
+    holds_data: false,
+    outlives: false,
+    fields: &[
+        fixed("EngineFamily", PLACE),
+        Field { equality: Equality::Unordered, ..fixed("VpcSubnetIds", PLACE) },
+        listed("VpcSecurityGroupIds", Impact::NewConnections),
+        set("RoleArn", Impact::None),
+        set("SecretArn", Impact::NewConnections),
+        set("RequireTLS", Impact::NewConnections),
+        set("IdleClientTimeout", Impact::None),
+        // Of max_connections, percent: a pool of all users together.
+        set("MaxConnectionsPercent", Impact::None),
+        listed("Targets", Impact::Reconnect),
+        UNREAD_TAGS,
+    ],
+};
+
+/// The proxy a spec wants. Without subnets in the block it is in those of the instance, which are looked up when it is made.
+pub fn wanted(spec: &Spec, region: &str) -> Option<Resource> {
+    let pool = spec.proxy.as_ref()?;
+    let mut props = props([
+        ("EngineFamily", "POSTGRESQL".into()),
+        ("RoleArn", output(role::proxy_id(spec, region), role::ARN)),
+        ("SecretArn", output(secret::id(spec), secret::ARN)),
+        ("RequireTLS", true.into()),
+        ("IdleClientTimeout", Value::Int(IDLE_TIMEOUT_S)),
+        ("Targets", Value::List(vec![spec.name.as_str().into()])),
+        ("Tags", tags::wanted(spec)),
+    ]);
+    let optional = [
+        ("VpcSubnetIds", subnet_group::subnet_ids(spec)),
+        ("VpcSecurityGroupIds", security_group::members(spec)),
+        ("MaxConnectionsPercent", percent(pool.default_pool_size, spec).map(Value::Int)),
+    ];
+    props.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    Some(Resource { id: id(spec), props, needs: vec![instance::id(spec)] })
+}
+
+/// The id of a spec's proxy.
+pub fn id(spec: &Spec) -> Id {
+    Id::new(NAME, names::proxy(&spec.name))
+}
+
+/// A pool's size as the share of `max_connections` that RDS Proxy takes: a whole percent, at least as many as asked for.
+fn percent(size: u32, spec: &Spec) -> Option<i64> {
+    let most = alarms::max_connections(spec).filter(|most| *most > 0)?;
+    let percent = (100 * u64::from(size)).div_ceil(most.into()).clamp(1, 100);
+    i64::try_from(percent).ok()
+}

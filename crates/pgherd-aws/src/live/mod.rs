@@ -1,0 +1,3 @@
+//! What is done to things that exist.
+
+pub mod modify;
