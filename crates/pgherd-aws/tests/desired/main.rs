@@ -1,6 +1,7 @@
 //! What blocks want of AWS, whole.
 
 mod blocks;
+mod planned;
 mod table;
 mod variables;
 mod watched;

@@ -5,7 +5,7 @@ use pgherd_aws::KINDS;
 use super::*;
 
 /// Every feature at once.
-const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
     name                  = "orders"
     environment           = "test"
     engine_version        = "16.9"
