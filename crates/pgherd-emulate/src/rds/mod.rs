@@ -8,6 +8,7 @@ pub mod create;
 pub mod delete;
 pub mod events;
 pub mod instance;
+pub mod logs;
 pub mod modify;
 pub mod orderable;
 pub mod parameters;
@@ -62,12 +63,14 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         "DescribeDBEngineVersions" => versions::describe(form),
         "DescribeDBInstanceAutomatedBackups" => backups::describe(region, form, call.now),
         "DescribeDBInstances" => show::describe(region, form, call.now),
+        "DescribeDBLogFiles" => logs::describe(region, form),
         "DescribeDBParameterGroups" => parameters::describe(region, form),
         "DescribeDBParameters" => parameters::parameters(region, form),
         "DescribeDBSnapshots" => snapshot::describe(region, form, call.now),
         "DescribeDBSubnetGroups" => subnet::describe(region, form),
         "DescribeEngineDefaultParameters" => parameters::defaults(form),
         "DescribeEvents" => events::describe(region, form, call.now),
+        "DownloadDBLogFilePortion" => logs::download(region, form),
         "DescribeOrderableDBInstanceOptions" => orderable::describe(region, form),
         "ListTagsForResource" => tags::list(region, form),
         "ModifyDBInstance" => modify::modify(region, form, call),

@@ -129,6 +129,14 @@ for copy in ("orders-r1", "orders-copy", "orders-then"):
     waited("db_instance_deleted", DBInstanceIdentifier=copy)
 rds.delete_db_snapshot(DBSnapshotIdentifier="orders-before")
 
+backups = rds.describe_db_instance_automated_backups(DBInstanceIdentifier="orders")["DBInstanceAutomatedBackups"]
+print("backups", [backup["Status"] for backup in backups], backups[0]["RestoreWindow"]["EarliestTime"] < backups[0]["RestoreWindow"]["LatestTime"])
+options = rds.describe_orderable_db_instance_options(Engine="postgres", DBInstanceClass="db.r5.large", EngineVersion="16.9")
+print("orderable", [option["StorageType"] for option in options["OrderableDBInstanceOptions"]])
+log = rds.describe_db_log_files(DBInstanceIdentifier="orders")["DescribeDBLogFiles"][0]["LogFileName"]
+portion = rds.download_db_log_file_portion(DBInstanceIdentifier="orders", LogFileName=log, Marker="0", NumberOfLines=1)
+print("log", log, portion["Marker"], portion["LogFileData"].strip().split(":LOG:  ")[1])
+
 waited("db_instance_available", DBInstanceIdentifier="orders")
 rds.modify_db_instance(DBInstanceIdentifier="orders", DeletionProtection=False, ApplyImmediately=True)
 rds.delete_db_instance(DBInstanceIdentifier="orders", FinalDBSnapshotIdentifier="orders-last")

@@ -4,6 +4,7 @@ mod boto3;
 mod copies;
 mod faults;
 mod life;
+mod logs;
 mod parameters;
 mod refusals;
 
