@@ -212,7 +212,7 @@ fn configuration(folder: &Path, listed: &[PathBuf]) -> Result<Vec<PathBuf>, Comm
     let all: Vec<PathBuf> = listed.iter().filter(is_configuration).filter(|path| !is_lock(path)).cloned().collect();
     if all.is_empty() {
         return Err(CommandError::not_found(format!("no database.hcl, *.hcl or *.tf in {}", full(folder)))
-            .hint("pgherd init writes a database.hcl; -f names a file or folder elsewhere"));
+            .hint("pgherd init writes a database.hcl; --file names a file or folder elsewhere"));
     }
     Ok(all)
 }

@@ -91,7 +91,8 @@ pub enum Verb {
         /// The primary that was promoted instead.
         against: NodeId,
     },
-    /// Have commits of a primary wait for a standby, or for nobody: write the file, reload, see it in force.
+    /// Have commits of a primary wait for a standby, or for nobody: write the file, reload, see it in force. Of a standby one tries
+    /// to see a commit wait, too ([`Node::waits_for`](super::Node::waits_for)). Done again, it is tried again.
     SetSync {
         /// The primary.
         primary: NodeId,

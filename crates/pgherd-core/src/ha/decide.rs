@@ -38,6 +38,7 @@ fn serve(draft: &mut Draft<'_>) {
         degrade::keep_in_sync(draft);
         maintenance::restart_in_turn(draft);
     }
-    rejoin::care_for_others(draft);
+    // Before anybody needs one.
     replicas::keep_slots(draft);
+    rejoin::care_for_others(draft);
 }

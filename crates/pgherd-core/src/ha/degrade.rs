@@ -7,9 +7,9 @@ use super::memory::{Copy, Retry, Rising, Trouble};
 use super::node::NodeId;
 use super::view::{Names, Node, Primary, Process, SyncMode};
 
-/// How long a reload may take to reach every process of a server. A commit may go unwaited for after `sync_state` already
-/// says `sync`: the WAL sender and the checkpointer, which tells the backends, read the file each in its own time.
-const RELOAD_MS: u32 = 100;
+/// How long to wait until it is tried again to see a commit wait. The checkpointer tells the backends that commits are to wait, and
+/// takes its time where it is busy with a checkpoint.
+const PROVE_AGAIN_MS: u32 = 1000;
 /// How close behind a standby has to be before commits wait for it, bytes.
 const NEAR_BYTES: u64 = 16 << 20;
 /// A standby that was well for so long may be lost and won again without a pause.
@@ -79,8 +79,9 @@ fn go_on_without(draft: &mut Draft<'_>, id: NodeId, primary: &Primary, standby: 
     }
 }
 
-/// The names are set and the standby is not promotable yet: it becomes so when everything that was acknowledged before commits
-/// began to wait for it has reached it.
+/// The names are set and the standby is not promotable yet: it becomes so when commits are seen to wait for it and for nobody else,
+/// and everything that was acknowledged before has reached it. `sync_state` alone says neither: WAL senders, checkpointer and
+/// backends read the file each in its own time.
 fn rise(draft: &mut Draft<'_>, id: NodeId, node: &Node, primary: &Primary, standby: NodeId) {
     let now = draft.now();
     draft.next.degraded_since.get_or_insert(now);
@@ -89,25 +90,26 @@ fn rise(draft: &mut Draft<'_>, id: NodeId, node: &Node, primary: &Primary, stand
         return go_on_without(draft, id, primary, standby, &why);
     }
     let (Some(sender), Process::Running { start, .. }) = (primary.senders.get(&standby), node.process) else { return };
-    if !sender.sync || !sender.streaming {
+    let alone = primary.senders.iter().all(|(other, sender)| *other == standby || !sender.counts);
+    if !sender.sync || !sender.streaming || !alone {
         draft.next.rising = None;
         return;
     }
+    if node.waits_for != Some(standby) {
+        draft.next.rising = None;
+        if draft.next.sync_ordered_at.is_none_or(|at| passed(at, now, PROVE_AGAIN_MS)) {
+            set(draft, id, Some(standby), format!("commits are not seen to wait for {standby} yet"));
+        }
+        return;
+    }
     let rising = draft.next.rising.filter(|rising| rising.node == standby && rising.start == start);
-    match rising {
-        None => draft.next.rising = Some(Rising { node: standby, start, seen_at: node.seen_at, target: None }),
-        Some(Rising { seen_at, target: None, .. }) => {
-            if passed(seen_at, node.seen_at, RELOAD_MS) {
-                draft.next.rising = rising.map(|rising| Rising { target: Some((node.seen_at, primary.lsn)), ..rising });
-            }
-        }
-        Some(Rising { target: Some((at, target)), .. }) => {
-            if node.seen_at > at && sender.held >= target {
-                draft.next.promotable = Some(standby);
-                draft.next.rising = None;
-                draft.next.degraded_since = None;
-            }
-        }
+    let target = rising.map_or(primary.lsn, |rising| rising.target);
+    if sender.held >= target {
+        draft.next.promotable = Some(standby);
+        draft.next.rising = None;
+        draft.next.degraded_since = None;
+    } else {
+        draft.next.rising = Some(Rising { node: standby, start, target });
     }
 }
 

@@ -56,6 +56,13 @@ impl<'a> Draft<'a> {
         Some((id, node, primary))
     }
 
+    /// Whom a copy is made from: the primary that serves, or of a new database the one that is about to.
+    pub(super) fn source(&self) -> Option<NodeId> {
+        let serving = self.serving().map(|(id, _, _)| id);
+        let is_made = |id: &NodeId| self.node(*id).is_some_and(|node| node.control().is_some());
+        serving.or_else(|| self.next.primary.filter(|id| self.view.wanted.is_new && is_made(id)))
+    }
+
     /// Whether `id` is one of the pair that is to stay and may be touched.
     pub(super) fn is_standby(&self, id: NodeId) -> bool {
         let usable = !self.next.quarantine.contains_key(&id) && self.next.primary != Some(id);

@@ -170,10 +170,8 @@ pub struct Rising {
     pub node: NodeId,
     /// The start of the primary it was seen under.
     pub start: u64,
-    /// When `sync_state = sync` was first seen.
-    pub seen_at: Timestamp,
-    /// When and up to where it has to hold the log: everything that was acknowledged without it is before that.
-    pub target: Option<(Timestamp, Lsn)>,
+    /// Up to where it has to hold the log: everything that was acknowledged without it is before that.
+    pub target: Lsn,
 }
 
 /// A synchronous standby that does not keep up.

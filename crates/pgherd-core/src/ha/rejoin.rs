@@ -139,6 +139,10 @@ fn dead(draft: &mut Draft<'_>, id: NodeId, node: &Node, member: &Member) {
 
 fn start(draft: &mut Draft<'_>, id: NodeId, node: &Node) {
     let Some(control) = node.control() else { return };
+    // What it streams with is made first.
+    if draft.view.wanted.is_new && draft.serving().is_none() {
+        return;
+    }
     if !may_follow(draft, id, control) {
         return;
     }
@@ -191,7 +195,7 @@ fn rewind(draft: &mut Draft<'_>, id: NodeId, from: NodeId) {
 }
 
 fn make(draft: &mut Draft<'_>, id: NodeId, node: &Node, why: &str) {
-    let Some((from, _, _)) = draft.serving() else { return };
+    let Some(from) = draft.source() else { return };
     let keep_old = node.data != Data::Absent;
     draft.next.last_serial += 1;
     let serial = draft.next.last_serial;
@@ -203,7 +207,7 @@ fn make(draft: &mut Draft<'_>, id: NodeId, node: &Node, why: &str) {
 fn go_on_making(draft: &mut Draft<'_>, id: NodeId, node: &Node, serial: u64, from: NodeId, rewind: bool) {
     let failed = matches!(&node.task, Task::Failed { serial: failed, .. } if *failed == serial);
     let torn = node.control().is_some_and(|control| control.torn);
-    let Some((primary, _, _)) = draft.serving() else { return };
+    let Some(primary) = draft.source() else { return };
     if failed && !rewind {
         draft.failed(id);
     }

@@ -10,8 +10,10 @@ use super::view::{Data, Names, Node, Process, Slot, Task};
 
 /// Changes the set of servers, one step at a time, while the primary serves.
 pub(super) fn resize(draft: &mut Draft<'_>) {
+    if draft.source().is_some() {
+        fit(draft, Duty::Pair, usize::from(draft.view.wanted.standbys) + 1);
+    }
     let Some((_, primary, _)) = draft.serving() else { return };
-    fit(draft, Duty::Pair, usize::from(draft.view.wanted.standbys) + 1);
     fit(draft, Duty::Replica, usize::from(draft.view.wanted.replicas));
     for id in draft.usable() {
         let leaving = draft.member(id).and_then(|member| member.leaving);

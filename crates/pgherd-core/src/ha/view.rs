@@ -27,6 +27,8 @@ pub struct View {
 pub struct Wanted {
     /// Whether it serves. `false` is a stop on purpose, which lasts.
     pub serve: bool,
+    /// Whether nobody has used the database yet. A standby then begins as the primary did, and need not wait until that serves.
+    pub is_new: bool,
     /// How many standbys beside the primary (`multi_az`: 1).
     pub standbys: u8,
     /// How many read replicas.
@@ -52,6 +54,7 @@ impl Default for Wanted {
     fn default() -> Self {
         Self {
             serve: true,
+            is_new: false,
             standbys: 0,
             replicas: 0,
             sync: SyncMode::Preferred,
@@ -160,6 +163,8 @@ pub struct Node {
     pub probe: Probe,
     /// The node in its `synchronous_standby_names`, read from its configuration file, whether it runs or not.
     pub names: Names,
+    /// The node that a commit was seen to wait for, since this server started and since its names were last set; `None`: none was.
+    pub waits_for: Option<NodeId>,
     /// Whether an accepted setting waits for a restart.
     pub pending: Pending,
     /// Trouble with the disk below it.
@@ -182,6 +187,7 @@ impl Node {
             server: None,
             probe: Probe::Unknown,
             names: Names::Unknown,
+            waits_for: None,
             pending: Pending::Unknown,
             disk: Disk::Unknown,
             task: Task::Idle,
@@ -323,6 +329,8 @@ pub struct Primary {
 pub struct Sender {
     /// Whether `sync_state` is `sync`.
     pub sync: bool,
+    /// Whether its WAL sender takes it for one that commits wait for (`sync_priority` is not 0).
+    pub counts: bool,
     /// Whether it streams, rather than catches up or copies.
     pub streaming: bool,
     /// Up to where the standby has what the commit level asks for: written, flushed or replayed.

@@ -178,12 +178,16 @@ fn well(id: NodeId, now: Timestamp, since: Timestamp, role: LastRole, server: Se
 }
 
 fn primary(now: Timestamp, since: Timestamp, others: &[NodeId], sync: Option<NodeId>) -> Node {
-    let sender = |id: &NodeId| (*id, Sender { sync: sync == Some(*id), streaming: true, held: HERE });
+    let sender = |id: &NodeId| (*id, sender(sync == Some(*id), HERE));
     let senders = others.iter().map(sender).collect();
     let slots = others.iter().map(|id| (*id, Slot::Well)).collect();
     let says = Server::Primary(Primary { timeline: 1, lsn: HERE, fork: None, senders, slots });
     let names = sync.map_or(Names::Nobody, Names::Node);
     Node { names, probe: Probe::Answered, ..well(N1, now, since, LastRole::Primary, says) }
+}
+
+fn sender(sync: bool, held: Lsn) -> Sender {
+    Sender { sync, counts: sync, streaming: true, held }
 }
 
 fn streaming() -> Standby {
@@ -301,16 +305,16 @@ fn a_lost_standby_is_given_up_in_the_safe_order_and_comes_back_in_the_reverse() 
     tale.look("commits go on without it");
     let since = tale.view.now;
     tale.view.nodes.insert(N2, standby(N2, since, since));
-    tale.says(N1).senders.insert(N2, Sender { sync: false, streaming: true, held: Lsn(HERE.0 - 4096) });
+    tale.says(N1).senders.insert(N2, sender(false, Lsn(HERE.0 - 4096)));
     tale.look("n2 streams again");
     tale.node(N1).names = Names::Node(N2);
-    tale.says(N1).senders.insert(N2, Sender { sync: true, streaming: true, held: Lsn(HERE.0 - 4096) });
+    tale.says(N1).senders.insert(N2, sender(true, Lsn(HERE.0 - 4096)));
     tale.look("sync_state is sync");
-    tale.look("10 ms later");
-    tale.after_ms(100);
-    tale.look("a reload has reached every process");
-    tale.look("n2 lacks a little");
-    tale.says(N1).senders.insert(N2, Sender { sync: true, streaming: true, held: HERE });
+    tale.after_ms(1_000);
+    tale.look("no commit was seen to wait for 1 s");
+    tale.node(N1).waits_for = Some(N2);
+    tale.look("one was seen to wait, and n2 lacks a little");
+    tale.says(N1).senders.insert(N2, sender(true, HERE));
     tale.look("n2 has everything");
     insta::assert_snapshot!(tale.told);
 }
@@ -553,14 +557,14 @@ fn a_primary_that_never_served_and_was_given_up_is_no_newer_one() {
 fn names_that_somebody_else_changed_begin_the_rise_anew() {
     let mut tale = Tale::of(1, 0);
     tale.memory.promotable = None;
-    tale.says(N1).senders.insert(N2, Sender { sync: true, streaming: true, held: Lsn(HERE.0 - 4096) });
-    tale.look("sync_state is sync");
-    tale.after_ms(100);
-    tale.look("n2 lacks a little");
+    tale.says(N1).senders.insert(N2, sender(true, Lsn(HERE.0 - 4096)));
+    tale.node(N1).waits_for = Some(N2);
+    tale.look("a commit was seen to wait, and n2 lacks a little");
     tale.node(N1).names = Names::Nobody;
+    tale.node(N1).waits_for = None;
     tale.look("the names were emptied");
     tale.node(N1).names = Names::Node(N2);
-    tale.says(N1).senders.insert(N2, Sender { sync: true, streaming: true, held: HERE });
+    tale.says(N1).senders.insert(N2, sender(true, HERE));
     tale.look("they are set again, and n2 has what it lacked then");
     assert_eq!(tale.memory.promotable, None);
     insta::assert_snapshot!(tale.told);

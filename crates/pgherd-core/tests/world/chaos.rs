@@ -3,8 +3,8 @@
 use pgherd_core::ha::{Ask, Copy, Disk, Duty, Memory, NodeId, Pending};
 
 use crate::defects::Defect;
-use crate::servers::{Dir, Machine, Place};
-use crate::world::{SYSTEM_ID, World};
+use crate::servers::{Dir, Machine, Place, SYSTEM_ID};
+use crate::world::World;
 
 /// Turns of the daemon while things go wrong.
 const TURNS: u32 = 110;

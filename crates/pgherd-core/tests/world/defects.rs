@@ -29,8 +29,8 @@ defects! {
     KeepsLostStandbyPromotable,
     /// Calls a standby promotable as soon as `sync_state` says so.
     PromotableAtSyncState,
-    /// Does not wait for a reload to reach every process.
-    ForgetsReloadTakesTime,
+    /// Takes the names in the file for what commits wait for.
+    TakesNamesForWaiting,
     /// Promotes a standby that merely runs.
     PromotesAnyStandby,
     /// Accepts loss whenever a primary is given up.
@@ -113,6 +113,9 @@ impl Defect {
                 Self::PromotesAnyStandby if primary && node.process == Process::Dead => node.names = Names::Unknown,
                 Self::BelievesOldRecord => old_timeline(node, known),
                 Self::OverwritesForeign => own(node, memory.system_id),
+                Self::TakesNamesForWaiting => {
+                    node.waits_for = if let Names::Node(named) = node.names { Some(named) } else { None };
+                }
                 Self::IgnoresHangs => node.probe = Probe::Answered,
                 Self::StartsTornDirectories => pretend_complete(node, memory.members.get(id).map(|member| member.copy)),
                 Self::MakesAnew if primary && node.data == Data::Absent => memory.system_id = None,
@@ -141,11 +144,6 @@ impl Defect {
                 let sender = primary.and_then(|id| view.nodes.get(&id)?.as_primary());
                 let sync = sender.and_then(|p| p.senders.iter().find(|(_, sender)| sender.sync).map(|(id, _)| *id));
                 next.promotable = next.promotable.or(sync);
-            }
-            Self::ForgetsReloadTakesTime => {
-                if let Some(rising) = &mut next.rising {
-                    rising.seen_at = rising.seen_at.checked_sub(jiff::SignedDuration::from_secs(1)).expect("a time");
-                }
             }
             Self::AlwaysAcceptsLoss => {
                 if let Some(fence) = &mut next.fence {

@@ -3,8 +3,8 @@
 use pgherd_core::ha::{Action, Examined, LastRole, Lsn, Memory, NodeId, Outcome, Role, Verb};
 
 use crate::defects::Defect;
-use crate::servers::{Dir, Machine, Place, Postmaster, RECORD_BYTES, Work};
-use crate::world::{SYSTEM_ID, World};
+use crate::servers::{Dir, Machine, Place, Postmaster, RECORD_BYTES, SYSTEM_ID, Work};
+use crate::world::World;
 
 /// A node that fails at once is started this often in 10 s at most: 0, 1, 2, 4 s apart, and some for other reasons.
 const STARTS_IN_10_S: usize = 9;
@@ -94,6 +94,8 @@ impl World {
     pub fn kill_daemon(&mut self) {
         self.tell(|| "the daemon is killed".to_owned());
         self.daemon = None;
+        // A file and a signal: nobody else gives that when it is dead.
+        self.late.retain(|(_, action)| !matches!(action.verb, Verb::SetSync { .. }));
         self.daemon_back_at = self.now + self.chance.between(20, 1500);
     }
 
@@ -175,11 +177,7 @@ impl World {
     }
 
     fn check_not_foreign(&mut self, id: NodeId, verb: &Verb) {
-        let foreign = match &self.machines[&id].place {
-            Place::Foreign => true,
-            Place::Data(dir) => dir.system_id != SYSTEM_ID,
-            Place::Absent => false,
-        };
+        let foreign = self.machines[&id].is_foreign();
         // Ending processes of ours does not touch what is in the directory.
         let harmless =
             matches!(verb, Verb::Kill { .. } | Verb::Stop { .. } | Verb::Follow { .. } | Verb::Checkpoint { .. })
@@ -188,14 +186,24 @@ impl World {
                     Verb::SetSync { .. } | Verb::Slots { .. } | Verb::Promote { .. } | Verb::Discard { .. }
                 )
                 || matches!(verb, Verb::Start { .. } | Verb::Examine { .. });
-        if foreign && !harmless {
+        // Ordered on the word of when it was ours: the hands look again before they put a copy in its place.
+        let looks_again = self.is_old_word(id) && matches!(verb, Verb::Clone { .. } | Verb::Rejoin { .. });
+        if foreign && !harmless && !looks_again {
             self.violate(format!("{verb} touches a directory that is not ours"));
         }
+    }
+
+    /// Whether what is done was decided before the node became what it is.
+    fn is_old_word(&self, id: NodeId) -> bool {
+        self.late_now || self.machines[&id].stale_until > self.now
     }
 
     fn init(&mut self, id: NodeId) {
         if !matches!(self.machines[&id].place, Place::Absent) {
             return;
+        }
+        if self.late_now && !self.acknowledged.is_empty() {
+            return self.tell(|| "  refused: somebody has used it".to_owned());
         }
         if self.owner.is_some() && !self.ledger_lost {
             return self.violate(format!("{id} is made anew although the database has served"));
@@ -262,6 +270,7 @@ impl World {
             }
         };
         (machine.names_file, machine.names_sender, machine.names_commits) = (names, names, names);
+        machine.waits_for = None;
         if torn {
             self.violate(format!("{id} is started half rewound"));
         }
@@ -281,6 +290,9 @@ impl World {
     }
 
     fn kill(&mut self, id: NodeId) {
+        if self.machines[&id].unseen_until > self.now && self.chance.percent(50) {
+            return self.tell(|| format!("  which fails: {id} cannot be seen"));
+        }
         self.end_work(id);
         self.machine(id).end();
     }
@@ -301,12 +313,16 @@ impl World {
             pm.promoted_at.get_or_insert(at);
             pm.above = above;
             (machine.names_file, machine.names_sender, machine.names_commits) = (sync, sync, sync);
+            machine.waits_for = None;
         }
     }
 
     fn make(&mut self, id: NodeId, from: NodeId, serial: u64, rewind: bool, keep_old: bool) {
         let done_at = self.now + self.chance.between(50, 4_000);
         let fails = self.chance.percent(10);
+        if self.is_old_word(id) && self.machines[&id].is_foreign() {
+            return self.tell(|| format!("  refused: another's directory is at {id}"));
+        }
         let machine = self.machine(id);
         let done = machine.dir().is_some_and(|dir| dir.made_by == Some(serial));
         if machine.postmaster.is_some() || !machine.orphans.is_empty() || machine.work.is_some() || done {
@@ -334,14 +350,22 @@ impl World {
         self.machine(id).examined = Some(Examined { end, lost_commits: u64::try_from(lost).ok() });
     }
 
+    /// Mostly backends learn of it at once, and later than anybody waits for while the checkpointer is busy.
     fn set_sync(&mut self, id: NodeId, to: Option<NodeId>) {
-        let reach = self.now + self.chance.pick(&[0, 30, 95]).expect("a list");
+        let now = self.now;
+        let reach = now + self.chance.pick(&[0, 0, 30, 95, 900, 2_500]).expect("a list");
         let machine = self.machine(id);
-        if machine.postmaster.is_some() && !machine.frozen {
-            machine.names_file = to;
-            machine.names_sender = to;
+        if machine.postmaster.is_none() || machine.frozen {
+            return;
+        }
+        if machine.names_file != to {
+            (machine.names_file, machine.names_sender) = (to, to);
             machine.names_reach_commits_at = reach;
         }
+        if machine.names_reach_commits_at <= now {
+            machine.names_commits = to;
+        }
+        machine.waits_for = machine.names_commits.filter(|waited_for| Some(*waited_for) == to);
     }
 
     fn remove(&mut self, id: NodeId) {

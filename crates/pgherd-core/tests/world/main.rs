@@ -21,7 +21,7 @@ const SEEDS_CUT_SHORT: u64 = 400;
 /// Broken worlds to tell of before giving up.
 const STORIES: usize = 5;
 /// Worlds in which a planted defect has to be noticed.
-const SEEDS_FOR_A_DEFECT: u64 = 3_000;
+const SEEDS_FOR_A_DEFECT: u64 = 30_000;
 
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to play")]
 fn asked(name: &str) -> Option<u64> {

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgherd_core::ha::{Disk, Examined, LastRole, Node, NodeId, Pending};
 
+pub const SYSTEM_ID: u64 = 7;
+
 /// A record of the log. Numbers are given once in a world, so two logs that end in the same record are the same.
 pub type Record = u32;
 
@@ -90,6 +92,8 @@ pub struct Machine {
     pub names_sender: Option<NodeId>,
     pub names_commits: Option<NodeId>,
     pub names_reach_commits_at: i64,
+    /// The standby that the hands saw a commit wait for.
+    pub waits_for: Option<NodeId>,
     pub follows: Option<NodeId>,
     pub streams: bool,
     pub cut_until: i64,
@@ -122,6 +126,7 @@ impl Machine {
             names_sender: None,
             names_commits: None,
             names_reach_commits_at: 0,
+            waits_for: None,
             follows: None,
             streams: false,
             cut_until: 0,
@@ -140,6 +145,15 @@ impl Machine {
             stale_until: 0,
             last_seen: None,
             slow: false,
+        }
+    }
+
+    /// What lies in its place is no directory of ours.
+    pub fn is_foreign(&self) -> bool {
+        match &self.place {
+            Place::Foreign => true,
+            Place::Data(dir) => dir.system_id != SYSTEM_ID,
+            Place::Absent => false,
         }
     }
 

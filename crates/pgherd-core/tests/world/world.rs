@@ -11,7 +11,6 @@ use crate::chance::Chance;
 use crate::defects::Defect;
 use crate::servers::{Dir, Machine, Place, RECORD_BYTES, Record, Waiting};
 
-pub const SYSTEM_ID: u64 = 7;
 const EPOCH_MS: i64 = 1_800_000_000_000;
 
 #[derive(Clone, Copy)]
@@ -367,7 +366,9 @@ impl World {
     fn finish_work(&mut self, id: NodeId) {
         let Some(work) = self.machines[&id].work.clone().filter(|work| work.done_at <= self.now) else { return };
         let now = self.now;
-        let source = self.machines.get(&work.from).filter(|source| source.writes(now)).and_then(Machine::dir).cloned();
+        let is_new = self.is_new();
+        let source = self.machines.get(&work.from).filter(|source| is_new || source.writes(now));
+        let source = source.and_then(Machine::dir).cloned();
         self.machine(id).work = None;
         let Some(source) = source.filter(|_| !work.fails) else {
             self.tell(|| format!("copy {} of {id} fails", work.serial));
@@ -381,6 +382,11 @@ impl World {
         machine.evidence |= old && !work.rewind;
         machine.slots.clear();
         self.check_nothing_is_gone(&format!("copy {} of {id}", work.serial));
+    }
+
+    /// Nobody has used the database, nor written down that somebody might have.
+    fn is_new(&self) -> bool {
+        self.last_record <= 1 && !self.ledger_lost
     }
 
     /// After a directory was replaced or removed every acknowledged commit must still be somewhere.
@@ -425,7 +431,8 @@ impl World {
             }
         }
         let route = (self.route_unseen_until <= self.now).then(|| self.route.clone());
-        View { now, wanted: self.wanted.clone(), request: self.request, nodes, route }
+        let wanted = Wanted { is_new: self.is_new(), ..self.wanted.clone() };
+        View { now, wanted, request: self.request, nodes, route }
     }
 
     fn look_at(&mut self, id: NodeId) -> Node {
@@ -469,6 +476,7 @@ impl World {
                 Some(node) => Names::Node(node),
                 None => Names::Nobody,
             },
+            waits_for: machine.waits_for,
             pending: machine.pending,
             disk: machine.disk,
             task: match (&machine.work, machine.failed_work) {
@@ -521,8 +529,8 @@ impl World {
             .filter_map(|(other, standby)| {
                 let held = standby.dir()?.log.len();
                 let streaming = dir.log.len() - held.min(dir.log.len()) < 40;
-                let sync = machine.names_sender == Some(*other) && streaming;
-                Some((*other, Sender { sync, streaming, held: lsn(held) }))
+                let counts = machine.names_sender == Some(*other);
+                Some((*other, Sender { sync: counts && streaming, counts, streaming, held: lsn(held) }))
             })
             .collect()
     }

@@ -33,6 +33,7 @@ use super::upkeep::{self, Goal, Step};
 use super::ways::Ways;
 use crate::ports;
 use crate::postgres::process;
+use crate::postgres::replication::making::Sown;
 use crate::postgres::replication::{Place, tools};
 
 /// How long a primary may leave a write unanswered before it counts as hung.
@@ -71,6 +72,8 @@ pub struct Keeper {
     pub(super) servers: BTreeMap<NodeId, Live>,
     /// What the server that serves said of itself, and which start of it that was.
     pub(super) facts: Option<(u64, Facts)>,
+    /// What its first standby is to be made of.
+    pub(super) sown: Option<Sown>,
     /// What holds it to its size, in words.
     pub(super) limits: Vec<String>,
     /// The ways in.
@@ -101,6 +104,7 @@ impl Keeper {
             record,
             servers: BTreeMap::new(),
             facts: None,
+            sown: None,
             limits: Vec::new(),
             ways: Ways::default(),
             pruned_at: None,
@@ -148,7 +152,7 @@ impl Keeper {
             Err(error) => tracing::error!(instance = self.site.name, "{error}"),
         }
         (self.busy, self.pruned_at, self.look_at) = (None, None, None);
-        (self.job, self.facts) = (None, None);
+        (self.job, self.facts, self.sown) = (None, None, None);
         let message = format!("pgherd itself failed, please report it: {panic}");
         if let Some(current) = self.current.take() {
             current.watcher.result(Err(ProviderError::new(ErrorKind::Unavailable, message.clone())));

@@ -18,7 +18,7 @@ use crate::desired::{Pool, Wanted};
 use crate::postgres::server::Server;
 
 /// Version of the files' format.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const FILE: &str = "instance.json";
 /// A ledger whose data is on its way: not an instance yet.
 const ANNOUNCED: &str = "announced.json";

@@ -51,6 +51,8 @@ pub struct Live {
     pub task: Option<Task>,
     /// How the last copy or rewind failed.
     pub failed: Option<ha::Task>,
+    /// The standby that one of its commits was seen to wait for, since its names were last set.
+    pub waits_for: Option<NodeId>,
     /// What was found in its directory, when that was last examined.
     pub examined: Option<ha::Examined>,
 }
@@ -68,7 +70,7 @@ impl Live {
     pub fn take(&mut self, postmaster: Postmaster) {
         self.is_ready = postmaster.status() == Some(Status::Ready);
         self.is_whole = true;
-        self.start = None;
+        (self.start, self.waits_for) = (None, None);
         // Of its directory as it was before it ran.
         self.examined = None;
         self.postmaster = Some(postmaster);
@@ -77,7 +79,7 @@ impl Live {
     /// Lets go of one that has ended.
     pub fn drop_server(&mut self) {
         self.postmaster = None;
-        self.start = None;
+        (self.start, self.waits_for) = (None, None);
         self.is_ready = false;
         self.prober = None;
         self.stopping = None;

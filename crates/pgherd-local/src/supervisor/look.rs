@@ -21,8 +21,9 @@ use crate::storage;
 
 /// How often logs are looked at that need not be kept.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_secs(55);
-/// How long to go between two looks while roles change or a copy is on its way to being promotable.
+/// How long to go between two looks while roles change or a copy is on its way to being promotable, at most and at least.
 const LOOK_SOON: SignedDuration = SignedDuration::from_millis(50);
+const LOOK_VERY_SOON: SignedDuration = SignedDuration::from_millis(5);
 /// How long a standby that was just started, or that commits were just told to wait for, is on its way to being promotable.
 const SETTLES: SignedDuration = SignedDuration::from_secs(10);
 /// How long to go between two looks at an instance of several servers: whether they still stream is not told by anybody.
@@ -103,6 +104,7 @@ impl Seen {
 fn wanted(view: &upkeep::View, record: &Record) -> ha::Wanted {
     ha::Wanted {
         serve: record.memory.serves(),
+        is_new: !record.memory.made,
         standbys: u8::from(record.wanted.multi_az),
         sync: record.wanted.local_sync,
         commit: commit(record),
@@ -241,10 +243,13 @@ impl Keeper {
         let (now, memory) = (seen.upkeep.now, &record.ha);
         let due = memory.members.values().filter_map(|member| member.retry.not_before).filter(|at| *at > now).min();
         let begun = self.servers.values().filter_map(|live| live.started_at).chain(memory.sync_ordered_at).max();
-        let settles = memory.degraded_since.is_some() && begun.is_some_and(|at| now.duration_since(at) < SETTLES);
-        let moving = settles || memory.fence.is_some() || memory.switchover.is_some() || memory.rising.is_some();
-        let several = (memory.members.len() > 1).then_some(LOOK_AT_SEVERAL);
-        let soon = if moving { Some(LOOK_SOON) } else { several.or(memory.wave.is_some().then_some(LOOK_AT_SEVERAL)) };
+        let since =
+            begun.map(|at| now.duration_since(at)).filter(|since| memory.degraded_since.is_some() && *since < SETTLES);
+        // Nobody tells when a standby streams: mostly a moment after it began to.
+        let settles = since.map(|since| (since / 8).clamp(LOOK_VERY_SOON, LOOK_SOON));
+        let moving = memory.fence.is_some() || memory.switchover.is_some() || memory.rising.is_some();
+        let several = memory.members.len() > 1 || memory.wave.is_some();
+        let soon = settles.or(moving.then_some(LOOK_SOON)).or(several.then_some(LOOK_AT_SEVERAL));
         let soon = soon.map(|wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX));
         let upkeep = upkeep::next_look(&seen.upkeep, &record.memory);
         let missed = record.memory.serves() && seen.upkeep.servers != Servers::Serve;
@@ -293,6 +298,7 @@ async fn look_at(site: &Site, record: &Record, node: NodeId, live: &mut Live, ke
         seen.data = ha::Data::Absent;
     }
     seen.probe = live.prober.as_ref().map_or(ha::Probe::Unknown, Prober::now);
+    seen.waits_for = live.waits_for;
     seen.task = live.task();
     seen.examined = live.examined;
     (node, seen)

@@ -61,6 +61,13 @@ impl Site {
         entries.into_iter().any(|entry| entry.path().join("data").exists())
     }
 
+    /// Its servers that left anything, whether they are known or not.
+    pub fn nodes_on_disk(&self) -> Vec<NodeId> {
+        let entries = std::fs::read_dir(&self.layout.root).into_iter().flatten().flatten();
+        let number = |name: &str| name.strip_prefix('n')?.parse().ok().map(NodeId);
+        entries.filter_map(|entry| number(entry.file_name().to_str()?)).collect()
+    }
+
     /// Gives every server a port of its own that does not have the instance's, and each further way in one.
     pub fn reserve_node_ports(&self, record: &mut Record) -> Result<(), ProviderError> {
         let nodes = record.nodes();

@@ -8,8 +8,10 @@ use pgherd_core::ha::{Data, LastRole, Lsn, Names, NodeId, Process, Slot};
 use pgherd_local::postgres::replication::{Place, fence, follow, making, promote, role, slots, sync, tools};
 use pgherd_local::postgres::template;
 
+use rustix::process::Signal;
+
 use crate::nodes::{
-    kill_postmaster, milliseconds, number, pair, primary, run, seen, servers, session, standby, start_of,
+    kill_postmaster, milliseconds, number, pair, primary, run, seen, servers, session, signal, standby, start_of,
     start_standby, stop, streams, synchronous, until,
 };
 use crate::world::{DEADLINE, MAJORS, World, server};
@@ -39,8 +41,11 @@ async fn a_standby_of_a_new_primary_grows_from_what_that_was_made_of() {
     for server in servers() {
         let (mut world, n1) = primary(&server).await;
         run(&n1, "CREATE TABLE t AS SELECT generate_series(1, 1000) AS id").await;
-        let seed = seed(&world, &n1, &world.paths.templates());
+        let mut seed = seed(&world, &n1, &world.paths.templates());
+        seed.sown =
+            Some(making::Sown::begin(seed.template.clone(), world.run_as.clone(), n1.layout.scratch.join("seed")));
         let n2 = grown(&mut world, 2, &n1, seed).await;
+        assert!(!n1.layout.scratch.join("seed").exists(), "what was unpacked before was not taken");
         assert_eq!(seen(&n2).await.control().map(|control| control.last_role), Some(LastRole::Standby));
         start_standby(&n2, Some(&n1)).await;
         streams(&n2).await;
@@ -82,6 +87,32 @@ async fn a_primary_of_another_template_is_copied() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_sown_is_unpacked_when_it_is_needed() {
+    let Some(server) = servers().pop() else { return };
+    let (mut world, n1) = primary(&server).await;
+    let mut seed = seed(&world, &n1, &world.paths.templates());
+    let nowhere = world.paths.state.join("a/folder/that/is/not/there");
+    seed.sown = Some(making::Sown::begin(seed.template.clone(), world.run_as.clone(), nowhere));
+    let n2 = grown(&mut world, 2, &n1, seed).await;
+    start_standby(&n2, Some(&n1)).await;
+    streams(&n2).await;
+    assert!(!was_copied(&n2), "it was copied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_of_another_database_is_not_moved_away() {
+    let Some(server) = servers().pop() else { return };
+    let (mut world, n1) = primary(&server).await;
+    let n2 = world.node(2, &[]);
+    template::create(&server, &world.run_as, &world.paths.templates(), &world.paths.prepared(), &n2.layout.data)
+        .expect("another database");
+    let before = seen(&n2).await.control().map(|control| control.system_id);
+    let refused = making::clone(&n2, &n1.upstream(), 1, true, None).await.expect_err("refused");
+    assert!(refused.message.ends_with(&format!("holds another database, {}", before.expect("one"))), "{refused}");
+    assert_eq!(seen(&n2).await.control().map(|control| control.system_id), before);
+}
+
 /// A node made from the seed of a primary, where that can be.
 async fn grown(world: &mut World, number: u16, of: &Place, seed: making::Seed) -> Place {
     let place = world.node(number, &[("autovacuum", "off")]);
@@ -93,7 +124,7 @@ async fn grown(world: &mut World, number: u16, of: &Place, seed: making::Seed) -
 /// What a primary was made of, if it was of one of these templates.
 fn seed(world: &World, primary: &Place, templates: &Path) -> making::Seed {
     let template = template::of(&world.server, templates).expect("a template");
-    making::Seed { template, primary: primary.layout.data.clone() }
+    making::Seed { template, primary: primary.layout.data.clone(), sown: None }
 }
 
 fn wal_names(place: &Place) -> BTreeSet<String> {
@@ -120,6 +151,30 @@ async fn a_lost_standby_holds_commits_up_until_they_are_told_not_to_wait() {
         sync::set_sync(&n1, None, DEADLINE).await.expect("in force");
         commit.await.expect("joined").expect("committed");
         assert_eq!(seen(&n1).await.names, Names::Nobody);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_seen_to_wait_once_the_checkpointer_has_read_the_names() {
+    for server in servers() {
+        let (_world, n1, n2) = pair(&server).await;
+        let set = async |to| sync::set_sync(&n1, to, DEADLINE).await.expect("in force");
+        let pid = "SELECT pid::int8 FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
+        let checkpointer = i32::try_from(number(&n1, pid).await).expect("a pid");
+        signal(checkpointer, Signal::STOP);
+        assert!(!set(Some(n2.id)).await, "{}: its names are in force, and nobody waits yet", server.banner);
+        signal(checkpointer, Signal::CONT);
+        // Told to go on, it does so when it is its turn.
+        while !set(Some(n2.id)).await {}
+        stop(&n2).await;
+        assert!(
+            set(Some(n2.id)).await,
+            "{}: what waits is seen though nobody is waited for with success",
+            server.banner
+        );
+        let left = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        while number(&n1, left).await > 0 {}
+        assert!(!set(None).await);
     }
 }
 

@@ -7,7 +7,8 @@ use pgherd_engine::provider::{ApplyNow, Provider as _};
 use pgherd_local::supervisor::AgentOptions;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::world::{DEADLINE, NAME, World, agent_program, events, kill};
+use crate::pair::{roles, whole};
+use crate::world::{Arguments, DEADLINE, NAME, World, agent_program, events, kill};
 
 #[tokio::test]
 async fn the_next_agent_adopts_the_running_server() {
@@ -79,7 +80,7 @@ async fn a_creation_cut_short_anywhere_is_finished() {
     let mut steps = 1;
     loop {
         let world = World::new();
-        let done = begin(&world, "CUT_AFTER_STEPS", steps).await;
+        let done = begin(&world, &[], "CUT_AFTER_STEPS", steps).await;
         world.apply(&[]).await;
         assert_eq!(world.differences(&[]).await, [""; 0], "cut after step {steps}");
         let secret = world.secret().await;
@@ -92,11 +93,37 @@ async fn a_creation_cut_short_anywhere_is_finished() {
     assert!(steps > 8, "a creation writes down more than {steps} things");
 }
 
+#[tokio::test]
+async fn the_creation_of_a_pair_cut_short_anywhere_is_finished() {
+    let pair = [("multi_az", true.into())];
+    let mut steps = 5;
+    loop {
+        let world = World::new();
+        let done = begin(&world, &pair, "CUT_AFTER_STEPS", steps).await;
+        world.apply(&pair).await;
+        assert_eq!(world.differences(&pair).await, [""; 0], "cut after step {steps}");
+        // Whoever asks again once it serves is not kept waiting for the standby.
+        world.becomes(whole).await;
+        // Whatever there was of it before is in nobody's way.
+        assert_eq!(
+            roles(&world.status().await),
+            ["n1 primary running", "n2 standby running"],
+            "cut after step {steps}"
+        );
+        assert_eq!(world.write("CREATE TABLE t ()").await, "CREATE TABLE");
+        if done {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps > 14, "a creation writes down more than {steps} things");
+}
+
 /// As after a power cut: the names are on disk, and not all that belongs in the files.
 #[tokio::test]
 async fn what_was_not_on_disk_when_the_machine_ended_is_made_anew() {
     let world = World::new();
-    assert!(!begin(&world, "CUT_AFTER_STEPS", 5).await);
+    assert!(!begin(&world, &[], "CUT_AFTER_STEPS", 5).await);
     assert!(world.data().join("PG_VERSION").exists());
     let control = world.data().join("global/pg_control");
     std::fs::write(&control, "").expect("emptied");
@@ -109,7 +136,7 @@ async fn a_panic_anywhere_in_a_creation_is_survived_and_shown() {
     let (mut steps, mut shown) = (1, false);
     loop {
         let world = World::new();
-        if begin(&world, "PANIC_AFTER_STEPS", steps).await {
+        if begin(&world, &[], "PANIC_AFTER_STEPS", steps).await {
             break;
         }
         // Nobody asks again.
@@ -127,7 +154,7 @@ async fn a_panic_anywhere_in_a_creation_is_survived_and_shown() {
 }
 
 /// Begins a creation with an agent that something happens to after so many steps; says whether the creation was done before.
-async fn begin(world: &World, fault: &str, steps: usize) -> bool {
+async fn begin(world: &World, arguments: Arguments<'_>, fault: &str, steps: usize) -> bool {
     let mut agent = tokio::process::Command::new(agent_program())
         .args(AgentOptions { announce: true, ..world.agent_options() }.to_args())
         .env(fault, steps.to_string())
@@ -138,7 +165,7 @@ async fn begin(world: &World, fault: &str, steps: usize) -> bool {
     let mut ready = String::new();
     BufReader::new(agent.stdout.take().expect("piped")).read_line(&mut ready).await.expect("text");
     assert!(ready.starts_with("ready "), "{ready}");
-    let resource = world.local.desired(&world.spec(&[])).pop().expect("an instance");
+    let resource = world.local.desired(&world.spec(arguments)).pop().expect("an instance");
     let created = world.local.create(&resource, ApplyNow(true), &events()).await;
     if created.is_err() && fault == "CUT_AFTER_STEPS" {
         tokio::time::timeout(DEADLINE, agent.wait()).await.expect("it aborts").expect("waited for");

@@ -291,7 +291,7 @@ fn is_whole(report: &StatusReport, primary: &str) -> bool {
 }
 
 /// Both run, and commits wait for the standby.
-fn whole(report: &StatusReport) -> bool {
+pub fn whole(report: &StatusReport) -> bool {
     report.nodes.len() == 2
         && report.nodes.iter().all(|node| node.state == "running")
         && report.degraded_since.is_none()

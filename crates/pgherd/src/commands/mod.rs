@@ -118,7 +118,7 @@ impl Context<'_> {
 
     /// ` -f FILE --provider CLOUD` as far as they were typed, so that a next step is about the same databases.
     pub fn same_project(&self) -> String {
-        let file = self.global.file.as_ref().map_or(String::new(), |file| format!(" -f {}", file.display()));
+        let file = self.global.file.as_ref().map_or(String::new(), |file| format!(" --file {}", file.display()));
         let provider = self.global.provider.map_or(String::new(), |provider| format!(" --provider {provider}"));
         format!("{file}{provider}")
     }

@@ -13,12 +13,13 @@ use std::process::Command;
 use crate::machine;
 
 /// Every bench.
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench { name: "up", run: up::run_rounds },
     Bench { name: "noop", run: noop::run_rounds },
     Bench { name: "thousand", run: thousand::run },
     Bench { name: "size", run: size::look },
     Bench { name: "idle", run: idle::watch },
+    Bench { name: "pair", run: ha::pair::run_rounds },
     Bench { name: "ha", run: ha::run_cases },
 ];
 

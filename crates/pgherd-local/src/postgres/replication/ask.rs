@@ -19,7 +19,7 @@ SELECT json_build_object(
     'lsn', pg_current_wal_lsn(),
     'file', pg_walfile_name(pg_current_wal_lsn()),
     'history', pg_read_file('pg_wal/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '.history', 0, 1000000, true),
-    'senders', (SELECT json_agg(json_build_object('name', application_name, 'sync', sync_state = 'sync',
+    'senders', (SELECT json_agg(json_build_object('name', application_name, 'sync', sync_state = 'sync', 'counts', sync_priority > 0,
       'streaming', state = 'streaming', 'written', write_lsn, 'flushed', flush_lsn, 'replayed', replay_lsn))
       FROM pg_stat_replication)) END,
   'standby', CASE WHEN pg_is_in_recovery() THEN json_build_object(
@@ -83,6 +83,7 @@ struct PrimaryAnswer {
 struct SenderAnswer {
     name: String,
     sync: Option<bool>,
+    counts: Option<bool>,
     streaming: Option<bool>,
     written: Option<String>,
     flushed: Option<String>,
@@ -139,6 +140,7 @@ impl SenderAnswer {
         };
         let sender = Sender {
             sync: self.sync.unwrap_or(false),
+            counts: self.counts.unwrap_or(true),
             streaming: self.streaming.unwrap_or(false),
             held: lsn(held.as_deref()),
         };

@@ -10,5 +10,5 @@ use crate::postgres::Result;
 /// there first. Repeatable; at the deadline an error, and it may come into force later.
 pub async fn follow(place: &Place, upstream: &Upstream, deadline: Duration) -> Result<()> {
     let role = RoleConf { upstream: Some(upstream.clone()), sync: None };
-    sync::put_in_force(place, &role, deadline).await
+    sync::put_in_force(place, &role, deadline).await.map(drop)
 }

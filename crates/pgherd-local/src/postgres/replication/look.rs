@@ -39,8 +39,8 @@ struct Resting {
 /// Looks at a node, for at most about twice the `deadline`; look at several side by side. What the commits of this instance
 /// wait for decides what a standby holds.
 ///
-/// `busy`: a tool of this daemon's works on the node. The caller knows, and fills in, [`ha::Node::probe`], [`ha::Node::task`]
-/// and [`ha::Node::examined`].
+/// `busy`: a tool of this daemon's works on the node. The caller knows, and fills in, [`ha::Node::probe`],
+/// [`ha::Node::waits_for`], [`ha::Node::task`] and [`ha::Node::examined`].
 pub async fn look(place: &Place, eyes: &mut Eyes, commit: CommitLevel, busy: bool, deadline: Duration) -> ha::Node {
     let seen_at = Timestamp::now();
     let Some(Resting { process, data, names, disk, evidence }) = eyes.rest(place, busy, deadline).await else {
@@ -56,6 +56,7 @@ pub async fn look(place: &Place, eyes: &mut Eyes, commit: CommitLevel, busy: boo
         server,
         probe: Probe::Unknown,
         names,
+        waits_for: None,
         pending: pending.unwrap_or(Pending::Unknown),
         disk,
         task: if busy { Task::Busy } else { Task::Idle },

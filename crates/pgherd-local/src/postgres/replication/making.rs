@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pgherd_core::ha::LastRole;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
+use tokio::task::JoinHandle;
 
 use super::role::{self, Upstream};
 use super::tools::{self, Tool};
@@ -14,6 +15,7 @@ use super::{Place, blocking, directory, nobody_at_work, pg_control};
 use crate::paths::Layout;
 use crate::postgres::conf::SUPERUSER;
 use crate::postgres::packed::{sync_all, sync_folder};
+use crate::postgres::runas::RunAs;
 use crate::postgres::{Result, control, io_error, template};
 
 /// Holds the number of the copy or rewind that was last completed in a data directory.
@@ -106,21 +108,60 @@ pub fn hand_over(from: &Layout, to: &Layout) -> Result<()> {
 
 /// What a cluster that has just been made was before its first start. A standby may begin there: the template is a cluster that was
 /// stopped in good order, and everything since is in the WAL of its primary.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Seed {
     /// What the primary was made of.
     pub template: PathBuf,
     /// Its data directory.
     pub primary: PathBuf,
+    /// The template, unpacked already.
+    pub sown: Option<Sown>,
+}
+
+/// A template that is being unpacked beside other work, for whoever needs it next. Its files are in the way of nobody, and go with
+/// the folder they are in.
+#[derive(Debug)]
+pub struct Sown {
+    folder: PathBuf,
+    unpacking: JoinHandle<Result<()>>,
+}
+
+impl Sown {
+    /// Begins. Needs a tokio runtime.
+    pub fn begin(template: PathBuf, run_as: RunAs, folder: PathBuf) -> Self {
+        let to = folder.clone();
+        let unpacking = tokio::task::spawn_blocking(move || {
+            remove_folder(&to)?;
+            template::unpack(&template, &run_as, &to)
+        });
+        Self { folder, unpacking }
+    }
+
+    /// Where it is, once all of it is; `None`: it cannot be had.
+    async fn whole(self) -> Option<PathBuf> {
+        match self.unpacking.await {
+            Ok(Ok(())) => Some(self.folder),
+            Ok(Err(error)) => {
+                tracing::warn!("{error}");
+                None
+            }
+            // A fault of ours.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
 }
 
 /// Makes the copy from a seed; says whether that could be done. Whatever is in the way, there is another way to have a copy.
 ///
 /// In a folder of its own until it is whole: an unpacking goes on for a moment when the future is dropped.
 async fn plant(place: &Place, seed: Option<Seed>) -> Result<bool> {
-    let Some(seed) = seed else { return Ok(false) };
+    let Some(mut seed) = seed else { return Ok(false) };
+    let sown = match seed.sown.take() {
+        Some(sown) => sown.whole().await,
+        None => None,
+    };
     let to = place.clone();
-    let grown = blocking(move || grow(&to, &seed)).await.unwrap_or_else(|error| {
+    let grown = blocking(move || grow(&to, &seed, sown.as_deref())).await.unwrap_or_else(|error| {
         tracing::warn!("{}: no copy from the template: {error}", place.id);
         false
     });
@@ -141,11 +182,14 @@ fn seedling(layout: &Layout) -> PathBuf {
     layout.making().with_extension("seed")
 }
 
-/// Unpacks a seed; says whether it is the right one. Blocking.
-fn grow(place: &Place, seed: &Seed) -> Result<bool> {
+/// Unpacks a seed, where that is not done yet; says whether it is the right one. Blocking.
+fn grow(place: &Place, seed: &Seed, sown: Option<&Path>) -> Result<bool> {
     let to = seedling(&place.layout);
     remove_folder(&to)?;
-    template::unpack(&seed.template, &place.run_as, &to)?;
+    match sown {
+        Some(sown) => std::fs::rename(sown, &to).map_err(|error| io_error("rename", sown, &error))?,
+        None => template::unpack(&seed.template, &place.run_as, &to)?,
+    }
     let [ours, theirs] = [to.as_path(), &seed.primary].map(|data| {
         let path = data.join("global/pg_control");
         std::fs::read(&path).map_err(|error| io_error("read", &path, &error))
@@ -186,11 +230,24 @@ fn finish(place: &Place, serial: u64) -> Result<()> {
     role::put(&making.join("standby.signal"), "", run_as)?;
     sync_all(&making)?;
     nobody_at_work(layout)?;
+    refuse_anothers(layout)?;
     keep_as_evidence(layout, serial)?;
     // What was torn is evidence now.
     role::remove(&layout.torn())?;
     std::fs::rename(&making, &layout.data).map_err(|error| io_error("rename", &making, &error))?;
     sync_folder(layout.folder())
+}
+
+/// What is there may be another's since the copy was ordered, and is nobody's to move away: nor is what cannot be told.
+fn refuse_anothers(layout: &Layout) -> Result<()> {
+    let of = |data: &Path| pg_control::read(data).ok().map(|control| control.system_id);
+    let (there, ours) = (of(&layout.data), of(&layout.making()));
+    if !layout.data.exists() || there.is_some() && there == ours {
+        return Ok(());
+    }
+    let what = there.map_or("is no database".to_owned(), |there| format!("holds another database, {there}"));
+    let message = format!("{} {what}", layout.data.display());
+    Err(ProviderError::new(ErrorKind::Conflict, message).help("move it away: a copy is to have its place"))
 }
 
 /// Moves the data directory out of the way of copy `serial`, into a folder that nothing else is ever put into.

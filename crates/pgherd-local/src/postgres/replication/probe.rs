@@ -26,7 +26,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 const SETTINGS: &str = "SET synchronous_commit = local; SET default_transaction_read_only = off; \
                         SET statement_timeout = 0; SET idle_session_timeout = 0";
 /// The least that is written, flushed and committed. It is not bound to `wal_level`, and needs no table.
-const WRITE: &str = "SELECT pg_logical_emit_message(true, 'pgherd', '')";
+pub(super) const WRITE: &str = "SELECT pg_logical_emit_message(true, 'pgherd', '')";
 /// What [`WRITE`] is called in the log.
 pub(super) const PREFIX: &str = "pgherd";
 

@@ -46,7 +46,7 @@ async fn name_the_sync_standby(place: &Place, sync: Option<NodeId>, end: Instant
         return Ok(());
     }
     let role = RoleConf { upstream: None, sync };
-    sync::put_in_force(place, &role, end.saturating_duration_since(Instant::now())).await
+    sync::put_in_force(place, &role, end.saturating_duration_since(Instant::now())).await.map(drop)
 }
 
 /// PostgreSQL takes the number after the last history file that follows without a gap on its own timeline's

@@ -7,24 +7,58 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::time::Instant;
 
 use super::role::{self, RoleConf};
-use super::{Place, blocking};
+use super::{Place, blocking, probe};
 use crate::postgres::session::Session;
 use crate::postgres::{Result, process};
 
 /// How often to look whether a reload has reached a session. PostgreSQL gives no notice of that.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// Has commits of the running primary wait for `to`, or for nobody, and returns when that is in force in its sessions.
-/// Repeatable; at the deadline an error, and it may come into force later.
+/// How long to try to see a commit wait. It does so for as long as the standby takes to put it on disk.
+const WAIT_DEADLINE: Duration = Duration::from_millis(200);
+/// Whatever the user set, the commit is one that waits; and what its end is called is nobody's business.
+const WAITS: &str = "SET synchronous_commit = on; SET default_transaction_read_only = off; SET statement_timeout = 0; \
+                     SET log_min_messages = panic";
+
+/// Has commits of the running primary wait for `to`, or for nobody, and returns when that is in force in its sessions, and
+/// whether a commit was seen to wait. Repeatable; at the deadline an error, and it may come into force later.
 ///
-/// Processes read the file each in its own time: a commit may go unwaited for a moment longer.
-pub async fn set_sync(place: &Place, to: Option<NodeId>, deadline: Duration) -> Result<()> {
+/// Processes read the file each in its own time. Whether commits wait is in shared memory, put there by the checkpointer
+/// (`SyncRepUpdateSyncStandbysDefined`), which reads nothing while it is busy: one commit that waits proves it for all.
+pub async fn set_sync(place: &Place, to: Option<NodeId>, deadline: Duration) -> Result<bool> {
     let role = RoleConf { upstream: None, sync: to };
-    put_in_force(place, &role, deadline).await
+    let session = put_in_force(place, &role, deadline).await?;
+    if to.is_none() { Ok(false) } else { is_seen_to_wait(place, &session).await }
 }
 
-/// Writes the role, has the running server read it, and waits until a session has it.
-pub(super) async fn put_in_force(place: &Place, role: &RoleConf, deadline: Duration) -> Result<()> {
+/// Commits in a session of its own until one is seen to wait.
+async fn is_seen_to_wait(place: &Place, watcher: &Session) -> Result<bool> {
+    let writer = Session::connect(&place.layout.socket, place.port, "postgres", WAIT_DEADLINE).await?;
+    writer.run(WAITS).await?;
+    let pid: i32 = writer.one("SELECT pg_backend_pid()", &[]).await?.get(0);
+    let writes = async {
+        loop {
+            writer.one(probe::WRITE, &[]).await?;
+        }
+    };
+    let sees = async {
+        let question = "SELECT wait_event IS NOT DISTINCT FROM 'SyncRep' FROM pg_stat_get_activity($1)";
+        while !watcher.one(question, &[&pid]).await?.get::<_, bool>(0) {}
+        Ok(true)
+    };
+    let seen = tokio::select! {
+        refused = writes => refused,
+        seen = sees => seen,
+        () = tokio::time::sleep(WAIT_DEADLINE) => Ok(false),
+    };
+    // Where the standby is still to come it would wait for that. The question behind it is answered when it has ended.
+    watcher.one("SELECT pg_cancel_backend($1)", &[&pid]).await?;
+    drop(tokio::time::timeout(WAIT_DEADLINE, writer.run("SELECT")).await);
+    seen
+}
+
+/// Writes the role, has the running server read it, and waits until a session has it, which is given back.
+pub(super) async fn put_in_force(place: &Place, role: &RoleConf, deadline: Duration) -> Result<Session> {
     let end = Instant::now() + deadline;
     write_and_reload(place, role).await?;
     let wanted = [
@@ -38,7 +72,7 @@ pub(super) async fn put_in_force(place: &Place, role: &RoleConf, deadline: Durat
                 .one("SELECT current_setting('primary_conninfo'), current_setting('synchronous_standby_names')", &[])
                 .await?;
             if [row.get::<_, String>(0), row.get::<_, String>(1)] == wanted {
-                return Ok(());
+                return Ok(session);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

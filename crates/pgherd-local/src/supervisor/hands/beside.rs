@@ -53,10 +53,11 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
 }
 
 /// What a server began as, while nobody has used it.
-fn seed(keeper: &Keeper, primary: NodeId) -> Result<Option<Seed>, ProviderError> {
+fn seed(keeper: &mut Keeper, primary: NodeId) -> Result<Option<Seed>, ProviderError> {
+    let sown = keeper.sown.take();
     let record = keeper.record()?;
     let template = template::of(chosen(record)?, &keeper.site.agent.options.paths.templates());
-    let seed = template.map(|template| Seed { template, primary: keeper.site.node(primary).data });
+    let seed = template.map(|template| Seed { template, primary: keeper.site.node(primary).data, sown });
     Ok(seed.filter(|_| !record.memory.made))
 }
 

@@ -1,20 +1,26 @@
 //! A new cluster for the first server of an instance.
 
 use pgherd_core::ha::NodeId;
-use pgherd_engine::provider::ProviderError;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use crate::postgres::replication::fence;
+use crate::postgres::replication::making::Sown;
 use crate::postgres::{folders, template};
 use crate::supervisor::files;
 use crate::supervisor::keeper::Keeper;
-use crate::supervisor::site::{blocking, cannot, chosen};
+use crate::supervisor::site::{Site, blocking, cannot, chosen};
 
-/// Makes the data directory; what an attempt that was cut short left is put away first.
+/// Makes the data directory; what an attempt that was cut short left is put away first, its standby too.
 pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderError> {
     let site = keeper.site.clone();
+    if keeper.record()?.memory.made {
+        let message = format!("{} holds a database that was used: it is never made anew", site.name);
+        return Err(ProviderError::new(ErrorKind::Protected, message));
+    }
     let layout = site.node(node);
     fence::kill(&layout).await?;
     keeper.live(node).drop_server();
+    put_others_away(&site, node).await?;
     let (run_as, paths, server) =
         (site.agent.run_as.clone(), site.agent.options.paths.clone(), chosen(keeper.record()?)?.clone());
     let identifier = blocking(move || {
@@ -25,7 +31,33 @@ pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), Provid
     })
     .await?;
     keeper.live(node).is_whole = true;
+    sow(keeper)?;
     // Written down with what follows, since the brain remembers that it was made: until then it is made anew.
     keeper.record_mut()?.system_identifier = Some(identifier.to_string());
+    Ok(())
+}
+
+/// The standby of an attempt before is one of another cluster.
+async fn put_others_away(site: &Site, node: NodeId) -> Result<(), ProviderError> {
+    for other in site.nodes_on_disk().into_iter().filter(|other| *other != node) {
+        let layout = site.node(other);
+        fence::kill(&layout).await?;
+        let removed = site.agent.options.paths.removed();
+        let put_away = move || {
+            let folder = layout.folder();
+            files::put_away(folder, &removed).map_err(|error| cannot("clear", folder, &error))
+        };
+        blocking(put_away).await?;
+    }
+    Ok(())
+}
+
+/// The standby begins as the primary does: its files are made while that starts.
+fn sow(keeper: &mut Keeper) -> Result<(), ProviderError> {
+    let record = keeper.record()?;
+    let paths = &keeper.site.agent.options.paths;
+    let template = template::of(chosen(record)?, &paths.templates()).filter(|_| record.wanted.multi_az);
+    let (run_as, folder) = (keeper.site.agent.run_as.clone(), keeper.site.layout.scratch.join("seed"));
+    keeper.sown = template.map(|template| Sown::begin(template, run_as, folder));
     Ok(())
 }

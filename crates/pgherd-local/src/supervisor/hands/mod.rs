@@ -35,7 +35,13 @@ pub async fn act(keeper: &mut Keeper, action: &Action) -> Result<(), ProviderErr
             // Until it takes writes, or that takes too long: one looks again in any case.
             promote::promote(&keeper.place(*node)?, *sync, *above, DEADLINE).await.map(drop)
         }
-        Verb::SetSync { primary, to } => sync::set_sync(&keeper.place(*primary)?, *to, DEADLINE).await,
+        Verb::SetSync { primary, to } => {
+            let place = keeper.place(*primary)?;
+            keeper.live(*primary).waits_for = None;
+            let seen = sync::set_sync(&place, *to, DEADLINE).await?;
+            keeper.live(*primary).waits_for = to.filter(|_| seen);
+            Ok(())
+        }
         Verb::Follow { node, primary } => {
             let upstream = keeper.place(*primary)?.upstream();
             follow::follow(&keeper.place(*node)?, &upstream, DEADLINE).await

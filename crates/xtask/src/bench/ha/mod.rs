@@ -1,7 +1,7 @@
 //! What clients notice when the primary of a pair goes: writers at work, the primary killed, frozen or exchanged again and again.
 
 mod cases;
-mod pair;
+pub mod pair;
 
 use self::cases::{Case, Ran};
 use super::Measured;
@@ -15,7 +15,6 @@ const HANG_DEADLINE_MS: f64 = 3000.0;
 
 /// Runs every case on one pair.
 pub fn run_cases() -> Result<Vec<Measured>, String> {
-    let up = pair::up()?;
     let herd = Herd::new(Place::new()?)?;
     herd.apply(&[])?;
     let postmaster = run(&herd, &cases::POSTMASTER)?;
@@ -38,7 +37,6 @@ pub fn run_cases() -> Result<Vec<Measured>, String> {
         none("switchovers through the pooler: failed statements", pooled.judgement.failed),
         ms("whole again, after a kill: median", median(whole_ms.clone()), 5000.0),
         ms("whole again, after a kill: longest", longest(&whole_ms), 5000.0),
-        up,
     ];
     let all = [postmaster, everything, frozen, agent_too, planned, pooled].map(|ran| ran.judgement);
     rows.extend(judged(&all.into_iter().fold(Judgement::default(), Judgement::and)));

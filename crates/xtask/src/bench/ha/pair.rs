@@ -16,7 +16,7 @@ use crate::say;
 const ROUNDS: usize = 5;
 
 /// Measures both.
-pub fn up() -> Result<Measured, String> {
+pub fn run_rounds() -> Result<Vec<Measured>, String> {
     let place = Place::new()?;
     let (server, run_as) = server()?;
     run_as.make_dir(&place.at("servers"), 0o700).map_err(|error| error.message)?;
@@ -32,7 +32,7 @@ pub fn up() -> Result<Measured, String> {
     }
     let (up, floor) = (median(ups), median(floors));
     say(&format!("up of a pair: {up:.0} ms; copy, two starts, sync: {floor:.0} ms"));
-    Ok(ms("up of a pair from nothing: against 1.5 x (copy, two starts, sync)", up, 1.5 * floor))
+    Ok(vec![ms("up of a pair from nothing: against 1.5 x (copy, two starts, sync)", up, 1.5 * floor)])
 }
 
 /// No agent, no folder, no prepared cluster; when it is done, commits wait for the standby. How long that and a first query took, and
