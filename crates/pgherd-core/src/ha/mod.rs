@@ -5,7 +5,8 @@
 //!
 //! * Nothing is promoted, and no second server started as a primary, before every process of the old primary is seen to be gone
 //!   in a view that was taken after it was told to be killed.
-//! * By itself nothing is promoted but the standby that is known to hold every acknowledged commit.
+//! * By itself nothing is promoted but the standby that is known to hold every acknowledged commit: one that a commit was seen to
+//!   wait for, and that holds what was acknowledged before.
 //! * What holds no database of ours is never touched; the last good copy is never overwritten or removed.
 //! * "Don't know" never counts as "no".
 //!
@@ -53,6 +54,7 @@
 //! * One loop per instance: look, [`decide`], write, act, in that order, one at a time. Only copies, rewinds, examinations and
 //!   checkpoints may run on beside it, as a node's [`Task`]; `Kill` ends these, too, and so does the start of a daemon.
 //! * An action whose epoch is not the memory's is refused.
+//! * `Clone` and `Rejoin` refuse a directory of another database.
 //! * `Start` refuses a directory in which any process is left, and one that is torn.
 //! * [`Node::seen_at`] is read before the node is looked at. What was not looked at is unknown, not repeated.
 //! * [`Process::Dead`] means that no process lives: postmaster, backends, tools. A dead postmaster that nobody reaped counts as none.
