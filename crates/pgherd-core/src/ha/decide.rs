@@ -32,6 +32,10 @@ pub fn decide(view: &View, memory: &Memory) -> (Memory, Vec<Action>) {
 
 fn serve(draft: &mut Draft<'_>) {
     request::take(draft);
+    if draft.view.wanted.is_new {
+        // Side by side with the start of the primary, which takes a while.
+        rejoin::care_for_others(draft);
+    }
     crash::care_for_primary(draft);
     if draft.next.fence.is_none() && draft.next.switchover.is_none() {
         replicas::resize(draft);

@@ -4,6 +4,7 @@ use super::action::Verb;
 use super::draft::Draft;
 use super::memory::{Copy, Duty, Failover, Member, Outcome};
 use super::node::NodeId;
+use super::replicas;
 use super::view::{Ask, Control, Data, LastRole, Node, Process, Request, Server};
 
 /// With a record: makes the database if it never was, and corrects a record that is older than the world.
@@ -75,6 +76,7 @@ fn made(draft: &mut Draft<'_>, primary: NodeId) -> bool {
         Some(Data::Present(control)) => {
             draft.next.system_id = Some(control.system_id);
             draft.next.timeline = control.timeline;
+            replicas::resize(draft);
             // Written down on its own, before the first start: a ledger that is one write old then still knows that the
             // database was made, and a disk that is not mounted is not taken for a new one.
             false

@@ -139,10 +139,6 @@ fn dead(draft: &mut Draft<'_>, id: NodeId, node: &Node, member: &Member) {
 
 fn start(draft: &mut Draft<'_>, id: NodeId, node: &Node) {
     let Some(control) = node.control() else { return };
-    // What it streams with is made first.
-    if draft.view.wanted.is_new && draft.serving().is_none() {
-        return;
-    }
     if !may_follow(draft, id, control) {
         return;
     }

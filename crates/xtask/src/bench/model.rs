@@ -24,6 +24,15 @@ pub struct Model {
     address: String,
 }
 
+/// One measurement.
+#[derive(Clone, Copy)]
+pub struct Run {
+    /// Which.
+    pub round: usize,
+    /// Whether servers are started side by side.
+    pub together: bool,
+}
+
 /// One of its servers.
 struct Node {
     name: &'static str,
@@ -52,8 +61,8 @@ impl Model {
         Ok(Self { nodes, address })
     }
 
-    /// How long it takes at least. The files of those who follow are there already.
-    pub fn floor(&self, place: &Place, server: &Server, run_as: &RunAs, round: usize) -> Result<f64, String> {
+    /// How long it takes at least, with one server after the other or all together. The files of those who follow are there already.
+    pub fn floor(&self, place: &Place, server: &Server, run_as: &RunAs, run: Run) -> Result<f64, String> {
         // The configuration names its files by where they were.
         fs::rename(place.at(KEPT), place.at("state")).map_err(told("rename a folder"))?;
         let [primary, followers @ ..] = self.nodes.as_slice() else { return Err("no server".to_owned()) };
@@ -64,6 +73,9 @@ impl Model {
         let mut children = Vec::new();
         for node in &self.nodes {
             children.push(node.begin(server, run_as)?);
+            if !run.together {
+                wait_until_ready(&node.data(place))?;
+            }
         }
         self.nodes.iter().try_for_each(|node| wait_until_ready(&node.data(place)))?;
         if !followers.is_empty() {
@@ -77,7 +89,7 @@ impl Model {
         for (node, mut child) in self.nodes.iter().zip(children).rev() {
             end(&node.data(place))?;
             child.wait().map_err(told("wait for a server"))?;
-            let kept = place.at(&format!("servers/floor-{round}-{}", node.name));
+            let kept = place.at(&format!("servers/floor-{}-{}-{}", run.round, run.together, node.name));
             fs::rename(node.data(place), kept).map_err(told("rename a cluster"))?;
         }
         fs::rename(place.at("state"), place.at(KEPT)).map_err(told("rename a folder"))?;

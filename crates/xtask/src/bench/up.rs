@@ -14,7 +14,7 @@ use std::time::Instant;
 use pgherd_local::postgres::{runas::RunAs, server::Server};
 
 use super::Measured;
-use super::model::Model;
+use super::model::{Model, Run};
 use crate::machine::{Place, end, initdb, median, ms_since, over_socket, psql, run, server, told, wait};
 
 const ROUNDS: usize = 9;
@@ -29,7 +29,7 @@ pub fn run_rounds() -> Result<Vec<Measured>, String> {
     let (mut firsts, mut nexts, mut prepared) = (Vec::new(), Vec::new(), Vec::new());
     let (mut floors, mut peers) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        floors.push(model.floor(&place, &server, &run_as, round)?);
+        floors.push(model.floor(&place, &server, &run_as, Run { round, together: true })?);
         firsts.push(up(&place, &server, 0)?.0);
         nexts.push(up(&place, &server, 1)?.0);
         wait("a prepared cluster", || is_prepared(&place))?;

@@ -14,7 +14,7 @@ pub use stop::{is_under_way, stopped};
 
 use std::time::Duration;
 
-use pgherd_core::ha::{Action, Verb};
+use pgherd_core::ha::{Action, NodeId, Verb};
 use pgherd_engine::provider::ProviderError;
 
 use super::keeper::Keeper;
@@ -46,7 +46,11 @@ pub async fn act(keeper: &mut Keeper, action: &Action) -> Result<(), ProviderErr
             let upstream = keeper.place(*primary)?.upstream();
             follow::follow(&keeper.place(*node)?, &upstream, DEADLINE).await
         }
-        Verb::Slots { on, of } => slots::keep(&keeper.place(*on)?, of, DEADLINE).await,
+        Verb::Slots { on, of } => {
+            slots::keep(&keeper.place(*on)?, of, DEADLINE).await?;
+            of.iter().for_each(|node| nudge(keeper, *node));
+            Ok(())
+        }
         Verb::Clone { .. } | Verb::Rejoin { .. } | Verb::Examine { .. } | Verb::Checkpoint { .. } => {
             beside::begin(keeper, &action.verb)
         }
@@ -64,6 +68,14 @@ pub async fn act(keeper: &mut Keeper, action: &Action) -> Result<(), ProviderErr
             keeper.ways.lead(&site, &record, route).await
         }
         Verb::Release { node } => release::release(keeper, *node).await,
+    }
+}
+
+/// Has a standby that could not stream try again at once: it waits for a signal as well as for its `wal_retrieve_retry_interval`.
+fn nudge(keeper: &mut Keeper, node: NodeId) {
+    if let Some(postmaster) = &keeper.live(node).postmaster {
+        // One that has ended has nothing to try.
+        drop(postmaster.reload());
     }
 }
 
