@@ -33,7 +33,8 @@ pub fn decide(view: &View, memory: &Memory) -> (Memory, Vec<Action>) {
 fn serve(draft: &mut Draft<'_>) {
     request::take(draft);
     if draft.view.wanted.is_new {
-        // Side by side with the start of the primary, which takes a while.
+        // Side by side with the start of the primary, which takes a while. What the standby streams with comes before it.
+        replicas::keep_slots(draft);
         rejoin::care_for_others(draft);
     }
     crash::care_for_primary(draft);
@@ -42,7 +43,8 @@ fn serve(draft: &mut Draft<'_>) {
         degrade::keep_in_sync(draft);
         maintenance::restart_in_turn(draft);
     }
-    // Before anybody needs one.
-    replicas::keep_slots(draft);
     rejoin::care_for_others(draft);
+    if !draft.view.wanted.is_new {
+        replicas::keep_slots(draft);
+    }
 }

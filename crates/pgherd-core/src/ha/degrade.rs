@@ -9,7 +9,7 @@ use super::view::{Names, Node, Primary, Process, SyncMode};
 
 /// How long to wait until it is tried again to see a commit wait. The checkpointer tells the backends that commits are to wait, and
 /// takes its time where it is busy with a checkpoint.
-const PROVE_AGAIN_MS: u32 = 1000;
+const PROVE_AGAIN_MS: u32 = 2000;
 /// How close behind a standby has to be before commits wait for it, bytes.
 const NEAR_BYTES: u64 = 16 << 20;
 /// A standby that was well for so long may be lost and won again without a pause.
@@ -98,18 +98,22 @@ fn rise(draft: &mut Draft<'_>, id: NodeId, node: &Node, primary: &Primary, stand
     if node.waits_for != Some(standby) {
         draft.next.rising = None;
         if draft.next.sync_ordered_at.is_none_or(|at| passed(at, now, PROVE_AGAIN_MS)) {
-            set(draft, id, Some(standby), format!("commits are not seen to wait for {standby} yet"));
+            // The names stay, and with them since when the standby does not keep up.
+            draft.next.sync_ordered_at = Some(now);
+            let why = format!("commits are not seen to wait for {standby} yet");
+            draft.order(Verb::SetSync { primary: id, to: Some(standby) }, why);
         }
         return;
     }
-    let rising = draft.next.rising.filter(|rising| rising.node == standby && rising.start == start);
-    let target = rising.map_or(primary.lsn, |rising| rising.target);
-    if sender.held >= target {
-        draft.next.promotable = Some(standby);
-        draft.next.rising = None;
-        draft.next.degraded_since = None;
-    } else {
-        draft.next.rising = Some(Rising { node: standby, start, target });
+    match draft.next.rising.filter(|rising| rising.node == standby && rising.start == start) {
+        // Where the log ends now was asked before who counts.
+        None => draft.next.rising = Some(Rising { node: standby, start, target: primary.lsn }),
+        Some(rising) if sender.held >= rising.target => {
+            draft.next.promotable = Some(standby);
+            draft.next.rising = None;
+            draft.next.degraded_since = None;
+        }
+        Some(_) => {}
     }
 }
 

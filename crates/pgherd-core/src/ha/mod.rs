@@ -54,7 +54,7 @@
 //! * One loop per instance: look, [`decide`], write, act, in that order, one at a time. Only copies, rewinds, examinations and
 //!   checkpoints may run on beside it, as a node's [`Task`]; `Kill` ends these, too, and so does the start of a daemon.
 //! * An action whose epoch is not the memory's is refused.
-//! * `Clone` and `Rejoin` refuse a directory of another database.
+//! * `Clone` and `Rejoin` refuse to touch the directory of another database.
 //! * `Start` refuses a directory in which any process is left, and one that is torn.
 //! * [`Node::seen_at`] is read before the node is looked at. What was not looked at is unknown, not repeated.
 //! * [`Process::Dead`] means that no process lives: postmaster, backends, tools. A dead postmaster that nobody reaped counts as none.

@@ -310,12 +310,41 @@ fn a_lost_standby_is_given_up_in_the_safe_order_and_comes_back_in_the_reverse() 
     tale.node(N1).names = Names::Node(N2);
     tale.says(N1).senders.insert(N2, sender(true, Lsn(HERE.0 - 4096)));
     tale.look("sync_state is sync");
-    tale.after_ms(1_000);
-    tale.look("no commit was seen to wait for 1 s");
+    tale.after_ms(2_000);
+    tale.look("no commit was seen to wait for 2 s");
     tale.node(N1).waits_for = Some(N2);
     tale.look("one was seen to wait, and n2 lacks a little");
     tale.says(N1).senders.insert(N2, sender(true, HERE));
     tale.look("n2 has everything");
+    insta::assert_snapshot!(tale.told);
+}
+
+#[test]
+fn a_wal_sender_that_still_lets_commits_go_for_another_is_waited_out() {
+    let mut tale = Tale::of(1, 1);
+    tale.memory.promotable = None;
+    tale.node(N1).waits_for = Some(N2);
+    tale.says(N1).senders.insert(N3, Sender { counts: true, ..sender(false, HERE) });
+    tale.look("n3 still counts");
+    tale.look("n3 still counts");
+    assert_eq!((tale.memory.promotable, tale.memory.rising), (None, None));
+    tale.says(N1).senders.insert(N3, sender(false, HERE));
+    tale.look("n3 counts no longer");
+    tale.look("n2 has what there was then");
+    assert_eq!(tale.memory.promotable, Some(N2));
+    insta::assert_snapshot!(tale.told);
+}
+
+#[test]
+fn a_standby_that_stops_while_no_commit_is_seen_to_wait_for_it_is_given_up_in_time() {
+    let mut tale = Tale::of(1, 0);
+    tale.memory.promotable = None;
+    tale.says(N1).senders.insert(N2, sender(true, Lsn(HERE.0 - 4096)));
+    tale.look("n2 lacks a little");
+    tale.after_ms(2_000);
+    tale.look("2 s later");
+    tale.after_ms(1_200);
+    tale.look("3.2 s later");
     insta::assert_snapshot!(tale.told);
 }
 

@@ -411,10 +411,12 @@ impl World {
             return Some(format!("slots for {:?}", primary.slots));
         }
         let sync = self.wanted.synchronous();
-        if sync != memory.promotable.is_some() || memory.promotable != primary.names_commits {
+        if sync != memory.promotable.is_some()
+            || memory.promotable != primary.names_file.filter(|_| primary.commits_wait)
+        {
             return Some(format!(
                 "{:?} is promotable and commits wait for {:?}",
-                memory.promotable, primary.names_commits
+                memory.promotable, primary.names_file
             ));
         }
         (primary.waiting.len() > 60).then(|| "commits are not acknowledged".to_owned())

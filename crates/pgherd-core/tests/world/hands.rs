@@ -270,8 +270,7 @@ impl World {
                 None
             }
         };
-        (machine.names_file, machine.names_sender, machine.names_commits) = (names, names, names);
-        machine.waits_for = None;
+        machine.names_from_the_start(names);
         if torn {
             self.violate(format!("{id} is started half rewound"));
         }
@@ -313,8 +312,7 @@ impl World {
         if let Some(pm) = machine.postmaster.as_mut().filter(|pm| possible && !pm.primary) {
             pm.promoted_at.get_or_insert(at);
             pm.above = above;
-            (machine.names_file, machine.names_sender, machine.names_commits) = (sync, sync, sync);
-            machine.waits_for = None;
+            machine.names_from_the_start(sync);
         }
     }
 
@@ -355,18 +353,21 @@ impl World {
     fn set_sync(&mut self, id: NodeId, to: Option<NodeId>) {
         let now = self.now;
         let reach = now + self.chance.pick(&[0, 0, 30, 95, 900, 2_500]).expect("a list");
+        let sender_reach = now + self.chance.pick(&[0, 0, 400, 3_000]).expect("a list");
         let machine = self.machine(id);
         if machine.postmaster.is_none() || machine.frozen {
             return;
         }
         if machine.names_file != to {
+            machine.last_sender = machine.names_sender;
             (machine.names_file, machine.names_sender) = (to, to);
-            machine.names_reach_commits_at = reach;
+            (machine.names_reach_commits_at, machine.last_sender_until) = (reach, sender_reach);
         }
         if machine.names_reach_commits_at <= now {
-            machine.names_commits = to;
+            machine.commits_wait = to.is_some();
         }
-        machine.waits_for = machine.names_commits.filter(|waited_for| Some(*waited_for) == to);
+        // A commit that waits does not say for whom.
+        machine.waits_for = to.filter(|_| machine.commits_wait);
     }
 
     fn remove(&mut self, id: NodeId) {

@@ -87,11 +87,14 @@ pub struct Machine {
     pub orphans: Vec<i64>,
     pub frozen: bool,
     pub waiting: Vec<Waiting>,
-    /// What the file says, what the WAL sender goes by, and what commits go by from then on.
+    /// What the file says, what the WAL senders go by, and whether commits wait from then on.
     pub names_file: Option<NodeId>,
     pub names_sender: Option<NodeId>,
-    pub names_commits: Option<NodeId>,
+    pub commits_wait: bool,
     pub names_reach_commits_at: i64,
+    /// Whose WAL sender takes itself for the one that was named before, and until when.
+    pub last_sender: Option<NodeId>,
+    pub last_sender_until: i64,
     /// The standby that the hands saw a commit wait for.
     pub waits_for: Option<NodeId>,
     pub follows: Option<NodeId>,
@@ -124,8 +127,10 @@ impl Machine {
             waiting: Vec::new(),
             names_file: None,
             names_sender: None,
-            names_commits: None,
+            commits_wait: false,
             names_reach_commits_at: 0,
+            last_sender: None,
+            last_sender_until: 0,
             waits_for: None,
             follows: None,
             streams: false,
@@ -187,6 +192,18 @@ impl Machine {
     /// Writes, or may when it wakes, or its backends may.
     pub fn may_write(&self) -> bool {
         self.postmaster.as_ref().is_some_and(|pm| pm.primary) || !self.orphans.is_empty()
+    }
+
+    /// What a server starts or is promoted with is in force in all of its processes.
+    pub fn names_from_the_start(&mut self, names: Option<NodeId>) {
+        (self.names_file, self.names_sender, self.last_sender) = (names, names, None);
+        (self.commits_wait, self.waits_for) = (names.is_some(), None);
+        self.names_reach_commits_at = 0;
+    }
+
+    /// Whether its WAL sender for a standby lets commits go on that this one has.
+    pub fn counts(&self, standby: NodeId, now: i64) -> bool {
+        self.names_sender == Some(standby) || self.last_sender == Some(standby) && self.last_sender_until > now
     }
 
     /// Every process gone.

@@ -159,6 +159,7 @@ impl World {
             self.stream(*id);
         }
         for id in &ids {
+            self.forget_gone_sender(*id);
             self.acknowledge(*id);
         }
         self.do_late();
@@ -176,7 +177,7 @@ impl World {
             return;
         }
         if machine.names_reach_commits_at <= now {
-            machine.names_commits = machine.names_file;
+            machine.commits_wait = machine.names_file.is_some();
         }
         let Some(pm) = machine.postmaster.clone() else { return };
         if pm.stops_at.is_some_and(|at| at <= now) {
@@ -291,7 +292,7 @@ impl World {
         self.machine(id).orphans.retain(|at| *at > now);
         for _ in 0..due {
             let record = self.new_record();
-            let waits = self.machines[&id].names_commits.is_some();
+            let waits = self.machines[&id].commits_wait;
             if let Some(dir) = self.machine(id).dir_mut() {
                 dir.log.push(record);
             }
@@ -328,14 +329,24 @@ impl World {
         }
     }
 
+    /// A WAL sender that begins anew reads the names as they are then.
+    fn forget_gone_sender(&mut self, id: NodeId) {
+        let last = self.machines[&id].last_sender;
+        if last.is_some_and(|standby| self.held_by(id, standby).is_none()) {
+            self.machine(id).last_sender = None;
+        }
+    }
+
     fn acknowledge(&mut self, id: NodeId) {
         let machine = &self.machines[&id];
         if !machine.writes(self.now) || machine.waiting.is_empty() {
             return;
         }
-        let held = match machine.names_commits {
-            None => usize::MAX,
-            Some(standby) => self.held_by(id, standby).unwrap_or(0),
+        let now = self.now;
+        let counting = self.machines.keys().filter(|standby| machine.counts(**standby, now));
+        let held = match machine.commits_wait {
+            false => usize::MAX,
+            true => counting.filter_map(|standby| self.held_by(id, *standby)).max().unwrap_or(0),
         };
         let waiting = std::mem::take(&mut self.machine(id).waiting);
         for wait in waiting {
@@ -357,7 +368,7 @@ impl World {
             let owner = self.owner;
             self.violate(format!("{id} acknowledges commit {record} after {owner:?} took over"));
         }
-        if self.strictly_required && self.machines[&id].names_commits.is_none() {
+        if self.strictly_required && !self.machines[&id].commits_wait {
             self.violate(format!("{id} acknowledges commit {record} without a standby although one is required"));
         }
         self.acknowledged.push(Acknowledged { record, excused: false });
@@ -529,7 +540,7 @@ impl World {
             .filter_map(|(other, standby)| {
                 let held = standby.dir()?.log.len();
                 let streaming = dir.log.len() - held.min(dir.log.len()) < 40;
-                let counts = machine.names_sender == Some(*other);
+                let counts = machine.counts(*other, self.now);
                 Some((*other, Sender { sync: counts && streaming, counts, streaming, held: lsn(held) }))
             })
             .collect()

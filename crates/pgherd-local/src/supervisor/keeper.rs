@@ -215,6 +215,8 @@ impl Keeper {
 
     /// The agent has just started: servers run on from before, or it is not a crash that they do not run.
     fn take_up(&mut self) {
+        let site = self.site.clone();
+        tokio::task::spawn_blocking(move || site.forget_sown());
         let Some(record) = &mut self.record else { return };
         record.memory.wake();
         let primary = record.primary();
@@ -265,7 +267,11 @@ impl Keeper {
                 continue;
             }
             match process::adopt(&self.site.node(node).data) {
-                Ok(Some(postmaster)) => live.take(postmaster),
+                Ok(Some(postmaster)) => {
+                    // Whoever wrote its role down may have been killed before it told it so.
+                    drop(postmaster.reload());
+                    live.take(postmaster);
+                }
                 Ok(None) => live.drop_server(),
                 Err(error) => tracing::warn!(instance = self.site.name, "{node}: {error}"),
             }

@@ -61,11 +61,32 @@ impl Site {
         entries.into_iter().any(|entry| entry.path().join("data").exists())
     }
 
+    /// Where the files of its first standby are made. An agent's own: one that has just ended may still be about it.
+    pub fn sown(&self) -> std::path::PathBuf {
+        self.layout.scratch.join(format!("seed-{}", std::process::id()))
+    }
+
+    /// Removes what earlier agents made of it.
+    pub fn forget_sown(&self) {
+        let entries = std::fs::read_dir(&self.layout.scratch).into_iter().flatten().flatten();
+        let ours = self.sown();
+        let is_sown = |name: &str| name.starts_with("seed-");
+        for entry in entries.filter(|entry| is_sown(&entry.file_name().to_string_lossy()) && entry.path() != ours) {
+            if let Err(error) = std::fs::remove_dir_all(entry.path()) {
+                tracing::warn!(instance = self.name, "{}: {error}", entry.path().display());
+            }
+        }
+    }
+
     /// Its servers that left anything, whether they are known or not.
     pub fn nodes_on_disk(&self) -> Vec<NodeId> {
         let entries = std::fs::read_dir(&self.layout.root).into_iter().flatten().flatten();
-        let number = |name: &str| name.strip_prefix('n')?.parse().ok().map(NodeId);
-        entries.filter_map(|entry| number(entry.file_name().to_str()?)).collect()
+        let node = |name: &str| {
+            let node = NodeId(name.strip_prefix('n')?.parse().ok()?);
+            // `n02` is somebody else's.
+            (node.to_string() == name).then_some(node)
+        };
+        entries.filter_map(|entry| node(entry.file_name().to_str()?)).collect()
     }
 
     /// Gives every server a port of its own that does not have the instance's, and each further way in one.

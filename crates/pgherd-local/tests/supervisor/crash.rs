@@ -111,6 +111,14 @@ async fn the_creation_of_a_pair_cut_short_anywhere_is_finished() {
             "cut after step {steps}"
         );
         assert_eq!(world.write("CREATE TABLE t ()").await, "CREATE TABLE");
+        let left = || std::fs::read_dir(world.paths.instance(NAME).scratch).expect("a folder").count();
+        let gone = async {
+            while left() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(DEADLINE, gone).await.is_ok();
+        assert!(in_time, "cut after step {steps}: files of a standby are left");
         if done {
             break;
         }

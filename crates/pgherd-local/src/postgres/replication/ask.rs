@@ -123,9 +123,11 @@ impl PrimaryAnswer {
         for (node, sender) in self.senders.iter().flatten().filter_map(|sender| sender.read(commit)) {
             // One of a connection that is gone may be listed for a while beside its successor.
             let known = senders.entry(node).or_insert(sender);
+            let counts = known.counts || sender.counts;
             if worth(&sender) > worth(known) {
                 *known = sender;
             }
+            known.counts = counts;
         }
         Some(Primary { timeline, lsn: Lsn::parse(&self.lsn)?, fork, senders, slots })
     }

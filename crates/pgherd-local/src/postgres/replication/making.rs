@@ -4,6 +4,7 @@
 //! short is the absence of one: it is made beside the data directory and renamed at the end.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pgherd_core::ha::LastRole;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -16,10 +17,15 @@ use crate::paths::Layout;
 use crate::postgres::conf::SUPERUSER;
 use crate::postgres::packed::{sync_all, sync_folder};
 use crate::postgres::runas::RunAs;
+use crate::postgres::session::Session;
 use crate::postgres::{Result, control, io_error, template};
 
 /// Holds the number of the copy or rewind that was last completed in a data directory.
 pub(super) const MADE: &str = "pgherd.made";
+
+/// How long a primary that is about to start is waited for, and how often it is tried.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+const START_RETRY: Duration = Duration::from_millis(50);
 
 /// Copies the running server `from` to a node without any process, which then is a standby that was never started. Takes as
 /// long as copying does; how far it is shows in the size of [`Layout::making`]. Repeatable: copy `serial` is made once.
@@ -51,6 +57,7 @@ pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, 
         return Ok(());
     }
     if !plant(place, seed).await? {
+        until_it_answers(from).await;
         copy(place, from).await?;
     }
     let place = place.clone();
@@ -137,6 +144,15 @@ impl Sown {
         Self { folder, unpacking }
     }
 
+    /// Nobody needs it.
+    pub fn discard(self) {
+        tokio::spawn(async move {
+            if let Some(folder) = self.whole().await {
+                drop(blocking(move || remove_folder(&folder)).await);
+            }
+        });
+    }
+
     /// Where it is, once all of it is; `None`: it cannot be had.
     async fn whole(self) -> Option<PathBuf> {
         match self.unpacking.await {
@@ -204,6 +220,15 @@ fn grow(place: &Place, seed: &Seed, sown: Option<&Path>) -> Result<bool> {
     match control::identifier(&theirs) {
         Some(identifier) if of_one_initdb && has_all => template::become_standby(&to, identifier).map(|()| true),
         _ => Ok(false),
+    }
+}
+
+/// A new primary may be about to start. Whether it does is for whoever copies from it to say.
+async fn until_it_answers(from: &Upstream) {
+    let end = tokio::time::Instant::now() + START_DEADLINE;
+    let answers = || Session::connect(&from.socket, from.port, "postgres", START_DEADLINE);
+    while answers().await.is_err() && tokio::time::Instant::now() < end {
+        tokio::time::sleep(START_RETRY).await;
     }
 }
 

@@ -26,6 +26,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// When the future is dropped, the tools it runs are killed; [`tools::kill`] waits for their end.
 pub async fn rewind(place: &Place, from: &Upstream, serial: u64) -> Result<()> {
     tools::kill(&place.layout).await?;
+    refuse_anothers(place, from).await?;
     let to = place.clone();
     let done = blocking(move || {
         nobody_at_work(&to.layout)?;
@@ -48,6 +49,20 @@ pub async fn rewind(place: &Place, from: &Upstream, serial: u64) -> Result<()> {
     run(place, from).await?;
     let place = place.clone();
     blocking(move || finish(&place, serial)).await
+}
+
+/// What is there may be another's since the rewind was ordered: nothing of it is touched. Of one whose rewind was cut short nothing
+/// may be readable.
+async fn refuse_anothers(place: &Place, from: &Upstream) -> Result<()> {
+    let data = place.layout.data.clone();
+    let Ok(there) = blocking(move || Ok(pg_control::read(&data))).await? else { return Ok(()) };
+    let session = Session::connect(&from.socket, from.port, "postgres", CONNECT_DEADLINE).await?;
+    let row = session.one("SELECT system_identifier::text FROM pg_control_system()", &[]).await?;
+    if row.get::<_, String>(0) == there.system_id.to_string() {
+        return Ok(());
+    }
+    let message = format!("{} holds another database, {}", place.layout.data.display(), there.system_id);
+    Err(ProviderError::new(ErrorKind::Conflict, message).help("move it away: a copy is to have its place"))
 }
 
 /// Up to 15 pg_rewind goes by the source's `pg_control`, which has the timeline of before the promotion until a checkpoint has

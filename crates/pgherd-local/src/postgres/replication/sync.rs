@@ -15,20 +15,35 @@ use crate::postgres::{Result, process};
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// How long to try to see a commit wait. It does so for as long as the standby takes to put it on disk.
-const WAIT_DEADLINE: Duration = Duration::from_millis(200);
-/// Whatever the user set, the commit is one that waits; and what its end is called is nobody's business.
+const WAIT_DEADLINE: Duration = Duration::from_millis(500);
+/// Whatever the user set, the commit is one that waits; and how its session ends is nobody's business.
 const WAITS: &str = "SET synchronous_commit = on; SET default_transaction_read_only = off; SET statement_timeout = 0; \
                      SET log_min_messages = panic";
+/// There is a lock of the same name, for which a commit may wait that then waits for nobody.
+const SEES: &str = "SELECT wait_event_type IS NOT DISTINCT FROM 'IPC' AND wait_event IS NOT DISTINCT FROM 'SyncRep' \
+                    FROM pg_stat_get_activity($1)";
 
 /// Has commits of the running primary wait for `to`, or for nobody, and returns when that is in force in its sessions, and
 /// whether a commit was seen to wait. Repeatable; at the deadline an error, and it may come into force later.
 ///
 /// Processes read the file each in its own time. Whether commits wait is in shared memory, put there by the checkpointer
-/// (`SyncRepUpdateSyncStandbysDefined`), which reads nothing while it is busy: one commit that waits proves it for all.
+/// (`SyncRepUpdateSyncStandbysDefined`), which reads nothing while it is busy: one commit that waits proves it for all. For whom
+/// is each WAL sender's to say (`sync_priority`).
 pub async fn set_sync(place: &Place, to: Option<NodeId>, deadline: Duration) -> Result<bool> {
     let role = RoleConf { upstream: None, sync: to };
     let session = put_in_force(place, &role, deadline).await?;
-    if to.is_none() { Ok(false) } else { is_seen_to_wait(place, &session).await }
+    if to.is_none() {
+        return Ok(false);
+    }
+    match tokio::time::timeout(2 * WAIT_DEADLINE, is_seen_to_wait(place, &session)).await {
+        Ok(Ok(seen)) => Ok(seen),
+        // Who could not look has not seen it, and tries again.
+        Ok(Err(error)) => {
+            tracing::warn!("{}: it could not be seen whether commits wait: {error}", place.id);
+            Ok(false)
+        }
+        Err(_) => Ok(false),
+    }
 }
 
 /// Commits in a session of its own until one is seen to wait.
@@ -39,11 +54,11 @@ async fn is_seen_to_wait(place: &Place, watcher: &Session) -> Result<bool> {
     let writes = async {
         loop {
             writer.one(probe::WRITE, &[]).await?;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     };
     let sees = async {
-        let question = "SELECT wait_event IS NOT DISTINCT FROM 'SyncRep' FROM pg_stat_get_activity($1)";
-        while !watcher.one(question, &[&pid]).await?.get::<_, bool>(0) {}
+        while !watcher.one(SEES, &[&pid]).await?.get::<_, bool>(0) {}
         Ok(true)
     };
     let seen = tokio::select! {
@@ -51,9 +66,8 @@ async fn is_seen_to_wait(place: &Place, watcher: &Session) -> Result<bool> {
         seen = sees => seen,
         () = tokio::time::sleep(WAIT_DEADLINE) => Ok(false),
     };
-    // Where the standby is still to come it would wait for that. The question behind it is answered when it has ended.
-    watcher.one("SELECT pg_cancel_backend($1)", &[&pid]).await?;
-    drop(tokio::time::timeout(WAIT_DEADLINE, writer.run("SELECT")).await);
+    // Where the standby is still to come it would wait for that, whether somebody listens or not.
+    watcher.one("SELECT pg_terminate_backend($1)", &[&pid]).await?;
     seen
 }
 

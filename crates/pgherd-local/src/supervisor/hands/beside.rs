@@ -6,7 +6,7 @@ use pgherd_core::ha::{NodeId, Verb};
 use pgherd_engine::provider::ProviderError;
 
 use crate::postgres::folders;
-use crate::postgres::replication::making::{self, Seed};
+use crate::postgres::replication::making::{self, Seed, Sown};
 use crate::postgres::replication::{checkpoint, examine, rewind};
 use crate::postgres::template;
 use crate::supervisor::keeper::Keeper;
@@ -57,8 +57,11 @@ fn seed(keeper: &mut Keeper, primary: NodeId) -> Result<Option<Seed>, ProviderEr
     let sown = keeper.sown.take();
     let record = keeper.record()?;
     let template = template::of(chosen(record)?, &keeper.site.agent.options.paths.templates());
-    let seed = template.map(|template| Seed { template, primary: keeper.site.node(primary).data, sown });
-    Ok(seed.filter(|_| !record.memory.made))
+    let Some(template) = template.filter(|_| !record.memory.made) else {
+        sown.into_iter().for_each(Sown::discard);
+        return Ok(None);
+    };
+    Ok(Some(Seed { template, primary: keeper.site.node(primary).data, sown }))
 }
 
 /// Takes in how it ended.

@@ -7,8 +7,9 @@ use crate::postgres::replication::fence;
 use crate::postgres::replication::making::Sown;
 use crate::postgres::{folders, template};
 use crate::supervisor::files;
+use crate::supervisor::hands::stop;
 use crate::supervisor::keeper::Keeper;
-use crate::supervisor::site::{Site, blocking, cannot, chosen};
+use crate::supervisor::site::{blocking, cannot, chosen};
 
 /// Makes the data directory; what an attempt that was cut short left is put away first, its standby too.
 pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderError> {
@@ -20,7 +21,7 @@ pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), Provid
     let layout = site.node(node);
     fence::kill(&layout).await?;
     keeper.live(node).drop_server();
-    put_others_away(&site, node).await?;
+    put_others_away(keeper, node).await?;
     let (run_as, paths, server) =
         (site.agent.run_as.clone(), site.agent.options.paths.clone(), chosen(keeper.record()?)?.clone());
     let identifier = blocking(move || {
@@ -38,10 +39,12 @@ pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), Provid
 }
 
 /// The standby of an attempt before is one of another cluster.
-async fn put_others_away(site: &Site, node: NodeId) -> Result<(), ProviderError> {
+async fn put_others_away(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderError> {
+    let site = keeper.site.clone();
     for other in site.nodes_on_disk().into_iter().filter(|other| *other != node) {
+        stop::kill(keeper, other).await?;
+        keeper.live(other).failed = None;
         let layout = site.node(other);
-        fence::kill(&layout).await?;
         let removed = site.agent.options.paths.removed();
         let put_away = move || {
             let folder = layout.folder();
@@ -57,7 +60,7 @@ fn sow(keeper: &mut Keeper) -> Result<(), ProviderError> {
     let record = keeper.record()?;
     let paths = &keeper.site.agent.options.paths;
     let template = template::of(chosen(record)?, &paths.templates()).filter(|_| record.wanted.multi_az);
-    let (run_as, folder) = (keeper.site.agent.run_as.clone(), keeper.site.layout.scratch.join("seed"));
+    let (run_as, folder) = (keeper.site.agent.run_as.clone(), keeper.site.sown());
     keeper.sown = template.map(|template| Sown::begin(template, run_as, folder));
     Ok(())
 }
