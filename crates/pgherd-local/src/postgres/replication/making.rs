@@ -10,6 +10,7 @@ use pgherd_core::ha::LastRole;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::task::JoinHandle;
 
+use super::attempt::Attempt;
 use super::role::{self, Upstream};
 use super::tools::{self, Tool};
 use super::{Place, blocking, directory, nobody_at_work, pg_control};
@@ -38,10 +39,11 @@ const START_RETRY: Duration = Duration::from_millis(50);
 pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, seed: Option<Seed>) -> Result<()> {
     tools::kill(&place.layout).await?;
     let (to, old) = (place.clone(), place.layout.data.clone());
-    let done = blocking(move || {
+    let begun = blocking(move || {
+        let attempt = Attempt::begin(&to.layout);
         nobody_at_work(&to.layout)?;
         if directory::is_made_by(&to.layout, serial) {
-            return Ok(true);
+            return Ok(None);
         }
         if old.exists() && !keep_old {
             let message = format!("{} is there and is not to be replaced", old.display());
@@ -50,18 +52,16 @@ pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, 
         remove_folder(&to.layout.making())?;
         remove_folder(&seedling(&to.layout))?;
         to.run_as.make_dir(&to.layout.making(), 0o700)?;
-        Ok(false)
+        Ok(Some(attempt))
     })
     .await?;
-    if done {
-        return Ok(());
-    }
-    if !plant(place, seed).await? {
+    let Some(attempt) = begun else { return Ok(()) };
+    if !plant(place, &attempt, seed).await? {
         until_it_answers(from).await;
         copy(place, from).await?;
     }
     let place = place.clone();
-    blocking(move || finish(&place, serial)).await
+    blocking(move || attempt.carry_on(|| finish(&place, serial))).await
 }
 
 /// Deletes the old data directories that were kept as evidence. Blocking. Repeatable.
@@ -170,7 +170,7 @@ impl Sown {
 /// Makes the copy from a seed; says whether that could be done. Whatever is in the way, there is another way to have a copy.
 ///
 /// In a folder of its own until it is whole: an unpacking goes on for a moment when the future is dropped.
-async fn plant(place: &Place, seed: Option<Seed>) -> Result<bool> {
+async fn plant(place: &Place, attempt: &Attempt, seed: Option<Seed>) -> Result<bool> {
     let Some(mut seed) = seed else { return Ok(false) };
     let sown = match seed.sown.take() {
         Some(sown) => sown.whole().await,
@@ -182,15 +182,15 @@ async fn plant(place: &Place, seed: Option<Seed>) -> Result<bool> {
         false
     });
     let (seedling, making) = (seedling(&place.layout), place.layout.making());
-    blocking(move || {
+    let attempt = attempt.clone();
+    let put = move || {
         if !grown {
             return remove_folder(&seedling).map(|()| false);
         }
-        // Takes the place of an empty folder, and is refused where somebody copies into it by now.
         std::fs::rename(&seedling, &making).map_err(|error| io_error("rename", &seedling, &error))?;
         Ok(true)
-    })
-    .await
+    };
+    blocking(move || attempt.carry_on(put)).await
 }
 
 /// Where a seed is unpacked.

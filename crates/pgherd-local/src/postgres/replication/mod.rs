@@ -4,6 +4,7 @@
 //! [`look`](look::look()). What waits has a deadline.
 
 mod ask;
+mod attempt;
 pub mod checkpoint;
 pub mod directory;
 pub mod examine;

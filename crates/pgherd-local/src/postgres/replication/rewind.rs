@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
+use super::attempt::Attempt;
 use super::making::MADE;
 use super::pg_control::{self, State};
 use super::role::{self, Upstream};
@@ -28,27 +29,26 @@ pub async fn rewind(place: &Place, from: &Upstream, serial: u64) -> Result<()> {
     tools::kill(&place.layout).await?;
     refuse_anothers(place, from).await?;
     let to = place.clone();
-    let done = blocking(move || {
+    let begun = blocking(move || {
+        let attempt = Attempt::begin(&to.layout);
         nobody_at_work(&to.layout)?;
         // The server that recovers it would take a dead one that nobody reaped for one that runs.
         stale::remove(&to.layout, to.port)?;
         if directory::is_made_by(&to.layout, serial) {
-            return Ok(true);
+            return Ok(None);
         }
         role::put(&to.layout.torn(), &format!("{serial}\n"), &to.run_as)?;
         // The server that recovers the directory first cannot be a standby.
         role::set_standby(&to, false)?;
-        Ok(false)
+        Ok(Some(attempt))
     })
     .await?;
-    if done {
-        return Ok(());
-    }
+    let Some(attempt) = begun else { return Ok(()) };
     recover(place).await?;
     tell_its_timeline(from).await?;
     run(place, from).await?;
     let place = place.clone();
-    blocking(move || finish(&place, serial)).await
+    blocking(move || attempt.carry_on(|| finish(&place, serial))).await
 }
 
 /// What is there may be another's since the rewind was ordered: nothing of it is touched. Of one whose rewind was cut short nothing
