@@ -8,17 +8,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp};
 use pgherd_local::paths::Paths;
 
 use crate::sandbox::{Ran, Sandbox};
 use crate::terminal::Terminal;
 
-/// A database of this machine. Its window is half a week away: what waits for it is still waiting when the test looks.
+/// A database of this machine. Its window is half a week away: what waits for it is still waiting when the test looks. It is at
+/// noon, whatever time it is now, since a window that met the one for backups would be refused.
 pub fn block(name: &str, parameters: &str) -> String {
     let label = name.replace('-', "_");
     let later = (Timestamp::now() + SignedDuration::from_hours(84)).to_zoned(TimeZone::UTC);
-    let window = format!("{0}-{1}", moment(&later), moment(&(&later + SignedDuration::from_hours(1))));
+    let day = later.strftime("%a").to_string().to_lowercase();
+    let window = format!("{day}:12:00-{day}:13:00");
     format!(
         r#"
 module "{label}" {{
@@ -46,11 +48,6 @@ fn port(name: &str) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("it has an address").port()
     })
-}
-
-/// `wed:10:00`
-fn moment(time: &Zoned) -> String {
-    time.strftime("%a:%H:%M").to_string().to_lowercase()
 }
 
 /// A sandbox whose agent and servers end with it; nothing when this machine has no PostgreSQL.
