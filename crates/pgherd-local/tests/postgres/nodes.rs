@@ -90,8 +90,22 @@ pub async fn until(place: &Place, is_so: impl Fn(&ha::Node) -> bool) -> ha::Node
         }
     };
     let in_time = tokio::time::timeout(DEADLINE, looking).await.is_ok();
-    assert!(in_time, "{} with {} did not become what it should: {node:#?}", place.id, place.server.banner);
+    assert!(
+        in_time,
+        "{} with {} did not become what it should: {node:#?}\nit said:\n{}",
+        place.id,
+        place.server.banner,
+        said(place)
+    );
     node
+}
+
+/// What a server has said, as far as it matters for why a test fails.
+fn said(place: &Place) -> String {
+    let files = std::fs::read_dir(&place.layout.log).into_iter().flatten().flatten().map(|file| file.path());
+    let all: String = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
+    let lines: Vec<&str> = all.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
 pub async fn streams(place: &Place) -> ha::Standby {

@@ -86,7 +86,10 @@ async fn a_given_up_primary_is_rewound_and_follows() {
         assert_eq!((control.made_by, control.torn, control.last_role), (Some(7), false, LastRole::Standby));
         assert_eq!(std::fs::read_dir(n1.layout.data.join("pg_replslot")).expect("a folder").count(), 0);
         rewind::rewind(&n1, &n2.upstream(), 7).await.expect("done already");
-        rewind::rewind(&n1, &n2.upstream(), 8).await.expect("and once more");
+        // Nobody recovers what is a standby now: it would write where the source has written something else.
+        let refused = rewind::rewind(&n1, &n2.upstream(), 8).await.expect_err("no primary's");
+        assert!(refused.message.ends_with("is a standby's that did not end properly, which cannot be rewound"));
+        assert!(seen(&n1).await.control().is_some_and(|control| control.made_by == Some(7) && !control.torn));
         start_standby(&n1, Some(&n2)).await;
         streams(&n1).await;
         until_everything_is_on(&n2, &n1).await;

@@ -22,7 +22,8 @@ use crate::postgres::{Result, io_error};
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Rewinds the data directory of a node without any process onto the timeline of the running primary `from`; then it is a
-/// standby that was never started. Repeatable, but a run that failed may have left what only a copy can replace.
+/// standby that was never started. Repeatable, but a run that failed may have left what only a copy can replace, and so does one
+/// that is asked for a directory that is no primary's: it is refused as it is.
 ///
 /// When the future is dropped, the tools it runs are killed; [`tools::kill`] waits for their end.
 pub async fn rewind(place: &Place, from: &Upstream, serial: u64) -> Result<()> {
@@ -37,6 +38,7 @@ pub async fn rewind(place: &Place, from: &Upstream, serial: u64) -> Result<()> {
         if directory::is_made_by(&to.layout, serial) {
             return Ok(None);
         }
+        refuse_standbys(&to)?;
         role::put(&to.layout.torn(), &format!("{serial}\n"), &to.run_as)?;
         // The server that recovers the directory first cannot be a standby.
         role::set_standby(&to, false)?;
@@ -65,6 +67,28 @@ async fn refuse_anothers(place: &Place, from: &Upstream) -> Result<()> {
     Err(ProviderError::new(ErrorKind::Conflict, message).help("move it away: a copy is to have its place"))
 }
 
+/// A standby that ended by itself, or a copy that never ran, is recovered by no server: at the end that would write a checkpoint of
+/// its own, on the timeline it is on, which may be the source's. `pg_rewind` then sees nothing to do, and what the source wrote
+/// in that place is never replayed (seen: a rewound directory that was rewound again stopped at an invalid record for good).
+fn refuse_standbys(place: &Place) -> Result<()> {
+    let data = &place.layout.data;
+    let followed = match control(place)?.state {
+        State::ShutDown | State::ShutDownInRecovery => false,
+        State::InArchiveRecovery => true,
+        State::Primary => ["standby.signal", "backup_label"].iter().any(|file| data.join(file).exists()),
+    };
+    if !followed {
+        return Ok(());
+    }
+    let message = format!("{} is a standby's that did not end properly, which cannot be rewound", data.display());
+    Err(ProviderError::new(ErrorKind::Conflict, message).help("a copy is to have its place"))
+}
+
+fn control(place: &Place) -> Result<pg_control::PgControl> {
+    let data = &place.layout.data;
+    pg_control::read(data).map_err(|error| io_error("read", &data.join("global/pg_control"), &error))
+}
+
 /// Up to 15 pg_rewind goes by the source's `pg_control`, which has the timeline of before the promotion until a checkpoint has
 /// been written: it then finds that both are on the same one, and leaves the target as it is.
 async fn tell_its_timeline(from: &Upstream) -> Result<()> {
@@ -80,11 +104,8 @@ async fn tell_its_timeline(from: &Upstream) -> Result<()> {
 /// It would do so itself, but by the configuration that initdb left in the directory, whose `max_connections` and others would
 /// then stand in the log: a standby with lower ones refuses to start (seen).
 async fn recover(place: &Place) -> Result<()> {
-    let data = place.layout.data.clone();
-    let control = blocking(move || {
-        pg_control::read(&data).map_err(|error| io_error("read", &data.join("global/pg_control"), &error))
-    });
-    if matches!(control.await?.state, State::ShutDown | State::ShutDownInRecovery) {
+    let dead = place.clone();
+    if blocking(move || control(&dead)).await?.state != State::Primary {
         return Ok(());
     }
     let tool = Tool::start(place, "postgres", |command| {
