@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::history::History;
 use super::keeper::Keeper;
 use super::ledger::{self, Record};
+use super::names::Names;
 use super::requests::{Handle, Shown};
 use super::{AgentOptions, configure, files, promotion};
 use crate::ports::{self, Claim};
@@ -37,6 +38,8 @@ pub struct Agent {
     pub run_as: RunAs,
     /// Since when the agent runs.
     pub started_at: Timestamp,
+    /// Names that are asked for right now.
+    pub names: Names,
     keepers: Mutex<BTreeMap<String, Handle>>,
     tasks: Mutex<JoinSet<()>>,
     /// Counts what was shown of instances.
@@ -54,6 +57,7 @@ impl Agent {
             options,
             run_as,
             started_at: Timestamp::now(),
+            names: Names::default(),
             keepers: Mutex::default(),
             tasks: Mutex::default(),
             ports: Mutex::default(),

@@ -383,6 +383,8 @@ impl Keeper {
             self.ways.pooled.try_again();
             self.save()
         });
+        // What was promised is in the ledger by now, or is not wanted.
+        self.site.agent.names.take_back(&self.site.name);
         if let Err(error) = result {
             self.finish(Err(error));
         }

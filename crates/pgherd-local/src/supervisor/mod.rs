@@ -19,6 +19,7 @@ mod live;
 mod logs;
 mod look;
 pub mod messages;
+mod names;
 mod observe;
 pub mod place;
 mod pooled;

@@ -62,6 +62,7 @@ pub fn is_through(agent: &Agent, name: &str, how: &PromoteHow) -> Result<bool, P
 
 /// The replica that is meant, once it is sure that it can be an instance of that name.
 pub fn accept(site: &Site, record: &Record, how: &PromoteHow) -> Result<Promotion, ProviderError> {
+    promise(&site.agent, &how.to, &site.name)?;
     if is_through(&site.agent, &site.name, how)? {
         let message = format!("{} is an instance of its own by now", how.to);
         return Err(ProviderError::new(ErrorKind::Conflict, message));
@@ -92,6 +93,17 @@ pub fn coming(agent: &Agent, name: &str) -> Option<String> {
     let all = agent.all().into_iter();
     let gets = |record: &Record| record.promotion.as_ref().is_some_and(|promotion| promotion.to == name);
     all.map(|shown| shown.record).find(gets).map(|record| record.name)
+}
+
+/// Promises a name to an instance before it is looked whether it is free: whoever asks for it meanwhile is refused.
+pub fn promise(agent: &Agent, name: &str, to: &str) -> Result<(), ProviderError> {
+    agent.names.promise(name, to).map_err(|known| {
+        if known != name {
+            return taken(name, &known);
+        }
+        let message = format!("an instance {name} is just being made");
+        ProviderError::new(ErrorKind::Conflict, message).help("choose another name")
+    })
 }
 
 /// A name is promised.

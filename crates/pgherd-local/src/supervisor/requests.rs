@@ -215,6 +215,9 @@ async fn accept_put(
 ) -> Result<Record, ProviderError> {
     let Put { wanted, master_password, apply_now } = put.clone();
     let new = record.is_none();
+    if new {
+        promotion::promise(&site.agent, &site.name, &site.name)?;
+    }
     let mut next = match record {
         Some(known) => {
             check_change(&site.name, &known, &wanted)?;
