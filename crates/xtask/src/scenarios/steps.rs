@@ -36,7 +36,9 @@ const STEPS: &[(&str, Act)] = &[
     ("commits are on the primary alone", |world, _| world.is_degraded()),
     ("writes go on", |world, _| world.writes_go_on()),
     ("the statement failed and left nothing", |world, _| world.long_statement_failed()),
-    ("the promoted one has what was written before, and keeps to itself", |world, _| world.promoted_is_independent()),
+    ("the promoted one has what was there at one moment, and keeps to itself", |world, _| {
+        world.promoted_is_independent()
+    }),
     ("nobody of what was frozen is left", |world, _| world.nobody_frozen_is_left()),
     ("everything is whole again", |world, _| world.is_whole()),
     ("no statement failed", |world, _| world.no_statement_failed()),

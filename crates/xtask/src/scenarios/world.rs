@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::disk::Disk;
 use crate::herd::{DEADLINE, Herd, Member, NAME, wake};
 use crate::machine::{Place, signal};
-use crate::writers::{Judgement, Write, Writers, longest_gap};
+use crate::writers::{Judgement, Write, Writers, longest_gap, out_of_order};
 
 /// What a step gives.
 pub type Outcome = Result<(), Trouble>;
@@ -44,6 +44,9 @@ const LONG_STATEMENT: &str = "DO $$ DECLARE until timestamptz := clock_timestamp
 const ONE_MB: &str = "SELECT pg_logical_emit_message(true, 'much', repeat('x', 1000000))";
 /// More than the disk of a scenario holds.
 const TOO_MUCH_MB: usize = 500;
+
+/// What nobody but the promoted one has.
+const OF_ITS_OWN: &str = "INSERT INTO written VALUES (-2)";
 
 /// What a promoted replica is called.
 const PROMOTED: &str = "bench-promoted";
@@ -180,21 +183,26 @@ impl World {
         self.pgherd(&["promote", "--as", PROMOTED, "--confirm", NAME])
     }
 
+    /// What it has is what its source had at one moment, and neither sees what the other writes from then on.
     pub fn promoted_is_independent(&self) -> Outcome {
         let (here, there) = (self.herd.address()?, self.herd.address_of(PROMOTED)?);
-        let (before, left) = self.herd.wait_for(async {
-            let (here, there) = (here.connect().await?, there.connect().await?);
-            let count = async |client: &tokio_postgres::Client, sql: &str| -> Result<i64, String> {
-                Ok(client.query_one(sql, &[]).await.map_err(|error| error.to_string())?.get(0))
-            };
-            let before = count(&there, "SELECT count(*) FROM written").await?;
-            there.batch_execute("INSERT INTO written VALUES (-2)").await.map_err(|error| error.to_string())?;
-            Ok::<_, String>((before, count(&here, "SELECT count(*) FROM written WHERE id < 0").await?))
+        let writers = self.writers()?;
+        self.herd.wait_for(async {
+            let of_its_own =
+                async { there.connect().await?.batch_execute(OF_ITS_OWN).await.map_err(|error| error.to_string()) };
+            let written = tokio::time::timeout(DEADLINE, of_its_own).await;
+            written.unwrap_or_else(|_| Err("the promoted one takes no write".to_owned()))
         })?;
-        match (before, left) {
-            (0, _) => Err("it is empty".into()),
-            (_, 0) => Ok(()),
-            (_, left) => Err(format!("{left} rows of its own are there, too").into()),
+        writers.go_on()?;
+        let (copy, source) = (writers.found_in(&there)?, writers.found_in(&here)?);
+        let (own, old): (Vec<i64>, Vec<i64>) = copy.into_iter().partition(|id| *id < 0);
+        let newer = out_of_order(&writers.writes(), &old);
+        match (own.len(), old.len(), newer.len()) {
+            (1, 1.., 0) if old.len() < source.len() && !source.contains(&own[0]) => Ok(()),
+            (own, old, newer) => {
+                let source = source.len();
+                Err(format!("{old} of {source} rows, {newer} of them too new, and {own} of its own").into())
+            }
         }
     }
 

@@ -86,6 +86,15 @@ fn second_writers(writes: &[Write]) -> BTreeSet<i64> {
     second
 }
 
+/// Ids in a copy although one that had been acknowledged before they were sent is not: the copy is of no one moment.
+pub fn out_of_order(writes: &[Write], copy: &[i64]) -> BTreeSet<i64> {
+    let there: BTreeSet<i64> = copy.iter().copied().collect();
+    let missing = writes.iter().filter(|write| write.by.is_some() && !there.contains(&write.id));
+    let Some(first_missing) = missing.map(|write| write.ended).min() else { return BTreeSet::new() };
+    let later = writes.iter().filter(|write| write.sent > first_missing && there.contains(&write.id));
+    later.map(|write| write.id).collect()
+}
+
 /// The longest time without any acknowledged write between two moments.
 pub fn longest_gap(writes: &[Write], from: Instant, to: Instant) -> Duration {
     let mut acknowledged: Vec<Instant> =
@@ -147,6 +156,27 @@ mod tests {
     fn nobody_else_writes_on_the_same_timeline() {
         let story: Story<'_> = &[(1, 0, 10, 1, 11), (2, 0, 10, 1, 12)];
         check(story, &[1, 2], "2 acknowledged, 0 failed; lost 0, duplicates 0, two writers 1");
+    }
+
+    #[track_caller]
+    fn ordered(story: Story<'_>, copy: &[i64], expected: &[i64]) {
+        assert_eq!(out_of_order(&told(story).1, copy), expected.iter().copied().collect());
+    }
+
+    #[test]
+    fn a_copy_is_of_one_moment() {
+        let story: Story<'_> = &[(1, 0, 10, 1, 11), (2, 5, 20, 1, 11), (3, 15, 30, 1, 11), (4, 40, 50, 1, 11)];
+        ordered(story, &[], &[]);
+        ordered(story, &[1, 2], &[]);
+        // The third was sent before the second was acknowledged: either may be the earlier one.
+        ordered(story, &[1, 3], &[]);
+        ordered(story, &[1, 4], &[4]);
+        ordered(story, &[2, 3, 4], &[3, 4]);
+    }
+
+    #[test]
+    fn what_was_never_acknowledged_is_missed_by_no_copy() {
+        ordered(&[(1, 0, 10, 0, 0), (2, 20, 30, 1, 11)], &[2], &[]);
     }
 
     #[track_caller]

@@ -7,7 +7,7 @@ mod client;
 mod judge;
 
 pub use client::Address;
-pub use judge::{Judgement, judge, longest_gap};
+pub use judge::{Judgement, judge, longest_gap, out_of_order};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -81,6 +81,14 @@ impl Writers {
     /// Everything so far.
     pub fn writes(&self) -> Vec<Write> {
         lock(&self.log.writes).clone()
+    }
+
+    /// The ids that a database has.
+    pub fn found_in(&self, address: &Address) -> Result<Vec<i64>, String> {
+        self.runtime.block_on(async {
+            let found = tokio::time::timeout(DEADLINE, client::found(address)).await;
+            found.unwrap_or_else(|_| Err("the table is not answered".to_owned()))
+        })
     }
 
     /// Returns when a statement that was sent from now on has been acknowledged.
