@@ -5,8 +5,8 @@
 //! | `POST /_emulate/reset` | | everything as in the beginning |
 //! | `POST /_emulate/advance` | `{"seconds": 600}` | moves time; answers what it is now |
 //! | `POST /_emulate/faults` | a fault or a list: `{"action": "CreateDBInstance", "nth": 1, "times": 1, "fault": "lost"}` | plans them; `[]` forgets all that are planned |
-//! | `POST /_emulate/tamper` | `{"region": "us-east-1", "action": "ModifyDBInstance", "parameters": {…}}` | does it as somebody else would: no fault, no entry in what was asked |
-//! | `POST /_emulate/around` | `{"region": …, "subnets": {"subnet-1": {"zone": …, "vpc": …}}, "security_groups": {"sg-1": "vpc-1"}}` | adds what RDS looks at and does not own |
+//! | `POST /_emulate/tamper` | `{"region": "us-east-1", "service": "rds", "action": "ModifyDBInstance", "parameters": {…}}` | does it as somebody else would: no fault, no entry in what was asked. Without a service it is RDS; JSON's services (`secretsmanager`, `kms`, `logs`) and `monitoring` take any JSON as parameters |
+//! | `POST /_emulate/around` | `{"region": …, "subnets": {"subnet-1": {"zone": …, "vpc": …}}, "security_groups": {"sg-1": "vpc-1"}}` | adds subnets and security groups with ids of one's own, and their VPCs |
 //! | `GET /_emulate/requests` | | what was asked, oldest first; `DELETE` forgets it |
 
 use std::collections::BTreeMap;
@@ -15,12 +15,11 @@ use std::time::Instant;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::emulation::Emulation;
 use crate::faults::Planned;
-use crate::rds::Around;
-use crate::wire::Form;
+use crate::wire::{Body, Fields, Form};
 
 /// Where the control endpoint is.
 pub const PREFIX: &str = "/_emulate/";
@@ -42,15 +41,32 @@ enum Faults {
 #[serde(deny_unknown_fields)]
 struct Tamper {
     region: String,
+    #[serde(default = "rds")]
+    service: String,
     action: String,
-    parameters: BTreeMap<String, String>,
+    #[serde(default)]
+    parameters: Map<String, Value>,
+}
+
+fn rds() -> String {
+    "rds".to_owned()
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Surroundings {
     region: String,
-    #[serde(flatten)]
-    around: Around,
+    #[serde(default)]
+    subnets: BTreeMap<String, Subnet>,
+    #[serde(default)]
+    security_groups: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subnet {
+    zone: String,
+    vpc: String,
 }
 
 /// A status and what is said.
@@ -66,7 +82,7 @@ pub fn answer(emulation: &mut Emulation, method: &str, path: &str, body: &[u8], 
         }),
         ("POST", "faults") => read(body).map(|faults| plan(emulation, faults)),
         ("POST", "tamper") => read(body).and_then(|tamper| tampered(emulation, tamper, real)),
-        ("POST", "around") => read(body).map(|around| surround(emulation, around)),
+        ("POST", "around") => read(body).map(|around| surround(emulation, &around)),
         ("GET", "requests") => Ok(json!(emulation.asked)),
         ("DELETE", "requests") => {
             emulation.asked.clear();
@@ -94,16 +110,26 @@ fn plan(emulation: &mut Emulation, faults: Faults) -> Value {
 }
 
 fn tampered(emulation: &mut Emulation, tamper: Tamper, real: Instant) -> Result<Value, String> {
-    let mut parameters = tamper.parameters;
-    parameters.insert("Action".to_owned(), tamper.action);
-    let form = Form::of(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let done = emulation.tamper(&tamper.region, &form, real);
+    let Tamper { region, service, action, parameters } = tamper;
+    let body = match service.as_str() {
+        "secretsmanager" | "kms" | "logs" | "monitoring" => Fields::of(Value::Object(parameters)).map(Body::Fields),
+        _ => Ok(Body::Form(form(&action, &parameters))),
+    };
+    let done = body.and_then(|body| emulation.tamper(&service, &region, &action, &body, real));
     done.map(|_| json!({})).map_err(|refusal| format!("{}: {}", refusal.code, refusal.message))
 }
 
-fn surround(emulation: &mut Emulation, more: Surroundings) -> Value {
-    let around = &mut emulation.region(&more.region).around;
-    around.subnets.extend(more.around.subnets);
-    around.security_groups.extend(more.around.security_groups);
+fn form(action: &str, parameters: &Map<String, Value>) -> Form {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let sent: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
+    Form::of(sent.iter().map(|(name, value)| (*name, value.as_str())).chain([("Action", action)]))
+}
+
+fn surround(emulation: &mut Emulation, more: &Surroundings) -> Value {
+    let network = &mut emulation.region(&more.region).around;
+    for (n, (id, Subnet { zone, vpc })) in more.subnets.iter().enumerate() {
+        network.add_subnet(id, zone, vpc, format!("10.0.{n}.0/24"));
+    }
+    more.security_groups.iter().for_each(|(id, vpc)| network.add_group(id, vpc));
     json!({})
 }

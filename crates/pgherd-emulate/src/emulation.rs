@@ -6,10 +6,12 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::around::{Account, Around, cloudwatch, ec2, iam, kms, logs, secrets, sns, sts};
 use crate::clock::{Clock, Speed};
 use crate::faults::{self, Fault, Planned};
+use crate::rds::backed::{Job, Outcome};
 use crate::rds::{self, Call, Region};
-use crate::wire::{self, Element, Form, Refusal, Scope};
+use crate::wire::{self, Body, Fields, Protocol, Refusal, Request, Said, Sent, Written};
 
 /// When the emulated world begins: a Thursday, so that the default maintenance window is three days off.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -24,8 +26,15 @@ pub struct Emulation {
     /// What was asked, oldest first.
     pub asked: Vec<Asked>,
     regions: BTreeMap<String, Region>,
+    /// What stands around RDS in each region.
+    around: BTreeMap<String, Around>,
+    account: Account,
     speed: Speed,
     calls: u64,
+    /// Whether instances have a PostgreSQL behind them.
+    is_backed: bool,
+    /// How often everything began anew.
+    age: u64,
 }
 
 /// A call that was made. Passwords are not kept.
@@ -41,7 +50,7 @@ pub struct Asked {
     pub region: String,
     /// `CreateDBInstance`.
     pub action: String,
-    /// What was sent.
+    /// What was sent, nothing secret in it.
     pub parameters: BTreeMap<String, String>,
     /// `ok`, AWS's code of the refusal, or the fault it met.
     pub outcome: String,
@@ -63,14 +72,14 @@ pub enum Reply {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// `text/xml`.
-    pub content_type: &'static str,
+    /// What is said, and how.
+    pub written: Written,
     /// The request id.
     pub request_id: String,
     /// How many seconds the server's clock is ahead of ours.
     pub clock_off_s: i64,
-    /// What is said.
-    pub body: String,
+    /// AWS's code, when it is a refusal.
+    pub code: Option<&'static str>,
 }
 
 impl Emulation {
@@ -81,112 +90,199 @@ impl Emulation {
             faults: Vec::new(),
             asked: Vec::new(),
             regions: BTreeMap::new(),
+            around: BTreeMap::new(),
+            account: Account::default(),
             speed,
             calls: 0,
+            is_backed: false,
+            age: 0,
         }
+    }
+
+    /// The same, in which every instance has a PostgreSQL behind it.
+    pub fn backed(self) -> Self {
+        Self { is_backed: true, ..self }
     }
 
     /// Everything is as it was in the beginning.
     pub fn reset(&mut self, real: Instant) {
-        *self = Self::new(self.speed, real);
+        *self = Self { is_backed: self.is_backed, age: self.age + 1, ..Self::new(self.speed, real) };
+    }
+
+    /// What is to be done since this was asked last, and in which age: what was begun in another one is needed no more.
+    pub fn orders(&mut self) -> (u64, Vec<Job>) {
+        (self.age, self.regions.values_mut().flat_map(Region::orders).collect())
+    }
+
+    /// An order was carried out, or was not.
+    pub fn carried_out(&mut self, age: u64, job: &Job, outcome: Outcome, real: Instant) {
+        let now = self.clock.now(real);
+        if age == self.age
+            && let Some(region) = self.regions.get_mut(&job.region)
+        {
+            region.carried_out(job, outcome, now);
+        }
+    }
+
+    /// Whether no PostgreSQL has anything left to do.
+    pub fn is_settled(&self) -> bool {
+        self.regions.values().all(|region| region.instances.values().all(|instance| !instance.is_busy()))
     }
 
     /// A region, which is there as soon as it is spoken of.
     pub fn region(&mut self, name: &str) -> &mut Region {
-        self.regions.entry(name.to_owned()).or_insert_with(|| Region::new(name))
+        let is_backed = self.is_backed;
+        self.regions.entry(name.to_owned()).or_insert_with(|| Region::new(name).backed(is_backed))
     }
 
     /// Does what somebody else does to the cloud: no fault, no entry in what was asked.
-    pub fn tamper(&mut self, region: &str, form: &Form, real: Instant) -> Result<Element, Refusal> {
+    pub fn tamper(
+        &mut self,
+        service: &str,
+        region: &str,
+        action: &str,
+        body: &Body,
+        real: Instant,
+    ) -> Result<Said, Refusal> {
         let call = Call { now: self.clock.now(real), stretch: 1.0 };
-        rds::answer(self.region(region), form, &call)
+        self.asked_of(service, region, action, body, &call)
     }
 
     /// What happens to a request.
-    pub fn reply(&mut self, authorization: Option<&str>, body: &[u8], real: Instant) -> Reply {
+    pub fn reply(&mut self, sent: Sent<'_>, real: Instant) -> Reply {
         self.clock.called(real);
         self.calls += 1;
         let request_id = format!("00000000-0000-4000-8000-{:012x}", self.calls);
-        let (scope, form) = match Scope::of(authorization).and_then(|scope| Ok((scope, Form::parse(body)?))) {
-            Ok(both) => both,
-            Err(refusal) => return refused(&refusal, request_id, 0),
+        let request = match Request::read(sent) {
+            Ok(request) => request,
+            Err((protocol, refusal)) => return refused("", protocol, &refusal, request_id, 0),
         };
-        let action = form.text("Action").unwrap_or_default().to_owned();
-        let (fault, left) = faults::next(std::mem::take(&mut self.faults), &action);
+        let (fault, left) = faults::next(std::mem::take(&mut self.faults), &request.action);
         self.faults = left;
-        let (reply, outcome) = self.met(fault.as_ref(), &scope, &form, request_id, real);
+        let (reply, outcome) = self.met(fault.as_ref(), &request, request_id, real);
+        let parameters = request.shown().into_iter().collect();
         self.asked.push(Asked {
             number: self.calls,
             at: self.clock.now(real).to_string(),
-            service: scope.service,
-            region: scope.region,
-            action,
-            parameters: form.pairs().map(kept).collect(),
+            service: request.scope.service,
+            region: request.scope.region,
+            action: request.action,
+            parameters,
             outcome,
         });
         reply
     }
 
-    fn met(
-        &mut self,
-        fault: Option<&Fault>,
-        scope: &Scope,
-        form: &Form,
-        request_id: String,
-        real: Instant,
-    ) -> (Reply, String) {
-        let action = form.text("Action").unwrap_or_default();
+    fn met(&mut self, fault: Option<&Fault>, request: &Request, request_id: String, real: Instant) -> (Reply, String) {
+        let (service, protocol, action) = (&request.scope.service, request.protocol, &request.action);
         let stretch = if let Some(Fault::Slow { factor }) = fault { *factor } else { 1.0 };
         match fault {
             Some(Fault::Html) => (html(request_id), "html".to_owned()),
             Some(Fault::Dropped) => (Reply::Nothing, "dropped".to_owned()),
-            Some(Fault::Lost) => (self.unheard(scope, form, real, Reply::Nothing), "lost".to_owned()),
-            Some(Fault::Hang) => (self.unheard(scope, form, real, Reply::Never), "hang".to_owned()),
-            Some(fault) if let Some(refusal) = faults::refusal(fault, action) => {
+            Some(Fault::Lost) => (self.unheard(request, real, Reply::Nothing), "lost".to_owned()),
+            Some(Fault::Hang) => (self.unheard(request, real, Reply::Never), "hang".to_owned()),
+            Some(fault) if let Some(refusal) = faults::refusal(fault, protocol, service, action) => {
                 let off = if let Fault::ClockOff { seconds } = fault { *seconds } else { 0 };
-                (refused(&refusal, request_id, off), refusal.code.to_owned())
+                (refused(service, protocol, &refusal, request_id, off), refusal.code.to_owned())
             }
-            _ => match self.done(scope, form, stretch, real) {
-                Ok(result) => {
-                    let body = wire::done(action, result, &request_id);
-                    (Reply::Answer(answer(200, body, request_id)), "ok".to_owned())
+            _ => match self.done(request, stretch, real) {
+                Ok(said) => {
+                    let written = wire::done(service, protocol, action, said, &request_id);
+                    (
+                        Reply::Answer(Answer { status: 200, written, request_id, clock_off_s: 0, code: None }),
+                        "ok".to_owned(),
+                    )
                 }
-                Err(refusal) => (refused(&refusal, request_id, 0), refusal.code.to_owned()),
+                Err(refusal) => (refused(service, protocol, &refusal, request_id, 0), refusal.code.to_owned()),
             },
         }
     }
 
     /// It is done, and nobody hears of it.
-    fn unheard(&mut self, scope: &Scope, form: &Form, real: Instant, reply: Reply) -> Reply {
+    fn unheard(&mut self, request: &Request, real: Instant, reply: Reply) -> Reply {
         // Whether it was refused is part of what is not heard.
-        let _ = self.done(scope, form, 1.0, real);
+        let _ = self.done(request, 1.0, real);
         reply
     }
 
-    fn done(&mut self, scope: &Scope, form: &Form, stretch: f64, real: Instant) -> Result<Element, Refusal> {
-        if scope.service != "rds" {
-            return Err(Refusal::of("InvalidAction", format!("The emulator has no service {}.", scope.service)));
-        }
+    fn done(&mut self, request: &Request, stretch: f64, real: Instant) -> Result<Said, Refusal> {
         let call = Call { now: self.clock.now(real), stretch };
-        rds::answer(self.region(&scope.region), form, &call)
+        let Request { scope, action, body, .. } = request;
+        self.asked_of(&scope.service, &scope.region, action, body, &call)
+    }
+
+    /// The answer of a service.
+    fn asked_of(
+        &mut self,
+        service: &str,
+        region: &str,
+        action: &str,
+        body: &Body,
+        call: &Call,
+    ) -> Result<Said, Refusal> {
+        let now = call.now;
+        let is_backed = self.is_backed;
+        let rds = self.regions.entry(region.to_owned());
+        let rds = rds.or_insert_with(|| Region::new(region).backed(is_backed));
+        let around = self.around.entry(region.to_owned()).or_default();
+        match (service, body) {
+            ("rds", Body::Form(form)) => rds::answer(rds, form, call).map(Said::Xml),
+            ("ec2", Body::Form(form)) => {
+                // What refers to a security group must be what is there now.
+                rds.advance(now);
+                ec2::answer(rds, form).map(Said::Xml)
+            }
+            ("iam", Body::Form(form)) => iam::answer(&mut self.account.roles, form, now).map(Said::Xml),
+            ("sts", Body::Form(form)) => sts::answer(form).map(Said::Xml),
+            ("sns", Body::Form(form)) => sns::answer(&mut around.topics, region, form).map(Said::Xml),
+            ("kms", Body::Fields(sent)) => kms::answer(&mut rds.keys, action, sent, now).map(Said::Fields),
+            ("secretsmanager", Body::Fields(sent)) => {
+                secrets::answer(&mut around.secrets, region, action, sent, now).map(Said::Fields)
+            }
+            ("logs", Body::Fields(sent)) => {
+                rds.advance(now);
+                exported(rds, &mut around.logs, now);
+                logs::answer(&mut around.logs, region, action, sent, now).map(Said::Fields)
+            }
+            ("monitoring", body) => {
+                let sent = match body {
+                    Body::Form(form) => &Fields::of_form(form),
+                    Body::Fields(sent) => sent,
+                };
+                let dashboards = &mut self.account.dashboards;
+                cloudwatch::answer(&mut around.alarms, dashboards, region, action, sent, now).map(Said::Fields)
+            }
+            (service, _) => {
+                Err(Refusal::of("InvalidAction", format!("The emulator has no service {service} in this protocol.")))
+            }
+        }
     }
 }
 
-fn kept((name, value): (&str, &str)) -> (String, String) {
-    let value = if name.ends_with("Password") { "****" } else { value };
-    (name.to_owned(), value.to_owned())
+/// Writes the logs that instances export to the groups RDS has for them, which it makes where nobody did before.
+fn exported(region: &Region, logs: &mut logs::Logs, now: Timestamp) {
+    for instance in region.instances.values().filter(|instance| instance.has_endpoint) {
+        let own = region.events.iter().filter(|event| event.source == instance.id);
+        let lines: Vec<_> = own.map(|event| (event.at, format!("LOG:  {}", event.message))).collect();
+        for kind in &instance.set.logs {
+            let lines = if kind == "postgresql" { &lines[..] } else { &[] };
+            logs.export(
+                &format!("/aws/rds/instance/{}/{kind}", instance.id),
+                &format!("{}.0", instance.id),
+                lines,
+                now,
+            );
+        }
+    }
 }
 
-fn answer(status: u16, body: String, request_id: String) -> Answer {
-    Answer { status, content_type: "text/xml", request_id, clock_off_s: 0, body }
-}
-
-fn refused(refusal: &Refusal, request_id: String, clock_off_s: i64) -> Reply {
-    let body = wire::refused(refusal, &request_id);
-    Reply::Answer(Answer { clock_off_s, ..answer(refusal.status, body, request_id) })
+fn refused(service: &str, protocol: Protocol, refusal: &Refusal, request_id: String, clock_off_s: i64) -> Reply {
+    let written = wire::refused(service, protocol, refusal, &request_id);
+    Reply::Answer(Answer { status: refusal.status, written, request_id, clock_off_s, code: Some(refusal.code) })
 }
 
 fn html(request_id: String) -> Reply {
-    let body = "<!doctype html>\n<title>500 Internal Server Error</title>\n".to_owned();
-    Reply::Answer(Answer { content_type: "text/html; charset=utf-8", ..answer(500, body, request_id) })
+    let body = b"<!doctype html>\n<title>500 Internal Server Error</title>\n".to_vec();
+    let written = Written { content_type: "text/html; charset=utf-8", body };
+    Reply::Answer(Answer { status: 500, written, request_id, clock_off_s: 0, code: None })
 }

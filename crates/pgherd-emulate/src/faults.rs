@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::Refusal;
+use crate::wire::{Protocol, Refusal};
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,27 +87,41 @@ pub fn next(planned: Vec<Planned>, action: &str) -> (Option<Fault>, Vec<Planned>
     (met, left)
 }
 
-/// The refusal a fault is, if it is one.
-pub fn refusal(fault: &Fault, action: &str) -> Option<Refusal> {
+/// The refusal a fault is, if it is one, in the words of the protocol.
+pub fn refusal(fault: &Fault, protocol: Protocol, service: &str, action: &str) -> Option<Refusal> {
+    let code = |query, ec2, json| match protocol {
+        Protocol::Query => query,
+        Protocol::Ec2 => ec2,
+        Protocol::Json | Protocol::Cbor => json,
+    };
     let of = |code, status, message: String| Some(Refusal { code, status, message });
     match fault {
-        Fault::Throttle => of("Throttling", 400, "Rate exceeded".to_owned()),
+        Fault::Throttle => of(
+            code("Throttling", "RequestLimitExceeded", "ThrottlingException"),
+            if protocol == Protocol::Ec2 { 503 } else { 400 },
+            "Rate exceeded".to_owned(),
+        ),
         Fault::Error { status } => of(
-            if *status == 503 { "ServiceUnavailable" } else { "InternalFailure" },
+            match status {
+                503 => code("ServiceUnavailable", "Unavailable", "ServiceUnavailableException"),
+                _ => code("InternalFailure", "InternalError", "InternalServiceError"),
+            },
             *status,
             "An internal error has occurred. Please try your query again at a later time.".to_owned(),
         ),
         Fault::Denied => of(
-            "AccessDenied",
-            403,
-            format!("User: arn:aws:iam::123456789012:user/emulated is not authorized to perform: rds:{action}"),
+            code("AccessDenied", "UnauthorizedOperation", "AccessDeniedException"),
+            if matches!(protocol, Protocol::Json | Protocol::Cbor) { 400 } else { 403 },
+            format!("User: arn:aws:iam::123456789012:user/emulated is not authorized to perform: {service}:{action}"),
         ),
-        Fault::ExpiredToken => {
-            of("ExpiredToken", 403, "The security token included in the request is expired".to_owned())
-        }
+        Fault::ExpiredToken => of(
+            code("ExpiredToken", "RequestExpired", "ExpiredTokenException"),
+            if protocol == Protocol::Query { 403 } else { 400 },
+            "The security token included in the request is expired".to_owned(),
+        ),
         Fault::ClockOff { .. } => of(
-            "SignatureDoesNotMatch",
-            403,
+            code("SignatureDoesNotMatch", "AuthFailure", "InvalidSignatureException"),
+            if matches!(protocol, Protocol::Json | Protocol::Cbor) { 400 } else { 403 },
             "Signature expired: the request is too old or too new for the server's clock".to_owned(),
         ),
         Fault::Html | Fault::Dropped | Fault::Lost | Fault::Hang | Fault::Slow { .. } => None,

@@ -1,4 +1,4 @@
-//! A stateful RDS on loopback, which shares no code with the client that is tested on it.
+//! A stateful RDS and what stands around it, on loopback. It shares no code with the client that is tested on it.
 //!
 //! [`emulation`] decides what happens to a request, given the time; [`Emulator`] listens and does what it says.
 //!
@@ -7,12 +7,13 @@
 //! use pgherd_emulate::{Emulator, Options};
 //!
 //! let emulator = Emulator::start(Options::default()).await?;
-//! println!("AWS_ENDPOINT_URL_RDS={}", emulator.url());
+//! println!("AWS_ENDPOINT_URL={}", emulator.url());
 //! emulator.stop().await;
 //! # Ok(())
 //! # }
 //! ```
 
+pub mod around;
 pub mod clock;
 pub mod control;
 pub mod emulation;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -20,6 +21,7 @@ use crate::clock::{Speed, later};
 use crate::control;
 use crate::emulation::{Answer, Asked, Emulation, Reply};
 use crate::faults::Planned;
+use crate::wire::Sent;
 
 /// The largest request that is read.
 const LARGEST: usize = 1 << 20;
@@ -66,7 +68,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// What `AWS_ENDPOINT_URL_RDS` is set to.
+    /// What `AWS_ENDPOINT_URL` is set to.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
@@ -146,10 +148,11 @@ async fn answered(
         let (status, said) = control::answer(&mut emulation, head.method.as_str(), path, &body, Instant::now());
         return response(status, "application/json", said.to_string(), None);
     }
-    let authorization = head.headers.get("authorization").and_then(|header| header.to_str().ok());
+    let header = |name: &str| head.headers.get(name).and_then(|header| header.to_str().ok());
+    let sent = Sent { path, authorization: header("authorization"), target: header("x-amz-target"), body: &body };
     let reply = {
         let mut emulation = emulation.lock().unwrap_or_else(PoisonError::into_inner);
-        emulation.reply(authorization, &body, Instant::now())
+        emulation.reply(sent, Instant::now())
     };
     match reply {
         Reply::Answer(answer) => answer_of(answer),
@@ -159,20 +162,33 @@ async fn answered(
 }
 
 fn answer_of(answer: Answer) -> Result<Response<Full<Bytes>>, Silence> {
-    let Answer { status, content_type, request_id, clock_off_s, body } = answer;
-    let mut response = response(status, content_type, body, Some(&request_id))?;
+    let Answer { status, written, request_id, clock_off_s, code } = answer;
+    let mut response = response(status, written.content_type, written.body, Some(&request_id))?;
+    let headers = response.headers_mut();
     if clock_off_s != 0 {
         let date = later(Timestamp::now(), SignedDuration::from_secs(clock_off_s));
         let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        response.headers_mut().insert("date", date.parse().map_err(|_| Silence)?);
+        headers.insert("date", date.parse().map_err(|_| Silence)?);
+    }
+    if written.content_type == "application/cbor" {
+        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        // CloudWatch's codes are those of its older protocol, and this is how they are told in the newer ones.
+        if let Some(code) = code {
+            headers.insert("x-amzn-query-error", format!("{code};Sender").parse().map_err(|_| Silence)?);
+        }
     }
     Ok(response)
 }
 
-fn response(status: u16, kind: &str, body: String, request_id: Option<&str>) -> Result<Response<Full<Bytes>>, Silence> {
+fn response(
+    status: u16,
+    kind: &str,
+    body: impl Into<Bytes>,
+    request_id: Option<&str>,
+) -> Result<Response<Full<Bytes>>, Silence> {
     let mut response = Response::builder().status(status).header("content-type", kind);
     if let Some(id) = request_id {
         response = response.header("x-amzn-requestid", id);
     }
-    response.body(Full::new(Bytes::from(body))).map_err(|_| Silence)
+    response.body(Full::new(body.into())).map_err(|_| Silence)
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::instance::{Instance, Settings};
+use super::snapshot::Copied;
 use super::state::Region;
 use super::{Listing, paged, show};
 use crate::wire::{Element, Form, Refusal};
@@ -14,12 +15,16 @@ pub struct Retained {
     pub instance: Instance,
     /// The first and the last point in time.
     pub range: (Timestamp, Timestamp),
+    /// The copy of the PostgreSQL that was behind it.
+    pub copy: Option<Copied>,
 }
 
 /// Keeps what can be restored of an instance that goes, if there is anything.
-pub fn retain(region: &mut Region, instance: &Instance, now: Timestamp) {
+pub fn retain(region: &mut Region, instance: &mut Instance, now: Timestamp) {
     if let Some(range) = show::restorable(instance, now) {
-        region.retained.insert(instance.resource_id.clone(), Retained { instance: instance.clone(), range });
+        let copy = Copied::of(region, instance);
+        let kept = Retained { instance: instance.clone(), range, copy };
+        region.retained.insert(instance.resource_id.clone(), kept);
     }
 }
 
@@ -56,6 +61,7 @@ pub fn delete(region: &mut Region, form: &Form) -> Result<Element, Refusal> {
             format!("No retained automated backup of {resource} found."),
         )
     })?;
+    region.forgotten.extend(kept.copy.as_ref().map(|copy| copy.name.clone()));
     Ok(Element::new("").with(shown(region, &kept.instance, kept.range, "deleting")))
 }
 

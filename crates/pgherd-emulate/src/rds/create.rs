@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::backed::{Backed, Given, Origin};
 use super::instance::{Booted, Effect, Instance, Monitoring, Password, Settings};
-use super::state::{DEFAULT_SECURITY_GROUP, DEFAULT_VPC, Region, seconds};
+use super::state::{Region, seconds};
 use super::storage::{self, Storage};
 use super::{Call, parameters, show, subnet, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
@@ -17,7 +18,7 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     let set = settings(region, form)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
-    Ok(made(region, id, set, None, call))
+    Ok(made(region, id, set, None, Origin::New, call))
 }
 
 /// An identifier nobody has, with room for one more instance.
@@ -34,7 +35,14 @@ pub fn new_id(region: &Region, id: &str) -> Result<String, Refusal> {
 }
 
 /// A new instance with these settings, at the beginning of its phases; the answer that shows it.
-pub fn made(region: &mut Region, id: String, set: Settings, source: Option<String>, call: &Call) -> Element {
+pub fn made(
+    region: &mut Region,
+    id: String,
+    set: Settings,
+    source: Option<String>,
+    origin: Origin,
+    call: &Call,
+) -> Element {
     let number = region.number();
     let statics = parameters::group(region, &set.parameter_group).map(|group| group.statics()).unwrap_or_default();
     let mut instance = Instance {
@@ -49,9 +57,11 @@ pub fn made(region: &mut Region, id: String, set: Settings, source: Option<Strin
         booted: Booted { group: set.parameter_group.clone(), parameters: statics },
         source,
         is_gone: false,
+        backed: region.is_backed.then(Backed::default),
         id: id.clone(),
         set,
     };
+    instance.order(Given::Make(origin));
     begin(&mut instance, call);
     let answer = Element::new("").with(show::instance(region, &instance, call.now));
     region.instances.insert(id, instance);
@@ -218,13 +228,10 @@ pub fn place_in(region: &Region, form: &Form, group: &str) -> Result<Place, Refu
     })
 }
 
-/// The default group of a VPC. Only the default VPC's is known; elsewhere it is the first there is.
+/// The default group of a VPC: each has one.
 fn default_security_group<'a>(vpc: &str, region: &'a Region) -> &'a str {
-    let mut here = region.around.security_groups.iter().filter(|(_, of)| *of == vpc);
-    match vpc {
-        DEFAULT_VPC => DEFAULT_SECURITY_GROUP,
-        _ => here.next().map_or(DEFAULT_SECURITY_GROUP, |(id, _)| id),
-    }
+    let mut groups = region.around.security_groups.iter();
+    groups.find(|(_, group)| group.vpc == vpc && group.name == "default").map_or("", |(id, _)| id)
 }
 
 struct Stored {

@@ -1,5 +1,6 @@
 //! `DeleteDBInstance`.
 
+use super::backed::Given;
 use super::instance::Effect;
 use super::state::{Region, seconds};
 use super::{Call, backups, show, snapshot, validate};
@@ -8,7 +9,7 @@ use crate::wire::{Element, Form, Refusal};
 /// `DeleteDBInstance`.
 pub fn delete(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
     let id = form.required("DBInstanceIdentifier")?.to_lowercase();
-    let instance = region.instances.get(&id).ok_or_else(|| Refusal::no_instance(&id))?.clone();
+    let mut instance = region.instances.get(&id).ok_or_else(|| Refusal::no_instance(&id))?.clone();
     let final_id = form.text("FinalDBSnapshotIdentifier").map(str::to_lowercase);
     match (form.bool("SkipFinalSnapshot")?.unwrap_or(false), &final_id) {
         (true, Some(_)) => {
@@ -41,12 +42,12 @@ pub fn delete(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
             )));
         }
         validate::identifier("FinalDBSnapshotIdentifier", snapshot, 255)?;
-        snapshot::take(region, snapshot, &instance, call)?;
+        snapshot::take(region, snapshot, &mut instance, call)?;
     }
     if !form.bool("DeleteAutomatedBackups")?.unwrap_or(true) {
-        backups::retain(region, &instance, call.now);
+        backups::retain(region, &mut instance, call.now);
     }
-    let mut instance = instance;
+    instance.order(Given::Remove);
     instance.phases.clear();
     instance.goes_through(
         "deleting",

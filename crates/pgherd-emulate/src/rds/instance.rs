@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::backed::{Backed, Given};
 use super::parameters::ParameterGroup;
 use super::state::{Event, seconds};
 use super::window::Window;
@@ -39,6 +40,8 @@ pub struct Instance {
     pub source: Option<String>,
     /// Nothing is left of it.
     pub is_gone: bool,
+    /// What is known of the PostgreSQL behind it, if there is one.
+    pub backed: Option<Backed>,
 }
 
 /// What an instance is set to.
@@ -191,7 +194,9 @@ pub enum Effect {
 impl Instance {
     /// `DBInstanceStatus`.
     pub fn status(&self, now: Timestamp) -> &'static str {
+        let is_ending = self.phases.front().is_some_and(|phase| phase.word == "deleting");
         match self.phases.front() {
+            _ if !is_ending && let Some(failed) = self.backed.as_ref().and_then(|backed| backed.failed) => failed,
             Some(phase) => phase.word,
             None if self.is_optimizing(now) => "storage-optimization",
             None => "available",
@@ -226,16 +231,21 @@ impl Instance {
     /// Goes on until `now`; tells what happened.
     pub fn advance(&mut self, now: Timestamp, group: Option<&ParameterGroup>) -> Vec<Event> {
         let mut told = Vec::new();
-        loop {
+        // A phase goes on for as long as the server needs, whatever the clock says.
+        while !self.is_busy() {
             if let Some(phase) = self.phases.pop_front_if(|phase| phase.ends <= now) {
                 phase.then.into_iter().for_each(|effect| told.extend(self.brought(effect, phase.ends, group)));
+                if self.is_busy() {
+                    self.phases.push_front(Phase { word: phase.word, ends: phase.ends, then: Vec::new() });
+                }
             } else if let Some(opens) = self.window_opens().filter(|opens| self.phases.is_empty() && *opens <= now) {
                 let waiting = std::mem::take(&mut self.waiting);
                 super::modify::begin(self, waiting, opens, 1.0);
             } else {
-                return told;
+                break;
             }
         }
+        told
     }
 
     /// When what waits will be done.
@@ -259,6 +269,7 @@ impl Instance {
             Effect::Boot => {
                 let parameters = group.map(ParameterGroup::statics).unwrap_or_default();
                 self.booted = Booted { group: self.set.parameter_group.clone(), parameters };
+                self.order(Given::Restart);
                 told("availability", "DB instance restarted")
             }
             Effect::Failover => {
@@ -273,6 +284,7 @@ impl Instance {
             }
             Effect::Promoted => {
                 self.source = None;
+                self.order(Given::Promote);
                 told("read replica", "Replication terminated: promoted")
             }
             Effect::Gone => {
@@ -301,7 +313,10 @@ impl Instance {
             Change::MultiAz(zone) => (set.multi_az, set.second_zone) = (zone.is_some(), zone),
             Change::OptionGroup(group) => set.option_group = group,
             Change::ParameterGroup(group) => set.parameter_group = group,
-            Change::Password(password) => set.password = password,
+            Change::Password(password) => {
+                set.password = password;
+                self.order(Given::Reload);
+            }
             Change::Port(port) => set.port = port,
             Change::Protection(on) => set.protection = on,
             Change::Public(on) => set.public = on,

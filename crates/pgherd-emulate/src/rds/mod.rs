@@ -3,6 +3,7 @@
 //! Nothing here knows of sockets or waits. Rules are from AWS's own pages and its model of the API; what nobody of us has seen on
 //! AWS is decided for the stricter reading and said where it is decided.
 
+pub mod backed;
 pub mod backups;
 pub mod create;
 pub mod delete;
@@ -26,7 +27,7 @@ pub mod window;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::state::{Around, Region};
+pub use self::state::Region;
 use crate::wire::{Element, Form, Refusal};
 
 /// What is known of a call beside its form.

@@ -295,6 +295,11 @@ fn version(region: &Region, set: &Settings, form: &Form) -> Result<Vec<Change>, 
     let group = group.map(|group| group.name);
     let Some(version) = version else { return Ok(group.map(Change::ParameterGroup).into_iter().collect()) };
     versions::upgrade(&set.version, &version, form.bool("AllowMajorVersionUpgrade")?.unwrap_or(false))?;
+    if major != set.major() && region.is_backed {
+        return Err(Refusal::combination(
+            "The emulator does not upgrade the PostgreSQL behind an instance to another major; start it with --no-postgres.",
+        ));
+    }
     if major != set.major() {
         let group = group.unwrap_or_else(|| format!("default.postgres{major}"));
         return Ok(vec![Change::Version(version, Some(group))]);

@@ -25,10 +25,20 @@ pub struct ParameterGroup {
 }
 
 impl ParameterGroup {
-    /// What is set and needs a restart.
+    /// What is set and holds from the next restart on: what is static, and what was said to wait for it.
     pub fn statics(&self) -> BTreeMap<String, String> {
+        self.values_of(true)
+    }
+
+    /// What is set and holds at once.
+    pub fn dynamics(&self) -> BTreeMap<String, String> {
+        self.values_of(false)
+    }
+
+    fn values_of(&self, statics: bool) -> BTreeMap<String, String> {
         let major = major(&self.family);
-        let values = self.values.iter().filter(|(name, _)| is_static(name, major));
+        let waits = |name: &str, method: &str| is_static(name, major) || method == "pending-reboot";
+        let values = self.values.iter().filter(|(name, (_, method))| waits(name, method) == statics);
         values.map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 }
@@ -326,7 +336,9 @@ fn changeable(region: &Region, form: &Form) -> Result<ParameterGroup, Refusal> {
 
 fn kept(region: &mut Region, group: ParameterGroup) -> Element {
     let answer = Element::new("").put("DBParameterGroupName", &group.name);
-    region.parameter_groups.insert(group.name.clone(), group);
+    let name = group.name.clone();
+    region.parameter_groups.insert(name.clone(), group);
+    region.reload_all_of(&name);
     answer
 }
 

@@ -1,5 +1,6 @@
 //! Read replicas: `CreateDBInstanceReadReplica` and `PromoteReadReplica`.
 
+use super::backed::Origin;
 use super::instance::{Effect, Monitoring, Settings};
 use super::state::{Region, seconds};
 use super::{Call, create, show, tags, validate, versions};
@@ -27,7 +28,8 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     let set = settings(region, &primary.set, form)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
-    Ok(create::made(region, id, set, Some(source), call))
+    let origin = Origin::Server(primary.resource_id);
+    Ok(create::made(region, id, set, Some(source), origin, call))
 }
 
 /// `PromoteReadReplica`.

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::backed::Origin;
 use super::instance::{Monitoring, Settings};
+use super::snapshot::Copied;
 use super::state::Region;
 use super::{Call, backups, create, parameters, snapshot, storage, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
@@ -16,8 +18,8 @@ pub fn from_snapshot(region: &mut Region, form: &Form, call: &Call) -> Result<El
     if !found.is_complete(call.now) {
         return Err(Refusal::of("InvalidDBSnapshotState", format!("The snapshot {name} is not available.")));
     }
-    let kept = found.set.clone();
-    restored(region, id, &kept, form, call)
+    let (kept, origin) = (found.set.clone(), found.copy.as_ref().map_or(Origin::New, Copied::origin));
+    restored(region, id, &kept, origin, form, call)
 }
 
 /// `RestoreDBInstanceToPointInTime`.
@@ -38,6 +40,11 @@ pub fn to_point_in_time(region: &mut Region, form: &Form, call: &Call) -> Result
             return Err(Refusal::combination("Either RestoreTime or UseLatestRestorableTime must be specified."));
         }
         (true, None) => {}
+        (false, Some(_)) if region.is_backed => {
+            return Err(Refusal::combination(
+                "The emulator keeps no log of the PostgreSQL behind an instance: restore with UseLatestRestorableTime, or start it with --no-postgres.",
+            ));
+        }
         (false, Some(time)) => {
             let time: Timestamp = time.parse().map_err(|_| Refusal::value("RestoreTime is not a time."))?;
             if time < earliest || time > latest {
@@ -47,7 +54,8 @@ pub fn to_point_in_time(region: &mut Region, form: &Form, call: &Call) -> Result
             }
         }
     }
-    restored(region, id, &kept, form, call)
+    let retained = region.retained.get(&source).map(|kept| kept.copy.as_ref().map_or(Origin::New, Copied::origin));
+    restored(region, id, &kept, retained.unwrap_or(Origin::Server(source)), form, call)
 }
 
 /// The `db-…` id of the source, which may be gone.
@@ -62,11 +70,18 @@ fn source(region: &Region, form: &Form) -> Result<String, Refusal> {
     Ok(found.resource_id.clone())
 }
 
-fn restored(region: &mut Region, id: String, kept: &Settings, form: &Form, call: &Call) -> Result<Element, Refusal> {
+fn restored(
+    region: &mut Region,
+    id: String,
+    kept: &Settings,
+    origin: Origin,
+    form: &Form,
+    call: &Call,
+) -> Result<Element, Refusal> {
     let set = settings(region, kept, form)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
-    Ok(create::made(region, id, set, None, call))
+    Ok(create::made(region, id, set, None, origin, call))
 }
 
 /// The data and the login are those that were kept; groups, place and switches are the defaults unless they are said again.

@@ -84,12 +84,11 @@ fn lived(element: Element, instance: &Instance, region: &Region, now: Timestamp)
     if !instance.has_endpoint {
         return element;
     }
-    let address = format!(
-        "{}.{}.{}.rds.emulated",
-        instance.id,
-        &instance.resource_id[instance.resource_id.len() - 12..].to_lowercase(),
-        region.name
-    );
+    let emulated = || {
+        let hash = instance.resource_id[instance.resource_id.len() - 12..].to_lowercase();
+        format!("{}.{hash}.{}.rds.emulated", instance.id, region.name)
+    };
+    let address = instance.backed.as_ref().and_then(|backed| backed.address.clone()).unwrap_or_else(emulated);
     let endpoint = Element::new("Endpoint")
         .put("Address", address)
         .put("Port", instance.set.port)
@@ -166,11 +165,12 @@ fn watched(element: Element, set: &Settings, region: &Region, resource_id: &str)
 }
 
 /// Keys are always shown by ARN, however they were named.
-fn key_arn(region: &Region, id: &str) -> String {
-    match id.strip_prefix("alias/") {
-        _ if id.starts_with("arn:") => id.to_owned(),
-        Some(alias) => format!("arn:aws:kms:{}:{ACCOUNT}:key/of-alias-{}", region.name, alias.replace('/', "-")),
-        None => format!("arn:aws:kms:{}:{ACCOUNT}:key/{id}", region.name),
+fn key_arn(region: &Region, named: &str) -> String {
+    match region.keys.arn_of(named) {
+        Some(arn) => arn,
+        // RDS would find out after minutes that there is no such key. Here it is believed.
+        None if named.starts_with("arn:") => named.to_owned(),
+        None => format!("arn:aws:kms:{}:{ACCOUNT}:key/{}", region.name, named.replace('/', "-")),
     }
 }
 

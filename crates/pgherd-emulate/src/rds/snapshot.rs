@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::backed::{Given, Origin};
 use super::instance::{Instance, Settings};
 use super::state::{Region, seconds};
 use super::{Call, Listing, paged, tags, validate};
@@ -25,17 +26,60 @@ pub struct Snapshot {
     pub complete: Timestamp,
     /// What the instance was set to.
     pub set: Settings,
+    /// The copy of the PostgreSQL behind the instance, if there is one.
+    pub copy: Option<Copied>,
+}
+
+/// A copy of a PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// Its name.
+    pub name: String,
+    /// Whether it is whole; nothing is known yet while it is made.
+    pub is_whole: Option<bool>,
+}
+
+impl Copied {
+    /// A new one, of an instance that has a PostgreSQL behind it.
+    pub fn of(region: &mut Region, instance: &mut Instance) -> Option<Self> {
+        instance.backed.as_ref()?;
+        let name = format!("copy-{}", region.number());
+        instance.order(Given::Keep(name.clone()));
+        Some(Self { name, is_whole: None })
+    }
+
+    /// What an instance made of it is made of.
+    pub fn origin(&self) -> Origin {
+        Origin::Copy(self.name.clone())
+    }
+}
+
+/// A copy was made, or was not.
+pub fn copied(region: &mut Region, name: &str, is_whole: bool) {
+    let snapshots = region.snapshots.values_mut().filter_map(|snapshot| snapshot.copy.as_mut());
+    let retained = region.retained.values_mut().filter_map(|kept| kept.copy.as_mut());
+    if let Some(copy) = snapshots.chain(retained).find(|copy| copy.name == name) {
+        copy.is_whole = Some(is_whole);
+    }
 }
 
 impl Snapshot {
     /// Whether it can be restored.
     pub fn is_complete(&self, now: Timestamp) -> bool {
-        self.complete <= now
+        self.complete <= now && self.copy.as_ref().is_none_or(|copy| copy.is_whole == Some(true))
+    }
+
+    fn status(&self, now: Timestamp) -> &'static str {
+        match &self.copy {
+            Some(Copied { is_whole: Some(false), .. }) => "failed",
+            _ if self.is_complete(now) => "available",
+            _ => "creating",
+        }
     }
 }
 
 /// Begins a snapshot of an instance.
-pub fn take(region: &mut Region, id: &str, of: &Instance, call: &Call) -> Result<(), Refusal> {
+pub fn take(region: &mut Region, id: &str, of: &mut Instance, call: &Call) -> Result<(), Refusal> {
     if region.snapshots.contains_key(id) {
         return Err(Refusal::of(
             "DBSnapshotAlreadyExists",
@@ -44,6 +88,7 @@ pub fn take(region: &mut Region, id: &str, of: &Instance, call: &Call) -> Result
     }
     let copied = of.set.copy_tags.then(|| region.tags.get(&region.arn("db", &of.id)).cloned()).flatten();
     region.tags.insert(region.arn("snapshot", id), copied.unwrap_or_default());
+    let copy = Copied::of(region, of);
     let snapshot = Snapshot {
         id: id.to_owned(),
         instance: of.id.clone(),
@@ -52,6 +97,7 @@ pub fn take(region: &mut Region, id: &str, of: &Instance, call: &Call) -> Result
         taken: call.now,
         complete: later(call.now, call.lasts(seconds(120))),
         set: of.set.clone(),
+        copy,
     };
     region.snapshots.insert(id.to_owned(), snapshot);
     Ok(())
@@ -69,7 +115,7 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         )));
     }
     let given = tags::sent(form)?;
-    take(region, &id, &instance, call)?;
+    take(region, &id, &mut instance, call)?;
     region.tags.entry(region.arn("snapshot", &id)).or_default().extend(given);
     instance.goes_through("backing-up", call.lasts(seconds(60)), vec![], call.now);
     region.instances.insert(of, instance);
@@ -96,11 +142,12 @@ pub fn describe(region: &Region, form: &Form, now: Timestamp) -> Result<Element,
 pub fn delete(region: &mut Region, form: &Form, now: Timestamp) -> Result<Element, Refusal> {
     let id = form.required("DBSnapshotIdentifier")?.to_lowercase();
     let snapshot = region.snapshots.get(&id).ok_or_else(|| missing(&id))?;
-    if !snapshot.is_complete(now) {
+    if snapshot.status(now) == "creating" {
         return Err(Refusal::of("InvalidDBSnapshotState", format!("The snapshot {id} is being created.")));
     }
     let answer = Element::new("").with(shown(region, snapshot, now));
-    region.snapshots.remove(&id);
+    let removed = region.snapshots.remove(&id);
+    region.forgotten.extend(removed.and_then(|snapshot| snapshot.copy).map(|copy| copy.name));
     region.tags.remove(&region.arn("snapshot", &id));
     Ok(answer)
 }
@@ -111,7 +158,7 @@ pub fn missing(id: &str) -> Refusal {
 }
 
 fn shown(region: &Region, snapshot: &Snapshot, now: Timestamp) -> Element {
-    let Snapshot { id, instance, resource_id, instance_created, taken, complete: _, set } = snapshot;
+    let Snapshot { id, instance, resource_id, instance_created, taken, complete: _, set, copy: _ } = snapshot;
     let is_complete = snapshot.is_complete(now);
     let arn = region.arn("snapshot", id);
     Element::new("DBSnapshot")
@@ -120,7 +167,7 @@ fn shown(region: &Region, snapshot: &Snapshot, now: Timestamp) -> Element {
         .time("SnapshotCreateTime", *taken)
         .put("Engine", "postgres")
         .put("AllocatedStorage", set.storage_gib)
-        .put("Status", if is_complete { "available" } else { "creating" })
+        .put("Status", snapshot.status(now))
         .put("Port", set.port)
         .put("AvailabilityZone", &set.zone)
         .time("InstanceCreateTime", *instance_created)

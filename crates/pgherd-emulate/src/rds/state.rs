@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 
+use super::backed::Given;
 use super::backups::Retained;
 use super::instance::Instance;
 use super::parameters::ParameterGroup;
 use super::snapshot::Snapshot;
 use super::subnet::SubnetGroup;
+use crate::around::ec2::Network;
+use crate::around::kms::Keys;
 
 /// The account everything belongs to.
 pub const ACCOUNT: &str = "123456789012";
@@ -19,8 +21,10 @@ pub const ACCOUNT: &str = "123456789012";
 pub struct Region {
     /// `us-east-1`.
     pub name: String,
-    /// What stands around RDS.
-    pub around: Around,
+    /// Networks and security groups, which RDS looks at and EC2 owns.
+    pub around: Network,
+    /// Keys, which RDS looks at and KMS owns.
+    pub keys: Keys,
     /// Instances by identifier.
     pub instances: BTreeMap<String, Instance>,
     /// Subnet groups by name.
@@ -35,48 +39,12 @@ pub struct Region {
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// What happened, oldest first.
     pub events: Vec<Event>,
+    /// Whether new instances have a PostgreSQL behind them.
+    pub is_backed: bool,
+    /// Copies that are needed no more.
+    pub forgotten: Vec<String>,
     /// How many things were ever made: numbers that are never given twice.
     made: u64,
-}
-
-/// What RDS looks at and does not own: networks and groups. The emulated EC2, or a test by `POST /_emulate/around`, fills it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Around {
-    /// Subnets by id. Those of the default VPC make the group `default`.
-    #[serde(default)]
-    pub subnets: BTreeMap<String, Subnet>,
-    /// Security groups: the VPC each is in.
-    #[serde(default)]
-    pub security_groups: BTreeMap<String, String>,
-}
-
-/// A subnet.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Subnet {
-    /// `us-east-1a`.
-    pub zone: String,
-    /// `vpc-default`.
-    pub vpc: String,
-}
-
-/// The VPC that every region has.
-pub const DEFAULT_VPC: &str = "vpc-default";
-/// The security group of that VPC, which RDS takes when none is named.
-pub const DEFAULT_SECURITY_GROUP: &str = "sg-default";
-
-impl Around {
-    /// A default VPC with a subnet in each of three zones.
-    pub fn of(region: &str) -> Self {
-        let subnet = |zone: &str| {
-            (format!("subnet-{zone}"), Subnet { zone: format!("{region}{zone}"), vpc: DEFAULT_VPC.to_owned() })
-        };
-        Self {
-            subnets: ["a", "b", "c"].map(subnet).into(),
-            security_groups: [(DEFAULT_SECURITY_GROUP.to_owned(), DEFAULT_VPC.to_owned())].into(),
-        }
-    }
 }
 
 /// Something that `DescribeEvents` tells.
@@ -97,7 +65,8 @@ impl Region {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            around: Around::of(name),
+            around: Network::of(name),
+            keys: Keys::of(name),
             instances: BTreeMap::new(),
             subnet_groups: BTreeMap::new(),
             parameter_groups: BTreeMap::new(),
@@ -105,8 +74,15 @@ impl Region {
             retained: BTreeMap::new(),
             tags: BTreeMap::new(),
             events: Vec::new(),
+            is_backed: false,
+            forgotten: Vec::new(),
             made: 0,
         }
+    }
+
+    /// The same, whose new instances have a PostgreSQL behind them.
+    pub fn backed(self, is_backed: bool) -> Self {
+        Self { is_backed, ..self }
     }
 
     /// Goes on until `now`: phases end, windows open, names change, what is deleted is gone.
@@ -162,6 +138,7 @@ impl Region {
     fn orphaned(&mut self, id: &str) {
         for instance in self.instances.values_mut().filter(|instance| instance.source.as_deref() == Some(id)) {
             instance.source = None;
+            instance.order(Given::Promote);
         }
     }
 

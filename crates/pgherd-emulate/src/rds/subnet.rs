@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{DEFAULT_VPC, Region};
+use super::state::Region;
 use super::{Listing, paged, tags};
+use crate::around::ec2::network::DEFAULT_VPC;
 use crate::wire::{Element, Form, Refusal};
 
 /// A subnet group.

@@ -200,7 +200,7 @@ pub fn security_groups(region: &Region, ids: &[&str], vpc: &str) -> Result<Vec<S
     for id in ids {
         match region.around.security_groups.get(*id) {
             None => return Err(Refusal::value(format!("Invalid security group , groupId= {id}, groupName=."))),
-            Some(of) if of != vpc => {
+            Some(group) if group.vpc != vpc => {
                 return Err(Refusal::of(
                     "InvalidVPCNetworkStateFault",
                     "The DB instance and EC2 security group are in different VPCs.",

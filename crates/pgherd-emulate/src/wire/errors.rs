@@ -1,6 +1,6 @@
-//! What RDS refuses, with the code and the status that go over the wire.
+//! What is refused, with the code and the status that go over the wire.
 //!
-//! Codes and statuses are those of RDS's own model of its API, 2014-10-31: some end in `Fault`, most do not. The words after
+//! Codes and statuses are those of AWS's own models of its APIs: some of RDS's end in `Fault`, most do not. The words after
 //! them are written to resemble AWS's and are no promise; only what clients look for in them is kept as it is there.
 
 /// A request that was refused.

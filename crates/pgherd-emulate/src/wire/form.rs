@@ -57,14 +57,24 @@ impl Form {
 
     /// The texts of a list in their order; nothing when the list was not sent.
     pub fn list(&self, name: &str, member: &str) -> Option<Vec<&str>> {
-        let found: Vec<_> = (1..).map_while(|n| self.text(&format!("{name}.{member}.{n}"))).collect();
+        let found = self.flat(&format!("{name}.{member}"));
         // An empty list is sent as the bare name.
         (!found.is_empty() || self.0.contains_key(name)).then_some(found)
     }
 
+    /// The texts of a list without a name for its members, as EC2 has them.
+    pub fn flat(&self, name: &str) -> Vec<&str> {
+        (1..).map_while(|n| self.text(&format!("{name}.{n}"))).collect()
+    }
+
     /// The structures of a list in their order, each as a form of its own.
     pub fn structures(&self, name: &str, member: &str) -> Vec<Self> {
-        (1..).map(|n| self.inside(&format!("{name}.{member}.{n}."))).take_while(|inside| !inside.0.is_empty()).collect()
+        self.flat_structures(&format!("{name}.{member}"))
+    }
+
+    /// The structures of a list without a name for its members, as EC2 has them.
+    pub fn flat_structures(&self, name: &str) -> Vec<Self> {
+        (1..).map(|n| self.inside(&format!("{name}.{n}."))).take_while(|inside| !inside.0.is_empty()).collect()
     }
 
     fn inside(&self, prefix: &str) -> Self {

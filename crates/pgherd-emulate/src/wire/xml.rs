@@ -69,10 +69,16 @@ impl Element {
         self.list(name, items.into_iter().map(|item| Self::text(member, item)))
     }
 
-    /// A whole document.
+    /// What is inside.
+    pub fn into_inside(self) -> Vec<Self> {
+        self.inside
+    }
+
+    /// A whole document; an empty namespace is none.
     pub fn document(&self, namespace: &str) -> String {
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        self.write(&mut out, &format!(" xmlns=\"{namespace}\""));
+        let attributes = if namespace.is_empty() { String::new() } else { format!(" xmlns=\"{namespace}\"") };
+        self.write(&mut out, &attributes);
         out
     }
 

@@ -1,6 +1,5 @@
-//! The emulated RDS by its own rules: what it refuses, how an instance lives, and boto3 driving it unmodified.
+//! The emulated RDS by its own rules: what it refuses, and how an instance lives.
 
-mod boto3;
 mod copies;
 mod faults;
 mod life;
@@ -13,6 +12,7 @@ use std::time::Instant;
 use jiff::SignedDuration;
 use pgherd_emulate::Speed;
 use pgherd_emulate::emulation::{Emulation, Reply};
+use pgherd_emulate::wire::Sent;
 
 /// A signature's scope; the emulator looks at nothing else of it.
 const SIGNED: &str =
@@ -57,12 +57,14 @@ impl World {
     fn ask(&mut self, action: &str, sent: &[(&str, &str)]) -> Result<String, String> {
         let pairs = sent.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
         let body = [format!("Action={action}")].into_iter().chain(pairs).collect::<Vec<_>>().join("&");
-        let Reply::Answer(answer) = self.emulation.reply(Some(SIGNED), body.as_bytes(), self.real) else {
+        let sent = Sent { path: "/", authorization: Some(SIGNED), target: None, body: body.as_bytes() };
+        let Reply::Answer(answer) = self.emulation.reply(sent, self.real) else {
             return Err("nothing".to_owned());
         };
+        let body = String::from_utf8(answer.written.body).unwrap();
         match answer.status {
-            200 => Ok(answer.body),
-            _ => Err(inside(&answer.body, "Code").unwrap_or_default()),
+            200 => Ok(body),
+            _ => Err(inside(&body, "Code").unwrap_or_default()),
         }
     }
 
