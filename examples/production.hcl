@@ -42,7 +42,7 @@ module "database_production" {
   allocated_storage     = 500
   max_allocated_storage = 1000
   storage_iops          = 12000
-  storage_throughput    = 1000
+  storage_throughput    = 500
 
   # Private subnets only. Inside them, whatever is in the VPC may connect.
   vpc_id              = var.network.vpc_id

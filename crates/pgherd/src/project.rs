@@ -125,7 +125,9 @@ impl Project {
             let inputs = blocks.get(spec.block.as_str());
             inputs.map(|inputs| checks::check(inputs, spec, context.today())).unwrap_or_default()
         };
-        specs.iter().flat_map(check).chain(checks::check_across(specs)).collect()
+        let accepted = context.global.accepted.iter().cloned().collect();
+        let said = specs.iter().flat_map(check).chain(checks::check_across(specs));
+        said.map(|one| if checks::ACCEPTABLE.contains(&one.code) { one.acknowledged(&accepted) } else { one }).collect()
     }
 
     /// Diagnostics with the place in the text where they point, in the order of the text; the first of each kind.

@@ -35,6 +35,19 @@ pub struct Size {
     pub pooler: bool,
     /// Cloud SQL's edition of it: `ENTERPRISE` or `ENTERPRISE_PLUS`.
     pub edition: Option<String>,
+    /// What it moves to and from its storage, whatever that storage can do, where known.
+    pub volume: Option<Volume>,
+}
+
+/// What a machine moves to and from its storage.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Volume {
+    /// At most, in a burst, MB/s.
+    pub most_mb_s: f64,
+    /// Input and output operations a second, for good.
+    pub lasting_iops: u32,
+    /// The same in a burst: smaller machines have 30 minutes a day of it.
+    pub most_iops: u32,
 }
 
 /// What a size is made for.
@@ -154,6 +167,7 @@ fn custom(name: &str) -> Option<Size> {
         replicas: true,
         pooler: false,
         edition: Some("ENTERPRISE".to_owned()),
+        volume: None,
     })
 }
 
@@ -190,6 +204,9 @@ struct Row {
     max_connections: Option<u32>,
     offers: String,
     edition: Option<String>,
+    volume_mb_s: Option<f64>,
+    volume_iops: Option<u32>,
+    volume_burst_iops: Option<u32>,
 }
 
 impl From<Row> for Size {
@@ -206,6 +223,11 @@ impl From<Row> for Size {
             pooler: offers("pooler"),
             name: row.name,
             edition: row.edition,
+            volume: row
+                .volume_mb_s
+                .zip(row.volume_iops)
+                .zip(row.volume_burst_iops)
+                .map(|((most_mb_s, lasting_iops), most_iops)| Volume { most_mb_s, lasting_iops, most_iops }),
         }
     }
 }

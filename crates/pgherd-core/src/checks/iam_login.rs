@@ -9,30 +9,41 @@ use crate::value::Value;
 pub(super) const CHECK: Check = Check {
     code: "iam-login",
     words: "`iam_database_authentication_enabled` needs a cloud with identities that PostgreSQL accepts; DigitalOcean has none, and a login that is \
-            asked for is not dropped silently.",
+            asked for is not dropped silently. On RDS a role that is granted `rds_iam` logs in with it alone.",
     fine: &[
-        "iam_database_authentication_enabled = true",
+        "iam_database_authentication_enabled = false",
         "cloud_provider = \"local\"\niam_database_authentication_enabled = true",
     ],
-    wrong: &[Wrong {
-        block: "cloud_provider = \"digitalocean\"\niam_database_authentication_enabled = true",
-        says: &[
-            "error iam_database_authentication_enabled: DigitalOcean has no login with cloud identities [write false, or leave it out; roles log in with passwords]",
-        ],
-    }],
+    wrong: &[
+        Wrong {
+            block: "cloud_provider = \"digitalocean\"\niam_database_authentication_enabled = true",
+            says: &[
+                "error iam_database_authentication_enabled: DigitalOcean has no login with cloud identities [write false, or leave it out; roles log in with passwords]",
+            ],
+        },
+        Wrong {
+            block: "iam_database_authentication_enabled = true",
+            says: &[
+                "note iam_database_authentication_enabled: a role that is granted rds_iam cannot log in with its password any more [grant it to roles of applications, and not to the master]",
+            ],
+        },
+    ],
     rule,
 };
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
     // What was written is asked, because a Spec leaves out what has no effect.
     let wanted = block.inputs.get("iam_database_authentication_enabled").and_then(Value::as_bool) == Some(true);
-    if !wanted || block.target() != Cloud::DigitalOcean {
-        return Vec::new();
+    let at = "iam_database_authentication_enabled";
+    match block.target() {
+        Cloud::DigitalOcean if wanted => {
+            let message = "DigitalOcean has no login with cloud identities";
+            vec![block.error(at, message, "write false, or leave it out; roles log in with passwords")]
+        }
+        Cloud::Aws if wanted => {
+            let message = "a role that is granted rds_iam cannot log in with its password any more";
+            vec![block.note(at, message, "grant it to roles of applications, and not to the master")]
+        }
+        Cloud::Aws | Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean | Cloud::Local => Vec::new(),
     }
-    let message = "DigitalOcean has no login with cloud identities";
-    vec![block.error(
-        "iam_database_authentication_enabled",
-        message,
-        "write false, or leave it out; roles log in with passwords",
-    )]
 }

@@ -8,6 +8,7 @@ mod block;
 #[cfg(test)]
 mod tests;
 
+mod alarm_targets;
 mod alarms;
 mod backup_retention;
 mod cidr;
@@ -36,10 +37,12 @@ mod parameter_name;
 mod parameter_owned;
 mod parameter_secret;
 mod parameter_settable;
+mod parameter_small;
 mod parameter_value;
 mod place;
 mod port;
 mod proxy;
+mod proxy_on_aws;
 mod public;
 mod read_replicas;
 mod rules;
@@ -48,7 +51,9 @@ mod storage_growth;
 mod storage_kind;
 mod storage_performance;
 mod storage_size;
+mod storage_waste;
 mod tags;
+mod tls_required;
 mod version_eol;
 mod version_offered;
 mod windows;
@@ -95,6 +100,7 @@ pub const CHECKS: &[Check] = &[
     storage_growth::CHECK,
     storage_kind::CHECK,
     storage_performance::CHECK,
+    storage_waste::CHECK,
     database_name::CHECK,
     master_username::CHECK,
     master_password::CHECK,
@@ -120,17 +126,24 @@ pub const CHECKS: &[Check] = &[
     parameter_apply::CHECK,
     parameter_combination::CHECK,
     parameter_memory::CHECK,
+    parameter_small::CHECK,
     parameter_danger::CHECK,
     parameter_secret::CHECK,
+    tls_required::CHECK,
     connections::CHECK,
     option_group::CHECK,
     insights_retention::CHECK,
     monitoring_interval::CHECK,
     log_exports::CHECK,
     alarms::CHECK,
+    alarm_targets::CHECK,
     proxy::CHECK,
+    proxy_on_aws::CHECK,
     digitalocean::CHECK,
 ];
+
+/// Codes of errors that `--accept` gives up: the promise is the user's to do without.
+pub const ACCEPTABLE: &[&str] = &["dr-region-missing", "tls-required"];
 
 /// Everything wrong or noteworthy about one block. `inputs` is what was written, `spec` what it means.
 pub fn check(inputs: &Inputs, spec: &Spec, today: Date) -> Vec<Diagnostic> {

@@ -45,6 +45,12 @@ pub(super) const CHECK: Check = Check {
             ],
         },
         Wrong {
+            block: "create_security_group = false\nsecurity_group_ids = [\"sg-1\"]\nallowed_security_group_ids = [\"sg-2\"]",
+            says: &[
+                "warning allowed_security_group_ids: nobody is let in by that, as no security group is made whose rules could say so [write create_security_group = true, or let them in by a rule of your own group]",
+            ],
+        },
+        Wrong {
             block: r#"subnet_ids = ["vpc-1", "subnet-1"]"#,
             says: &["error subnet_ids[0]: \"vpc-1\" is no id of a subnet [write one that begins with \"subnet-\"]"],
         },
@@ -62,6 +68,11 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     if block.target() == Cloud::Aws {
         out.extend(groups(block, "security_group_ids", &network.security_group_ids));
         out.extend(groups(block, "allowed_security_group_ids", &network.allowed_security_group_ids));
+        if !network.create_security_group && !network.allowed_security_group_ids.is_empty() {
+            let message = "nobody is let in by that, as no security group is made whose rules could say so";
+            let help = "write create_security_group = true, or let them in by a rule of your own group";
+            out.push(block.warning("allowed_security_group_ids", message, help));
+        }
     }
     out
 }

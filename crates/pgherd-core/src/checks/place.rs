@@ -31,7 +31,7 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: "aws_region = \"us-east-1\"\navailability_zone = \"eu-west-1a\"",
             says: &[
-                "error availability_zone: \"eu-west-1a\" is no zone of region us-east-1 [write \"us-east-1a\" or another zone of it, or leave it out]",
+                "error availability_zone: \"eu-west-1a\" is no zone of region us-east-1 [write \"us-east-1a\" or another zone of it, or leave it out; for a copy elsewhere write dr_region = \"eu-west-1\"]",
             ],
         },
         Wrong {
@@ -94,10 +94,21 @@ fn wrong_zone(block: &Block, region: Option<&str>, zone: &str) -> Option<Diagnos
         let of = region.map_or_else(|| cloud(block.target()).to_owned(), |region| format!("region {region}"));
         let help = region.map_or_else(
             || "write the name of a zone, or leave it out".to_owned(),
-            |region| format!("write \"{region}{example}\" or another zone of it, or leave it out"),
+            |region| {
+                let elsewhere = region_of(block, zone)
+                    .map(|other| format!("; for a copy elsewhere write dr_region = \"{other}\""))
+                    .unwrap_or_default();
+                format!("write \"{region}{example}\" or another zone of it, or leave it out{elsewhere}")
+            },
         );
         block.error("availability_zone", format!("\"{zone}\" is no zone of {of}"), help)
     })
+}
+
+/// The other region that a zone is in, where a copy can be kept in another one.
+fn region_of<'z>(block: &Block, zone: &'z str) -> Option<&'z str> {
+    let own = zone.strip_suffix(|last: char| last.is_ascii_lowercase())?;
+    (block.target() == Cloud::Aws && is_aws_region(own)).then_some(own)
 }
 
 /// Who has the regions.

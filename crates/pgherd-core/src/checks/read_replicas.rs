@@ -9,12 +9,19 @@ use crate::diagnostic::Diagnostic;
 pub(super) const CHECK: Check = Check {
     code: "read-replicas",
     words: "`read_replica_count` is at most 15 on RDS, 10 on Cloud SQL, 5 on Azure and `local`, 2 on DigitalOcean. Azure makes none of burstable \
-            sizes.",
-    fine: &["create_read_replica = true\nread_replica_count = 2", "create_read_replica = false"],
+            sizes. RDS has no endpoint for all of them together.",
+    fine: &[
+        "create_read_replica = true",
+        "cloud_provider = \"local\"\ncreate_read_replica = true\nread_replica_count = 2",
+        "create_read_replica = false",
+    ],
     wrong: &[
         Wrong {
             block: "create_read_replica = true\nread_replica_count = 16",
-            says: &["error read_replica_count: 16 replicas are more than RDS keeps, 15 [write 15 or fewer]"],
+            says: &[
+                "error read_replica_count: 16 replicas are more than RDS keeps, 15 [write 15 or fewer]",
+                "note read_replica_count: RDS has no endpoint that spreads connections over replicas [the output read_replica_endpoints lists them]",
+            ],
         },
         Wrong {
             block: "cloud_provider = \"local\"\ncreate_read_replica = true\nread_replica_count = 6",
@@ -47,6 +54,10 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     if replicas > most {
         let message = format!("{replicas} replicas are more than {} keeps, {most}", service(cloud));
         out.push(block.error("read_replica_count", message, format!("write {most} or fewer")));
+    }
+    if replicas > 1 && cloud == Cloud::Aws {
+        let message = "RDS has no endpoint that spreads connections over replicas";
+        out.push(block.note("read_replica_count", message, "the output read_replica_endpoints lists them"));
     }
     let alone = block.size().filter(|size| !size.replicas && cloud != Cloud::Local);
     if let Some(size) = alone {

@@ -11,7 +11,8 @@ const HELP: &str = "write dr_region = \"<region>\", another one than the databas
 pub(super) const CHECK: Check = Check {
     code: "dr-region-missing",
     words: "On aws `geo_redundant_backup` and `dr_read_replica` are kept in `dr_region`, which is another region than the database's: AWS \
-            chooses none by itself.",
+            chooses none by itself. The other `dr_` variables say how things are there. `--accept dr-region-missing` does without the \
+            second region.",
     fine: &[
         "dr_region = \"eu-west-1\"\ngeo_redundant_backup = true",
         "aws_region = \"eu-central-1\"\ndr_region = \"eu-west-1\"\ndr_read_replica = true",
@@ -28,6 +29,12 @@ pub(super) const CHECK: Check = Check {
             block: "dr_read_replica = true",
             says: &[
                 "error dr_read_replica: no second region is named to keep the replica in [write dr_region = \"<region>\", another one than the database's]",
+            ],
+        },
+        Wrong {
+            block: "dr_subnet_ids = [\"subnet-1\", \"subnet-2\"]",
+            says: &[
+                "warning dr_subnet_ids: nothing is kept in a second region, as none is named [write dr_region = \"<region>\", another one than the database's]",
             ],
         },
         Wrong {
@@ -52,14 +59,20 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
             }
             _ => Vec::new(),
         },
-        None => {
-            let wanted = [("geo_redundant_backup", "copies"), ("dr_read_replica", "replica")];
-            let is_on = |name: &str| block.inputs.get(name).and_then(Value::as_bool) == Some(true);
-            wanted
-                .into_iter()
-                .filter(|(name, _)| is_on(name))
-                .map(|(name, what)| block.error(name, format!("no second region is named to keep the {what} in"), HELP))
-                .collect()
-        }
+        None => unnamed(block),
     }
+}
+
+/// What is asked of a second region that nobody named.
+fn unnamed(block: &Block) -> Vec<Diagnostic> {
+    let is_on = |name: &str| block.inputs.get(name).and_then(Value::as_bool) == Some(true);
+    let wanted = [("geo_redundant_backup", "copies"), ("dr_read_replica", "replica")].into_iter();
+    let missing = wanted
+        .filter(|(name, _)| is_on(name))
+        .map(|(name, what)| block.error(name, format!("no second region is named to keep the {what} in"), HELP));
+    let placed = ["dr_vpc_id", "dr_subnet_ids", "dr_security_group_ids", "dr_kms_key_id"].into_iter();
+    let in_vain = placed
+        .filter(|name| block.written(name).is_some())
+        .map(|name| block.warning(name, "nothing is kept in a second region, as none is named", HELP));
+    missing.chain(in_vain).collect()
 }

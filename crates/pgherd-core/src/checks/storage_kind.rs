@@ -29,6 +29,12 @@ pub(super) const CHECK: Check = Check {
             ],
         },
         Wrong {
+            block: r#"storage_type = "gp2""#,
+            says: &[
+                "note storage_type: gp2 has 3 IOPS a GiB, and gp3 has 3000 at any size for no more [write \"gp3\"]",
+            ],
+        },
+        Wrong {
             block: r#"storage_type = "standard""#,
             says: &[
                 "error storage_type: magnetic storage (\"standard\") is not offered for new instances [write \"gp3\"; RDS has gp2, gp3, io1 or io2]",
@@ -54,7 +60,7 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         Cloud::DigitalOcean | Cloud::Local => return Vec::new(),
     };
     if kinds.contains(&kind) {
-        return on_burstable(block, kind).into_iter().collect();
+        return on_burstable(block, kind).into_iter().chain(older(block, kind)).collect();
     }
     let message = match (cloud, kind) {
         (Cloud::Aws, "standard") => "magnetic storage (\"standard\") is not offered for new instances".to_owned(),
@@ -76,6 +82,13 @@ fn on_burstable(block: &Block, kind: &str) -> Option<Diagnostic> {
             "write \"Premium_LRS\", or a General Purpose size such as \"GP_Standard_D2ds_v5\"",
         )
     })
+}
+
+/// Of gp2 nobody asks because it is better (Amazon RDS User Guide, "General Purpose SSD storage").
+fn older(block: &Block, kind: &str) -> Option<Diagnostic> {
+    let message = "gp2 has 3 IOPS a GiB, and gp3 has 3000 at any size for no more";
+    (kind == "gp2" && block.written("storage_type").is_some())
+        .then(|| block.note("storage_type", message, "write \"gp3\""))
 }
 
 /// The kind that stands for another cloud's, or for a mistyped one.

@@ -146,3 +146,14 @@ fn whoever_stops_reading_is_no_error() {
     let status = child.wait().expect("it ends");
     assert_eq!((stderr.as_str(), status.code()), ("", Some(0)));
 }
+
+#[test]
+fn a_promise_is_given_up_by_name_only() {
+    let block = format!(
+        "{}  parameters = [{{ name = \"rds.force_ssl\", value = \"0\" }}]\n}}\n",
+        BLOCK.trim_end_matches("}\n")
+    );
+    let files = [("database.hcl", block.as_str())];
+    insta::assert_snapshot!("tls_is_promised", transcript(&files, &["validate"]));
+    insta::assert_snapshot!("tls_is_given_up", transcript(&files, &["validate", "--accept", "tls-required"]));
+}
