@@ -1,6 +1,7 @@
 //! RDS for PostgreSQL as a provider.
 
 pub mod alarms;
+mod api;
 mod call;
 pub mod dashboard;
 pub mod desired;
@@ -9,18 +10,24 @@ mod keys;
 pub mod kinds;
 pub mod live;
 pub mod names;
+mod observe;
+mod outputs;
 pub mod parameters;
 pub mod protocol;
+pub mod provider;
 pub mod service;
 pub mod session;
 pub mod sign;
 pub mod status;
 mod transport;
+pub mod wait;
 
 pub use desired::desired;
 pub use kinds::{IGNORES, KINDS};
 pub use protocol::error::AwsError;
 pub use protocol::form::{Field, Form};
 pub use protocol::xml::Element;
+pub use provider::{Aws, AwsOptions};
 pub use service::Service;
 pub use session::{Fixed, Session};
+pub use wait::Patience;

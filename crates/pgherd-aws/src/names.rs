@@ -119,6 +119,27 @@ pub fn place(kind: &str, name: &str) -> (Option<String>, String) {
     }
 }
 
+/// The name of a replica without its number, `orders` of `orders-r2`.
+pub fn source_of_replica(name: &str) -> Option<&str> {
+    let (source, number) = name.rsplit_once("-r")?;
+    is_number(number).then_some(source)
+}
+
+/// Whose parameter group a name is, `orders` of `orders-pg16` and of `orders-pg`; `None`: no name of ours.
+pub fn owner_of_parameter_group(name: &str) -> Option<&str> {
+    let (owner, major) = name.rsplit_once("-pg")?;
+    (major.is_empty() || is_number(major)).then_some(owner)
+}
+
+/// The database that something in a second region stands for, `orders` of `orders-dr`.
+pub fn source_of_recovery(name: &str) -> Option<&str> {
+    name.strip_suffix("-dr")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +184,16 @@ mod tests {
     fn an_instance_is_looked_for_with_all_replicas_it_could_have() {
         let all = instances("orders");
         assert_eq!((all.len(), all[0].as_str(), all[15].as_str()), (16, "orders", "orders-r15"));
+    }
+
+    #[test]
+    fn a_name_tells_whose_it_is() {
+        assert_eq!(source_of_replica(&replica("orders-r", 2)), Some("orders-r"));
+        assert_eq!(source_of_replica("orders-retired"), None);
+        assert_eq!(owner_of_parameter_group(&parameter_group("orders", Some(16))), Some("orders"));
+        assert_eq!(owner_of_parameter_group(&parameter_group("orders", None)), Some("orders"));
+        assert_eq!(owner_of_parameter_group("orders-pgbouncer"), None);
+        assert_eq!(source_of_recovery(&recovery("orders")), Some("orders"));
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Form {
         &self.action
     }
 
+    /// Whether it has no field.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// A field; nothing when it is absent.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl Into<Field>) -> Self {

@@ -1,0 +1,172 @@
+//! A read replica: made of its source with everything said that RDS would not take from it, spread over zones, deleted before it.
+
+use std::collections::BTreeSet;
+
+use pgherd_core::plan::{Change, When};
+use pgherd_core::resource::{Id, Impact, Resource};
+use pgherd_core::value::Value;
+use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
+use tokio::time::sleep;
+
+use super::change::{self, only_ours};
+use super::servers::At;
+use super::{instance, made, request};
+use crate::api::rds::{self, DbInstance, Last};
+use crate::kinds::replica;
+use crate::names;
+use crate::provider::Aws;
+use crate::wait;
+
+/// Makes it, and returns when it is at rest with everything that no call takes at creation.
+pub(super) async fn create(
+    aws: &Aws,
+    resource: &Resource,
+    now: ApplyNow,
+    events: &Events,
+) -> Result<(), ProviderError> {
+    let at = At::of(aws, &resource.id);
+    if names::place(&resource.id.kind, &resource.id.name).0.is_some() {
+        let message = "this version of pgherd cannot make a read replica in a second region";
+        return Err(ProviderError::new(ErrorKind::Unsupported, message).help("take dr_read_replica out of the block"));
+    }
+    let look = || rds::instance(aws.session(), &at.region, &at.name);
+    let found = match look().await? {
+        Some(found) => Some(found),
+        None => made_of_source(aws, &at, resource, events).await?,
+    };
+    match found {
+        Some(found) => only_ours(&at, &found)?,
+        None => sleep(aws.patience().before_first_look).await,
+    }
+    let seen = instance::usable(aws, &at, events).await?;
+    let changes = left(resource, &seen);
+    change::carry_out(aws, resource, &changes, now, events).await.map(drop)
+}
+
+async fn made_of_source(
+    aws: &Aws,
+    at: &At,
+    resource: &Resource,
+    events: &Events,
+) -> Result<Option<DbInstance>, ProviderError> {
+    let source = rds::instance(aws.session(), &at.region, &at.block).await?;
+    let zone = source.as_ref().and_then(|source| zone(source, number(&at.name)));
+    let said = resource.props.iter().filter(|(field, _)| !replica::is_set_after_creation(field));
+    let fields = request::creation(said).set("AvailabilityZone", zone);
+    // The source may be at its first backup still, without which there is nothing to begin with.
+    let of_source = At { name: at.block.clone(), ..at.clone() };
+    let make = || {
+        let (fields, of_source) = (fields.clone(), &of_source);
+        async move {
+            let attempt = || {
+                let fields = fields.clone();
+                async move {
+                    let attempt = || rds::create_replica(aws.session(), &at.region, &at.name, fields.clone());
+                    wait::tried(aws, aws.patience().spreading, events, change::is_role_spreading, attempt).await
+                }
+            };
+            change::once_taken(aws, of_source, events, attempt).await
+        }
+    };
+    made::once("DBInstanceAlreadyExists", make, || rds::instance(aws.session(), &at.region, &at.name)).await
+}
+
+/// What could not be said at creation and is not as it is wanted.
+fn left(resource: &Resource, seen: &DbInstance) -> Vec<Change> {
+    let live = |field: &str| seen.props.get(field).cloned().unwrap_or(Value::Null);
+    let is_enough = |field: &str, wanted: &Value| match (field, wanted.as_int(), live(field).as_int()) {
+        ("AllocatedStorage", Some(wanted), Some(live)) => live >= wanted,
+        _ => *wanted == live(field),
+    };
+    let differs =
+        |(field, wanted): &(&String, &Value)| replica::is_set_after_creation(field) && !is_enough(field, wanted);
+    let change = |(field, wanted): (&String, &Value)| Change {
+        field: field.clone(),
+        from: live(field),
+        to: wanted.clone(),
+        // Nobody uses it yet.
+        impact: Impact::None,
+        when: When::Now,
+    };
+    resource.props.iter().filter(differs).map(change).collect()
+}
+
+/// The number of a replica, from 1.
+fn number(name: &str) -> usize {
+    name.rsplit_once("-r").and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
+}
+
+/// The zone of a replica: another than its source's and, where there are enough, than the standby's; the next one for each further
+/// replica.
+fn zone(source: &DbInstance, number: usize) -> Option<String> {
+    let subnets = source.subnet_group.iter().flat_map(|group| &group.subnets);
+    let zones: BTreeSet<&String> = subnets.map(|(_, zone)| zone).filter(|zone| !zone.is_empty()).collect();
+    let taken = if zones.len() > source.zones.len() { source.zones.len() } else { 1 };
+    let free: Vec<&&String> =
+        zones.iter().filter(|zone| !source.zones.iter().take(taken).any(|taken| taken == **zone)).collect();
+    let all: Vec<&&String> = zones.iter().collect();
+    let choice = if free.is_empty() { all } else { free };
+    choice.get((number - 1) % choice.len().max(1)).map(|zone| zone.to_string())
+}
+
+/// Changes it.
+pub(super) async fn update(
+    aws: &Aws,
+    resource: &Resource,
+    changes: &[Change],
+    now: ApplyNow,
+    events: &Events,
+) -> Result<(), ProviderError> {
+    let at = At::of(aws, &resource.id);
+    let seen = change::carry_out(aws, resource, changes, now, events).await?;
+    let source = At { name: names::source_of_replica(&at.name).unwrap_or(&at.name).to_owned(), ..at };
+    instance::left_group(aws, &source, changes, &seen, events).await
+}
+
+/// Deletes it: it holds nothing that its source does not, and RDS takes no last snapshot of one.
+pub(super) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events) -> Result<(), ProviderError> {
+    let at = At::of(aws, id);
+    instance::ended(aws, &at, Last::Nothing, may_be_deleted, events).await
+}
+
+/// Refuses to delete what is not ours, and what follows nobody any more: that holds data of its own.
+fn may_be_deleted(at: &At, seen: &DbInstance) -> Result<(), ProviderError> {
+    only_ours(at, seen)?;
+    if seen.source.is_none() {
+        let message = format!("{} is no read replica any more, and would be deleted without a last snapshot", at.name);
+        return Err(ProviderError::new(ErrorKind::Protected, message).help("plan again"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::rds::SubnetGroup;
+
+    #[track_caller]
+    fn check(zones: &[&str], of_source: &[&str], expected: &[&str]) {
+        let subnets = zones.iter().map(|zone| (format!("subnet-{zone}"), (*zone).to_owned())).collect();
+        let group = SubnetGroup { name: "orders".to_owned(), arn: None, vpc: None, subnets };
+        let source = DbInstance {
+            zones: of_source.iter().map(|zone| (*zone).to_owned()).collect(),
+            subnet_group: Some(group),
+            ..wait::tests::seen("available", "in-sync", &[])
+        };
+        let found: Vec<_> = (1..=expected.len()).filter_map(|number| zone(&source, number)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn replicas_are_spread_over_the_other_zones() {
+        check(&["a", "b", "c"], &["a"], &["b", "c", "b"]);
+        check(&["a", "b", "c"], &["a", "b"], &["c", "c"]);
+        check(&["a", "b"], &["a", "b"], &["b", "b"]);
+        check(&["a"], &["a"], &["a"]);
+    }
+
+    #[test]
+    fn where_nobody_tells_of_zones_rds_chooses() {
+        assert_eq!(zone(&wait::tests::seen("available", "in-sync", &[]), 1), None);
+    }
+}

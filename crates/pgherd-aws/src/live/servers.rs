@@ -1,0 +1,298 @@
+//! What RDS tells of a block: its instance, the replicas, and the groups they use, from one look at each region.
+//!
+//! DescribeDBInstances tells of all servers at once, tags included, and of the subnets they are in. Groups that nobody uses are told
+//! of when they are wanted or wear our tag.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{try_join_all, try_join3};
+use pgherd_core::resource::{Id, Observed, Resource, Status};
+use pgherd_core::value::{Props, Value};
+use pgherd_engine::provider::ProviderError;
+
+use super::spelling::{self, Keys};
+use crate::api::kms;
+use crate::api::rds::{self, DbInstance, ParameterGroup, SubnetGroup};
+use crate::kinds::{instance, parameter_group, replica, role, secret, security_group, subnet_group};
+use crate::names;
+use crate::provider::Aws;
+
+/// The servers of a block and their groups.
+pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+    let Some(block) = wanted.iter().find(|one| one.id.kind == instance::NAME).map(|one| one.id.name.as_str()) else {
+        return Ok(Vec::new());
+    };
+    let seen = try_join_all(places(aws, block, wanted).iter().map(|place| place.observe(aws))).await?;
+    Ok(seen.into_iter().flatten().collect())
+}
+
+/// One server as it is told, for whoever needs a field of it.
+pub(crate) async fn one(aws: &Aws, id: &Id) -> Result<Option<Observed>, ProviderError> {
+    let at = At::of(aws, id);
+    let seen = rds::instance(aws.session(), &at.region, &at.name).await?;
+    Ok(seen.map(|seen| observed(id.clone(), &seen, &at.block, None, &Keys::new())))
+}
+
+/// Where a thing is, what it is called there, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) region: String,
+    pub(crate) name: String,
+    pub(crate) block: String,
+}
+
+impl At {
+    pub(crate) fn of(aws: &Aws, id: &Id) -> Self {
+        let (elsewhere, name) = names::place(&id.kind, &id.name);
+        let owner = match id.kind.as_str() {
+            replica::NAME => names::source_of_replica(&name).unwrap_or(&name),
+            parameter_group::NAME => names::owner_of_parameter_group(&name).unwrap_or(&name),
+            _ => &name,
+        };
+        let block = match &elsewhere {
+            Some(_) => names::source_of_recovery(owner).unwrap_or(owner),
+            None => owner,
+        };
+        let block = block.to_owned();
+        Self { region: elsewhere.unwrap_or_else(|| aws.region().to_owned()), name, block }
+    }
+}
+
+/// A block in one region.
+struct Place<'a> {
+    region: String,
+    /// Whether this is the block's second region: ids begin with the region there.
+    elsewhere: bool,
+    block: &'a str,
+    /// What its things are named after here.
+    name: String,
+    wanted: Vec<&'a Resource>,
+}
+
+/// The block's own region, and the others it wants something in.
+fn places<'a>(aws: &Aws, block: &'a str, wanted: &'a [Resource]) -> Vec<Place<'a>> {
+    let mut regions: BTreeMap<Option<String>, Vec<&Resource>> = BTreeMap::from([(None, Vec::new())]);
+    for resource in wanted {
+        if [instance::NAME, replica::NAME, parameter_group::NAME, subnet_group::NAME]
+            .contains(&resource.id.kind.as_str())
+        {
+            regions.entry(names::place(&resource.id.kind, &resource.id.name).0).or_default().push(resource);
+        }
+    }
+    let place = |(region, wanted): (Option<String>, Vec<&'a Resource>)| Place {
+        elsewhere: region.is_some(),
+        name: if region.is_some() { names::recovery(block) } else { block.to_owned() },
+        region: region.unwrap_or_else(|| aws.region().to_owned()),
+        block,
+        wanted,
+    };
+    regions.into_iter().map(place).collect()
+}
+
+/// What RDS tells of a place.
+struct Told {
+    servers: Vec<DbInstance>,
+    groups: Vec<ParameterGroup>,
+    /// What is set in the parameter group that is wanted.
+    settings: BTreeMap<String, String>,
+}
+
+impl Place<'_> {
+    async fn observe(&self, aws: &Aws) -> Result<Vec<Observed>, ProviderError> {
+        let told = self.told(aws).await?;
+        let keys = self.keys(aws).await?;
+        let servers = told.servers.iter().filter_map(|seen| {
+            let id = self.server_id(seen)?;
+            Some(self.with_needs(observed(id.clone(), seen, self.block, self.wanted(&id), &keys)))
+        });
+        let mut observed: Vec<Observed> = servers.collect();
+        observed.extend(self.parameter_groups(aws, &told).await?);
+        observed.extend(self.subnet_group(aws, &told).await?);
+        Ok(observed)
+    }
+
+    async fn told(&self, aws: &Aws) -> Result<Told, ProviderError> {
+        let session = aws.session();
+        let ids = if self.elsewhere { vec![self.name.clone()] } else { names::instances(self.block) };
+        let group = self.own(parameter_group::NAME).map(|group| self.bare(&group.id));
+        let settings = async {
+            match &group {
+                Some(group) => rds::parameters(session, &self.region, group).await,
+                None => Ok(None),
+            }
+        };
+        let groups = async {
+            match &group {
+                Some(_) => rds::parameter_groups(session, &self.region).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let servers = rds::instances(session, &self.region, &ids);
+        let (servers, mut groups, settings) = try_join3(servers, groups, settings).await?;
+        if group.is_none() && servers.is_empty() {
+            groups = rds::parameter_groups(session, &self.region).await?;
+        }
+        groups.retain(|group| names::owner_of_parameter_group(&group.name) == Some(&self.name));
+        Ok(Told { servers, groups, settings: settings.unwrap_or_default() })
+    }
+
+    /// The ARNs of keys that are written by an alias; no other spelling takes a call.
+    async fn keys(&self, aws: &Aws) -> Result<Keys, ProviderError> {
+        let mut keys = Keys::new();
+        for alias in self.aliases() {
+            if let Some(arn) = kms::key_arn(aws.session(), &self.region, &alias).await? {
+                keys.insert(alias, arn);
+            }
+        }
+        Ok(keys)
+    }
+
+    fn aliases(&self) -> BTreeSet<String> {
+        let written = self.wanted.iter().flat_map(|wanted| spelling::KEYS.map(|field| wanted.props.get(field)));
+        let aliases = written.flatten().filter_map(Value::as_text).filter(|key| key.contains("alias/"));
+        aliases.map(str::to_owned).collect()
+    }
+
+    /// What a server of that name is to the block. One that follows another source, or none any more, is nothing of it.
+    fn server_id(&self, seen: &DbInstance) -> Option<Id> {
+        let is_of_block = |source: &str| source == self.block || source.ends_with(&format!(":db:{}", self.block));
+        if !self.elsewhere && seen.id == self.name {
+            return Some(self.id(instance::NAME, &seen.id));
+        }
+        seen.source.as_deref().is_some_and(is_of_block).then(|| self.id(replica::NAME, &seen.id))
+    }
+
+    fn with_needs(&self, seen: Observed) -> Observed {
+        let mut needs = vec![
+            self.id(subnet_group::NAME, &names::subnet_group(&self.name)),
+            self.id(security_group::NAME, &names::security_group(&self.name)),
+            // Roles are of all regions, and named after the block's own.
+            Id::new(role::NAME, names::monitoring_role(self.block, &self.region)),
+        ];
+        needs.extend(self.own(parameter_group::NAME).map(|group| group.id.clone()));
+        needs.push(match seen.id.kind.as_str() {
+            replica::NAME => Id::new(instance::NAME, self.block),
+            _ => Id::new(secret::NAME, names::secret(self.block)),
+        });
+        Observed { needs, ..seen }
+    }
+
+    /// The groups of settings that are wanted or wear our tag; not one that a server still uses and nobody wants, which goes with the
+    /// step that takes it away from that server.
+    async fn parameter_groups(&self, aws: &Aws, told: &Told) -> Result<Vec<Observed>, ProviderError> {
+        let mut observed = Vec::new();
+        for group in &told.groups {
+            let id = self.id(parameter_group::NAME, &group.name);
+            let wanted = self.wanted(&id);
+            let is_used = told.servers.iter().any(|seen| seen.parameter_group == group.name);
+            let (mut props, mut status) = (Props::new(), Status::Available);
+            if let Some(wanted) = wanted {
+                props = settings(group, &told.settings);
+                if told.servers.is_empty() && lacks(wanted, &told.settings) {
+                    status = Status::Incomplete("not all of its settings are in it yet".to_owned());
+                }
+            }
+            if !is_used {
+                let tags = rds::tags(aws.session(), &self.region, &group.arn).await?;
+                match spelling::foreign(&tags, self.block) {
+                    Some(reason) if wanted.is_some() => status = Status::Foreign(reason),
+                    Some(_) => continue,
+                    None => {}
+                }
+            }
+            if wanted.is_some() || !is_used {
+                observed.push(Observed { id, props, status, pending: Vec::new(), needs: Vec::new(), protected: false });
+            }
+        }
+        Ok(observed)
+    }
+
+    async fn subnet_group(&self, aws: &Aws, told: &Told) -> Result<Option<Observed>, ProviderError> {
+        let name = names::subnet_group(&self.name);
+        let id = self.id(subnet_group::NAME, &name);
+        let wanted = self.wanted(&id);
+        let used = told.servers.iter().filter_map(|seen| seen.subnet_group.as_ref()).find(|group| group.name == name);
+        let group = match used {
+            Some(_) if wanted.is_none() => None,
+            Some(group) => Some(group.clone()),
+            None if wanted.is_none() && !told.servers.is_empty() => None,
+            None => rds::subnet_group(aws.session(), &self.region, &name).await?,
+        };
+        let Some(group) = group else { return Ok(None) };
+        let mut status = Status::Available;
+        if let (None, Some(arn)) = (used, &group.arn) {
+            let tags = rds::tags(aws.session(), &self.region, arn).await?;
+            match spelling::foreign(&tags, self.block) {
+                Some(reason) if wanted.is_some() => status = Status::Foreign(reason),
+                Some(_) => return Ok(None),
+                None => {}
+            }
+        }
+        Ok(Some(Observed {
+            id,
+            props: subnets(&group),
+            status,
+            pending: Vec::new(),
+            needs: Vec::new(),
+            protected: false,
+        }))
+    }
+
+    fn id(&self, kind: &str, name: &str) -> Id {
+        Id::new(kind, if self.elsewhere { names::elsewhere(&self.region, name) } else { name.to_owned() })
+    }
+
+    fn bare(&self, id: &Id) -> String {
+        names::place(&id.kind, &id.name).1
+    }
+
+    fn wanted(&self, id: &Id) -> Option<&Resource> {
+        self.wanted.iter().copied().find(|wanted| wanted.id == *id)
+    }
+
+    /// The one that is wanted of a kind here.
+    fn own(&self, kind: &str) -> Option<&Resource> {
+        self.wanted.iter().copied().find(|wanted| wanted.id.kind == kind)
+    }
+}
+
+fn observed(id: Id, seen: &DbInstance, block: &str, wanted: Option<&Resource>, keys: &Keys) -> Observed {
+    let status = match (&seen.source, id.kind.as_str()) {
+        (Some(source), instance::NAME) => Status::Foreign(format!("it is a read replica of {source}")),
+        _ => spelling::status(seen, block),
+    };
+    Observed {
+        props: spelling::props(seen, wanted, keys),
+        status,
+        pending: spelling::pending(seen),
+        needs: Vec::new(),
+        protected: seen.props.get("DeletionProtection") == Some(&Value::Bool(true)),
+        id,
+    }
+}
+
+fn settings(group: &ParameterGroup, settings: &BTreeMap<String, String>) -> Props {
+    let family = Value::text(&group.family);
+    let settings = settings.iter().map(|(name, value)| (name.clone(), Value::text(value))).collect();
+    Props::from([
+        ("DBParameterGroupFamily".to_owned(), family.clone()),
+        ("NewestDBParameterGroupFamily".to_owned(), family),
+        ("Parameters".to_owned(), Value::Map(settings)),
+        ("DBParameterGroupArn".to_owned(), Value::text(&group.arn)),
+    ])
+}
+
+/// Whether something that is wanted is not in a group at all: its making was cut short.
+fn lacks(wanted: &Resource, settings: &BTreeMap<String, String>) -> bool {
+    let wanted = wanted.props.get("Parameters").and_then(Value::as_map);
+    wanted.into_iter().flatten().any(|(name, _)| !settings.contains_key(name))
+}
+
+fn subnets(group: &SubnetGroup) -> Props {
+    let ids = group.subnets.iter().map(|(id, _)| Value::text(id)).collect();
+    Props::from([
+        ("SubnetIds".to_owned(), Value::List(ids)),
+        ("DBSubnetGroupArn".to_owned(), group.arn.clone().into()),
+        ("VpcId".to_owned(), group.vpc.clone().into()),
+    ])
+}

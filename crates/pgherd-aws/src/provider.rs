@@ -1,0 +1,111 @@
+//! The provider: which file does what is asked.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::plan::Change;
+use pgherd_core::resource::{Id, Kind, Observed, Resource};
+use pgherd_core::spec::Spec;
+use pgherd_core::value::Props;
+use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Provider, ProviderError};
+
+use crate::kinds::KINDS;
+use crate::session::Session;
+use crate::wait::Patience;
+use crate::{desired, live, observe, outputs};
+
+/// How AWS is used as a target.
+#[derive(Debug, Clone, Default)]
+pub struct AwsOptions {
+    /// Codes of the errors that the user has acknowledged (`--accept <code>`): they become warnings.
+    pub accepted: BTreeSet<String>,
+    /// A file with the certificates of Amazon's authorities, where there is one: connections are then verified fully.
+    pub root_certificate: Option<String>,
+    /// How long is waited.
+    pub patience: Patience,
+}
+
+/// RDS for PostgreSQL in one region of one account.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    session: Arc<Session>,
+    region: String,
+    options: AwsOptions,
+}
+
+impl Aws {
+    /// AWS as a session knows it, for a block in `region`; `None`: the session's. Nothing is asked yet.
+    pub fn new(session: Arc<Session>, region: Option<&str>, options: AwsOptions) -> Self {
+        let region = region.unwrap_or(session.region()).to_owned();
+        Self { session, region, options }
+    }
+
+    /// Who asks.
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The block's own region.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// How long is waited.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.options.patience
+    }
+}
+
+#[async_trait]
+impl Provider for Aws {
+    fn cloud(&self) -> Cloud {
+        Cloud::Aws
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        KINDS
+    }
+
+    fn desired(&self, spec: &Spec) -> Vec<Resource> {
+        desired::desired(spec, &self.region)
+    }
+
+    async fn preflight(&self, _spec: &Spec, _intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+        observe::observe(self, wanted).await
+    }
+
+    async fn create(&self, resource: &Resource, now: ApplyNow, events: &Events) -> Result<(), ProviderError> {
+        let resource = live::late::resource(self, resource).await?;
+        live::create(self, &resource, now, events).await
+    }
+
+    async fn update(
+        &self,
+        resource: &Resource,
+        changes: &[Change],
+        now: ApplyNow,
+        events: &Events,
+    ) -> Result<(), ProviderError> {
+        let (resource, changes) = live::late::update(self, resource, changes).await?;
+        live::update(self, &resource, &changes, now, events).await
+    }
+
+    async fn delete(&self, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError> {
+        live::delete(self, id, how, events).await
+    }
+
+    async fn operate(&self, _operation: &Operation, _events: &Events) -> Result<(), ProviderError> {
+        Err(ProviderError::new(ErrorKind::Unsupported, "this version of pgherd has no day-2 verbs on AWS"))
+    }
+
+    fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
+        outputs::outputs(spec, observed, self.options.root_certificate.as_deref())
+    }
+}

@@ -1,0 +1,149 @@
+//! The end: replicas before their source, a last snapshot, nothing left that was not asked for, and never what is not ours.
+
+use crate::world::{LARGE, SMALL, World, changes, with};
+
+#[tokio::test]
+async fn replicas_are_gone_before_their_source_and_nothing_is_left() {
+    let world = World::with(LARGE).await;
+    world.forget_what_was_asked();
+    let outcome = world.destroy(LARGE).await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    insta::assert_snapshot!(world.writes().join("\n"), @r"
+    DeleteDBInstance orders-r1
+    DeleteDBInstance orders-r2
+    DeleteDBInstance orders
+    DeleteDBParameterGroup orders-pg16
+    DeleteDBSubnetGroup orders
+    ");
+    let left = world.region(|region| {
+        (region.instances.len(), region.parameter_groups.len(), region.subnet_groups.len(), region.retained.len())
+    });
+    assert_eq!(left, (0, 0, 0, 0));
+    let events = world.region(|region| region.events.iter().map(|event| event.message.clone()).collect::<Vec<_>>());
+    assert!(!events.iter().any(|message| message.contains("promoted")), "{events:?}");
+    let snapshots: Vec<String> = world.region(|region| region.snapshots.keys().cloned().collect());
+    assert!(matches!(snapshots.as_slice(), [one] if one.starts_with("orders-final-")), "{snapshots:?}");
+    assert_eq!(changes(&world.plan_destroy(LARGE).await), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_last_snapshot_of_a_name_that_is_taken_gets_another() {
+    let world = World::with(SMALL).await;
+    let taken = [("DBInstanceIdentifier", "orders"), ("DBSnapshotIdentifier", "orders-last")];
+    world.tamper("CreateDBSnapshot", &taken);
+    world.pass(3600);
+    let block = with(SMALL, &[("final_snapshot_identifier", "\"orders-last\"")]);
+    assert!(world.destroy(&block).await.is_success());
+    let snapshots: Vec<String> = world.region(|region| region.snapshots.keys().cloned().collect());
+    assert_eq!((snapshots.len(), snapshots[0].as_str()), (2, "orders-last"));
+    assert!(snapshots[1].starts_with("orders-last-20"), "{snapshots:?}");
+}
+
+#[tokio::test]
+async fn no_snapshot_is_taken_where_that_is_asked_for() {
+    let block = with(SMALL, &[("skip_final_snapshot", "true")]);
+    let world = World::with(&block).await;
+    assert!(world.destroy(&block).await.is_success());
+    assert!(world.region(|region| region.snapshots.is_empty()));
+}
+
+#[tokio::test]
+async fn what_is_protected_is_not_deleted() {
+    let block = with(SMALL, &[("enable_deletion_protection", "true")]);
+    let world = World::with(&block).await;
+    assert!(world.plan_destroy(&block).await.plan.is_refused());
+    // The block says nothing any more, and RDS still does.
+    assert!(world.plan_destroy(SMALL).await.plan.is_refused());
+    world.apply(SMALL).await;
+    assert!(world.destroy(SMALL).await.is_success());
+    assert_eq!(world.instances(), [""; 0]);
+}
+
+/// Somebody protected it after the plan.
+#[tokio::test]
+async fn protection_is_looked_for_once_more_before_deleting() {
+    let world = World::with(SMALL).await;
+    let planned = world.plan_destroy(SMALL).await;
+    let protection = [("DBInstanceIdentifier", "orders"), ("DeletionProtection", "true")];
+    world.tamper("ModifyDBInstance", &protection);
+    let (outcome, _) = world.walk(SMALL, &planned).await;
+    let failed: Vec<_> = outcome.failed.iter().map(|(_, error)| error.to_string()).collect();
+    assert_eq!(failed, ["orders is protected from deletion"]);
+    assert_eq!(world.instances(), ["orders"]);
+}
+
+/// RDS would make a database of its own of it.
+#[tokio::test]
+async fn a_source_with_a_replica_of_somebody_else_is_not_deleted() {
+    let world = World::with(SMALL).await;
+    let replica = [("DBInstanceIdentifier", "reports"), ("SourceDBInstanceIdentifier", "orders")];
+    world.tamper("CreateDBInstanceReadReplica", &replica);
+    world.pass(3600);
+    let outcome = world.destroy(SMALL).await;
+    let failed: Vec<_> = outcome.failed.iter().map(|(_, error)| error.to_string()).collect();
+    assert_eq!(failed, ["orders has read replicas that would become databases of their own: reports"]);
+    assert_eq!(world.instances(), ["orders", "reports"]);
+}
+
+#[tokio::test]
+async fn a_replica_that_was_promoted_is_left_alone() {
+    let block = with(SMALL, &[("create_read_replica", "true"), ("skip_final_snapshot", "true")]);
+    let world = World::with(&block).await;
+    world.tamper("PromoteReadReplica", &[("DBInstanceIdentifier", "orders-r1")]);
+    world.pass(3600);
+    assert!(!changes(&world.plan_destroy(&block).await).iter().any(|change| change.contains("orders-r1")));
+    let outcome = world.destroy(&block).await;
+    // It is still in the groups of its former source.
+    let mut failed: Vec<_> = outcome.failed.iter().map(|(id, _)| id.to_string()).collect();
+    failed.sort();
+    assert_eq!(failed, ["parameter_group orders-pg16", "subnet_group orders"]);
+    assert_eq!(world.instances(), ["orders-r1"]);
+}
+
+/// It was one when the plan was made.
+#[tokio::test]
+async fn a_replica_that_is_promoted_meanwhile_is_not_deleted() {
+    let block = with(SMALL, &[("create_read_replica", "true")]);
+    let world = World::with(&block).await;
+    let planned = world.plan_destroy(&block).await;
+    world.tamper("PromoteReadReplica", &[("DBInstanceIdentifier", "orders-r1")]);
+    world.pass(3600);
+    let (outcome, _) = world.walk(&block, &planned).await;
+    let failed: Vec<_> = outcome.failed.iter().map(|(_, error)| error.to_string()).collect();
+    assert_eq!(failed, ["orders-r1 is no read replica any more, and would be deleted without a last snapshot"]);
+    assert_eq!(world.instances(), ["orders", "orders-r1"]);
+}
+
+#[tokio::test]
+async fn fewer_replicas_take_the_last_ones_away() {
+    let world = World::with(LARGE).await;
+    let fewer = with(LARGE, &[("read_replica_count", "1")]);
+    let planned = world.apply(&fewer).await;
+    assert_eq!(changes(&planned), ["delete replica orders-r2"]);
+    assert_eq!(world.instances(), ["orders", "orders-r1"]);
+    assert_eq!(world.left(&fewer).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn killed_while_it_is_deleted_the_next_run_does_the_rest() {
+    let block = with(SMALL, &[("create_read_replica", "true")]);
+    let world = World::with(&block).await;
+    world.fault(r#"{"action":"DeleteDBInstance","times":2,"fault":"lost"}"#);
+    assert!(world.destroy(&block).await.is_success());
+    assert_eq!(world.instances(), [""; 0]);
+    assert_eq!(world.region(|region| region.snapshots.len()), 1);
+}
+
+/// A group under our name that somebody else made.
+#[tokio::test]
+async fn groups_of_somebody_else_are_neither_taken_nor_deleted() {
+    let world = World::new().await;
+    let group = ["DBParameterGroupName", "DBParameterGroupFamily", "Description"];
+    world.tamper(
+        "CreateDBParameterGroup",
+        &group.into_iter().zip(["orders-pg16", "postgres16", "x"]).collect::<Vec<_>>(),
+    );
+    let planned = world.plan(SMALL).await;
+    assert_eq!(planned.plan.diagnostics.iter().map(|told| told.code).collect::<Vec<_>>(), ["not-ours"]);
+    assert_eq!(changes(&world.plan_destroy(SMALL).await), [""; 0]);
+}

@@ -1,0 +1,354 @@
+//! An emulated AWS, and blocks that are planned and applied on it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use pgherd_aws::{Aws, AwsOptions, Fixed, KINDS, Patience, Session, kinds};
+use pgherd_core::cloud::Cloud;
+use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::event::{Event, What};
+use pgherd_core::hcl::{Given, Sources, read};
+use pgherd_core::lint::Intent;
+use pgherd_core::plan::{Change, Timing, When};
+use pgherd_core::resource::{Id, Kind, Observed, Resource};
+use pgherd_core::secret::Secret;
+use pgherd_core::spec::{Spec, resolve};
+use pgherd_core::value::Props;
+use pgherd_emulate::emulation::Asked;
+use pgherd_emulate::faults::Planned as Fault;
+use pgherd_emulate::rds::Region;
+use pgherd_emulate::wire::{Body, Form};
+use pgherd_emulate::{Emulator, Options, Running, Speed};
+use pgherd_engine::provider::{ApplyNow, Deletion, Events, Intended, Operation, Provider, ProviderError};
+use pgherd_engine::run::{self, Planned};
+use pgherd_engine::stop::Stop;
+use pgherd_engine::walk::Outcome;
+use pgherd_http::Policy;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+pub const REGION: &str = "eu-central-1";
+
+/// The emulator's seconds that a call takes: looks come no closer together on AWS.
+const SECONDS: i64 = 20;
+
+pub struct World {
+    pub emulator: Running,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::going_by(SECONDS).await
+    }
+
+    /// A world in which each call takes that many seconds.
+    pub async fn going_by(seconds: i64) -> Self {
+        let options = Options { speed: Speed::PerCall { seconds }, ..Options::default() };
+        Self { emulator: Emulator::start(options).await.expect("loopback is there") }
+    }
+
+    /// A world in which a block has been applied.
+    pub async fn with(block: &str) -> Self {
+        let world = Self::new().await;
+        world.apply(block).await;
+        world
+    }
+
+    /// A new session, as a new command has one.
+    pub fn provider(&self) -> Servers {
+        let session = Session::of(Fixed {
+            region: REGION.to_owned(),
+            access_key_id: "AKIDEMULATED".to_owned(),
+            secret_access_key: Secret::new("emulated"),
+            session_token: None,
+            endpoint: Some(self.emulator.url().parse().expect("a URL")),
+            policy: Policy {
+                first_wait: Duration::from_millis(1),
+                longest_wait: Duration::from_millis(1),
+                ..Policy::default()
+            },
+            answer_within: Duration::from_secs(30),
+        });
+        let patience = Patience {
+            before_first_look: Duration::ZERO,
+            between_looks: Duration::ZERO,
+            making: Duration::from_secs(60),
+            changing: Duration::from_secs(60),
+            deleting: Duration::from_secs(60),
+            letting_go: Duration::from_millis(500),
+            spreading: Duration::from_millis(500),
+        };
+        Servers(Aws::new(session, None, AwsOptions { patience, ..AwsOptions::default() }))
+    }
+
+    pub async fn plan(&self, block: &str) -> Planned {
+        self.planned(block, false).await.expect("nothing is in the way")
+    }
+
+    pub async fn planned(&self, block: &str, now: bool) -> Result<Planned, ProviderError> {
+        let spec = spec(block);
+        let timing = Timing { apply_now: now, ..run::timing(&spec, self.now()) };
+        run::observe_and_plan(&self.provider(), &spec, &timing, Intent::default()).await
+    }
+
+    /// Plans and applies, and everything goes well.
+    pub async fn apply(&self, block: &str) -> Planned {
+        self.carried_out(block, false).await.0
+    }
+
+    /// The same with what interrupts service.
+    pub async fn apply_now(&self, block: &str) -> Planned {
+        self.carried_out(block, true).await.0
+    }
+
+    /// The same, and what was said meanwhile.
+    pub async fn carried_out(&self, block: &str, now: bool) -> (Planned, Vec<String>) {
+        let planned = self.planned(block, now).await.expect("nothing is in the way");
+        let (outcome, said) = self.walk(block, &planned).await;
+        assert!(outcome.is_success(), "{outcome:?}");
+        (planned, said)
+    }
+
+    pub async fn walk(&self, block: &str, planned: &Planned) -> (Outcome, Vec<String>) {
+        assert!(!planned.plan.is_refused(), "{:?}", planned.plan.diagnostics);
+        let (events, heard) = events();
+        let outcome = run::apply(&self.provider(), &spec(block), planned, self.now(), &events, &Stop::never()).await;
+        (outcome, told(heard))
+    }
+
+    /// What would be changed.
+    pub async fn left(&self, block: &str) -> Vec<String> {
+        changes(&self.plan(block).await)
+    }
+
+    pub async fn plan_destroy(&self, block: &str) -> Planned {
+        run::observe_and_plan_destroy(&self.provider(), &spec(block)).await.expect("nothing is in the way")
+    }
+
+    /// Plans and destroys.
+    pub async fn destroy(&self, block: &str) -> Outcome {
+        let planned = self.plan_destroy(block).await;
+        self.walk(block, &planned).await.0
+    }
+
+    /// The calls that changed something since the log was cleared, with the names they were about.
+    pub fn writes(&self) -> Vec<String> {
+        self.emulator.asked().iter().filter(|asked| is_write(asked)).map(shown).collect()
+    }
+
+    pub fn forget_what_was_asked(&self) {
+        self.emulator.with(|emulation| emulation.asked.clear());
+    }
+
+    pub fn fault(&self, json: &str) {
+        self.emulator.plan(serde_json::from_str::<Fault>(json).expect("a fault"));
+    }
+
+    /// Does something as somebody else would.
+    pub fn tamper(&self, action: &str, parameters: &[(&str, &str)]) {
+        let pairs = std::iter::once(("Action", action)).chain(parameters.iter().copied());
+        let body = Body::Form(Form::of(pairs));
+        self.emulator
+            .with(|emulation| emulation.tamper("rds", REGION, action, &body, Instant::now()).map(drop))
+            .unwrap_or_else(|refusal| panic!("{action}: {refusal:?}"));
+    }
+
+    pub fn region<T>(&self, look: impl FnOnce(&mut Region) -> T) -> T {
+        let now = self.now();
+        self.emulator.with(|emulation| {
+            let region = emulation.region(REGION);
+            region.advance(now);
+            look(region)
+        })
+    }
+
+    /// The instances there are.
+    pub fn instances(&self) -> Vec<String> {
+        self.region(|region| region.instances.keys().cloned().collect())
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.emulator.advance(jiff::SignedDuration::from_secs(seconds));
+    }
+
+    pub fn now(&self) -> jiff::Timestamp {
+        self.emulator.with(|emulation| emulation.clock.now(Instant::now()))
+    }
+}
+
+fn is_write(asked: &Asked) -> bool {
+    !["Describe", "List", "Get", "Download"].iter().any(|begin| asked.action.starts_with(begin))
+}
+
+/// A call: what it was, what it was about, how it ended unless well.
+fn shown(asked: &Asked) -> String {
+    let names =
+        ["DBInstanceIdentifier", "DBParameterGroupName", "DBSubnetGroupName", "ResourceName", "Name", "SecretId"];
+    let about = names.iter().find_map(|name| asked.parameters.get(*name)).map(String::as_str).unwrap_or_default();
+    let about = about.rsplit(':').next().unwrap_or_default();
+    let now = if asked.parameters.get("ApplyImmediately").is_some_and(|now| now == "true") { " now" } else { "" };
+    let ended = if asked.outcome == "ok" { String::new() } else { format!(": {}", asked.outcome) };
+    format!("{} {about}{now}{ended}", asked.action)
+}
+
+/// What a plan does, a line each: `update instance orders: Port 5432 -> 5433 (restart)`.
+pub fn changes(planned: &Planned) -> Vec<String> {
+    let steps = planned.plan.steps.iter().flat_map(|step| {
+        let (verb, id) = (step.action.verb(), &step.id);
+        match step.action.changes() {
+            [] => vec![format!("{verb} {id}")],
+            changes => changes.iter().map(|change| format!("{verb} {id}: {}", shown_change(change))).collect(),
+        }
+    });
+    steps.collect()
+}
+
+fn shown_change(change: &Change) -> String {
+    let when = match change.when {
+        When::Now => "",
+        When::Window { .. } => " in the window",
+        When::Restart => " at a restart",
+    };
+    format!("{} {} -> {}{when}", change.field, change.from, change.to)
+}
+
+pub fn spec(arguments: &str) -> Spec {
+    let text = format!("module \"database\" {{\n{arguments}\n}}\n");
+    let sources = Sources::from_bytes("db.hcl", text.into_bytes());
+    let document = read(&sources, &Given::default());
+    let inputs = document.blocks.first().expect("a block");
+    resolve(inputs, Some(Cloud::Aws)).0.expect("the target is given")
+}
+
+pub fn events() -> (Events, UnboundedReceiver<Event>) {
+    let (sender, heard) = mpsc::unbounded_channel();
+    (Events::new("database", sender), heard)
+}
+
+/// Phases and what was said, in order.
+fn told(mut heard: UnboundedReceiver<Event>) -> Vec<String> {
+    let words = |event: Event| match event.what {
+        What::Phase { phase } => Some(format!("{}: {phase}", event.id?.name)),
+        What::Said { message } => Some(message),
+        _ => None,
+    };
+    std::iter::from_fn(|| heard.try_recv().ok()).filter_map(words).collect()
+}
+
+/// AWS, as far as it is about instances, their replicas and their groups.
+pub struct Servers(Aws);
+
+const OF_RDS: [&str; 4] =
+    [kinds::instance::NAME, kinds::replica::NAME, kinds::parameter_group::NAME, kinds::subnet_group::NAME];
+
+#[async_trait]
+impl Provider for Servers {
+    fn cloud(&self) -> Cloud {
+        Cloud::Aws
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        KINDS
+    }
+
+    fn desired(&self, spec: &Spec) -> Vec<Resource> {
+        let is_here = |id: &Id| OF_RDS.contains(&id.kind.as_str());
+        let mut wanted = self.0.desired(spec);
+        wanted.retain(|resource| is_here(&resource.id));
+        wanted.iter_mut().for_each(|resource| resource.needs.retain(is_here));
+        wanted
+    }
+
+    async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
+        self.0.preflight(spec, intended).await
+    }
+
+    async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+        self.0.observe(wanted).await
+    }
+
+    async fn create(&self, resource: &Resource, now: ApplyNow, events: &Events) -> Result<(), ProviderError> {
+        self.0.create(resource, now, events).await
+    }
+
+    async fn update(
+        &self,
+        resource: &Resource,
+        changes: &[Change],
+        now: ApplyNow,
+        events: &Events,
+    ) -> Result<(), ProviderError> {
+        self.0.update(resource, changes, now, events).await
+    }
+
+    async fn delete(&self, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError> {
+        self.0.delete(id, how, events).await
+    }
+
+    async fn operate(&self, operation: &Operation, events: &Events) -> Result<(), ProviderError> {
+        self.0.operate(operation, events).await
+    }
+
+    fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
+        self.0.outputs(spec, observed)
+    }
+}
+
+/// A block where some arguments are written otherwise: `name = value`; an empty value takes one out.
+pub fn with(block: &str, more: &[(&str, &str)]) -> String {
+    let mut arguments: BTreeMap<&str, &str> = block
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .collect();
+    for (name, value) in more {
+        match *value {
+            "" => drop(arguments.remove(name)),
+            value => drop(arguments.insert(name, value)),
+        }
+    }
+    arguments.iter().map(|(name, value)| format!("{name} = {value}\n")).collect()
+}
+
+/// A small block.
+pub const SMALL: &str = r#"
+    name                  = "orders"
+    engine_version        = "16.13"
+    instance_class        = "db.t3.micro"
+    allocated_storage     = 20
+    subnet_ids            = ["subnet-a", "subnet-b", "subnet-c"]
+    create_security_group = false
+    security_group_ids    = ["sg-default"]
+"#;
+
+/// A block with about everything an instance has.
+pub const LARGE: &str = r#"
+    name                        = "orders"
+    engine_version              = "16.13"
+    instance_class              = "db.r5.large"
+    allocated_storage           = 500
+    max_allocated_storage       = 1000
+    storage_type                = "gp3"
+    storage_iops                = 16000
+    storage_throughput          = 1000
+    database_name               = "shop"
+    master_username             = "chief"
+    subnet_ids                  = ["subnet-a", "subnet-b", "subnet-c"]
+    create_security_group       = false
+    security_group_ids          = ["sg-default"]
+    multi_az                    = true
+    create_read_replica         = true
+    read_replica_count          = 2
+    backup_retention_period     = 14
+    backup_window               = "02:00-03:00"
+    maintenance_window          = "sat:04:00-sat:05:00"
+    enable_deletion_protection  = false
+    iam_database_authentication_enabled = true
+    enable_performance_insights = true
+    performance_insights_retention_period = 31
+    monitoring_interval         = 30
+    monitoring_role_arn         = "arn:aws:iam::123456789012:role/monitoring"
+    enable_logging              = true
+    parameters                  = [{ name = "shared_buffers", value = "256MB" }, { name = "work_mem", value = "8MB" }]
+    tags                        = { Owner = "ann" }
+"#;
