@@ -7,6 +7,7 @@
 //! | `POST /_emulate/faults` | a fault or a list: `{"action": "CreateDBInstance", "nth": 1, "times": 1, "fault": "lost"}` | plans them; `[]` forgets all that are planned |
 //! | `POST /_emulate/tamper` | `{"region": "us-east-1", "service": "rds", "action": "ModifyDBInstance", "parameters": {…}}` | does it as somebody else would: no fault, no entry in what was asked. Without a service it is RDS; JSON's services (`secretsmanager`, `kms`, `logs`) and `monitoring` take any JSON as parameters |
 //! | `POST /_emulate/around` | `{"region": …, "subnets": {"subnet-1": {"zone": …, "vpc": …}}, "security_groups": {"sg-1": "vpc-1"}}` | adds subnets and security groups with ids of one's own, and their VPCs |
+//! | `POST /_emulate/settle` | | answers when no PostgreSQL behind an instance has anything left to do |
 //! | `GET /_emulate/requests` | | what was asked, oldest first; `DELETE` forgets it |
 
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ use crate::wire::{Body, Fields, Form};
 
 /// Where the control endpoint is.
 pub const PREFIX: &str = "/_emulate/";
+/// What is answered only when every PostgreSQL has done what it was told.
+pub const SETTLE: &str = "/_emulate/settle";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,6 +83,8 @@ pub fn answer(emulation: &mut Emulation, method: &str, path: &str, body: &[u8], 
             emulation.clock.advance(SignedDuration::from_secs(seconds), real);
             json!({ "now": emulation.clock.now(real).to_string() })
         }),
+        // Waited for before this is asked.
+        ("POST", "settle") => Ok(json!({})),
         ("POST", "faults") => read(body).map(|faults| plan(emulation, faults)),
         ("POST", "tamper") => read(body).and_then(|tamper| tampered(emulation, tamper, real)),
         ("POST", "around") => read(body).map(|around| surround(emulation, &around)),

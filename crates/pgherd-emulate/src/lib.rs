@@ -18,9 +18,11 @@ pub mod clock;
 pub mod control;
 pub mod emulation;
 pub mod faults;
+pub mod postgres;
 pub mod rds;
 mod serve;
 pub mod wire;
 
 pub use clock::Speed;
+pub use postgres::Backing;
 pub use serve::{Emulator, Options, Running};

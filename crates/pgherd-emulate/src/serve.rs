@@ -2,6 +2,8 @@
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -14,31 +16,35 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 use crate::clock::{Speed, later};
 use crate::control;
 use crate::emulation::{Answer, Asked, Emulation, Reply};
 use crate::faults::Planned;
+use crate::postgres::{self, Backing, Hands};
+use crate::rds::backed::{Job, Outcome};
 use crate::wire::Sent;
 
 /// The largest request that is read.
 const LARGEST: usize = 1 << 20;
 
 /// How to emulate.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// How time goes by.
     pub speed: Speed,
+    /// What puts a real PostgreSQL behind each instance; nothing: instances are words only.
+    pub postgres: Option<Backing>,
 }
 
 impl Default for Options {
-    /// On a free port of loopback, with a clock that stands still.
+    /// On a free port of loopback, with a clock that stands still and without PostgreSQL.
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), speed: Speed::Still }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), speed: Speed::Still, postgres: None }
     }
 }
 
@@ -50,21 +56,74 @@ impl Emulator {
     pub async fn start(options: Options) -> std::io::Result<Running> {
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
-        let emulation = Arc::new(Mutex::new(Emulation::new(options.speed, Instant::now())));
+        let emulation = Emulation::new(options.speed, Instant::now());
+        let emulation = if options.postgres.is_some() { emulation.backed() } else { emulation };
+        let shared =
+            Arc::new(Shared { emulation: Mutex::new(emulation), orders: Notify::new(), carried_out: Notify::new() });
         let (stop, stopped) = watch::channel(());
-        let task = tokio::spawn(listen(listener, Arc::clone(&emulation), stopped));
-        Ok(Running { addr, emulation, stop, task })
+        let (mut tasks, mut authority) = (JoinSet::new(), None);
+        if let Some(backing) = options.postgres {
+            let hands = Hands::ready(backing).await?;
+            authority = Some(hands.authority());
+            tasks.spawn(postgres::work(hands, Arc::clone(&shared), stopped.clone()));
+        }
+        tasks.spawn(listen(listener, Arc::clone(&shared), stopped));
+        Ok(Running { addr, authority, shared, stop, tasks })
     }
 }
 
-/// An emulator that listens. It ends when this is dropped.
+/// What everybody who listens and works looks at.
+#[derive(Debug)]
+pub struct Shared {
+    emulation: Mutex<Emulation>,
+    /// There may be orders for a PostgreSQL.
+    pub orders: Notify,
+    carried_out: Notify,
+}
+
+impl Shared {
+    /// Does something with the emulation, after which there may be orders.
+    pub fn with<T>(&self, change: impl FnOnce(&mut Emulation) -> T) -> T {
+        change(&mut self.emulation.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same from outside: whoever carries out orders looks for new ones.
+    fn ask<T>(&self, change: impl FnOnce(&mut Emulation) -> T) -> T {
+        let answer = self.with(change);
+        self.orders.notify_one();
+        answer
+    }
+
+    /// An order was carried out, or was not.
+    pub fn carried_out(&self, age: u64, job: &Job, outcome: Outcome) {
+        self.ask(|emulation| emulation.carried_out(age, job, outcome, Instant::now()));
+        self.carried_out.notify_waiters();
+    }
+
+    /// Returns when no PostgreSQL has anything left to do.
+    async fn settled(&self) {
+        loop {
+            let mut next = pin!(self.carried_out.notified());
+            // From here on nothing is missed.
+            next.as_mut().enable();
+            if self.with(|emulation| emulation.is_settled()) {
+                return;
+            }
+            next.await;
+        }
+    }
+}
+
+/// An emulator that listens. It ends when this is dropped; what is behind it then is cleared by the next one.
 #[derive(Debug)]
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
-    emulation: Arc<Mutex<Emulation>>,
+    /// The certificate authority of the servers behind the instances, if there are any: clients' `sslrootcert`.
+    pub authority: Option<PathBuf>,
+    shared: Arc<Shared>,
     stop: watch::Sender<()>,
-    task: JoinHandle<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Running {
@@ -90,14 +149,20 @@ impl Running {
 
     /// Whatever else a test in the same process does to it.
     pub fn with<T>(&self, change: impl FnOnce(&mut Emulation) -> T) -> T {
-        change(&mut self.emulation.lock().unwrap_or_else(PoisonError::into_inner))
+        self.shared.ask(change)
     }
 
-    /// Ends, and waits until it has.
+    /// Returns when no PostgreSQL has anything left to do, as `POST /_emulate/settle` does.
+    pub async fn settled(&self) {
+        self.shared.settled().await;
+    }
+
+    /// Ends, and waits until it has: no PostgreSQL is left, nor anything of one.
     pub async fn stop(self) {
-        drop(self.stop);
-        // It cannot fail but by a panic of ours, which has been told by then.
-        let _ = self.task.await;
+        let Self { stop, mut tasks, .. } = self;
+        drop(stop);
+        // They cannot fail but by a panic of ours, which has been told by then.
+        while tasks.join_next().await.is_some() {}
     }
 }
 
@@ -113,14 +178,14 @@ impl std::fmt::Display for Silence {
 
 impl std::error::Error for Silence {}
 
-async fn listen(listener: TcpListener, emulation: Arc<Mutex<Emulation>>, mut stopped: watch::Receiver<()>) {
+async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
     // Dropping it at the end ends all connections.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, Arc::clone(&emulation)));
+                    connections.spawn(connection(stream, Arc::clone(&shared)));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -130,30 +195,28 @@ async fn listen(listener: TcpListener, emulation: Arc<Mutex<Emulation>>, mut sto
     }
 }
 
-async fn connection(stream: TcpStream, emulation: Arc<Mutex<Emulation>>) {
-    let service = service_fn(|request| answered(request, Arc::clone(&emulation)));
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(|request| answered(request, Arc::clone(&shared)));
     // Whatever ends a connection is the client's to notice.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answered(
-    request: Request<Incoming>,
-    emulation: Arc<Mutex<Emulation>>,
-) -> Result<Response<Full<Bytes>>, Silence> {
+async fn answered(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Full<Bytes>>, Silence> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LARGEST).collect().await.map_err(|_| Silence)?.to_bytes();
     let path = head.uri.path();
+    if path == control::SETTLE {
+        shared.settled().await;
+    }
     if path.starts_with(control::PREFIX) {
-        let mut emulation = emulation.lock().unwrap_or_else(PoisonError::into_inner);
-        let (status, said) = control::answer(&mut emulation, head.method.as_str(), path, &body, Instant::now());
+        let control =
+            |emulation: &mut Emulation| control::answer(emulation, head.method.as_str(), path, &body, Instant::now());
+        let (status, said) = shared.ask(control);
         return response(status, "application/json", said.to_string(), None);
     }
     let header = |name: &str| head.headers.get(name).and_then(|header| header.to_str().ok());
     let sent = Sent { path, authorization: header("authorization"), target: header("x-amz-target"), body: &body };
-    let reply = {
-        let mut emulation = emulation.lock().unwrap_or_else(PoisonError::into_inner);
-        emulation.reply(sent, Instant::now())
-    };
+    let reply = shared.ask(|emulation| emulation.reply(sent, Instant::now()));
     match reply {
         Reply::Answer(answer) => answer_of(answer),
         Reply::Nothing => Err(Silence),

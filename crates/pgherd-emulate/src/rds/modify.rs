@@ -33,7 +33,9 @@ pub fn reboot(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     let id = form.required("DBInstanceIdentifier")?.to_lowercase();
     let fails_over = form.bool("ForceFailover")?.unwrap_or(false);
     let instance = region.instances.get_mut(&id).ok_or_else(|| Refusal::no_instance(&id))?;
-    if !instance.takes_changes(call.now) {
+    // What does not start with its parameters may be tried again with others.
+    let may_try_again = instance.status(call.now) == "incompatible-parameters";
+    if !instance.takes_changes(call.now) && !may_try_again {
         return Err(Refusal::state(format!(
             "Instance {id} cannot be rebooted in state {}.",
             instance.status(call.now)
