@@ -133,6 +133,24 @@ pub(crate) async fn gone(aws: &Aws, region: &str, id: &str, events: &Events) -> 
     }
 }
 
+/// Waits until a snapshot is complete.
+pub(crate) async fn snapshot(aws: &Aws, region: &str, name: &str, events: &Events) -> Result<(), ProviderError> {
+    let mut wait = Wait::new(aws, aws.patience().changing);
+    loop {
+        let phase = match rds::snapshot_status(aws.session(), region, name).await {
+            Ok(Some(word)) if word == "available" => return Ok(()),
+            Ok(Some(word)) if word == "failed" => {
+                let message = format!("the snapshot {name} failed");
+                return Err(ProviderError::new(ErrorKind::Conflict, message).help("run this again"));
+            }
+            Ok(word) => format!("snapshot {}", word.unwrap_or_else(|| "not to be seen yet".to_owned())),
+            Err(error) if error.kind().is_transient() => error.message,
+            Err(error) => return Err(error.into()),
+        };
+        wait.pause(&phase, events).await?;
+    }
+}
+
 /// Tries until it is done, or refused for something that does not pass, or the time is over: then with the last refusal.
 pub(crate) async fn tried<T, F>(
     aws: &Aws,

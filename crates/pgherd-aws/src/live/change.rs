@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::made::Refused;
 use super::modify::{self, Modify};
 use super::servers::At;
-use super::{request, spelling, tagged};
+use super::{request, spelling, tagged, upgrade};
 use crate::api::rds::{self, DbInstance};
 use crate::protocol::error::AwsError;
 use crate::protocol::form::Form;
@@ -37,9 +37,7 @@ pub(super) async fn carry_out(
         if let Some(field) = would_fire(&call, &seen).filter(|_| !now.0) {
             return Err(fires(&call, field));
         }
-        if let Some(version) = minor_upgrade(&call, &seen) {
-            replicas_first(aws, &at, &seen, version, call.immediately, events).await?;
-        }
+        upgrade::prepared(aws, &at, &seen, &call, events).await?;
         let Some(fields) = request::modification(&call, resource, &seen) else { continue };
         sent(aws, &at, fields, call.immediately, events).await?;
         seen = at_rest(aws, &at, &waited_for(&call), events).await?;
@@ -125,7 +123,13 @@ where
 }
 
 /// Sends one ModifyDBInstance.
-async fn sent(aws: &Aws, at: &At, fields: Form, immediately: bool, events: &Events) -> Result<(), ProviderError> {
+pub(super) async fn sent(
+    aws: &Aws,
+    at: &At,
+    fields: Form,
+    immediately: bool,
+    events: &Events,
+) -> Result<(), ProviderError> {
     let attempt = || {
         let fields = fields.clone();
         async move {
@@ -176,36 +180,4 @@ fn fires(call: &Modify, waiting: &str) -> ProviderError {
 fn waited_for(call: &Modify) -> BTreeSet<String> {
     let fields = call.fields.iter().map(|(field, _)| field.clone());
     fields.filter(|_| call.immediately).collect()
-}
-
-/// The version of an upgrade within a major, which replicas get before their source (Amazon RDS User Guide, "Upgrading the RDS for
-/// PostgreSQL DB engine"). With another major RDS takes the replicas along.
-fn minor_upgrade<'a>(call: &'a Modify, seen: &DbInstance) -> Option<&'a pgherd_core::value::Value> {
-    let version = call.fields.iter().find(|(field, _)| field == "EngineVersion").map(|(_, version)| version)?;
-    (!request::is_major(version, seen)).then_some(version)
-}
-
-async fn replicas_first(
-    aws: &Aws,
-    at: &At,
-    seen: &DbInstance,
-    version: &pgherd_core::value::Value,
-    immediately: bool,
-    events: &Events,
-) -> Result<(), ProviderError> {
-    // Those of another region are told by their ARNs, and upgraded there.
-    for replica in seen.replicas.iter().filter(|replica| !replica.starts_with("arn:")) {
-        let at = At { name: replica.clone(), ..at.clone() };
-        let Some(seen) = rds::instance(aws.session(), &at.region, &at.name).await? else { continue };
-        let is_there = |props: &pgherd_core::value::Props| props.get("EngineVersion") == Some(version);
-        if is_there(&seen.props) || (!immediately && is_there(&seen.pending)) {
-            continue;
-        }
-        wait::say(events, format!("{replica} is upgraded before its source"));
-        let Some(text) = version.as_text() else { continue };
-        sent(aws, &at, Form::part().set("EngineVersion", text), immediately, events).await?;
-        let changed = if immediately { BTreeSet::from(["EngineVersion".to_owned()]) } else { BTreeSet::new() };
-        at_rest(aws, &at, &changed, events).await?;
-    }
-    Ok(())
 }

@@ -14,6 +14,7 @@ pub(crate) mod servers;
 mod spelling;
 mod subnet_group;
 mod tagged;
+mod upgrade;
 
 pub(crate) use tagged::sibling;
 

@@ -18,7 +18,7 @@ fn block() -> String {
 /// Every thing there is, and how often it was made.
 fn made(world: &World) -> Vec<String> {
     let asked = world.emulator.asked();
-    let created = asked.iter().filter(|asked| asked.action.starts_with("Create"));
+    let created = asked.iter().filter(|asked| asked.action.starts_with("CreateDB"));
     let created = created.filter(|asked| ["ok", "lost", "hang"].contains(&asked.outcome.as_str()));
     let mut created: Vec<_> = created.map(|asked| asked.action.clone()).collect();
     created.sort();

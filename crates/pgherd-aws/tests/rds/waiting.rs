@@ -152,12 +152,15 @@ async fn another_major_takes_its_group_along_and_leaves_none_behind() {
     insta::assert_snapshot!(world.writes().join("\n"), @r"
     CreateDBParameterGroup orders-pg17
     ModifyDBParameterGroup orders-pg17
+    CreateDBSnapshot orders
     ModifyDBInstance orders now
     DeleteDBParameterGroup orders-pg16
     ");
     assert_eq!(world.left(&newer).await, [""; 0]);
     let groups: Vec<String> = world.region(|region| region.parameter_groups.keys().cloned().collect());
     assert_eq!(groups, ["orders-pg17"]);
+    let snapshots: Vec<String> = world.region(|region| region.snapshots.keys().cloned().collect());
+    assert!(matches!(snapshots.as_slice(), [one] if one.starts_with("orders-before-17-")), "{snapshots:?}");
 }
 
 /// What was made with a version stays with it where the block names none.

@@ -131,7 +131,7 @@ impl World {
         self.walk(block, &planned).await.0
     }
 
-    /// The calls that changed something since the log was cleared, with the names they were about.
+    /// The calls to RDS that changed something since the log was cleared, with the names they were about.
     pub fn writes(&self) -> Vec<String> {
         self.emulator.asked().iter().filter(|asked| is_write(asked)).map(shown).collect()
     }
@@ -177,7 +177,7 @@ impl World {
 }
 
 fn is_write(asked: &Asked) -> bool {
-    !["Describe", "List", "Get", "Download"].iter().any(|begin| asked.action.starts_with(begin))
+    asked.service == "rds" && !["Describe", "List", "Download"].iter().any(|begin| asked.action.starts_with(begin))
 }
 
 /// A call: what it was, what it was about, how it ended unless well.

@@ -3,6 +3,7 @@
 mod events;
 mod groups;
 mod instance;
+mod snapshots;
 mod told;
 
 pub(crate) use events::happened;
@@ -14,6 +15,7 @@ pub(crate) use groups::{
 pub(crate) use instance::{
     Last, create_instance, create_replica, delete_instance, instance, instances, modify_instance, reboot,
 };
+pub(crate) use snapshots::{create_snapshot, snapshot_status};
 pub(crate) use told::{DbInstance, LOGS};
 
 use std::collections::BTreeMap;
