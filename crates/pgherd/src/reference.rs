@@ -17,11 +17,19 @@ pub fn cli() -> String {
         "# Command line\n\nWhat `--help` says, verb by verb. The flags of every verb stand in the first section only.\n",
     );
     page.push_str(&section("pgherd", &mut root.clone()));
-    for verb in root.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
-        let mut own = verb.clone().mut_args(|flag| if flag.is_global_set() { flag.hide(true) } else { flag });
-        page.push_str(&section(&format!("pgherd {}", verb.get_name()), &mut own));
-    }
+    page.push_str(&verbs_of("pgherd", &root));
     page
+}
+
+/// The verbs of a command, and theirs.
+fn verbs_of(title: &str, command: &clap::Command) -> String {
+    let shown = command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help");
+    let of_verb = |verb: &clap::Command| {
+        let title = format!("{title} {}", verb.get_name());
+        let mut own = verb.clone().mut_args(|flag| if flag.is_global_set() { flag.hide(true) } else { flag });
+        section(&title, &mut own) + &verbs_of(&title, verb)
+    };
+    shown.map(of_verb).collect()
 }
 
 fn section(title: &str, command: &mut clap::Command) -> String {

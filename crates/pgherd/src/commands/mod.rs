@@ -16,6 +16,7 @@ mod connect;
 mod destroy;
 mod doctor;
 mod down;
+mod emulate;
 mod endpoint;
 mod env;
 mod events;
@@ -58,6 +59,7 @@ pub enum Verb {
     Promote(promote::PromoteArgs),
     Destroy(destroy::DestroyArgs),
     Doctor(doctor::DoctorArgs),
+    Emulate(emulate::EmulateArgs),
     Agent(agent::AgentArgs),
     #[command(hide = true)]
     Endpoint(endpoint::EndpointArgs),
@@ -90,6 +92,7 @@ impl Verb {
             Self::Promote(_) => "promote",
             Self::Destroy(_) => "destroy",
             Self::Doctor(_) => "doctor",
+            Self::Emulate(_) => "emulate",
             Self::Agent(_) => "agent",
             Self::Endpoint(_) => "endpoint",
             Self::Completions(_) => "completions",
@@ -148,6 +151,7 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Promote(args) => promote::run(&context, &args),
         Verb::Destroy(args) => destroy::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
+        Verb::Emulate(args) => emulate::run(&context, &args),
         Verb::Agent(args) => agent::run(&context, &args),
         Verb::Endpoint(args) => endpoint::run(&context, &args),
         Verb::Completions(args) => completions::run(&context, &args),

@@ -3,6 +3,7 @@
 mod care;
 mod doctor;
 mod documents;
+mod emulate;
 mod ending;
 mod errors;
 mod files;

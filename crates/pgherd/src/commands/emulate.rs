@@ -1,0 +1,148 @@
+//! `pgherd emulate`.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Subcommand};
+use pgherd_emulate::{Backing, Emulator, Options, Running, Speed};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Context;
+use crate::error::{CommandError, Exit};
+use crate::targets;
+
+/// The region that programs are told to use. In us-east-1 the first version of AWS's command line would go to AWS itself.
+const REGION: &str = "eu-west-1";
+
+/// What programs are told to sign with. Any key is taken.
+const KEY: &str = "emulated";
+
+/// Stand in for a cloud on this machine, for programs that are developed against it
+#[derive(Debug, Args)]
+pub struct EmulateArgs {
+    #[command(subcommand)]
+    cloud: Emulated,
+}
+
+#[derive(Debug, Subcommand)]
+enum Emulated {
+    Aws(AwsArgs),
+}
+
+/// RDS for PostgreSQL and what stands around it, with a real PostgreSQL behind each instance
+///
+/// Programs that use AWS's own libraries are led here by the variables it prints: copy the lines into their terminal.
+///
+/// An instance that becomes available is a PostgreSQL at the address and port that its endpoint tells, with the master user
+/// and password it was created with. Around it are VPCs and security groups, roles, secrets, keys, logs, alarms and topics, as
+/// far as a database needs them. Everything is gone when it ends.
+#[derive(Debug, Args)]
+struct AwsArgs {
+    /// Where to listen, on this machine only; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4590")]
+    listen: SocketAddr,
+
+    /// Answer only: no PostgreSQL is started, and endpoints lead nowhere
+    #[arg(long)]
+    no_postgres: bool,
+
+    /// How many times faster than ours the cloud's time goes: 1 is real, and then an instance takes 5 minutes
+    #[arg(long, value_name = "TIMES", default_value_t = 60.0, value_parser = times)]
+    speed: f64,
+
+    /// User who owns the databases when this one is root [default: one is chosen or made]
+    #[arg(long = "postgres-user", value_name = "USER", env = "PGHERD_POSTGRES_USER", hide_env_values = true)]
+    postgres_user: Option<String>,
+}
+
+/// What programs are to be told.
+#[derive(Debug, Serialize)]
+struct Told {
+    endpoint_url: String,
+    region: &'static str,
+    access_key_id: &'static str,
+    secret_access_key: &'static str,
+    /// The authority of the servers' certificates; `null` without PostgreSQL.
+    sslrootcert: Option<String>,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &EmulateArgs) -> Result<Exit, CommandError> {
+    let Emulated::Aws(args) = &args.cloud;
+    if !args.listen.ip().is_loopback() {
+        return Err(CommandError::refused(format!("{} is no address of this machine's own", args.listen.ip()))
+            .hint("whoever reached it could do anything to its databases; write 127.0.0.1:4590"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|cause| CommandError::io("the event loop cannot be started", &cause))?;
+    let ended = runtime.block_on(emulate(context, args));
+    // A download that goes on holds nobody up.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn emulate(context: &Context<'_>, args: &AwsArgs) -> Result<Exit, CommandError> {
+    // From here on a signal is no sudden end.
+    let cannot_listen = |cause: std::io::Error| CommandError::io("signals cannot be listened for", &cause);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
+    let postgres = (!args.no_postgres).then(|| Backing {
+        paths: targets::paths(context.global),
+        postgres_dirs: context.global.postgres_dirs.clone(),
+        postgres_user: args.postgres_user.clone(),
+    });
+    let options = Options { listen: args.listen, speed: Speed::Running { times: args.speed }, postgres };
+    let running = Emulator::start(options).await.map_err(|cause| {
+        CommandError::io(format!("the emulator cannot be started on {}", args.listen), &cause)
+            .hint("--listen 127.0.0.1:0 takes a free port")
+    })?;
+    let told = tell(context, &running);
+    if told.is_ok() {
+        context.printer.say("an emulated AWS listens; Ctrl-C ends it, and everything in it is gone then");
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    // Even when nobody could be told, no server is left behind.
+    running.stop().await;
+    told.map(|()| Exit::Done)
+}
+
+fn tell(context: &Context<'_>, running: &Running) -> Result<(), CommandError> {
+    let told = Told {
+        endpoint_url: running.url(),
+        region: REGION,
+        access_key_id: KEY,
+        secret_access_key: KEY,
+        sslrootcert: running.authority.as_ref().map(|path| path.display().to_string()),
+    };
+    if context.printer.is_json() {
+        return context.printer.json_line(&told);
+    }
+    let Told { endpoint_url, region, access_key_id, secret_access_key, sslrootcert } = &told;
+    let authority = sslrootcert.iter().map(|path| format!("export PGSSLROOTCERT={}\n", quoted(path)));
+    context.printer.result(&format!(
+        "export AWS_ENDPOINT_URL={endpoint_url}\n\
+         export AWS_ACCESS_KEY_ID={access_key_id}\n\
+         export AWS_SECRET_ACCESS_KEY={secret_access_key}\n\
+         export AWS_REGION={region}\n\
+         export AWS_DEFAULT_REGION={region}\n\
+         {}",
+        authority.collect::<String>()
+    ))
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+fn times(text: &str) -> Result<f64, String> {
+    let times = text.parse::<f64>().ok().filter(|times| times.is_finite() && *times > 0.0);
+    times.ok_or_else(|| "write a number above 0, such as 60".to_owned())
+}
