@@ -16,6 +16,9 @@ use crate::wire::{self, Body, Fields, Protocol, Refusal, Request, Said, Sent, Wr
 /// When the emulated world begins: a Thursday, so that the default maintenance window is three days off.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
+/// At most so many calls are remembered: whoever waits for a database asks for days.
+const REMEMBERED: usize = 100_000;
+
 /// The whole emulated cloud.
 #[derive(Debug)]
 pub struct Emulation {
@@ -161,6 +164,9 @@ impl Emulation {
         self.faults = left;
         let (reply, outcome) = self.met(fault.as_ref(), &request, request_id, real);
         let parameters = request.shown().into_iter().collect();
+        if self.asked.len() >= REMEMBERED {
+            self.asked.drain(..REMEMBERED / 2);
+        }
         self.asked.push(Asked {
             number: self.calls,
             at: self.clock.now(real).to_string(),

@@ -140,6 +140,7 @@ impl Region {
 
     /// The orders given since this was asked last.
     pub fn orders(&mut self) -> Vec<Job> {
+        self.lead_replicas();
         let ids: Vec<_> = self.instances.keys().cloned().collect();
         let mut jobs: Vec<_> = self.forgotten.drain(..).map(|copy| (copy.clone(), Order::Forget(copy))).collect();
         for id in ids {
@@ -161,6 +162,18 @@ impl Region {
         }
         let region = self.name.clone();
         jobs.into_iter().map(|(server, order)| Job { region: region.clone(), server, order }).collect()
+    }
+
+    /// Replicas of what restarts may find it at another port.
+    fn lead_replicas(&mut self) {
+        let restarts = |backed: &Backed| backed.waiting.iter().any(|given| matches!(given, Given::Restart));
+        let sources = self.instances.values().filter(|instance| instance.backed.as_ref().is_some_and(restarts));
+        let sources: Vec<_> = sources.map(|instance| instance.id.clone()).collect();
+        for replica in self.instances.values_mut() {
+            if replica.source.as_ref().is_some_and(|source| sources.contains(source)) {
+                replica.order(Given::Reload);
+            }
+        }
     }
 
     /// An order was carried out, or was not.

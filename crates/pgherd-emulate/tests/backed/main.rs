@@ -123,11 +123,19 @@ async fn a_replica_streams_and_goes_on_alone_when_its_source_is_deleted() {
     let r1 = world.connect("orders-r1", "postgres", "correct-horse").await.unwrap();
     world::caught_up(&orders, &r1).await;
     assert_eq!(world::count(&r1).await, 1);
+    let port = world::port().to_string();
+    let modify = [("DBInstanceIdentifier", "orders"), ("DBPortNumber", &port), ("ApplyImmediately", "true")];
+    world.ok("ModifyDBInstance", &modify).await;
+    assert_eq!(world.field("orders", "Port"), port);
+    let orders = world.connect("orders", "postgres", "correct-horse").await.unwrap();
+    orders.batch_execute("INSERT INTO t VALUES (1)").await.unwrap();
+    world::caught_up(&orders, &r1).await;
+    assert_eq!(world::count(&r1).await, 2);
     let refused = r1.batch_execute("INSERT INTO t VALUES (2)").await.unwrap_err();
     assert!(refused.as_db_error().unwrap().message().contains("read-only"), "{refused}");
     world.ok("DeleteDBInstance", &[("DBInstanceIdentifier", "orders"), ("SkipFinalSnapshot", "true")]).await;
     r1.batch_execute("INSERT INTO t VALUES (2)").await.unwrap();
-    assert_eq!(world::count(&r1).await, 2);
+    assert_eq!(world::count(&r1).await, 3);
     world.stop().await;
 }
 

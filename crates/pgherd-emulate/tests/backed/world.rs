@@ -42,9 +42,7 @@ impl World {
         };
         let postgres = Backing { paths, postgres_dirs: Vec::new(), postgres_user: None };
         let emulator = Emulator::start(Options { postgres: Some(postgres), ..Options::default() }).await.unwrap();
-        // One that is free on all addresses now; not the usual one, which the machine may use.
-        let port = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port();
-        Some(Self { emulator: Some(emulator), folder, port, major })
+        Some(Self { emulator: Some(emulator), folder, port: port(), major })
     }
 
     /// Makes an instance and waits until it is available.
@@ -184,6 +182,11 @@ impl Drop for World {
     }
 }
 
+/// A port that is free on all addresses now; not the usual one, which the machine may use.
+pub fn port() -> u16 {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port()
+}
+
 /// How many rows the table has.
 pub async fn count(client: &Client) -> i64 {
     client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get(0)
@@ -193,7 +196,9 @@ pub async fn count(client: &Client) -> i64 {
 pub async fn caught_up(primary: &Client, replica: &Client) {
     let now = primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.unwrap().get::<_, String>(0);
     let asked = format!("SELECT pg_last_wal_replay_lsn() >= '{now}'");
-    while !replica.query_one(&asked, &[]).await.unwrap().get::<_, bool>(0) {}
+    let behind = async || !replica.query_one(&asked, &[]).await.unwrap().get::<_, bool>(0);
+    let caught_up = async { while behind().await {} };
+    tokio::time::timeout(super::DEADLINE, caught_up).await.expect("a replica that streams");
 }
 
 fn inside(xml: &str, tag: &str) -> Option<String> {
