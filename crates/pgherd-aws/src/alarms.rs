@@ -16,6 +16,9 @@ const CREDITS: f64 = 20.0;
 /// Of `max_connections`, where no figure is written.
 const SHARE_OF_CONNECTIONS: f64 = 0.8;
 
+/// Everything an alarm may be about.
+pub const ABOUT: &[&str] = &["cpu", "connections", "storage", "read-latency", "replica-lag", "burst-credits"];
+
 /// One figure that is watched.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Alarm {

@@ -24,7 +24,7 @@ pub fn desired(spec: &Spec, region: &str) -> Vec<Resource> {
     resources.extend(recovery::wanted(spec, region));
     resources.extend(backup_replication::wanted(spec));
     resources.extend(proxy::wanted(spec, region));
-    resources.extend(alarm::wanted(spec));
+    resources.extend(alarm::wanted(spec, region));
     resources.extend(dashboard::wanted(spec, region));
     // What is in a second region stands beside its kind.
     resources.sort_by_key(|resource| KINDS.iter().position(|kind| kind.name == resource.id.kind));

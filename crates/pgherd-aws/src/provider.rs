@@ -101,8 +101,23 @@ impl Provider for Aws {
         live::delete(self, id, how, events).await
     }
 
-    async fn operate(&self, _operation: &Operation, _events: &Events) -> Result<(), ProviderError> {
-        Err(ProviderError::new(ErrorKind::Unsupported, "this version of pgherd has no day-2 verbs on AWS"))
+    async fn operate(&self, operation: &Operation, events: &Events) -> Result<(), ProviderError> {
+        match operation {
+            Operation::Rotate { name } => live::rotate(self, name, events).await,
+            Operation::Start { .. }
+            | Operation::Stop { .. }
+            | Operation::Restart { .. }
+            | Operation::Failover { .. }
+            | Operation::Promote { .. }
+            | Operation::Switchover { .. }
+            | Operation::Backup { .. }
+            | Operation::Restore { .. }
+            | Operation::Clone { .. }
+            | Operation::Adopt { .. }
+            | Operation::Forget { .. } => {
+                Err(ProviderError::new(ErrorKind::Unsupported, "this version of pgherd cannot do that on AWS"))
+            }
+        }
     }
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {

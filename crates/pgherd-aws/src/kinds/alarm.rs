@@ -14,6 +14,9 @@ pub const NAME: &str = "alarm";
 /// The dimension that says whose metric it is; it takes the identifier, not the resource id.
 pub const DIMENSION: &str = "DBInstanceIdentifier";
 
+/// What a description ends with, by which an alarm of ours is told without reading its tags.
+pub const WORDS: &str = ", kept by pgherd";
+
 /// The kind.
 pub const KIND: Kind = Kind {
     name: NAME,
@@ -36,16 +39,16 @@ pub const KIND: Kind = Kind {
 };
 
 /// The alarms a spec wants: of the instance and of each replica.
-pub fn wanted(spec: &Spec) -> Vec<Resource> {
+pub fn wanted(spec: &Spec, region: &str) -> Vec<Resource> {
     let primary = (instance::id(spec), Server::Primary);
     let replicas = (1..=spec.replicas).map(|number| (replica::id(spec, number), Server::Replica));
     std::iter::once(primary)
         .chain(replicas)
-        .flat_map(|(id, server)| alarms::of(spec, server).into_iter().map(move |alarm| of(spec, &id, alarm)))
+        .flat_map(|(id, server)| alarms::of(spec, server).into_iter().map(move |alarm| of(spec, region, &id, alarm)))
         .collect()
 }
 
-fn of(spec: &Spec, server: &Id, alarm: Alarm) -> Resource {
+fn of(spec: &Spec, region: &str, server: &Id, alarm: Alarm) -> Resource {
     let operator = if alarm.below { "LessThanThreshold" } else { "GreaterThanThreshold" };
     let dimensions = props([(DIMENSION, server.name.as_str().into())]);
     let topic = topic::id(spec);
@@ -62,12 +65,19 @@ fn of(spec: &Spec, server: &Id, alarm: Alarm) -> Resource {
             ("ComparisonOperator", operator.into()),
             ("TreatMissingData", "missing".into()),
             ("AlarmActions", Value::List(actions(spec))),
-            ("AlarmDescription", format!("{} of {}, kept by pgherd", alarm.metric, server.name).into()),
+            ("AlarmDescription", description(spec, region, server, alarm).into()),
             ("Tags", tags::wanted(spec)),
         ]),
         // Made once its server is there, so that none rings while that is made.
         needs: std::iter::once(server.clone()).chain(topic).collect(),
     }
+}
+
+/// What somebody reads who is woken: where to look next, too. It also tells that there is a dashboard, when nobody wants it any more.
+fn description(spec: &Spec, region: &str, server: &Id, alarm: Alarm) -> String {
+    let shown =
+        spec.monitoring.dashboard.then(|| format!(", on the dashboard {}", names::dashboard(&spec.name, region)));
+    format!("{} of {}{}{WORDS}", alarm.metric, server.name, shown.unwrap_or_default())
 }
 
 /// Who is told: topics as they are written, and our own for e-mail addresses.

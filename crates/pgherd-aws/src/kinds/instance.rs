@@ -22,6 +22,9 @@ pub const ADDRESS: &str = "Endpoint.Address";
 /// The field with the ARN that AWS assigns.
 pub const ARN: &str = "DBInstanceArn";
 
+/// The field with the password where one is written: sent at creation, and kept in the secret from then on.
+pub const PASSWORD: &str = "MasterUserPassword";
+
 /// A restart of an instance; RDS says "a momentary outage", the figure is ours.
 pub(crate) const RESTART: Impact = Impact::Restart { about_s: 60 };
 /// "Failover times are typically 60–120 seconds."
@@ -64,6 +67,7 @@ pub const KIND: Kind = Kind {
         theirs("AvailabilityZone"),
         fixed("DBName", DATABASE),
         fixed("MasterUsername", USERNAME),
+        theirs(PASSWORD),
         Field { impact: ImpactRule::By(another_server), ..set("DBSubnetGroupName", RESTART) },
         listed("VpcSecurityGroupIds", Impact::NewConnections),
         set("PubliclyAccessible", Impact::NewConnections),
@@ -134,6 +138,7 @@ pub fn wanted(spec: &Spec, region: &str) -> Resource {
         ("DBSubnetGroupName", subnet_group::name(spec).map(Value::Text)),
         ("VpcSecurityGroupIds", security_group::members(spec)),
         ("OptionGroupName", spec.option_group_name.clone().map(Value::Text)),
+        (PASSWORD, spec.master_password.known().map(|password| Value::Secret(password.clone()))),
         // Left out on replicas, some of which refuse it.
         ("DatabaseInsightsMode", spec.monitoring.insights.then(|| "standard".into())),
     ];

@@ -51,7 +51,8 @@ impl There<'_> {
         self.spec.network.create_security_group.then(|| {
             let name = self.named(&names::security_group(&self.name()));
             let rules = security_group::rules_by_address(self.spec);
-            security_group::of(self.spec, name, setting(&self.recovery.vpc_id), rules)
+            let place = (setting(&self.recovery.vpc_id), subnet_group::listed_ids(&self.recovery.subnet_ids));
+            security_group::of(self.spec, name, place, rules)
         })
     }
 

@@ -6,7 +6,7 @@ use pgherd_core::resource::{Id, Impact, Kind, Resource};
 use pgherd_core::spec::{SecurityRule, Setting, Spec};
 use pgherd_core::value::{Props, Value};
 
-use super::{TAGS, fixed, output, props, set, setting, tags, theirs};
+use super::{TAGS, fixed, output, props, set, setting, subnet_group, tags, theirs};
 use crate::names;
 
 /// Its name in an [`Id`].
@@ -14,6 +14,9 @@ pub const NAME: &str = "security_group";
 
 /// The field that AWS assigns: what others refer to it by.
 pub const GROUP_ID: &str = "GroupId";
+
+/// The field with the subnets of the database, which say the network where no other field does.
+pub const SUBNET_IDS: &str = "SubnetIds";
 
 /// PostgreSQL's port, and RDS's default (botocore 1.43.11, CreateDBInstance).
 pub const DEFAULT_PORT: u16 = 5432;
@@ -30,6 +33,7 @@ pub const KIND: Kind = Kind {
             "a security group and its instance stay in their network: make a database under a new name there and restore \
              a backup into it",
         ),
+        theirs(SUBNET_IDS),
         theirs("GroupDescription"),
         // One key a rule, as `Rule` spells it; the value is its description, and empty where it has none.
         set("Rules.*", Impact::NewConnections),
@@ -105,9 +109,14 @@ impl fmt::Display for Rule {
 
 /// The security group a spec wants: none where it is told to make none.
 pub fn wanted(spec: &Spec) -> Option<Resource> {
-    spec.network
-        .create_security_group
-        .then(|| of(spec, names::security_group(&spec.name), setting(&spec.network.vpc_id), rules(spec)))
+    spec.network.create_security_group.then(|| {
+        of(
+            spec,
+            names::security_group(&spec.name),
+            (setting(&spec.network.vpc_id), subnet_group::subnet_ids(spec)),
+            rules(spec),
+        )
+    })
 }
 
 /// The groups the instance is in: its own, and those that exist already. None: the network's own default group, which RDS chooses.
@@ -124,13 +133,22 @@ pub fn port(spec: &Spec) -> u16 {
     spec.network.port.unwrap_or(DEFAULT_PORT)
 }
 
-pub(crate) fn of(spec: &Spec, name: String, vpc_id: Option<Value>, rules: Props) -> Resource {
+pub(crate) fn of(
+    spec: &Spec,
+    name: String,
+    (vpc_id, subnet_ids): (Option<Value>, Option<Value>),
+    rules: Props,
+) -> Resource {
     let mut props = props([
         ("GroupDescription", format!("Who may reach {}, kept by pgherd", spec.name).into()),
         ("Rules", Value::Map(rules)),
         ("Tags", tags::wanted(spec)),
     ]);
-    props.extend(vpc_id.map(|id| ("VpcId".to_owned(), id)));
+    let place = match vpc_id {
+        Some(id) => Some(("VpcId".to_owned(), id)),
+        None => subnet_ids.map(|ids| (SUBNET_IDS.to_owned(), ids)),
+    };
+    props.extend(place);
     Resource { id: Id::new(NAME, name), props, needs: Vec::new() }
 }
 

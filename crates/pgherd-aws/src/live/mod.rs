@@ -3,23 +3,36 @@
 pub(crate) mod late;
 pub mod modify;
 
+mod alarm;
 mod change;
+mod dashboard;
+mod document;
 mod instance;
+mod log_group;
 mod made;
+mod orphans;
+mod ours;
 mod parameter_group;
 mod replica;
 mod request;
+mod role;
+mod rotation;
+mod rules;
 mod secret;
+mod security_group;
 pub(crate) mod servers;
 mod spelling;
 mod subnet_group;
 mod tagged;
+mod topic;
 mod upgrade;
 
 pub(crate) use tagged::sibling;
 
+use futures_util::future::{try_join, try_join3};
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Observed, Resource};
+use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
 use crate::kinds;
@@ -29,8 +42,29 @@ use crate::provider::Aws;
 pub(crate) async fn one(aws: &Aws, id: &Id) -> Result<Option<Observed>, ProviderError> {
     match id.kind.as_str() {
         kinds::instance::NAME | kinds::replica::NAME => servers::one(aws, id).await,
+        kinds::topic::NAME | kinds::role::NAME | kinds::security_group::NAME | kinds::secret::NAME => {
+            let bare = Resource { id: id.clone(), props: Props::new(), needs: Vec::new() };
+            let seen = around(aws, std::slice::from_ref(&bare)).await?;
+            Ok(seen.into_iter().find(|seen| seen.id == *id))
+        }
         kind => Err(unsupported(kind)),
     }
+}
+
+/// What there is around the servers of a block. Where only some things are looked at, only what has to do with those is asked.
+pub(crate) async fn around(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+    let kept = async {
+        try_join3(topic::observe(aws, wanted), role::observe(aws, wanted), secret::observe(aws, wanted)).await
+    };
+    let near = async { try_join(security_group::observe(aws, wanted), log_group::observe(aws, wanted)).await };
+    let watching = async { try_join(alarm::observe(aws, wanted), dashboard::observe(aws, wanted)).await };
+    let ((topics, roles, secrets), (groups, logs), (alarms, dashboards)) = try_join3(kept, near, watching).await?;
+    Ok([topics, roles, groups, logs, secrets, alarms, dashboards].concat())
+}
+
+/// What nobody wants any more of what stands around a block of which this was seen.
+pub(crate) async fn orphans(aws: &Aws, wanted: &[Resource], seen: &[Observed]) -> Result<Vec<Observed>, ProviderError> {
+    orphans::observe(aws, wanted, seen).await
 }
 
 /// Makes a thing, or finishes making it.
@@ -41,6 +75,13 @@ pub(crate) async fn create(
     events: &Events,
 ) -> Result<(), ProviderError> {
     match resource.id.kind.as_str() {
+        kinds::topic::NAME => topic::create(aws, resource, now, events).await,
+        kinds::role::NAME => role::create(aws, resource, now, events).await,
+        kinds::security_group::NAME => security_group::create(aws, resource, now, events).await,
+        kinds::log_group::NAME => log_group::create(aws, resource, now, events).await,
+        kinds::secret::NAME => secret::create(aws, resource, now, events).await,
+        kinds::alarm::NAME => alarm::create(aws, resource, now, events).await,
+        kinds::dashboard::NAME => dashboard::create(aws, resource, now, events).await,
         kinds::instance::NAME => instance::create(aws, resource, now, events).await,
         kinds::replica::NAME => replica::create(aws, resource, now, events).await,
         kinds::parameter_group::NAME => parameter_group::create(aws, resource, now, events).await,
@@ -58,6 +99,13 @@ pub(crate) async fn update(
     events: &Events,
 ) -> Result<(), ProviderError> {
     match resource.id.kind.as_str() {
+        kinds::topic::NAME => topic::update(aws, resource, changes, now, events).await,
+        kinds::role::NAME => role::update(aws, resource, changes, now, events).await,
+        kinds::security_group::NAME => security_group::update(aws, resource, changes, now, events).await,
+        kinds::log_group::NAME => log_group::update(aws, resource, changes, now, events).await,
+        kinds::secret::NAME => secret::update(aws, resource, changes, now, events).await,
+        kinds::alarm::NAME => alarm::update(aws, resource, changes, now, events).await,
+        kinds::dashboard::NAME => dashboard::update(aws, resource, changes, now, events).await,
         kinds::instance::NAME => instance::update(aws, resource, changes, now, events).await,
         kinds::replica::NAME => replica::update(aws, resource, changes, now, events).await,
         kinds::parameter_group::NAME => parameter_group::update(aws, resource, changes, now, events).await,
@@ -69,12 +117,24 @@ pub(crate) async fn update(
 /// Removes a thing; what is gone is removed.
 pub(crate) async fn delete(aws: &Aws, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError> {
     match id.kind.as_str() {
+        kinds::topic::NAME => topic::delete(aws, id, how, events).await,
+        kinds::role::NAME => role::delete(aws, id, how, events).await,
+        kinds::security_group::NAME => security_group::delete(aws, id, how, events).await,
+        kinds::log_group::NAME => log_group::delete(aws, id, how, events).await,
+        kinds::secret::NAME => secret::delete(aws, id, how, events).await,
+        kinds::alarm::NAME => alarm::delete(aws, id, how, events).await,
+        kinds::dashboard::NAME => dashboard::delete(aws, id, how, events).await,
         kinds::instance::NAME => instance::delete(aws, id, how, events).await,
         kinds::replica::NAME => replica::delete(aws, id, how, events).await,
         kinds::parameter_group::NAME => parameter_group::delete(aws, id, how, events).await,
         kinds::subnet_group::NAME => subnet_group::delete(aws, id, how, events).await,
         kind => Err(unsupported(kind)),
     }
+}
+
+/// Gives a database a new password.
+pub(crate) async fn rotate(aws: &Aws, database: &str, events: &Events) -> Result<(), ProviderError> {
+    rotation::renewed(aws, database, events).await
 }
 
 fn unsupported(kind: &str) -> ProviderError {

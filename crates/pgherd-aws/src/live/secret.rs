@@ -1,18 +1,312 @@
-//! The password an instance is made with.
+//! The secret of the administrator. Its password is the one in force, or about to be: it is made before the instance, and another one is
+//! written down before the instance gets it.
 
-use pgherd_core::resource::Resource;
+use futures_util::future::join;
+use pgherd_core::plan::Change;
+use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::secret::Secret;
-use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
+use pgherd_core::value::{Props, Value};
+use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
+use super::document::{self, Document, Read};
+use super::made;
+use super::ours::{self, Retagging};
+use super::rotation::{self, Rotation};
+use crate::api::secrets::{self, CURRENT, Described, PENDING, Version};
+use crate::api::tags::Tags;
+use crate::kinds::secret::{ARN, NAME};
+use crate::kinds::{props, tags};
+use crate::names;
+use crate::protocol::error::AwsError;
 use crate::provider::Aws;
 
-/// The letters a generated password is made of: none of them means anything in a URL or a shell.
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// Days in which a deleted secret can be restored: the most there are (botocore 1.43.11, DeleteSecret).
+const RECOVERY_DAYS: u32 = 30;
 
-/// A password of 32 letters.
-pub(super) async fn ensure(_aws: &Aws, _instance: &Resource, _events: &Events) -> Result<Secret, ProviderError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| ProviderError::new(ErrorKind::Unavailable, format!("there are no random numbers: {error}")))?;
-    Ok(Secret::new(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 64)])).collect::<String>()))
+/// The secret that is wanted. One that is scheduled for deletion is not there.
+pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+    let Some(resource) = ours::of_kind(wanted, NAME).next() else { return Ok(Vec::new()) };
+    let (session, region, name) = (aws.session(), aws.region(), &resource.id.name);
+    let looks = join(secrets::describe(session, region, name), secrets::value(session, region, name, CURRENT));
+    let (described, version) = looks.await;
+    let Some(described) = described?.filter(|described| !described.deleted) else { return Ok(Vec::new()) };
+    if !is_ours(&described.tags, name) {
+        return Ok(vec![ours::seen(&resource.id, Props::new(), ours::status(false))]);
+    }
+    Ok(vec![observed(resource, &described, version?.as_ref())])
+}
+
+/// The password for an instance that does not exist yet: that of its secret, which is made for it. So it is written down before there
+/// is anything it opens, and an instance that is made again after a crash gets the same one.
+pub(crate) async fn ensure(aws: &Aws, instance: &Resource, _events: &Events) -> Result<Secret, ProviderError> {
+    let id = Id::new(NAME, names::secret(&instance.id.name));
+    let wanted = of_instance(instance);
+    let Some(described) = look(aws, &id.name).await? else {
+        return written_down(aws, &id, wanted, &tags::sent(&instance.props)).await;
+    };
+    if !is_ours(&described.tags, &id.name) {
+        return Err(ours::foreign(&id));
+    }
+    if described.deleted {
+        secrets::restore(aws.session(), aws.region(), &id.name).await?;
+    }
+    let version = secrets::value(aws.session(), aws.region(), &id.name, CURRENT).await?;
+    let kept = version.and_then(|version| Read::of(&version.text).password);
+    match (kept, written(&instance.props, PASSWORD_OF_INSTANCE)) {
+        (Some(kept), None) => Ok(kept),
+        (Some(kept), Some(written)) if kept == written => Ok(kept),
+        (_, written) => {
+            let password = written.unwrap_or_else(document::password);
+            put(aws, &id.name, &Document { password: password.clone(), ..wanted }).await?;
+            Ok(password)
+        }
+    }
+}
+
+/// Puts in what only an instance that exists has, or makes anew what was lost.
+pub(crate) async fn create(
+    aws: &Aws,
+    resource: &Resource,
+    _now: ApplyNow,
+    events: &Events,
+) -> Result<(), ProviderError> {
+    let name = &resource.id.name;
+    match look(aws, name).await? {
+        None => {
+            let given = tags::sent(&resource.props);
+            let make = || secrets::create(aws.session(), aws.region(), name, None, (DESCRIPTION, &given));
+            made::once("ResourceExistsException", make, || look(aws, name)).await?;
+        }
+        Some(described) if !is_ours(&described.tags, name) => return Err(ours::foreign(&resource.id)),
+        Some(described) if described.deleted => secrets::restore(aws.session(), aws.region(), name).await?,
+        Some(_) => {}
+    }
+    become_as_wanted(aws, resource, events).await
+}
+
+/// Puts in what is wanted; a password by rotation.
+pub(crate) async fn update(
+    aws: &Aws,
+    resource: &Resource,
+    changes: &[Change],
+    _now: ApplyNow,
+    events: &Events,
+) -> Result<(), ProviderError> {
+    let name = &resource.id.name;
+    let described = look(aws, name).await?.filter(|described| is_ours(&described.tags, name));
+    described.ok_or_else(|| ours::foreign(&resource.id))?;
+    become_as_wanted(aws, resource, events).await?;
+    let retagging = Retagging::of(changes);
+    if !retagging.set.is_empty() {
+        secrets::tag(aws.session(), aws.region(), name, &retagging.set).await?;
+    }
+    if !retagging.removed.is_empty() {
+        secrets::untag(aws.session(), aws.region(), name, &retagging.removed).await?;
+    }
+    Ok(())
+}
+
+/// Schedules the secret for deletion, so that it can be restored for a while.
+pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events) -> Result<(), ProviderError> {
+    match look(aws, &id.name).await? {
+        None => return Ok(()),
+        Some(described) if described.deleted => return Ok(()),
+        Some(described) if !is_ours(&described.tags, &id.name) => return Err(ours::foreign(id)),
+        Some(_) => {}
+    }
+    secrets::delete(aws.session(), aws.region(), &id.name, RECOVERY_DAYS).await?;
+    events.phase(format!("can be restored for {RECOVERY_DAYS} days"));
+    Ok(())
+}
+
+const DESCRIPTION: &str = "How to connect as the administrator, kept by pgherd";
+
+/// The field of an instance with the password that was written, if one was.
+const PASSWORD_OF_INSTANCE: &str = crate::kinds::instance::PASSWORD;
+const PASSWORD: &str = "password";
+
+async fn look(aws: &Aws, name: &str) -> Result<Option<Described>, AwsError> {
+    secrets::describe(aws.session(), aws.region(), name).await
+}
+
+async fn put(aws: &Aws, name: &str, document: &Document) -> Result<(), AwsError> {
+    secrets::put(aws.session(), aws.region(), name, &document.text(), CURRENT).await
+}
+
+fn is_ours(worn: &Tags, name: &str) -> bool {
+    ours::is(worn, |database| names::secret(database) == name)
+}
+
+/// Makes the secret. Where it was there after all, what is in it counts, whoever put it there.
+async fn written_down(
+    aws: &Aws,
+    id: &Id,
+    wanted: Document,
+    given: &[(String, String)],
+) -> Result<Secret, ProviderError> {
+    let (session, region, name) = (aws.session(), aws.region(), &id.name);
+    let text = wanted.text();
+    let make = || secrets::create(session, region, name, Some(&text), (DESCRIPTION, given));
+    match made::once("ResourceExistsException", make, || look(aws, name)).await? {
+        None => Ok(wanted.password),
+        Some(described) if !is_ours(&described.tags, name) => Err(ours::foreign(id)),
+        Some(_) => {
+            let version = secrets::value(session, region, name, CURRENT).await?;
+            version.and_then(|version| Read::of(&version.text).password).ok_or_else(|| unreadable(id))
+        }
+    }
+}
+
+/// Finishes a rotation that was cut short, then puts in what differs.
+async fn become_as_wanted(aws: &Aws, resource: &Resource, events: &Events) -> Result<(), ProviderError> {
+    let (session, region, name) = (aws.session(), aws.region(), &resource.id.name);
+    let rotation = Rotation { secret: &resource.id, instance: database(name) };
+    rotation::resumed(aws, &rotation, events).await?;
+    let version = secrets::value(session, region, name, CURRENT).await?;
+    let found = version.as_ref().map(|version| Read::of(&version.text));
+    let in_force = found.as_ref().and_then(|found| found.password.clone());
+    let written = written(&resource.props, PASSWORD);
+    let password = match (&written, &in_force) {
+        (Some(written), _) => written.clone(),
+        (None, Some(in_force)) => in_force.clone(),
+        // Nobody knows the one in force any more.
+        (None, None) if version.is_none() => document::password(),
+        (None, None) => return Err(unreadable(&resource.id)),
+    };
+    let wanted = of_secret(resource, password)?;
+    if in_force.as_ref() != Some(&wanted.password) {
+        return rotation::rotated(aws, &rotation, &wanted, events).await;
+    }
+    if version.is_some_and(|version| version.text != wanted.text()) {
+        put(aws, name, &wanted).await?;
+    }
+    Ok(())
+}
+
+/// The database that a secret is of.
+fn database(secret: &str) -> &str {
+    secret.split('/').nth(1).unwrap_or(secret)
+}
+
+fn unreadable(id: &Id) -> ProviderError {
+    ProviderError::new(ErrorKind::Conflict, format!("there is no password in {id}"))
+        .help("`pgherd rotate` gives the database a new one")
+}
+
+fn text(props: &Props, field: &str) -> String {
+    props.get(field).and_then(Value::as_text).unwrap_or_default().to_owned()
+}
+
+/// A password that stands in the block. An empty one was read back from a saved plan, which keeps no secrets.
+fn written(props: &Props, field: &str) -> Option<Secret> {
+    match props.get(field) {
+        Some(Value::Secret(password)) => {
+            Some(password.clone()).filter(|one| one.reveal().is_some_and(|text| !text.is_empty()))
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// The document for an instance that is about to be made.
+fn of_instance(instance: &Resource) -> Document {
+    let props = &instance.props;
+    Document {
+        username: text(props, "MasterUsername"),
+        password: written(props, PASSWORD_OF_INSTANCE).unwrap_or_else(document::password),
+        host: String::new(),
+        port: props
+            .get("Port")
+            .and_then(Value::as_int)
+            .unwrap_or_else(|| crate::kinds::security_group::DEFAULT_PORT.into()),
+        dbname: text(props, "DBName"),
+    }
+}
+
+/// The document that a secret is to have.
+fn of_secret(resource: &Resource, password: Secret) -> Result<Document, ProviderError> {
+    let props = &resource.props;
+    let missing = |field: &str| {
+        let message = format!("{} cannot be written: the instance has no {field} yet", resource.id);
+        ProviderError::new(ErrorKind::Conflict, message).help("run this again once it is there")
+    };
+    Ok(Document {
+        username: text(props, "username"),
+        password,
+        host: Some(text(props, "host")).filter(|host| !host.is_empty()).ok_or_else(|| missing("host"))?,
+        port: props.get("port").and_then(Value::as_int).ok_or_else(|| missing("port"))?,
+        dbname: text(props, "dbname"),
+    })
+}
+
+fn observed(resource: &Resource, described: &Described, version: Option<&Version>) -> Observed {
+    let read = version.map(|version| Read::of(&version.text)).unwrap_or_default();
+    let status = status(described, read.password.is_some());
+    let text = |text: Option<String>| text.map_or(Value::Null, Value::Text);
+    let props = props([
+        (ARN, described.arn.as_str().into()),
+        ("username", text(read.username)),
+        ("dbname", text(read.dbname)),
+        ("host", text(read.host)),
+        ("port", read.port.map_or(Value::Null, Value::Int)),
+        (PASSWORD, read.password.map_or(Value::Null, Value::Secret)),
+        ("Tags", ours::compared(&described.tags, &resource.props)),
+    ]);
+    ours::seen(&resource.id, props, status)
+}
+
+fn status(described: &Described, has_password: bool) -> Status {
+    if described.stages.contains_key(PENDING) {
+        Status::Incomplete("a rotation was cut short".to_owned())
+    } else if !described.stages.contains_key(CURRENT) {
+        Status::Incomplete("nothing is in it yet".to_owned())
+    } else if !has_password {
+        Status::Failed("there is no password in it; `pgherd rotate` gives the database a new one".to_owned())
+    } else {
+        Status::Available
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn described(stages: &[&str]) -> Described {
+        Described {
+            arn: String::new(),
+            tags: Tags::new(),
+            deleted: false,
+            stages: stages.iter().map(|stage| ((*stage).to_owned(), "v1".to_owned())).collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    #[track_caller]
+    fn check(stages: &[&str], has_password: bool, expected: &str) {
+        assert_eq!(format!("{:?}", status(&described(stages), has_password)), expected);
+    }
+
+    #[test]
+    fn a_secret_is_done_when_it_has_one_password() {
+        check(&[CURRENT], true, "Available");
+        check(&[CURRENT, "AWSPREVIOUS"], true, "Available");
+        check(&[CURRENT, PENDING], true, r#"Incomplete("a rotation was cut short")"#);
+        check(&[], false, r#"Incomplete("nothing is in it yet")"#);
+        check(
+            &[CURRENT],
+            false,
+            r#"Failed("there is no password in it; `pgherd rotate` gives the database a new one")"#,
+        );
+    }
+
+    #[test]
+    fn the_name_says_the_database() {
+        assert_eq!(database(&names::secret("orders")), "orders");
+    }
+
+    #[test]
+    fn an_empty_password_is_none() {
+        let props = |text: &str| Props::from([("password".to_owned(), Value::Secret(Secret::new(text)))]);
+        assert!(written(&props(""), "password").is_none() && written(&props("x"), "password").is_some());
+    }
 }

@@ -5,7 +5,9 @@
 use pgherd_core::plan::Change;
 use pgherd_engine::provider::{Events, ProviderError};
 
+use super::ours::Retagging;
 use super::servers::At;
+use super::{alarm, log_group, topic};
 use crate::api::rds::{self, DbInstance};
 use crate::names;
 use crate::protocol::error::AwsError;
@@ -29,6 +31,12 @@ pub(super) async fn carry(
             done => done?,
         }
     }
+    if seen.id == at.block {
+        let retagging = Retagging::of(changes);
+        topic::retag(aws, &at.block, &retagging).await?;
+        alarm::retag(aws, &at.block, &retagging).await?;
+    }
+    log_group::retag(aws, &at.region, &seen.id, &Retagging::of(changes)).await?;
     Ok(changed.set(aws, &at.region, &seen.arn).await?)
 }
 

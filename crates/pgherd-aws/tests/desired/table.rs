@@ -43,7 +43,8 @@ pub(super) const EVERYTHING: &str = r#"
 "#;
 
 fn everything() -> Vec<Resource> {
-    [resources(EVERYTHING), resources("")].concat()
+    // The network is told by subnets only where nothing else tells it.
+    [resources(EVERYTHING), resources(""), resources("name = \"orders\"\nsubnet_ids = [\"subnet-a\"]")].concat()
 }
 
 #[test]

@@ -151,7 +151,7 @@ async fn a_look_takes_as_few_calls_as_there_are_answers() {
     world.plan(LARGE).await;
     let mut asked: Vec<String> = world.emulator.asked().into_iter().map(|asked| asked.action).collect();
     asked.sort();
-    assert_eq!(asked, ["DescribeDBInstances", "DescribeDBParameterGroups", "DescribeDBParameters"]);
+    assert_eq!(asked, ["DescribeAlarms", "DescribeDBInstances", "DescribeDBParameterGroups", "DescribeDBParameters"]);
 }
 
 #[tokio::test]

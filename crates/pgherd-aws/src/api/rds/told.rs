@@ -63,6 +63,8 @@ const FIELDS: &[(&str, &str, As)] = &[
     ("AvailabilityZone", "AvailabilityZone", As::Text),
     ("DBName", "DBName", As::Text),
     ("MasterUsername", "MasterUsername", As::Text),
+    // Told with asterisks, and only while another one is on its way.
+    ("MasterUserPassword", "MasterUserPassword", As::Text),
     ("DBSubnetGroupName", "DBSubnetGroup/DBSubnetGroupName", As::Text),
     ("PubliclyAccessible", "PubliclyAccessible", As::Bool),
     ("Port", "Endpoint/Port", As::Int),

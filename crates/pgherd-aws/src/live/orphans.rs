@@ -1,0 +1,116 @@
+//! What nobody wants any more of what stands around a database. It is looked for only where something that is there refers to it, so
+//! that a plan without a change asks nothing for it; and by name when there is no instance, which is what most of it is told by.
+
+use std::collections::BTreeSet;
+
+use pgherd_core::resource::{Id, Observed, Resource, Status};
+use pgherd_core::value::{Props, Value};
+use pgherd_engine::provider::ProviderError;
+
+use super::ours;
+use crate::kinds::{alarm, dashboard, instance, proxy, replica, role, security_group, topic};
+use crate::names;
+use crate::provider::Aws;
+
+/// What is there of a block that is not among what is wanted, and ours.
+pub(super) async fn observe(aws: &Aws, wanted: &[Resource], seen: &[Observed]) -> Result<Vec<Observed>, ProviderError> {
+    let Some(database) = ours::database(wanted) else { return Ok(Vec::new()) };
+    let suspects = suspects(database, aws.region(), wanted, seen);
+    let bare = |id: Id| Resource { id, props: Props::new(), needs: Vec::new() };
+    let bare: Vec<Resource> = suspects.into_iter().map(bare).collect();
+    let found = super::around(aws, &bare).await?;
+    Ok(found.into_iter().filter(|seen| !matches!(seen.status, Status::Foreign(_))).collect())
+}
+
+/// What may be there of a database although nobody wants it.
+fn suspects(database: &str, region: &str, wanted: &[Resource], seen: &[Observed]) -> BTreeSet<Id> {
+    let of = |kind: &'static str| seen.iter().filter(move |seen| seen.id.kind == kind);
+    let servers = || of(instance::NAME).chain(of(replica::NAME));
+    let is_known = of(instance::NAME).any(|seen| !matches!(seen.status, Status::Foreign(_)));
+    let (monitoring, reading) = (names::monitoring_role(database, region), names::proxy_role(database, region));
+    let (topic, dashboard) = (names::topic(database), names::dashboard(database, region));
+    let monitors = ends(&monitoring, '/', servers().filter_map(|seen| seen.props.get("MonitoringRoleArn")));
+    let tells = ends(&topic, ':', of(alarm::NAME).flat_map(|seen| list(seen, "AlarmActions")));
+    let mut descriptions = of(alarm::NAME).filter_map(|seen| seen.props.get("AlarmDescription")?.as_text());
+    let shows = descriptions.any(|words| words.split([' ', ',']).any(|word| word == dashboard));
+    let written: Vec<&Value> = wanted.iter().flat_map(|one| list_of(&one.props, "VpcSecurityGroupIds")).collect();
+    let is_in_another = servers().flat_map(|seen| list(seen, "VpcSecurityGroupIds")).any(|id| !written.contains(&id));
+    let possible = [
+        (Id::new(role::NAME, monitoring), monitors),
+        (Id::new(role::NAME, reading), of(proxy::NAME).next().is_some()),
+        (Id::new(topic::NAME, topic), tells),
+        (Id::new(dashboard::NAME, dashboard), shows),
+        (Id::new(security_group::NAME, names::security_group(database)), is_in_another),
+    ];
+    let is_wanted = |id: &Id| wanted.iter().any(|resource| resource.id == *id);
+    let suspect = |(id, is_told): (Id, bool)| ((is_told || !is_known) && !is_wanted(&id)).then_some(id);
+    possible.into_iter().filter_map(suspect).collect()
+}
+
+fn list<'a>(seen: &'a Observed, field: &str) -> &'a [Value] {
+    list_of(&seen.props, field)
+}
+
+fn list_of<'a>(props: &'a Props, field: &str) -> &'a [Value] {
+    props.get(field).and_then(Value::as_list).unwrap_or_default()
+}
+
+/// Whether one of some ARNs is of a thing of this name.
+fn ends<'a>(name: &str, before: char, arns: impl Iterator<Item = &'a Value>) -> bool {
+    arns.filter_map(Value::as_text).any(|arn| arn.rsplit(before).next() == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::props;
+
+    fn seen(kind: &str, name: &str, fields: Vec<(&'static str, Value)>) -> Observed {
+        ours::seen(&Id::new(kind, name), props(fields), Status::Available)
+    }
+
+    fn wanted(groups: &[&str]) -> Vec<Resource> {
+        let groups = groups.iter().map(|group| Value::text(*group)).collect();
+        let props = props([("VpcSecurityGroupIds", Value::List(groups))]);
+        vec![Resource { id: Id::new(instance::NAME, "orders"), props, needs: Vec::new() }]
+    }
+
+    #[track_caller]
+    fn check(seen: &[Observed], expected: &[&str]) {
+        let found = suspects("orders", "eu-central-1", &wanted(&["sg-9"]), seen);
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn nothing_is_looked_for_that_nothing_refers_to() {
+        let groups = Value::List(vec!["sg-9".into()]);
+        check(&[seen(instance::NAME, "orders", vec![("VpcSecurityGroupIds", groups)])], &[]);
+    }
+
+    #[test]
+    fn whatever_refers_to_a_thing_tells_of_it() {
+        let arn = "arn:aws:iam::123456789012:role/pgherd-orders-eu-central-1-monitoring";
+        let groups = Value::List(vec!["sg-9".into(), "sg-1".into()]);
+        let instance =
+            seen(instance::NAME, "orders", vec![("MonitoringRoleArn", arn.into()), ("VpcSecurityGroupIds", groups)]);
+        let actions = Value::List(vec!["arn:aws:sns:eu-central-1:123456789012:orders-alarms".into()]);
+        let words = "CPUUtilization of orders, on the dashboard orders-eu-central-1, kept by pgherd";
+        let alarm =
+            seen(alarm::NAME, "orders-cpu", vec![("AlarmActions", actions), ("AlarmDescription", words.into())]);
+        check(
+            &[instance, alarm, seen(proxy::NAME, "orders-proxy", Vec::new())],
+            &[
+                "dashboard orders-eu-central-1",
+                "role pgherd-orders-eu-central-1-monitoring",
+                "role pgherd-orders-eu-central-1-proxy",
+                "security_group orders-db",
+                "topic orders-alarms",
+            ],
+        );
+    }
+
+    #[test]
+    fn without_an_instance_everything_is_looked_for() {
+        assert_eq!(suspects("orders", "eu-central-1", &wanted(&[]), &[]).len(), 5);
+    }
+}
