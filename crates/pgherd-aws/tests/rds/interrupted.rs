@@ -1,11 +1,9 @@
 //! Whatever cuts an apply short, the next one does the rest, and nothing is made twice.
 
-use std::time::Duration;
-
 use pgherd_engine::run;
 use pgherd_engine::stop::Stop;
 
-use crate::world::{SMALL, World, events, spec, with};
+use crate::world::{SMALL, World, events, hangs, spec, with};
 
 /// A call takes long here, so that there are few of them: an apply is begun once for each.
 const SECONDS: i64 = 100;
@@ -35,17 +33,12 @@ async fn killed_after(world: &World, block: &str, nth: usize) -> bool {
     world.fault(&format!(r#"{{"nth":{nth},"fault":"hang"}}"#));
     let (events, _heard) = events();
     let (provider, spec, now, stop) = (world.provider(), spec(block), world.now(), Stop::never());
-    let hangs = async {
-        while !world.emulator.asked().iter().any(|asked| asked.outcome == "hang") {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
     tokio::select! {
-        outcome = run::apply(&provider, &spec, &planned, now, &events, &stop) => {
+        outcome = run::apply(provider.as_ref(), &spec, &planned, now, &events, &stop) => {
             assert!(outcome.is_success(), "{outcome:?}");
             false
         }
-        () = hangs => true,
+        () = hangs(world) => true,
     }
 }
 

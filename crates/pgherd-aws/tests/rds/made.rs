@@ -2,7 +2,6 @@
 
 use pgherd_core::resource::Status;
 use pgherd_core::text;
-use pgherd_engine::provider::Provider as _;
 
 use crate::world::{LARGE, SMALL, World, changes, spec, with};
 

@@ -7,4 +7,5 @@ mod flipped;
 mod interrupted;
 mod made;
 mod waiting;
+mod whole;
 mod world;

@@ -34,6 +34,8 @@ const SECONDS: i64 = 20;
 
 pub struct World {
     pub emulator: Running,
+    /// Whether blocks are planned with everything around RDS.
+    is_whole: bool,
 }
 
 impl World {
@@ -44,7 +46,12 @@ impl World {
     /// A world in which each call takes that many seconds.
     pub async fn going_by(seconds: i64) -> Self {
         let options = Options { speed: Speed::PerCall { seconds }, ..Options::default() };
-        Self { emulator: Emulator::start(options).await.expect("loopback is there") }
+        Self { emulator: Emulator::start(options).await.expect("loopback is there"), is_whole: false }
+    }
+
+    /// The same, where blocks are planned with everything around RDS.
+    pub async fn whole(seconds: i64) -> Self {
+        Self { is_whole: true, ..Self::going_by(seconds).await }
     }
 
     /// A world in which a block has been applied.
@@ -55,7 +62,7 @@ impl World {
     }
 
     /// A new session, as a new command has one.
-    pub fn provider(&self) -> Servers {
+    pub fn provider(&self) -> Box<dyn Provider> {
         let session = Session::of(Fixed {
             region: REGION.to_owned(),
             access_key_id: "AKIDEMULATED".to_owned(),
@@ -78,7 +85,8 @@ impl World {
             letting_go: Duration::from_millis(500),
             spreading: Duration::from_millis(500),
         };
-        Servers(Aws::new(session, None, AwsOptions { patience, ..AwsOptions::default() }))
+        let aws = Aws::new(session, None, AwsOptions { patience, ..AwsOptions::default() });
+        if self.is_whole { Box::new(aws) } else { Box::new(Servers(aws)) }
     }
 
     pub async fn plan(&self, block: &str) -> Planned {
@@ -88,7 +96,7 @@ impl World {
     pub async fn planned(&self, block: &str, now: bool) -> Result<Planned, ProviderError> {
         let spec = spec(block);
         let timing = Timing { apply_now: now, ..run::timing(&spec, self.now()) };
-        run::observe_and_plan(&self.provider(), &spec, &timing, Intent::default()).await
+        run::observe_and_plan(self.provider().as_ref(), &spec, &timing, Intent::default()).await
     }
 
     /// Plans and applies, and everything goes well.
@@ -112,7 +120,8 @@ impl World {
     pub async fn walk(&self, block: &str, planned: &Planned) -> (Outcome, Vec<String>) {
         assert!(!planned.plan.is_refused(), "{:?}", planned.plan.diagnostics);
         let (events, heard) = events();
-        let outcome = run::apply(&self.provider(), &spec(block), planned, self.now(), &events, &Stop::never()).await;
+        let outcome =
+            run::apply(self.provider().as_ref(), &spec(block), planned, self.now(), &events, &Stop::never()).await;
         (outcome, told(heard))
     }
 
@@ -122,7 +131,7 @@ impl World {
     }
 
     pub async fn plan_destroy(&self, block: &str) -> Planned {
-        run::observe_and_plan_destroy(&self.provider(), &spec(block)).await.expect("nothing is in the way")
+        run::observe_and_plan_destroy(self.provider().as_ref(), &spec(block)).await.expect("nothing is in the way")
     }
 
     /// Plans and destroys.
@@ -133,6 +142,11 @@ impl World {
 
     /// The calls to RDS that changed something since the log was cleared, with the names they were about.
     pub fn writes(&self) -> Vec<String> {
+        self.emulator.asked().iter().filter(|asked| asked.service == "rds" && is_write(asked)).map(shown).collect()
+    }
+
+    /// The same of all services.
+    pub fn writes_of_all(&self) -> Vec<String> {
         self.emulator.asked().iter().filter(|asked| is_write(asked)).map(shown).collect()
     }
 
@@ -177,7 +191,7 @@ impl World {
 }
 
 fn is_write(asked: &Asked) -> bool {
-    asked.service == "rds" && !["Describe", "List", "Download"].iter().any(|begin| asked.action.starts_with(begin))
+    !["Describe", "List", "Get", "Download"].iter().any(|begin| asked.action.starts_with(begin))
 }
 
 /// A call: what it was, what it was about, how it ended unless well.
@@ -225,6 +239,13 @@ pub fn events() -> (Events, UnboundedReceiver<Event>) {
     (Events::new("database", sender), heard)
 }
 
+/// Returns once a call was done that is never answered.
+pub async fn hangs(world: &World) {
+    while !world.emulator.asked().iter().any(|asked| asked.outcome == "hang") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// Phases and what was said, in order.
 fn told(mut heard: UnboundedReceiver<Event>) -> Vec<String> {
     let words = |event: Event| match event.what {
@@ -236,7 +257,7 @@ fn told(mut heard: UnboundedReceiver<Event>) -> Vec<String> {
 }
 
 /// AWS, as far as it is about instances, their replicas and their groups.
-pub struct Servers(Aws);
+struct Servers(Aws);
 
 const OF_RDS: [&str; 4] =
     [kinds::instance::NAME, kinds::replica::NAME, kinds::parameter_group::NAME, kinds::subnet_group::NAME];
