@@ -13,6 +13,7 @@ pub mod names;
 mod observe;
 mod outputs;
 pub mod parameters;
+mod preflight;
 pub mod protocol;
 pub mod provider;
 pub mod service;

@@ -15,7 +15,7 @@ use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Intended, O
 use crate::kinds::KINDS;
 use crate::session::Session;
 use crate::wait::Patience;
-use crate::{desired, live, observe, outputs};
+use crate::{desired, live, observe, outputs, preflight};
 
 /// How AWS is used as a target.
 #[derive(Debug, Clone, Default)]
@@ -73,8 +73,8 @@ impl Provider for Aws {
         desired::desired(spec, &self.region)
     }
 
-    async fn preflight(&self, _spec: &Spec, _intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
-        Ok(Vec::new())
+    async fn preflight(&self, _spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
+        Ok(preflight::of_plan(intended.plan, &self.options.accepted))
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {

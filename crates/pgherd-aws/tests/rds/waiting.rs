@@ -140,8 +140,14 @@ async fn a_minor_upgrade_takes_the_replicas_first() {
 
 #[tokio::test]
 async fn another_major_takes_its_group_along_and_leaves_none_behind() {
-    let world = World::with(SMALL).await;
+    let mut world = World::with(SMALL).await;
     let newer = with(SMALL, &[("engine_version", "\"17.7\"")]);
+    let refused = world.plan(&newer).await.plan.diagnostics;
+    insta::assert_snapshot!(
+        refused.iter().map(|told| format!("{}: {}; {}", told.code, told.message, told.help)).collect::<String>(),
+        @"major-upgrade: orders goes from PostgreSQL 16 to 17, which RDS cannot take back; try it on a copy first; a snapshot is taken before it begins; or accept that with --accept major-upgrade"
+    );
+    world.accepted.insert("major-upgrade".to_owned());
     world.forget_what_was_asked();
     let planned = world.apply_now(&newer).await;
     insta::assert_snapshot!(crate::world::changes(&planned).join("\n"), @r"

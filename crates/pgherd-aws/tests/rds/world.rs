@@ -1,6 +1,6 @@
 //! An emulated AWS, and blocks that are planned and applied on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -36,6 +36,8 @@ pub struct World {
     pub emulator: Running,
     /// Whether blocks are planned with everything around RDS.
     is_whole: bool,
+    /// What the user has accepted by name.
+    pub accepted: BTreeSet<String>,
 }
 
 impl World {
@@ -46,7 +48,11 @@ impl World {
     /// A world in which each call takes that many seconds.
     pub async fn going_by(seconds: i64) -> Self {
         let options = Options { speed: Speed::PerCall { seconds }, ..Options::default() };
-        Self { emulator: Emulator::start(options).await.expect("loopback is there"), is_whole: false }
+        Self {
+            emulator: Emulator::start(options).await.expect("loopback is there"),
+            is_whole: false,
+            accepted: BTreeSet::new(),
+        }
     }
 
     /// The same, where blocks are planned with everything around RDS.
@@ -85,7 +91,8 @@ impl World {
             letting_go: Duration::from_millis(500),
             spreading: Duration::from_millis(500),
         };
-        let aws = Aws::new(session, None, AwsOptions { patience, ..AwsOptions::default() });
+        let aws =
+            Aws::new(session, None, AwsOptions { patience, accepted: self.accepted.clone(), ..AwsOptions::default() });
         if self.is_whole { Box::new(aws) } else { Box::new(Servers(aws)) }
     }
 
