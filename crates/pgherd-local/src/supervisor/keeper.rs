@@ -153,6 +153,7 @@ impl Keeper {
         }
         (self.busy, self.pruned_at, self.look_at) = (None, None, None);
         (self.job, self.facts, self.sown) = (None, None, None);
+        self.site.agent.names.take_back(&self.site.name);
         let message = format!("pgherd itself failed, please report it: {panic}");
         if let Some(current) = self.current.take() {
             current.watcher.result(Err(ProviderError::new(ErrorKind::Unavailable, message.clone())));

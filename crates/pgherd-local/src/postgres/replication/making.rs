@@ -56,8 +56,12 @@ pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, 
     })
     .await?;
     let Some(attempt) = begun else { return Ok(()) };
+    let is_new = seed.is_some();
     if !plant(place, &attempt, seed).await? {
-        until_it_answers(from).await;
+        // The primary of a new pair is just starting. Of one that serves, whoever is gone is not waited for.
+        if is_new {
+            until_it_answers(from).await;
+        }
         copy(place, from).await?;
     }
     let place = place.clone();
