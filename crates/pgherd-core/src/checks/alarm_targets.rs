@@ -26,7 +26,8 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let targets = block.spec.monitoring.alarm_targets.iter().enumerate();
-    let unknown = |target: &str| !target.starts_with("arn:") && (!target.contains('@') || target.contains("://"));
+    let is_topic = |target: &str| target.starts_with("arn:") && target.contains(":sns:");
+    let unknown = |target: &str| !is_topic(target) && (!target.contains('@') || target.contains("://"));
     let one = |(index, target): (usize, &String)| {
         let message = format!("\"{target}\" is neither the ARN of an SNS topic nor an e-mail address");
         let help = "subscribe it to a topic of your own, and write the ARN of that";

@@ -50,8 +50,8 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     let Some(size) = block.size().filter(|_| matches!(target, Cloud::Aws | Cloud::Gcp)) else { return Vec::new() };
     let one = |(name, part, follows): &(&str, u64, &str)| {
         let (entry, pages) = block.parameter_int(name)?;
-        let (mib, usual_mib) = (pages / PAGES_A_MIB, size.memory_mib / part);
-        if mib == 0 || mib * PART >= usual_mib {
+        let (mib, usual_mib) = ((pages / PAGES_A_MIB).max(1), size.memory_mib / part);
+        if mib * PART >= usual_mib {
             return None;
         }
         let (asked, memory, rest) = (text::mebibytes(mib), text::mebibytes(size.memory_mib), size.memory_mib / mib);

@@ -55,7 +55,11 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         Some(recovery) => match (recovery.region.known(), block.spec.place.region.known()) {
             (Some(there), Some(here)) if there == here => {
                 let message = format!("\"{there}\" is the region of the database itself");
-                vec![block.error("dr_region", message, "write another region, or leave it out")]
+                // Nothing that could be done without: it would be made in the same region.
+                vec![Diagnostic {
+                    code: "dr-region",
+                    ..block.error("dr_region", message, "write another region, or leave it out")
+                }]
             }
             _ => Vec::new(),
         },

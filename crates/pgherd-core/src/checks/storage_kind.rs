@@ -31,7 +31,7 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: r#"storage_type = "gp2""#,
             says: &[
-                "note storage_type: gp2 has 3 IOPS a GiB, and gp3 has 3000 at any size for no more [write \"gp3\"]",
+                "note storage_type: gp2 has 3 IOPS a GiB, and gp3 has 3000 and more at any size for no more [write \"gp3\"]",
             ],
         },
         Wrong {
@@ -86,8 +86,10 @@ fn on_burstable(block: &Block, kind: &str) -> Option<Diagnostic> {
 
 /// Of gp2 nobody asks because it is better (Amazon RDS User Guide, "General Purpose SSD storage").
 fn older(block: &Block, kind: &str) -> Option<Diagnostic> {
-    let message = "gp2 has 3 IOPS a GiB, and gp3 has 3000 at any size for no more";
-    (kind == "gp2" && block.written("storage_type").is_some())
+    let message = "gp2 has 3 IOPS a GiB, and gp3 has 3000 and more at any size for no more";
+    // From 1000 GiB on gp2 has more than those.
+    let slower = block.spec.storage.allocated_gib < 1000;
+    (kind == "gp2" && slower && block.written("storage_type").is_some())
         .then(|| block.note("storage_type", message, "write \"gp3\""))
 }
 

@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 
 pub(super) const CHECK: Check = Check {
     code: "tls-required",
-    words: "Clients have to use TLS on every target; `rds.force_ssl = 0` lets them in without it. `--accept tls-required` gives that up.",
+    words: "Clients have to use TLS; on RDS `rds.force_ssl = 0` lets them in without it. `--accept tls-required` gives that up.",
     fine: &[
         r#"parameters = [{ name = "rds.force_ssl", value = "1" }]"#,
         r#"parameters = [{ name = "ssl", value = "on" }]"#,
