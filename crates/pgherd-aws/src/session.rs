@@ -1,6 +1,7 @@
 //! Who we are and where: credentials, region, endpoints. One for a command, shared by all its calls.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -141,6 +142,14 @@ impl Session {
             Some(url) => Endpoint { url: folder(url), ..of_aws },
             None => of_aws,
         }
+    }
+
+    /// Whether RDS is on this machine: somebody emulates it.
+    pub fn is_emulated(&self) -> bool {
+        let host = self.instead.get(&Service::Rds).and_then(|url| Some(url.host_str()?.to_owned()));
+        host.is_some_and(|host| {
+            host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        })
     }
 
     /// How many requests were sent so far, each repetition included.

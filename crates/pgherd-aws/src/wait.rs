@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::api::rds::{self, DbInstance};
 use crate::protocol::error::AwsError;
 use crate::provider::Aws;
+use crate::session::Session;
 use crate::status;
 
 /// How long is waited at most, and how often is looked.
@@ -33,6 +34,18 @@ pub struct Patience {
     pub before_first_look: Duration,
     /// From one look, or one try, to the next.
     pub between_looks: Duration,
+}
+
+impl Patience {
+    /// What fits who is asked: an emulator is not to be waited for by the minute.
+    pub fn with(session: &Session) -> Self {
+        match session.is_emulated() {
+            true => {
+                Self { before_first_look: Duration::ZERO, between_looks: Duration::from_millis(200), ..Self::default() }
+            }
+            false => Self::default(),
+        }
+    }
 }
 
 impl Default for Patience {

@@ -9,7 +9,7 @@ use pgherd_engine::stop::Stop;
 use pgherd_engine::walk::Outcome;
 
 use crate::args::Change;
-use crate::carrying::{self, Ending};
+use crate::carrying::{self, Carrier, Ending};
 use crate::commands::Context;
 use crate::confirm::{Weight, confirm, confirm_loss};
 use crate::databases::Database;
@@ -53,7 +53,8 @@ fn question(plans: &Plans) -> String {
 
 /// Does it.
 pub fn carry_out(context: &Context<'_>, change: &Change, plans: &Plans) -> Result<Exit, CommandError> {
-    let ending = carrying::watch(context.printer, change, plans.steps(), |sender| {
+    let carrier = Carrier::of(plans.each.iter().map(|one| &one.database.spec));
+    let ending = carrying::watch(context.printer, change, plans.steps(), carrier, |sender| {
         join_all(plans.each.iter().map(move |one| {
             let events = Events::new(one.database.spec.block.clone(), sender.clone());
             async move {
@@ -65,7 +66,7 @@ pub fn carry_out(context: &Context<'_>, change: &Change, plans: &Plans) -> Resul
     })?;
     match ending {
         Ending::Accepted => {
-            context.printer.say("accepted; it goes on without us");
+            context.printer.say(carrier.accepted());
             Ok(Exit::Pending)
         }
         Ending::Done(outcomes) => ended(context, plans, &outcomes),
@@ -87,10 +88,15 @@ fn ended(context: &Context<'_>, plans: &Plans, outcomes: &[Outcome]) -> Result<E
     if waiting == 0 {
         return Ok(Exit::Done);
     }
-    let when = plans.summary.window_opens.map_or_else(
-        || "the maintenance window".to_owned(),
-        |opens| opens.strftime("%a %Y-%m-%d %H:%M UTC").to_string(),
-    );
+    let summary = &plans.summary;
+    let opens = summary.window_opens.map(|opens| opens.strftime("%a %Y-%m-%d %H:%M UTC").to_string());
+    // A restart that no window brings is not waited for: somebody has to ask for it.
+    let when = match (opens, summary.at_restart) {
+        (Some(opens), 0) => opens,
+        (Some(opens), _) => format!("{opens} or a restart"),
+        (None, 0) => "the maintenance window".to_owned(),
+        (None, _) => "a restart".to_owned(),
+    };
     let changes = text::count(waiting, "change waits", "changes wait");
     context.printer.say(&format!("{changes} for {when}; apply --now does not wait"));
     Ok(Exit::Pending)
@@ -103,7 +109,8 @@ pub fn operate(
     databases: &[&Database],
     operation: impl Fn(String) -> Operation,
 ) -> Result<Exit, CommandError> {
-    let ending = carrying::watch(context.printer, change, databases.len(), |sender| async move {
+    let carrier = Carrier::of(databases.iter().map(|database| &database.spec));
+    let ending = carrying::watch(context.printer, change, databases.len(), carrier, |sender| async move {
         for database in databases {
             let name = &database.spec.name;
             let events = Events::new(name.clone(), sender.clone());

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
+use pgherd_core::cloud::Cloud;
 use pgherd_core::event::{Event, What};
 use pgherd_core::resource::Id;
+use pgherd_core::spec::Spec;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::args::Change;
@@ -13,6 +15,54 @@ use crate::error::{CommandError, Kind};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::targets;
+
+/// Who goes on with what was begun when nobody watches any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// The agent of this machine, with all of it.
+    Agent,
+    /// A cloud, with the call that it answered last; the rest is for the same command to do again.
+    Cloud,
+}
+
+impl Carrier {
+    /// Who does the work for these blocks.
+    pub fn of<'s>(specs: impl IntoIterator<Item = &'s Spec>) -> Self {
+        let is_here = |spec: &Spec| spec.target == Cloud::Local;
+        if specs.into_iter().all(is_here) { Self::Agent } else { Self::Cloud }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Agent => "Ctrl-C stops watching; the agent goes on with what it was asked",
+            Self::Cloud => {
+                "Ctrl-C stops here; the cloud goes on with what it began, and the same command does the rest"
+            }
+        }
+    }
+
+    /// What is said when nobody waits (`--no-wait`).
+    pub fn accepted(self) -> &'static str {
+        match self {
+            Self::Agent => "accepted; it goes on without us",
+            Self::Cloud => "accepted; the cloud goes on with what it began, and the same command does the rest",
+        }
+    }
+
+    fn left(self, why: &str) -> CommandError {
+        let (message, hint) = match self {
+            Self::Agent => (
+                "what was begun goes on",
+                "pgherd status shows how far it is; running the same command again watches on",
+            ),
+            Self::Cloud => (
+                "the cloud goes on with what it began",
+                "what was done stays done; the same command again does the rest",
+            ),
+        };
+        CommandError::new(Kind::TimedOut, format!("{why}; {message}")).hint(hint)
+    }
+}
 
 /// How watching ended.
 #[derive(Debug)]
@@ -29,18 +79,19 @@ pub fn watch<T, F>(
     printer: &Printer,
     change: &Change,
     steps: usize,
+    carrier: Carrier,
     work: impl FnOnce(UnboundedSender<Event>) -> F,
 ) -> Result<Ending<T>, CommandError>
 where
     F: Future<Output = T>,
 {
     if printer.can_draw() {
-        printer.say("Ctrl-C stops watching; the agent goes on with what it was asked");
+        printer.say(carrier.words());
     }
     targets::wait_for(async {
         let (sender, events) = unbounded_channel();
         let no_wait = change.no_wait && !change.wait;
-        watching(printer, work(sender), events, change.timeout, no_wait.then_some(steps)).await
+        watching(printer, work(sender), events, change.timeout, no_wait.then_some(steps), carrier).await
     })?
 }
 
@@ -50,6 +101,7 @@ async fn watching<T>(
     mut events: UnboundedReceiver<Event>,
     timeout: Option<Duration>,
     leave_after: Option<usize>,
+    carrier: Carrier,
 ) -> Result<Ending<T>, CommandError> {
     let mut progress = Progress::new(printer);
     let mut accepted: BTreeSet<(String, Option<Id>)> = BTreeSet::new();
@@ -79,10 +131,10 @@ async fn watching<T>(
                 }
                 return Ok(Ending::Done(done));
             }
-            () = &mut deadline => return Err(left("stopped waiting at the timeout")),
+            () = &mut deadline => return Err(carrier.left("stopped waiting at the timeout")),
             interrupted = tokio::signal::ctrl_c() => {
                 interrupted.map_err(|cause| CommandError::io("Ctrl-C cannot be listened for", &cause))?;
-                return Err(left("stopped watching"));
+                return Err(carrier.left("stopped watching"));
             }
         }
     }
@@ -98,9 +150,4 @@ fn is_accepted(what: &What) -> bool {
         | What::Skipped { .. } => true,
         What::Started { .. } | What::Said { .. } => false,
     }
-}
-
-fn left(why: &str) -> CommandError {
-    CommandError::new(Kind::TimedOut, format!("{why}; what was begun goes on"))
-        .hint("pgherd status shows how far it is; running the same command again watches on")
 }

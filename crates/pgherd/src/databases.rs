@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::{At, Diagnostic, Severity};
 use pgherd_core::spec::Spec;
 use pgherd_engine::provider::Provider;
@@ -58,7 +59,7 @@ pub fn bind(
 ) -> Result<Vec<Database>, CommandError> {
     let specs = resolved(context, project, chosen, warnings)?;
     let bound = |spec: Spec| -> Result<Database, CommandError> {
-        let provider = targets::provider(context.global, spec.target, &spec.block)?;
+        let provider = targets::provider(context.global, &spec)?;
         Ok(Database { spec, provider })
     };
     specs.into_iter().map(bound).collect()
@@ -97,12 +98,26 @@ pub fn resolved(
     Ok(specs.into_iter().filter(|spec| labels.contains(&spec.block)).collect())
 }
 
-/// The chosen block with its target, which must exist.
-pub fn one_existing(context: &Context<'_>, chosen: &OneBlock) -> Result<Database, CommandError> {
-    one_existing_of(context, &Project::read(context.global)?, chosen)
+/// The chosen block, which must exist, and on this machine: for what its agent alone does so far. `what` that is.
+pub fn one_existing_here(context: &Context<'_>, chosen: &OneBlock, what: &str) -> Result<Database, CommandError> {
+    one_existing_here_of(context, &Project::read(context.global)?, chosen, what)
 }
 
 /// The same of files that were read already.
+pub fn one_existing_here_of(
+    context: &Context<'_>,
+    project: &Project,
+    chosen: &OneBlock,
+    what: &str,
+) -> Result<Database, CommandError> {
+    let block = project.one_block(chosen)?.block.clone();
+    if let Some(spec) = project.meaning(context).specs.iter().find(|spec| spec.block == block) {
+        targets::only_here(spec, what)?;
+    }
+    one_existing_of(context, project, chosen)
+}
+
+/// The chosen block with its target, which must exist.
 pub fn one_existing_of(context: &Context<'_>, project: &Project, chosen: &OneBlock) -> Result<Database, CommandError> {
     let blocks = Blocks::of([project.one_block(chosen)?.block.clone()]);
     let databases = bind(context, project, &blocks, Warnings::Leave)?;
@@ -112,21 +127,39 @@ pub fn one_existing_of(context: &Context<'_>, project: &Project, chosen: &OneBlo
 
 /// The same databases, all of which must exist.
 pub fn existing(context: &Context<'_>, databases: Vec<Database>) -> Result<Vec<Database>, CommandError> {
-    let instances = targets::wait_for(async {
-        let Some(agent) = targets::local(context.global)?.agent_to_look().await? else { return Ok(Vec::new()) };
-        Ok::<_, CommandError>(agent.list().await?)
-    })??;
-    let missing: Vec<&str> = databases
-        .iter()
-        .map(|database| database.spec.name.as_str())
-        .filter(|name| !instances.iter().any(|instance| instance.name == *name))
-        .collect();
-    if missing.is_empty() {
-        return Ok(databases);
-    }
+    let missing = targets::wait_for(missing(context, &databases))??;
+    let Some(first) = missing.first() else { return Ok(databases) };
+    let names: Vec<&str> = missing.iter().map(|spec| spec.name.as_str()).collect();
     let be = if missing.len() == 1 { "does" } else { "do" };
-    Err(CommandError::not_found(format!("{} {be} not exist on this machine", missing.join(", ")))
-        .hint(format!("pgherd up{} makes it", context.same_project())))
+    let (place, verb) = match first.target {
+        Cloud::Local => ("this machine".to_owned(), "up"),
+        cloud => (cloud.to_string(), "apply"),
+    };
+    Err(CommandError::not_found(format!("{} {be} not exist on {place}", names.join(", ")))
+        .hint(format!("pgherd {verb}{} makes it", context.same_project())))
+}
+
+/// Those that do not exist.
+async fn missing<'d>(context: &Context<'_>, databases: &'d [Database]) -> Result<Vec<&'d Spec>, CommandError> {
+    let is_here = |database: &Database| database.spec.target == Cloud::Local;
+    let instances = match databases.iter().any(is_here) {
+        true => match targets::local(context.global)?.agent_to_look().await? {
+            Some(agent) => agent.list().await?,
+            None => Vec::new(),
+        },
+        false => Vec::new(),
+    };
+    let mut missing = Vec::new();
+    for database in databases {
+        let exists = match is_here(database) {
+            true => instances.iter().any(|instance| instance.name == database.spec.name),
+            false => database.provider.exists(&database.spec).await?,
+        };
+        if !exists {
+            missing.push(&database.spec);
+        }
+    }
+    Ok(missing)
 }
 
 /// The agent that keeps this machine's databases.

@@ -55,7 +55,8 @@ impl Project {
     /// The same flags, for this machine: `--provider local` unless every block names it itself.
     pub fn on_this_machine(&self, global: &Global) -> Global {
         let says_local = |block: &Inputs| block.get("cloud_provider").and_then(Value::as_text) == Some("local");
-        let provider = if self.document.blocks.iter().all(says_local) { global.provider } else { Some(Cloud::Local) };
+        let all_here = self.document.blocks.iter().all(says_local);
+        let provider = if all_here { global.provider.and(Some(Cloud::Local)) } else { Some(Cloud::Local) };
         Global { provider, ..global.clone() }
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::applying;
 use crate::args::{Change, OneBlock};
-use crate::carrying::{self, Ending};
+use crate::carrying::{self, Carrier, Ending};
 use crate::commands::Context;
 use crate::confirm::{Weight, confirm};
 use crate::connection;
@@ -53,7 +53,7 @@ pub fn run(
     takeover: &Takeover<'_>,
 ) -> Result<Exit, CommandError> {
     let printer = context.printer;
-    let database = databases::one_existing(context, block)?;
+    let database = databases::one_existing_here(context, block, "exchange the roles of servers")?;
     let name = &database.spec.name;
     let doing = (takeover.doing)(name);
     if change.dry_run {
@@ -86,7 +86,7 @@ fn drilled(
     let connection = targets::wait_for(connection::find(context, database))??;
     let password = connection.password()?;
     let login = Login::new(connection.endpoint, password);
-    let ending = carrying::watch(context.printer, change, 1, |sender| async move {
+    let ending = carrying::watch(context.printer, change, 1, Carrier::Agent, |sender| async move {
         let events = Events::new(name.clone(), sender);
         drill::measure(&login, database.provider.operate(&operation(name.clone()), &events)).await
     })?;

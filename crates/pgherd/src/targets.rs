@@ -1,8 +1,11 @@
-//! The targets as this version offers them: this machine.
+//! The targets as this version offers them: this machine and AWS.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use pgherd_aws::{Aws, AwsOptions, Patience, Session};
 use pgherd_core::cloud::Cloud;
 use pgherd_core::spec::Spec;
 use pgherd_core::version::Version;
@@ -46,12 +49,53 @@ pub fn local(global: &Global) -> Result<Local, CommandError> {
     Ok(Local::new(LocalOptions { agent: agent_options(global), program, accepted }))
 }
 
-/// A target as a provider. Only this machine is one so far.
-pub fn provider(global: &Global, target: Cloud, block: &str) -> Result<Box<dyn Provider>, CommandError> {
-    match target {
+/// The target of a block as a provider. Never inside of [`wait_for`]: who we are at a cloud is waited for here.
+pub fn provider(global: &Global, spec: &Spec) -> Result<Box<dyn Provider>, CommandError> {
+    match spec.target {
         Cloud::Local => Ok(Box::new(local(global)?)),
-        Cloud::Aws | Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => Err(unavailable(target, block)),
+        Cloud::Aws => Ok(Box::new(aws(global, spec)?)),
+        Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => Err(unavailable(spec.target, &spec.block)),
     }
+}
+
+/// AWS as a target, in the region of the block.
+fn aws(global: &Global, spec: &Spec) -> Result<Aws, CommandError> {
+    let region = spec.place.region.known().map(String::as_str);
+    let session = session(region)?;
+    let options = AwsOptions {
+        accepted: global.accepted.iter().cloned().collect(),
+        root_certificate: root_certificate(),
+        patience: Patience::with(&session),
+    };
+    Ok(Aws::new(session, region, options))
+}
+
+/// Who we are at AWS: found once a command, however many blocks there are. Regions may differ, the credentials are the same.
+fn session(region: Option<&str>) -> Result<Arc<Session>, CommandError> {
+    static SESSIONS: Mutex<BTreeMap<bool, Arc<Session>>> = Mutex::new(BTreeMap::new());
+    let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    // A block without a region takes the environment's, which one with a region does not need.
+    if let Some(known) = sessions.get(&region.is_some()) {
+        return Ok(known.clone());
+    }
+    let session = wait_for(Session::load(region))??;
+    if !session.is_emulated() {
+        return Err(CommandError::failed(
+            "this version of pgherd reaches AWS only where it is emulated on this machine; nothing was touched",
+        )
+        .hint("pgherd emulate aws, and AWS_ENDPOINT_URL as it says")
+        .hint("--provider local runs the same block on this machine"));
+    }
+    sessions.insert(region.is_some(), session.clone());
+    Ok(session)
+}
+
+/// The certificates of Amazon's authorities, which RDS's are signed by and no system knows, where somebody has put them.
+fn root_certificate() -> Option<String> {
+    let given = std::env::var_os("PGHERD_RDS_CA").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let usual = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".postgresql/rds-global-bundle.pem"));
+    let found = given.or_else(|| usual().filter(|path| path.is_file()))?;
+    Some(found.to_string_lossy().into_owned())
 }
 
 fn unavailable(target: Cloud, block: &str) -> CommandError {
@@ -60,6 +104,20 @@ fn unavailable(target: Cloud, block: &str) -> CommandError {
     ))
     .hint("--provider local runs the same block on this machine")
     .hint("validate and explain work for every target")
+}
+
+/// Refuses what this version only does to databases of this machine.
+pub fn only_here(spec: &Spec, what: &str) -> Result<(), CommandError> {
+    if spec.target == Cloud::Local {
+        return Ok(());
+    }
+    Err(CommandError::failed(format!("this version of pgherd cannot {what} on {}", spec.target)).hint(
+        if spec.target == Cloud::Aws {
+            "plan, apply, destroy and output work there"
+        } else {
+            "validate and explain work for every target"
+        },
+    ))
 }
 
 /// What a database runs, or will run.
@@ -84,13 +142,19 @@ pub fn engine(global: &Global, spec: &Spec) -> Engine {
     }
 }
 
-/// Waits for something asynchronous. One thread is enough to wait on: only the agent does things side by side.
+/// Waits for something asynchronous. One thread is enough to wait on: only the agent does things side by side. It is one event loop
+/// for the whole of a command, since open connections to a cloud belong to theirs.
 pub fn wait_for<T>(future: impl Future<Output = T>) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| CommandError::io("the event loop cannot be started", &cause))?;
-    Ok(runtime.block_on(future))
+    static LOOP: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    if LOOP.get().is_none() {
+        let made = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|cause| CommandError::io("the event loop cannot be started", &cause))?;
+        // Somebody else's is as good.
+        drop(LOOP.set(made));
+    }
+    Ok(LOOP.get().expect("it was just put there").block_on(future))
 }
 
 /// The PostgreSQL servers of this machine.

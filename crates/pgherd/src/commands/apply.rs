@@ -12,7 +12,7 @@ use crate::applying;
 use crate::args::{Blocks, Change, Global};
 use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
-use crate::planning::{self, Goal, Plans};
+use crate::planning::{self, Goal, PlannedDatabase, Plans};
 use crate::project::Project;
 use crate::remaining;
 
@@ -100,7 +100,9 @@ fn show_and_do(
         if exit == Exit::Done {
             remaining::tell(context, plans)?;
         }
-        printer.next(&format!("pgherd status{}", context.same_project()));
+        let is_here = |one: &PlannedDatabase| one.database.spec.target == Cloud::Local;
+        let verb = if plans.each.iter().all(is_here) { "status" } else { "output" };
+        printer.next(&format!("pgherd {verb}{}", context.same_project()));
     }
     Ok(exit)
 }

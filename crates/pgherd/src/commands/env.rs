@@ -30,7 +30,7 @@ pub struct EnvArgs {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit, CommandError> {
-    let database = databases::one_existing(context, &args.block)?;
+    let database = databases::one_existing_here(context, &args.block, "hand out the password of a database")?;
     let connection = targets::wait_for(connection::find(context, &database))??;
     let mut variables = connection.application.clone();
     let libpq = match args.each_server {

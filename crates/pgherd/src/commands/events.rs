@@ -45,6 +45,7 @@ pub fn run(context: &Context<'_>, args: &EventsArgs) -> Result<Exit, CommandErro
     let project = Project::read(context.global)?;
     let chosen = Blocks::of([project.one_block(&args.block)?.block.clone()]);
     let specs = databases::resolved(context, &project, &chosen, Warnings::Leave)?;
+    specs.iter().try_for_each(|spec| targets::only_here(spec, "tell what happened to a database"))?;
     let name = specs.first().map(|spec| spec.name.clone()).unwrap_or_default();
     let mut happenings = targets::wait_for(async {
         match targets::local(context.global)?.agent_to_look().await? {

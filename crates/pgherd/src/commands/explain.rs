@@ -36,6 +36,7 @@ pub fn run(context: &Context<'_>, args: &ExplainArgs) -> Result<Exit, CommandErr
 fn explained(spec: &Spec) -> Explanation {
     match spec.target {
         Cloud::Local => explain(spec).with_reasons(IGNORES),
-        Cloud::Aws | Cloud::Azure | Cloud::Gcp | Cloud::DigitalOcean => explain(spec),
+        Cloud::Aws => explain(spec).with_reasons(pgherd_aws::IGNORES),
+        Cloud::Azure | Cloud::Gcp | Cloud::DigitalOcean => explain(spec),
     }
 }

@@ -30,7 +30,7 @@ pub struct LogsArgs {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit, CommandError> {
-    let database = databases::one_existing(context, &args.block)?;
+    let database = databases::one_existing_here(context, &args.block, "read the log of a database")?;
     targets::wait_for(async {
         let agent = databases::agent(context).await?;
         let (sender, mut lines) = unbounded_channel();

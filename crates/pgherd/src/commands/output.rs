@@ -61,6 +61,7 @@ pub fn run(context: &Context<'_>, args: &OutputArgs) -> Result<Exit, CommandErro
     let database = databases::one_existing_of(context, &project, &asked.one_block())?;
     let mut outputs = targets::wait_for(run::outputs(&*database.provider, &database.spec))??;
     if args.reveal {
+        targets::only_here(&database.spec, "show the password of a database")?;
         let instance = targets::wait_for(databases::instance(context, &database.spec.name))??;
         outputs.insert(PASSWORD.to_owned(), password(&instance.endpoint.secret_file)?.into());
     } else {

@@ -39,7 +39,8 @@ struct Setting {
 pub fn run(context: &Context<'_>, args: &ParamsArgs) -> Result<Exit, CommandError> {
     let project = Project::read(context.global)?;
     let asked = args.asked.understood(&project.labels(), |word| parameters::newest(word).is_some())?;
-    let database = databases::one_existing_of(context, &project, &asked.one_block())?;
+    let database =
+        databases::one_existing_here_of(context, &project, &asked.one_block(), "show the settings of a database")?;
     let parameters = targets::wait_for(async {
         Ok::<_, CommandError>(databases::agent(context).await?.params(&database.spec.name).await?)
     })??;

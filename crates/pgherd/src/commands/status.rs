@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use pgherd_core::cloud::Cloud;
 use pgherd_core::resource::Status;
+use pgherd_core::spec::Spec;
 use pgherd_core::text;
 use pgherd_engine::provider::ErrorKind;
 use pgherd_local::client::{self, Client};
@@ -19,6 +21,7 @@ use super::Context;
 use crate::args::Blocks;
 use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
+use crate::project::Project;
 use crate::targets;
 
 /// How often a picture on a terminal is drawn again, because time goes on.
@@ -158,8 +161,16 @@ impl Changes<'_> {
 
 /// Labels and names of the chosen blocks.
 fn named(context: &Context<'_>, blocks: &Blocks) -> Result<Vec<(String, String)>, CommandError> {
-    let (_, databases) = databases::read(context, blocks, Warnings::Leave)?;
-    Ok(databases.into_iter().map(|database| (database.spec.block, database.spec.name)).collect())
+    let specs = databases::resolved(context, &Project::read(context.global)?, blocks, Warnings::Leave)?;
+    let (here, elsewhere): (Vec<Spec>, Vec<Spec>) = specs.into_iter().partition(|spec| spec.target == Cloud::Local);
+    // Beside databases of this machine others may stand in the same file; one that was named is asked for.
+    if here.is_empty() || !blocks.labels().is_empty() {
+        elsewhere.iter().try_for_each(|spec| targets::only_here(spec, "show the status of a database"))?;
+    }
+    for Spec { block, target, .. } in &elsewhere {
+        context.printer.say(&format!("{block} runs on {target}, whose status this version of pgherd cannot show"));
+    }
+    Ok(here.into_iter().map(|spec| (spec.block, spec.name)).collect())
 }
 
 async fn look(agent: Option<&Client>, wanted: Option<&[(String, String)]>) -> Result<Vec<Shown>, CommandError> {

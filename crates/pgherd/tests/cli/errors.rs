@@ -86,7 +86,7 @@ fn mistakes_as_json() {
 
 #[test]
 fn another_cloud_is_not_reached_yet() {
-    let text = BLOCK.replace("name   =", "cloud_provider = \"aws\"\n  name   =");
+    let text = BLOCK.replace("name   =", "cloud_provider = \"gcp\"\n  name   =");
     insta::assert_snapshot!(transcript(&[("database.hcl", &text)], &["plan"]));
 }
 

@@ -1,5 +1,6 @@
 //! The command line as users meet it: whole outputs of the real program in a sealed environment.
 
+mod aws;
 mod care;
 mod doctor;
 mod documents;

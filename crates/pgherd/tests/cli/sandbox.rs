@@ -1,4 +1,4 @@
-//! A world of its own for the program: home, working folder, state, and an environment of four variables.
+//! A world of its own for the program: home, working folder, state, and an environment of its own.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -79,6 +79,8 @@ impl Sandbox {
             .env("PGHERD_STATE_DIR", self.state())
             .env("PGHERD_CACHE_DIR", cache())
             .env("PGHERD_NOW", NOW)
+            // The address that machines of AWS ask for their credentials is nobody's here.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
