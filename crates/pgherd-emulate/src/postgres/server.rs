@@ -200,12 +200,17 @@ impl Server {
         let database = wants.database.as_deref().unwrap_or("postgres");
         session.ensure_master_and_database(&wants.username, &secret(wants), database).await?;
         let user = quote(&wants.username);
-        // Programs written for RDS grant these. Nobody logs in by a token of IAM here.
+        // Programs written for RDS grant these. Nobody logs in by a token of IAM here, and the master would have to as a member of
+        // rds_iam: it may grant that all the same, by CREATEROLE up to 15 and as its administrator from then on.
+        let grants_iam = match wants.major >= 16 {
+            true => format!("; GRANT rds_iam TO {user} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"),
+            false => String::new(),
+        };
         session
             .run(&format!(
                 "CREATE ROLE rds_superuser; CREATE ROLE rds_replication; CREATE ROLE rds_password; CREATE ROLE rds_iam; \
                  GRANT rds_superuser, rds_replication, rds_password, rds_iam TO {user} WITH ADMIN OPTION; \
-                 REVOKE rds_iam FROM {user}; GRANT CREATE ON SCHEMA public TO {user}"
+                 REVOKE rds_iam FROM {user}; GRANT CREATE ON SCHEMA public TO {user}{grants_iam}"
             ))
             .await?;
         Ok(())
