@@ -70,12 +70,12 @@ pub(crate) async fn retag(aws: &Aws, database: &str, retagging: &Retagging) -> R
         if !wears_our_tag(aws, alarm, database).await? {
             continue;
         }
-        if !retagging.set.is_empty() {
-            cloudwatch::tag(session, aws.region(), &alarm.arn, &retagging.set).await?;
-        }
-        if !retagging.removed.is_empty() {
-            cloudwatch::untag(session, aws.region(), &alarm.arn, &retagging.removed).await?;
-        }
+        retagging
+            .carry(
+                || cloudwatch::tag(session, aws.region(), &alarm.arn, &retagging.set),
+                || cloudwatch::untag(session, aws.region(), &alarm.arn, &retagging.removed),
+            )
+            .await?;
     }
     Ok(())
 }

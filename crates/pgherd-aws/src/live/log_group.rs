@@ -91,12 +91,12 @@ pub(crate) async fn delete(_aws: &Aws, id: &Id, _how: &Deletion, _events: &Event
 pub(crate) async fn retag(aws: &Aws, region: &str, instance: &str, retagging: &Retagging) -> Result<(), ProviderError> {
     let session = aws.session();
     for group in logs::groups(session, region, &names::log_groups(instance)).await? {
-        if !retagging.set.is_empty() {
-            logs::tag(session, region, &group.arn, &retagging.set).await?;
-        }
-        if !retagging.removed.is_empty() {
-            logs::untag(session, region, &group.arn, &retagging.removed).await?;
-        }
+        retagging
+            .carry(
+                || logs::tag(session, region, &group.arn, &retagging.set),
+                || logs::untag(session, region, &group.arn, &retagging.removed),
+            )
+            .await?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Whose a thing is, by its tags and its name, and how it is told as observed.
 
+use std::future::Future;
+
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::value::{Props, Value};
@@ -7,6 +9,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use crate::api::tags::Tags;
 use crate::kinds::{instance, tags};
+use crate::protocol::error::AwsError;
 
 /// The database that resources are of; none where only some of them are looked at.
 pub(super) fn database(wanted: &[Resource]) -> Option<&str> {
@@ -67,6 +70,21 @@ impl Retagging {
             }
         }
         retagging
+    }
+
+    /// Sets and takes away, by what does either to a thing; nothing is asked for what there is not.
+    pub(crate) async fn carry<S, R>(&self, set: impl FnOnce() -> S, remove: impl FnOnce() -> R) -> Result<(), AwsError>
+    where
+        S: Future<Output = Result<(), AwsError>>,
+        R: Future<Output = Result<(), AwsError>>,
+    {
+        if !self.set.is_empty() {
+            set().await?;
+        }
+        if !self.removed.is_empty() {
+            remove().await?;
+        }
+        Ok(())
     }
 }
 

@@ -35,12 +35,23 @@ pub(super) async fn create(
         None => made_of_source(aws, &at, resource, events).await?,
     };
     match found {
-        Some(found) => only_ours(&at, &found)?,
+        Some(found) => may_be_gone_on_with(&at, &found)?,
         None => sleep(aws.patience().before_first_look).await,
     }
     let seen = instance::usable(aws, &at, events).await?;
     let changes = left(resource, &seen);
     change::carry_out(aws, resource, &changes, now, events).await.map(drop)
+}
+
+/// What was promoted by hand keeps its name and tag, and is a database of its own: nothing of it is changed or restarted.
+fn may_be_gone_on_with(at: &At, found: &DbInstance) -> Result<(), ProviderError> {
+    only_ours(at, found)?;
+    if found.source.is_none() {
+        let message = format!("{} is no read replica any more, and a database of its own", at.name);
+        let help = "rename it, or write fewer replicas: a replica of that name cannot be made beside it";
+        return Err(ProviderError::new(ErrorKind::Protected, message).help(help));
+    }
+    Ok(())
 }
 
 async fn made_of_source(

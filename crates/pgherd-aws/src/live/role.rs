@@ -82,13 +82,12 @@ pub(crate) async fn update(
     }
     become_as_wanted(aws, resource, events).await?;
     let retagging = Retagging::of(changes);
-    if !retagging.set.is_empty() {
-        iam::tag(aws.session(), aws.region(), name, &retagging.set).await?;
-    }
-    if !retagging.removed.is_empty() {
-        iam::untag(aws.session(), aws.region(), name, &retagging.removed).await?;
-    }
-    Ok(())
+    Ok(retagging
+        .carry(
+            || iam::tag(aws.session(), aws.region(), name, &retagging.set),
+            || iam::untag(aws.session(), aws.region(), name, &retagging.removed),
+        )
+        .await?)
 }
 
 /// Takes a role away: its policies first, since IAM refuses otherwise.

@@ -97,13 +97,12 @@ pub(crate) async fn update(
     described.ok_or_else(|| ours::foreign(&resource.id))?;
     become_as_wanted(aws, resource, events).await?;
     let retagging = Retagging::of(changes);
-    if !retagging.set.is_empty() {
-        secrets::tag(aws.session(), aws.region(), name, &retagging.set).await?;
-    }
-    if !retagging.removed.is_empty() {
-        secrets::untag(aws.session(), aws.region(), name, &retagging.removed).await?;
-    }
-    Ok(())
+    Ok(retagging
+        .carry(
+            || secrets::tag(aws.session(), aws.region(), name, &retagging.set),
+            || secrets::untag(aws.session(), aws.region(), name, &retagging.removed),
+        )
+        .await?)
 }
 
 /// Schedules the secret for deletion, so that it can be restored for a while.

@@ -73,13 +73,12 @@ pub(crate) async fn update(
     let steps = rules::steps(&group.id, wanted(&resource.props), &group.permissions, Some(&among));
     carry_out(aws, &place, &group.id, &steps, events).await?;
     let retagging = Retagging::of(changes);
-    if !retagging.set.is_empty() {
-        ec2::tag(aws.session(), &place.region, &group.id, &retagging.set).await?;
-    }
-    if !retagging.removed.is_empty() {
-        ec2::untag(aws.session(), &place.region, &group.id, &retagging.removed).await?;
-    }
-    Ok(())
+    Ok(retagging
+        .carry(
+            || ec2::tag(aws.session(), &place.region, &group.id, &retagging.set),
+            || ec2::untag(aws.session(), &place.region, &group.id, &retagging.removed),
+        )
+        .await?)
 }
 
 /// Takes the group away, as soon as nobody is in it any more.

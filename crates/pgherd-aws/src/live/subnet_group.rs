@@ -99,7 +99,12 @@ fn subnets(resource: &Resource) -> Vec<String> {
 }
 
 async fn only_ours(aws: &Aws, at: &At, found: &SubnetGroup) -> Result<(), ProviderError> {
-    let Some(arn) = &found.arn else { return Ok(()) };
+    let Some(arn) = &found.arn else {
+        return Err(not_ours(
+            &format!("the subnet group {}", at.name),
+            "RDS tells no ARN of it, by which its tags are read",
+        ));
+    };
     let tags = rds::tags(aws.session(), &at.region, arn).await?;
     match spelling::foreign(&tags, &at.block) {
         Some(reason) => Err(not_ours(&format!("the subnet group {}", at.name), &reason)),

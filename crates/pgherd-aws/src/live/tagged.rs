@@ -7,7 +7,7 @@ use pgherd_engine::provider::{Events, ProviderError};
 
 use super::ours::Retagging;
 use super::servers::At;
-use super::{alarm, log_group, topic};
+use super::{alarm, log_group, spelling, topic};
 use crate::api::rds::{self, DbInstance};
 use crate::names;
 use crate::protocol::error::AwsError;
@@ -21,57 +21,37 @@ pub(super) async fn carry(
     changes: &[Change],
     _events: &Events,
 ) -> Result<(), ProviderError> {
-    let changed = Changed::of(changes);
-    if changed.is_empty() {
+    let retagging = Retagging::of(changes);
+    if retagging == Retagging::default() {
         return Ok(());
     }
     for arn in groups(seen) {
-        match changed.set(aws, &at.region, &arn).await {
+        match group(aws, at, &arn, &retagging).await {
             Err(error) if error.is("DBSubnetGroupNotFoundFault") || error.is("DBParameterGroupNotFound") => {}
             done => done?,
         }
     }
     if seen.id == at.block {
-        let retagging = Retagging::of(changes);
         topic::retag(aws, &at.block, &retagging).await?;
         alarm::retag(aws, &at.block, &retagging).await?;
     }
-    log_group::retag(aws, &at.region, &seen.id, &Retagging::of(changes)).await?;
-    Ok(changed.set(aws, &at.region, &seen.arn).await?)
+    log_group::retag(aws, &at.region, &seen.id, &retagging).await?;
+    Ok(thing(aws, &at.region, &seen.arn, &retagging).await?)
 }
 
-/// What is set, and what is taken away.
-struct Changed<'a> {
-    set: Vec<(String, String)>,
-    removed: Vec<&'a str>,
+/// A group by its name may be somebody else's.
+async fn group(aws: &Aws, at: &At, arn: &str, retagging: &Retagging) -> Result<(), AwsError> {
+    let worn = rds::tags(aws.session(), &at.region, arn).await?;
+    match spelling::foreign(&worn, &at.block) {
+        None => thing(aws, &at.region, arn, retagging).await,
+        Some(_) => Ok(()),
+    }
 }
 
-impl<'a> Changed<'a> {
-    fn of(changes: &'a [Change]) -> Self {
-        let mut changed = Self { set: Vec::new(), removed: Vec::new() };
-        for change in changes {
-            let Some(key) = change.field.strip_prefix("Tags.") else { continue };
-            match change.to.as_text() {
-                Some(value) => changed.set.push((key.to_owned(), value.to_owned())),
-                None => changed.removed.push(key),
-            }
-        }
-        changed
-    }
-
-    fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.removed.is_empty()
-    }
-
-    async fn set(&self, aws: &Aws, region: &str, arn: &str) -> Result<(), AwsError> {
-        if !self.set.is_empty() {
-            rds::add_tags(aws.session(), region, arn, &self.set).await?;
-        }
-        if !self.removed.is_empty() {
-            rds::remove_tags(aws.session(), region, arn, &self.removed).await?;
-        }
-        Ok(())
-    }
+async fn thing(aws: &Aws, region: &str, arn: &str, retagging: &Retagging) -> Result<(), AwsError> {
+    let session = aws.session();
+    let set = || rds::add_tags(session, region, arn, &retagging.set);
+    retagging.carry(set, || rds::remove_tags(session, region, arn, &retagging.removed)).await
 }
 
 /// The groups of its own that an instance uses. A replica in its source's region has none.

@@ -79,13 +79,12 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, _events: &Events
 pub(crate) async fn retag(aws: &Aws, database: &str, retagging: &Retagging) -> Result<(), ProviderError> {
     let name = names::topic(database);
     let Some(topic) = find(aws, &name).await?.filter(|topic| is_ours(topic, &name)) else { return Ok(()) };
-    if !retagging.set.is_empty() {
-        sns::tag(aws.session(), aws.region(), &topic.arn, &retagging.set).await?;
-    }
-    if !retagging.removed.is_empty() {
-        sns::untag(aws.session(), aws.region(), &topic.arn, &retagging.removed).await?;
-    }
-    Ok(())
+    Ok(retagging
+        .carry(
+            || sns::tag(aws.session(), aws.region(), &topic.arn, &retagging.set),
+            || sns::untag(aws.session(), aws.region(), &topic.arn, &retagging.removed),
+        )
+        .await?)
 }
 
 /// Subscribes who is to be told, then unsubscribes who is not.

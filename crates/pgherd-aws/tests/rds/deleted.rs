@@ -100,6 +100,22 @@ async fn a_replica_that_was_promoted_is_left_alone() {
     assert_eq!(world.instances(), ["orders-r1"]);
 }
 
+/// It keeps its name and its tag, and the plan wants a replica of that name.
+#[tokio::test]
+async fn a_replica_that_was_promoted_is_not_taken_for_one() {
+    let block = with(SMALL, &[("create_read_replica", "true")]);
+    let world = World::with(&block).await;
+    world.tamper("PromoteReadReplica", &[("DBInstanceIdentifier", "orders-r1")]);
+    world.pass(3600);
+    world.forget_what_was_asked();
+    let planned = world.plan(&block).await;
+    assert_eq!(changes(&planned), ["create replica orders-r1"]);
+    let (outcome, _) = world.walk(&block, &planned).await;
+    let failed: Vec<_> = outcome.failed.iter().map(|(_, error)| error.to_string()).collect();
+    assert_eq!(failed, ["orders-r1 is no read replica any more, and a database of its own"]);
+    assert_eq!(world.writes(), [""; 0]);
+}
+
 /// It was one when the plan was made.
 #[tokio::test]
 async fn a_replica_that_is_promoted_meanwhile_is_not_deleted() {
@@ -146,4 +162,17 @@ async fn groups_of_somebody_else_are_neither_taken_nor_deleted() {
     let planned = world.plan(SMALL).await;
     assert_eq!(planned.plan.diagnostics.iter().map(|told| told.code).collect::<Vec<_>>(), ["not-ours"]);
     assert_eq!(changes(&world.plan_destroy(SMALL).await), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_group_of_somebody_else_gets_no_tags_of_ours() {
+    let world = World::with(SMALL).await;
+    let arn = world.region(|region| region.arn("subgrp", "orders"));
+    world.tamper("RemoveTagsFromResource", &[("ResourceName", &arn), ("TagKeys.member.1", "pgherd:block")]);
+    world.forget_what_was_asked();
+    let tagged = with(SMALL, &[("tags", r#"{ Owner = "ann" }"#)]);
+    let (_, _) = world.carried_out(&tagged, false).await;
+    let writes = world.writes();
+    assert!(writes.iter().any(|write| write.starts_with("AddTagsToResource")), "{writes:?}");
+    assert!(world.region(|region| !region.tags[&arn].contains_key("Owner")));
 }

@@ -49,9 +49,9 @@ pub(crate) async fn add_tags(
 }
 
 /// Takes tags away.
-pub(crate) async fn remove_tags(session: &Session, region: &str, arn: &str, keys: &[&str]) -> Result<(), AwsError> {
+pub(crate) async fn remove_tags(session: &Session, region: &str, arn: &str, keys: &[String]) -> Result<(), AwsError> {
     let form = Form::new("RemoveTagsFromResource").set("ResourceName", arn);
-    asked(session, region, form.list("TagKeys", "member", keys.iter().copied())).await.map(drop)
+    asked(session, region, form.list("TagKeys", "member", keys)).await.map(drop)
 }
 
 fn tag((key, value): &(String, String)) -> Form {
