@@ -11,6 +11,7 @@ pub mod kinds;
 pub mod live;
 pub mod names;
 mod observe;
+mod operate;
 mod outputs;
 pub mod parameters;
 mod preflight;

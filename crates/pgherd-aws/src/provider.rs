@@ -10,12 +10,12 @@ use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
-use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Provider, ProviderError};
+use pgherd_engine::provider::{ApplyNow, Deletion, Events, Intended, Operation, Provider, ProviderError};
 
 use crate::kinds::KINDS;
 use crate::session::Session;
 use crate::wait::Patience;
-use crate::{desired, live, observe, outputs, preflight};
+use crate::{desired, live, observe, operate, outputs, preflight};
 
 /// How AWS is used as a target.
 #[derive(Debug, Clone, Default)]
@@ -102,22 +102,7 @@ impl Provider for Aws {
     }
 
     async fn operate(&self, operation: &Operation, events: &Events) -> Result<(), ProviderError> {
-        match operation {
-            Operation::Rotate { name } => live::rotate(self, name, events).await,
-            Operation::Start { .. }
-            | Operation::Stop { .. }
-            | Operation::Restart { .. }
-            | Operation::Failover { .. }
-            | Operation::Promote { .. }
-            | Operation::Switchover { .. }
-            | Operation::Backup { .. }
-            | Operation::Restore { .. }
-            | Operation::Clone { .. }
-            | Operation::Adopt { .. }
-            | Operation::Forget { .. } => {
-                Err(ProviderError::new(ErrorKind::Unsupported, "this version of pgherd cannot do that on AWS"))
-            }
-        }
+        operate::operate(self, operation, events).await
     }
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {

@@ -39,8 +39,8 @@ pub enum Operation {
         name: String,
         /// Which replica, as `status` names it; `None`: the only one.
         replica: Option<String>,
-        /// Name of the instance it becomes.
-        to: String,
+        /// What it becomes, under a name of its own.
+        to: Box<Spec>,
     },
     /// Exchange the roles of primary and standby in good order, while clients are held back.
     Switchover {

@@ -150,7 +150,7 @@ impl Provider for Local {
                 return self.agent().await?.failover(name, how, |line| tell(events, line)).await;
             }
             Operation::Promote { name, replica, to } => {
-                let how = PromoteHow { replica: replica.clone(), to: to.clone() };
+                let how = PromoteHow { replica: replica.clone(), to: to.name.clone() };
                 return self.agent().await?.promote(name, &how, |line| tell(events, line)).await;
             }
             Operation::Backup { .. } => return Err(unsupported("take a backup on demand")),

@@ -89,6 +89,12 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The same under another name.
+    #[must_use]
+    pub fn called(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
     /// Whether a setting was given a secret that must not be shown, and was not used.
     pub fn is_hidden(&self, variable: &str) -> bool {
         self.effective.get(variable).is_some_and(|effective| effective.value == Effective::HIDDEN)

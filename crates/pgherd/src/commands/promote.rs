@@ -1,6 +1,7 @@
 //! `pgherd promote`.
 
 use clap::Args;
+use pgherd_core::spec::Spec;
 use pgherd_engine::provider::Operation;
 use serde::Serialize;
 
@@ -68,7 +69,8 @@ pub fn run(context: &Context<'_>, args: &PromoteArgs) -> Result<Exit, CommandErr
         return ended(context, &database, &unfinished(name, &args.to), Exit::Done);
     }
     confirm_loss(printer, &args.confirm, name, &doing)?;
-    let operation = |name| Operation::Promote { name, replica: args.replica.clone(), to: args.to.clone() };
+    let to = Spec { replicas: 0, ..database.spec.called(&args.to) };
+    let operation = |name| Operation::Promote { name, replica: args.replica.clone(), to: Box::new(to.clone()) };
     let exit = applying::operate(context, &args.change, &[&database], operation)?;
     let promoted = if exit == Exit::Done { found(context, name, &args.to)? } else { unfinished(name, &args.to) };
     ended(context, &database, &promoted, exit)
