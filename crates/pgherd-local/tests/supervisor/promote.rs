@@ -15,8 +15,9 @@ fn replicas(count: i64) -> [(&'static str, Value); 2] {
     [("create_read_replica", true.into()), ("read_replica_count", Value::Int(count))]
 }
 
-fn promote(replica: Option<&str>, to: &str) -> Operation {
-    Operation::Promote { name: NAME.to_owned(), replica: replica.map(str::to_owned), to: to.to_owned() }
+fn promote(world: &World, replica: Option<&str>, to: &str) -> Operation {
+    let to = Box::new(world.spec(&[]).called(to));
+    Operation::Promote { name: NAME.to_owned(), replica: replica.map(str::to_owned), to }
 }
 
 #[tokio::test]
@@ -25,7 +26,7 @@ async fn a_replica_becomes_an_instance_of_its_own() {
     world.apply(&replicas(1)).await;
     world.write("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
     world.has_replayed("n2").await;
-    world.operate(promote(None, COPY)).await;
+    world.operate(promote(&world, None, COPY)).await;
 
     // What it was a replica of goes on alone, and asks for no other in its place by itself.
     assert_eq!(roles(&world.status().await), ["n1 primary running"]);
@@ -46,9 +47,9 @@ async fn a_replica_becomes_an_instance_of_its_own() {
     assert_eq!(world.write("SELECT count(*) FROM t").await, "2");
 
     // Asked for again it is there already; its name is nobody else's.
-    world.operate(promote(None, COPY)).await;
-    world.operate(promote(Some("n2"), COPY)).await;
-    let refused = world.local.operate(&promote(Some("n3"), COPY), &events()).await.expect_err("another");
+    world.operate(promote(&world, None, COPY)).await;
+    world.operate(promote(&world, Some("n2"), COPY)).await;
+    let refused = world.local.operate(&promote(&world, Some("n3"), COPY), &events()).await.expect_err("another");
     assert_eq!((refused.kind, refused.message.as_str()), (ErrorKind::Conflict, "there is an instance db-copy already"));
     let told = world.agent().await.events(COPY).await.expect("a history");
     assert_eq!(told[0].message, "made of n2, which was a replica of db");
@@ -59,7 +60,7 @@ async fn only_a_replica_can_be_promoted() {
     let world = World::new();
     world.apply(&replicas(2)).await;
     let refused = |error: ProviderError| format!("{}; {}", error.message, error.help);
-    let ask = |replica, to| world.refused(promote(replica, to));
+    let ask = |replica, to| world.refused(promote(&world, replica, to));
     assert_eq!(refused(ask(None, COPY).await), "db has the replicas n2, n3; say which with --replica");
     assert_eq!(refused(ask(Some("n1"), COPY).await), "n1 is no replica of db; its replicas: n2, n3");
     assert_eq!(refused(ask(Some("n2"), NAME).await), "there is an instance db already; choose another name");
@@ -86,7 +87,7 @@ async fn a_promotion_survives_the_agent() {
         let to = format!("copy-{number}");
         world.promote_until(phase, &to).await;
         world.kill_agent().await;
-        world.operate(promote(None, &to)).await;
+        world.operate(promote(&world, None, &to)).await;
         let port = world.endpoint_of(&to).await.port;
         assert_eq!(
             world.psql_of(&to, port, &format!("INSERT INTO t{number} VALUES (1)")).await,
@@ -134,7 +135,7 @@ impl World {
     /// Has a replica promoted, and returns when it is in a phase.
     async fn promote_until(&self, phase: &str, to: &str) {
         let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let (local, operation) = (self.local.clone(), promote(None, to));
+        let (local, operation) = (self.local.clone(), promote(self, None, to));
         let asked = tokio::spawn(async move { local.operate(&operation, &Events::new("test", sender)).await });
         let seen = async {
             while let Some(event) = told.recv().await {
