@@ -170,6 +170,8 @@ pub struct LiveParameter {
     pub source: String,
     /// Whether somebody set it, rather than PostgreSQL or the target itself.
     pub is_set: bool,
+    /// PostgreSQL's own word for when it can change (`pg_settings.context`); `None`: the target does not tell.
+    pub context: Option<String>,
     /// When a change takes effect.
     pub takes_effect: TakesEffect,
     /// Whether a changed value waits for a restart.

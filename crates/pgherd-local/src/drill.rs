@@ -43,8 +43,8 @@ pub struct Login {
 
 impl Login {
     /// As the master role, as the endpoint says.
-    pub fn new(endpoint: Endpoint, password: String) -> Self {
-        Self { endpoint, password: Zeroizing::new(password) }
+    pub fn new(endpoint: Endpoint, password: Zeroizing<String>) -> Self {
+        Self { endpoint, password }
     }
 }
 

@@ -17,3 +17,4 @@ pub mod sizing;
 mod storage;
 pub mod supervisor;
 pub mod tls;
+mod told;

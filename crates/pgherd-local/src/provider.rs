@@ -9,6 +9,7 @@ use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::What;
 use pgherd_core::outputs::{Facts, Named, outputs};
 use pgherd_core::plan::Change;
+use pgherd_core::report::{Backups, LiveParameter, LogAsked};
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
@@ -25,6 +26,7 @@ use crate::pooler;
 use crate::preflight::preflight;
 use crate::supervisor::AgentOptions;
 use crate::supervisor::messages::{Delete, FailoverHow, Instance, Line, PromoteHow, Put};
+use crate::told;
 
 /// How this machine is used as a target.
 #[derive(Debug, Clone)]
@@ -164,6 +166,33 @@ impl Provider for Local {
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         outputs(spec, &observed.first().map_or_else(Facts::default, facts))
+    }
+
+    /// What was kept of databases of this name when they were destroyed; nothing else takes any yet.
+    async fn backups(&self, spec: &Spec) -> Result<Backups, ProviderError> {
+        let kept = self.agent().await?.status(&spec.name).await?.backups.into_iter().map(told::backup).collect();
+        Ok(Backups { kept, restorable: None })
+    }
+
+    async fn log(
+        &self,
+        spec: &Spec,
+        asked: &LogAsked,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), ProviderError> {
+        let agent = self.agent().await?;
+        agent.logs(&spec.name, asked.lines, asked.follow, |line| on_line(line.to_owned())).await
+    }
+
+    async fn parameters(&self, spec: &Spec) -> Result<Vec<LiveParameter>, ProviderError> {
+        let parameters = self.agent().await?.params(&spec.name).await?;
+        Ok(parameters.into_iter().map(told::parameter).collect())
+    }
+
+    async fn password(&self, spec: &Spec) -> Result<Secret, ProviderError> {
+        let instance = self.agent().await?.instance(&spec.name).await?;
+        let missing = || ProviderError::new(ErrorKind::NotFound, format!("{} does not exist", spec.name));
+        told::password(&instance.ok_or_else(missing)?.endpoint.secret_file)
     }
 }
 

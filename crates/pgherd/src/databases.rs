@@ -24,6 +24,13 @@ pub struct Database {
     pub provider: Box<dyn Provider>,
 }
 
+impl Database {
+    /// Whether the agent of this machine keeps it, which knows more of it than a target has to tell.
+    pub fn is_here(&self) -> bool {
+        self.spec.target == Cloud::Local
+    }
+}
+
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database").field("spec", &self.spec).finish_non_exhaustive()
@@ -98,26 +105,13 @@ pub fn resolved(
     Ok(specs.into_iter().filter(|spec| labels.contains(&spec.block)).collect())
 }
 
-/// The chosen block, which must exist, and on this machine: for what its agent alone does so far. `what` that is.
-pub fn one_existing_here(context: &Context<'_>, chosen: &OneBlock, what: &str) -> Result<Database, CommandError> {
-    one_existing_here_of(context, &Project::read(context.global)?, chosen, what)
+/// The chosen block with its target, where it must exist: what every verb about one database begins with. What its target cannot do
+/// the target itself refuses.
+pub fn one_existing(context: &Context<'_>, chosen: &OneBlock) -> Result<Database, CommandError> {
+    one_existing_of(context, &Project::read(context.global)?, chosen)
 }
 
 /// The same of files that were read already.
-pub fn one_existing_here_of(
-    context: &Context<'_>,
-    project: &Project,
-    chosen: &OneBlock,
-    what: &str,
-) -> Result<Database, CommandError> {
-    let block = project.one_block(chosen)?.block.clone();
-    if let Some(spec) = project.meaning(context).specs.iter().find(|spec| spec.block == block) {
-        targets::only_here(spec, what)?;
-    }
-    one_existing_of(context, project, chosen)
-}
-
-/// The chosen block with its target, which must exist.
 pub fn one_existing_of(context: &Context<'_>, project: &Project, chosen: &OneBlock) -> Result<Database, CommandError> {
     let blocks = Blocks::of([project.one_block(chosen)?.block.clone()]);
     let databases = bind(context, project, &blocks, Warnings::Leave)?;
@@ -141,8 +135,7 @@ pub fn existing(context: &Context<'_>, databases: Vec<Database>) -> Result<Vec<D
 
 /// Those that do not exist.
 async fn missing<'d>(context: &Context<'_>, databases: &'d [Database]) -> Result<Vec<&'d Spec>, CommandError> {
-    let is_here = |database: &Database| database.spec.target == Cloud::Local;
-    let instances = match databases.iter().any(is_here) {
+    let instances = match databases.iter().any(Database::is_here) {
         true => match targets::local(context.global)?.agent_to_look().await? {
             Some(agent) => agent.list().await?,
             None => Vec::new(),
@@ -151,7 +144,7 @@ async fn missing<'d>(context: &Context<'_>, databases: &'d [Database]) -> Result
     };
     let mut missing = Vec::new();
     for database in databases {
-        let exists = match is_here(database) {
+        let exists = match database.is_here() {
             true => instances.iter().any(|instance| instance.name == database.spec.name),
             false => database.provider.exists(&database.spec).await?,
         };

@@ -53,8 +53,12 @@ pub fn run(
     takeover: &Takeover<'_>,
 ) -> Result<Exit, CommandError> {
     let printer = context.printer;
-    let database = databases::one_existing_here(context, block, "exchange the roles of servers")?;
+    let database = databases::one_existing(context, block)?;
     let name = &database.spec.name;
+    if takeover.drill && !database.is_here() {
+        return Err(CommandError::failed("--drill writes to databases of this machine only")
+            .hint("leave it out, or try it with --provider local"));
+    }
     let doing = (takeover.doing)(name);
     if change.dry_run {
         printer.say(&format!("would {doing}"));
@@ -71,7 +75,8 @@ pub fn run(
     }
     .map_err(|error| explained(context, &database, error))?;
     let done = exit == Exit::Done;
-    let report = if done { last(context, name)? } else { None };
+    // Only the agent measures what it cost.
+    let report = if done && database.is_here() { last(context, name)? } else { None };
     ended(context, &TakenOver { database: name.clone(), done, takeover: report, drill }, exit)
 }
 
@@ -83,9 +88,10 @@ fn drilled(
     operation: &dyn Fn(String) -> Operation,
 ) -> Result<Measured, CommandError> {
     let name = &database.spec.name;
-    let connection = targets::wait_for(connection::find(context, database))??;
-    let password = connection.password()?;
-    let login = Login::new(connection.endpoint, password);
+    let login = targets::wait_for(async {
+        let endpoint = databases::instance(context, name).await?.endpoint;
+        Ok::<_, CommandError>(Login::new(endpoint, connection::password(database).await?))
+    })??;
     let ending = carrying::watch(context.printer, change, 1, Carrier::Agent, |sender| async move {
         let events = Events::new(name.clone(), sender);
         drill::measure(&login, database.provider.operate(&operation(name.clone()), &events)).await

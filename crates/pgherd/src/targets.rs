@@ -91,7 +91,7 @@ fn session(region: Option<&str>) -> Result<Arc<Session>, CommandError> {
 }
 
 /// The certificates of Amazon's authorities, which RDS's are signed by and no system knows, where somebody has put them.
-fn root_certificate() -> Option<String> {
+pub fn root_certificate() -> Option<String> {
     let given = std::env::var_os("PGHERD_RDS_CA").filter(|path| !path.is_empty()).map(PathBuf::from);
     let usual = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".postgresql/rds-global-bundle.pem"));
     let found = given.or_else(|| usual().filter(|path| path.is_file()))?;

@@ -34,7 +34,7 @@ pub fn run(context: &Context<'_>, args: &ConnectArgs) -> Result<Exit, CommandErr
     if context.printer.is_json() {
         return Err(CommandError::failed("psql prints no JSON document").hint("pgherd env --json says how to connect"));
     }
-    let database = databases::one_existing_here(context, &args.block, "open a session with a database")?;
+    let database = databases::one_existing(context, &args.block)?;
     let connection = targets::wait_for(connection::find(context, &database))??;
     let psql = psql(context);
     let cause =

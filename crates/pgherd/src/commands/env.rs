@@ -30,19 +30,24 @@ pub struct EnvArgs {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit, CommandError> {
-    let database = databases::one_existing_here(context, &args.block, "hand out the password of a database")?;
+    let database = databases::one_existing(context, &args.block)?;
     let connection = targets::wait_for(connection::find(context, &database))??;
     let mut variables = connection.application.clone();
     let libpq = match args.each_server {
         true => connection.libpq_at_each_server().ok_or_else(|| {
             let name = &database.spec.name;
-            CommandError::failed(format!("{name} has one server")).hint("multi_az = true makes a second one")
+            match database.is_here() {
+                true => {
+                    CommandError::failed(format!("{name} has one server")).hint("multi_az = true makes a second one")
+                }
+                false => CommandError::failed(format!("{name} has one address, whichever server is the primary")),
+            }
         })?,
         false => connection.libpq(),
     };
     variables.extend(libpq);
     if args.reveal {
-        variables.insert("PGPASSWORD".to_owned(), connection.password()?);
+        variables.insert("PGPASSWORD".to_owned(), targets::wait_for(connection::password(&database))??.to_string());
     }
     if context.printer.is_json() {
         context.printer.json(&variables)?;

@@ -1,6 +1,7 @@
 //! `pgherd logs`.
 
 use clap::Args;
+use pgherd_core::report::LogAsked;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::Context;
@@ -30,13 +31,13 @@ pub struct LogsArgs {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &LogsArgs) -> Result<Exit, CommandError> {
-    let database = databases::one_existing_here(context, &args.block, "read the log of a database")?;
+    let database = databases::one_existing(context, &args.block)?;
     targets::wait_for(async {
-        let agent = databases::agent(context).await?;
         let (sender, mut lines) = unbounded_channel();
-        let name = &database.spec.name;
+        let asked = LogAsked { lines: args.tail, follow: args.follow };
         // The receiver outlives the sender: it is dropped when this block ends.
-        let reading = agent.logs(name, args.tail, args.follow, |line| drop(sender.send(format!("{line}\n"))));
+        let mut on_line = |line: String| drop(sender.send(format!("{line}\n")));
+        let reading = database.provider.log(&database.spec, &asked, &mut on_line);
         tokio::pin!(reading);
         let mut log = Vec::new();
         loop {

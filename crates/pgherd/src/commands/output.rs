@@ -1,8 +1,5 @@
 //! `pgherd output`.
 
-use std::fs;
-use std::path::Path;
-
 use clap::Args;
 use pgherd_core::text;
 use pgherd_core::value::{Props, Value};
@@ -11,6 +8,7 @@ use pgherd_engine::run;
 use serde::Serialize;
 
 use super::Context;
+use crate::connection;
 use crate::databases;
 use crate::error::{CommandError, Exit};
 use crate::naming::{self, BlockAndName};
@@ -61,9 +59,7 @@ pub fn run(context: &Context<'_>, args: &OutputArgs) -> Result<Exit, CommandErro
     let database = databases::one_existing_of(context, &project, &asked.one_block())?;
     let mut outputs = targets::wait_for(run::outputs(&*database.provider, &database.spec))??;
     if args.reveal {
-        targets::only_here(&database.spec, "show the password of a database")?;
-        let instance = targets::wait_for(databases::instance(context, &database.spec.name))??;
-        outputs.insert(PASSWORD.to_owned(), password(&instance.endpoint.secret_file)?.into());
+        outputs.insert(PASSWORD.to_owned(), targets::wait_for(connection::password(&database))??.as_str().into());
     } else {
         hide(&mut outputs);
     }
@@ -97,15 +93,6 @@ fn hide(outputs: &mut Props) {
             *value = Value::text("(secret, shown with --reveal)");
         }
     }
-}
-
-/// The password from the secret, `{username,password,host,port,dbname}`.
-pub fn password(secret_file: &Path) -> Result<String, CommandError> {
-    let text = fs::read_to_string(secret_file)
-        .map_err(|cause| CommandError::io(format!("the secret {} cannot be read", secret_file.display()), &cause))?;
-    let secret: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-    let password = secret.as_ref().and_then(|secret| secret.get("password")?.as_str().map(str::to_owned));
-    password.ok_or_else(|| CommandError::failed(format!("the secret {} holds no password", secret_file.display())))
 }
 
 fn table(outputs: &Props) -> String {

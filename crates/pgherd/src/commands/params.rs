@@ -2,7 +2,8 @@
 
 use clap::Args;
 use pgherd_core::catalogue::parameters;
-use pgherd_local::supervisor::messages::Parameter;
+use pgherd_core::report::{LiveParameter, TakesEffect};
+use pgherd_core::value::Value;
 use serde::Serialize;
 
 use super::Context;
@@ -26,24 +27,45 @@ pub struct ParamsArgs {
     all: bool,
 }
 
+/// Who set a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum SetBy {
+    /// The block, among its `parameters`.
+    Block,
+    /// pgherd, for what the block says in other words.
+    Pgherd,
+    /// Somebody else, by hand or in a group of settings of their own.
+    Others,
+    /// PostgreSQL, or the target for whoever says nothing.
+    Default,
+}
+
+impl SetBy {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Pgherd => "pgherd",
+            Self::Others => "others",
+            Self::Default => "default",
+        }
+    }
+}
+
 /// One setting.
 #[derive(Debug, Serialize)]
 struct Setting {
-    /// `block`, `pgherd` or `default`.
-    set_by: &'static str,
+    set_by: SetBy,
     #[serde(flatten)]
-    parameter: Parameter,
+    parameter: LiveParameter,
 }
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &ParamsArgs) -> Result<Exit, CommandError> {
     let project = Project::read(context.global)?;
     let asked = args.asked.understood(&project.labels(), |word| parameters::newest(word).is_some())?;
-    let database =
-        databases::one_existing_here_of(context, &project, &asked.one_block(), "show the settings of a database")?;
-    let parameters = targets::wait_for(async {
-        Ok::<_, CommandError>(databases::agent(context).await?.params(&database.spec.name).await?)
-    })??;
+    let database = databases::one_existing_of(context, &project, &asked.one_block())?;
+    let parameters = targets::wait_for(database.provider.parameters(&database.spec))??;
     let mut settings: Vec<Setting> = parameters.into_iter().map(|parameter| setting(&database, parameter)).collect();
     match &asked.name {
         Some(name) => {
@@ -55,7 +77,7 @@ pub fn run(context: &Context<'_>, args: &ParamsArgs) -> Result<Exit, CommandErro
                 return Err(naming::unknown("PostgreSQL has no setting", name, names, all));
             }
         }
-        None => settings.retain(|setting| args.all || context.printer.is_verbose() || setting.set_by != "default"),
+        None => settings.retain(|setting| args.all || context.printer.is_verbose() || setting.set_by != SetBy::Default),
     }
     if context.printer.is_json() {
         context.printer.json(&settings)?;
@@ -73,41 +95,58 @@ pub fn run(context: &Context<'_>, args: &ParamsArgs) -> Result<Exit, CommandErro
     Ok(Exit::Done)
 }
 
-fn setting(database: &Database, parameter: Parameter) -> Setting {
-    // `pg_settings.source` also knows what the connection that asks has set for itself; that is nobody's setting.
-    let in_a_file = ["configuration file", "command line", "database", "user", "database user"];
-    let set_by = if database.spec.parameters.contains_key(&parameter.name) {
-        "block"
-    } else if in_a_file.contains(&parameter.source.as_str()) {
-        "pgherd"
-    } else {
-        "default"
+fn setting(database: &Database, parameter: LiveParameter) -> Setting {
+    let set_by = match parameter.is_set {
+        _ if database.spec.parameters.contains_key(&parameter.name) => SetBy::Block,
+        false => SetBy::Default,
+        // What somebody else sets here, the agent puts right.
+        true if database.is_here() || is_desired(database, &parameter.name) => SetBy::Pgherd,
+        true => SetBy::Others,
     };
     Setting { set_by, parameter }
 }
 
+/// Whether the target is told to set it.
+fn is_desired(database: &Database, name: &str) -> bool {
+    let desired = database.provider.desired(&database.spec);
+    let mut groups = desired.iter().filter_map(|resource| resource.props.get("Parameters").and_then(Value::as_map));
+    groups.any(|group| group.contains_key(name))
+}
+
 fn table(settings: &[Setting]) -> String {
     let width = |of: fn(&Setting) -> &str| settings.iter().map(|setting| of(setting).len()).max().unwrap_or_default();
-    let (names, values) = (width(|setting| &setting.parameter.name), width(|setting| &setting.parameter.value).min(40));
+    let (names, values) = (width(|setting| &setting.parameter.name), width(value).min(40));
     let line = |setting: &Setting| {
         let Setting { set_by, parameter } = setting;
         let pending = if parameter.pending_restart { "  waits for a restart" } else { "" };
-        format!("{:<names$}  {:<values$}  {set_by}{pending}\n", parameter.name, parameter.value)
+        format!("{:<names$}  {:<values$}  {}{pending}\n", parameter.name, value(setting), set_by.word())
     };
     settings.iter().map(line).collect()
 }
 
 fn details(setting: &Setting) -> String {
     let Setting { set_by, parameter } = setting;
-    let takes_effect = match parameter.context.as_str() {
-        "postmaster" => "at a restart",
-        "sighup" => "at once, for every connection",
-        "internal" => "never: it is fixed",
-        _ => "at once, for new connections at the latest",
+    let takes_effect = match (parameter.takes_effect, parameter.context.as_deref()) {
+        (TakesEffect::AtRestart, _) => "at a restart",
+        (TakesEffect::Never, _) => "never: it is fixed",
+        (TakesEffect::AtOnce, Some("sighup")) => "at once, for every connection",
+        (TakesEffect::AtOnce, _) => "at once, for new connections at the latest",
     };
     let pending = if parameter.pending_restart { "\n  waits     for a restart" } else { "" };
+    let allowed = match parameter.allowed.as_str() {
+        "" => String::new(),
+        allowed => format!("\n  allowed   {allowed}"),
+    };
     format!(
-        "{} = {}\n  {}\n  set by    {set_by}\n  a change takes effect {takes_effect}{pending}\n",
-        parameter.name, parameter.value, parameter.description
+        "{} = {}\n  {}\n  set by    {}{allowed}\n  a change takes effect {takes_effect}{pending}\n",
+        parameter.name,
+        value(setting),
+        parameter.description,
+        set_by.word()
     )
+}
+
+/// What it is set to.
+fn value(setting: &Setting) -> &str {
+    setting.parameter.value.as_deref().unwrap_or("(PostgreSQL's own default)")
 }

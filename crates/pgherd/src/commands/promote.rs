@@ -60,7 +60,7 @@ struct Promoted {
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &PromoteArgs) -> Result<Exit, CommandError> {
     let printer = context.printer;
-    let database = databases::one_existing_here(context, &args.block, "promote a replica")?;
+    let database = databases::one_existing(context, &args.block)?;
     let name = &database.spec.name;
     let which = args.replica.as_deref().unwrap_or("the read replica");
     let doing = format!("make {which} of {name} a database of its own, {}", args.to);

@@ -34,7 +34,7 @@ struct Rotated {
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &RotateArgs) -> Result<Exit, CommandError> {
     let printer = context.printer;
-    let database = databases::one_existing_here(context, &args.block, "change the password of a database")?;
+    let database = databases::one_existing(context, &args.block)?;
     let (name, role) = (&database.spec.name, &database.spec.master_username);
     let rotated = |done| Rotated { database: name.clone(), role: role.clone(), done };
     if args.change.dry_run {

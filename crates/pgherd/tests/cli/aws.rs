@@ -77,10 +77,19 @@ fn a_database_from_plan_to_destroy() {
 }
 
 #[test]
-fn what_is_not_there_yet_says_so() {
+fn verbs_on_what_does_not_exist() {
     let cloud = Cloud::new();
-    let verbs: [&[&str]; 4] = [&["status"], &["logs"], &["env"], &["failover", "--yes"]];
-    let said: Vec<String> = verbs.iter().map(|verb| cloud.sandbox.run(verb).with_code(1).transcript()).collect();
+    let verbs: [&[&str]; 4] = [&["logs"], &["params"], &["env"], &["rotate", "--yes"]];
+    let said: Vec<String> = verbs.iter().map(|verb| cloud.sandbox.run(verb).with_code(5).transcript()).collect();
     insta::assert_snapshot!(said.join("\n"));
-    assert_eq!(cloud.emulator.asked().len(), 0);
+    assert_eq!(cloud.writes(), 0);
+}
+
+#[test]
+fn a_new_password_is_told_to_nobody() {
+    let cloud = Cloud::new();
+    let run = |arguments: &[&str]| cloud.sandbox.run(arguments).with_code(0);
+    drop(run(&["apply", "--yes"]));
+    insta::assert_snapshot!("environment", run(&["env"]).transcript());
+    insta::assert_snapshot!("rotated", run(&["rotate", "--yes"]).transcript());
 }
