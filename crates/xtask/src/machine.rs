@@ -9,8 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use pgherd_local::paths::{Paths, Surroundings};
-use pgherd_local::postgres::{find, runas::RunAs};
-use pgherd_local::postgres::{processes, server::Server};
+use pgherd_local::postgres::{find, processes, runas::RunAs, segment, server::Server};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long anything waited for may take before the bench gives up.
@@ -115,7 +114,9 @@ impl Place {
         if wait_for(QUIT_DEADLINE, || self.processes().is_empty()).is_err() {
             self.end_all(Signal::KILL);
         }
-        wait("the end of all servers", || self.processes().is_empty())
+        wait("the end of all servers", || self.processes().is_empty())?;
+        segment::remove_below(&self.at("state"));
+        Ok(())
     }
 
     fn end_all(&self, how: Signal) {

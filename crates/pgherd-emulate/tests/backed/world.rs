@@ -177,7 +177,8 @@ impl Drop for World {
     fn drop(&mut self) {
         for pid in self.data().iter().flat_map(|data| processes::of(data)) {
             let pid = rustix::process::Pid::from_raw(pid).unwrap();
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            // Told so it gives its shared memory back.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::QUIT);
         }
     }
 }

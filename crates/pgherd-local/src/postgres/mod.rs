@@ -18,6 +18,7 @@ pub mod process;
 pub mod processes;
 pub mod replication;
 pub mod runas;
+pub mod segment;
 pub mod server;
 pub mod session;
 pub mod stale;

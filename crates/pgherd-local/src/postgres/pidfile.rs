@@ -41,6 +41,25 @@ impl PidFile {
     }
 }
 
+/// The segment of System V shared memory that a server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Its key, which PostgreSQL makes of the data directory's inode.
+    pub key: i32,
+    /// Its number, which the kernel gave it.
+    pub id: i32,
+}
+
+impl Segment {
+    /// Reads it from the file's text; `None` while the line is not written yet.
+    pub fn parse(text: &str) -> Option<Self> {
+        // Both are written with `%9lu`: a negative key is a number beyond `i32` there.
+        let mut numbers = text.lines().nth(6)?.split_whitespace().map(|number| number.parse::<u64>().ok());
+        let mut next = || Some(i32::from_ne_bytes(u32::try_from(numbers.next()?? & 0xffff_ffff).ok()?.to_ne_bytes()));
+        Some(Self { key: next()?, id: next()? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +77,19 @@ mod tests {
     fn a_half_written_file_has_no_status_yet() {
         let half = READY.split_inclusive('\n').take(3).collect::<String>();
         assert_eq!(PidFile::parse(&half), Some(PidFile { pid: 4242, port: None, status: None }));
+    }
+
+    #[test]
+    fn a_servers_segment_is_on_the_seventh_line() {
+        assert_eq!(Segment::parse(READY), Some(Segment { key: 123_456, id: 7 }));
+        let half = READY.split_inclusive('\n').take(6).collect::<String>();
+        assert_eq!(Segment::parse(&half), None);
+    }
+
+    #[test]
+    fn a_negative_key_is_written_as_a_large_number() {
+        let negative = READY.replace("123456 ", "18446744073698975656 ");
+        assert_eq!(Segment::parse(&negative), Some(Segment { key: -10_575_960, id: 7 }));
     }
 
     #[test]

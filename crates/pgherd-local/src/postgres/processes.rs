@@ -76,9 +76,12 @@ pub(crate) fn of_these(processes: &[Process], data: &Path) -> BTreeSet<i32> {
     found
 }
 
-/// Kills every process of the server in `data`, waits until none is left, and says how many there were. Repeatable.
+/// Kills every process of the server in `data`, waits until none is left, and says how many there were. Repeatable. Of their
+/// shared memory nothing stays.
 pub async fn kill(data: &Path) -> Result<usize> {
-    kill_all(data, || of(data)).await
+    let killed = kill_all(data, || of(data)).await?;
+    super::segment::remove(data);
+    Ok(killed)
 }
 
 /// Kills all that `left` names, again and again until it names nobody, and says how many there were. `place`: where they work,

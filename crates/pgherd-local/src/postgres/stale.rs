@@ -14,6 +14,8 @@ use crate::paths::Layout;
 ///
 /// The caller has made sure that no process lives in the data directory: the one that is named is another's, or dead.
 pub fn remove(layout: &Layout, port: u16) -> Result<()> {
+    // With its file PostgreSQL would lose sight of it.
+    super::segment::remove(&layout.data);
     for lock in [layout.postmaster_pid(), layout.socket.join(format!(".s.PGSQL.{port}.lock"))] {
         let Ok(text) = std::fs::read_to_string(&lock) else { continue };
         if named(&text).and_then(processes::read).is_some() {

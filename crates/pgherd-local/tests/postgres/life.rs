@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pgherd_local::postgres::pidfile::Status;
 use pgherd_local::postgres::process::{Stop, adopt};
-use pgherd_local::postgres::{control, processes, template};
+use pgherd_local::postgres::{control, processes, segment, template};
 
 use crate::world::{DEADLINE, MAJORS, World, owned, server};
 
@@ -110,13 +110,40 @@ async fn killing_ends_busy_backends_of_a_dead_postmaster_too() {
         postmaster.ended().await;
         assert!(processes::of(&world.layout.data).contains(&backend), "PostgreSQL {major}: the backend goes on");
         assert!(world.start().await.is_err(), "and keeps a second server from starting");
+        let segment = segment_of(&world);
+        assert!(segments().contains(&segment), "PostgreSQL {major}: the dead server's shared memory is still there");
         assert!(processes::kill(&world.layout.data).await.expect("killed") > 0);
         assert_eq!(processes::of(&world.layout.data), BTreeSet::new());
+        assert!(!segments().contains(&segment), "PostgreSQL {major}: nothing of it stays");
         assert!(work.await.expect("joined").is_err(), "the statement was not answered");
         // No zombie of the dead server keeps the next from starting.
         world.start().await.expect("recovers");
         world.session("postgres").await.run("SELECT 1").await.expect("answers");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_serves_keeps_its_shared_memory() {
+    let Some(server) = MAJORS.into_iter().find_map(server) else { return };
+    let mut world = World::new(&server);
+    world.create();
+    let _postmaster = world.start().await.expect("starts");
+    let segment = segment_of(&world);
+    segment::remove(&world.layout.data);
+    assert!(segments().contains(&segment));
+}
+
+/// The number of a server's segment of shared memory, from its lock file.
+fn segment_of(world: &World) -> String {
+    let file = std::fs::read_to_string(world.layout.postmaster_pid()).expect("a lock file");
+    let line = file.lines().nth(6).expect("a seventh line");
+    line.split_whitespace().last().expect("a number").to_owned()
+}
+
+/// The numbers of all segments of shared memory of this machine.
+fn segments() -> BTreeSet<String> {
+    let table = std::fs::read_to_string("/proc/sysvipc/shm").expect("a table");
+    table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).map(str::to_owned).collect()
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use pgherd_engine::provider::{ApplyNow, Deletion, Events, Operation, Provider as
 use pgherd_local::client::{self, Client};
 use pgherd_local::paths::{Layout, Paths};
 use pgherd_local::postgres::session::Session;
-use pgherd_local::postgres::{process, processes};
+use pgherd_local::postgres::{process, processes, segment};
 use pgherd_local::provider::{Local, LocalOptions};
 use pgherd_local::supervisor::AgentOptions;
 use pgherd_local::supervisor::messages::StatusReport;
@@ -263,6 +263,7 @@ impl Drop for World {
                         kill(pid).await;
                     }
                 }
+                segment::remove_below(&folder);
             });
         });
         drop(ended.join());

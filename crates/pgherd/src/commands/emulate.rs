@@ -39,7 +39,7 @@ enum Emulated {
 #[derive(Debug, Args)]
 struct AwsArgs {
     /// Where to listen, on this machine only; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4590")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4590", value_parser = address)]
     listen: SocketAddr,
 
     /// Answer only: no PostgreSQL is started, and endpoints lead nowhere
@@ -140,6 +140,10 @@ fn tell(context: &Context<'_>, running: &Running) -> Result<(), CommandError> {
 fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address of this machine and a port, such as 127.0.0.1:4590".to_owned())
 }
 
 fn times(text: &str) -> Result<f64, String> {

@@ -88,6 +88,17 @@ fn it_tells_a_shell_what_programs_need_and_ends_when_asked() {
 }
 
 #[test]
+fn an_address_without_a_port_is_told_what_to_write() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["emulate", "aws", "--listen", "127.0.0.1"]).with_code(1);
+    assert!(
+        ran.stderr.contains("write an address of this machine and a port, such as 127.0.0.1:4590"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn it_listens_to_this_machine_only() {
     let ran = Sandbox::new().run(&["emulate", "aws", "--listen", "0.0.0.0:4590"]).with_code(4);
     insta::assert_snapshot!(ran.stderr, @"

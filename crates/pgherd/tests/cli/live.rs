@@ -112,6 +112,7 @@ impl Drop for Live {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
+        pgherd_local::postgres::segment::remove_below(&state);
         let _ = std::fs::remove_dir_all(runtime);
     }
 }
