@@ -7,13 +7,19 @@ use std::path::Path;
 
 /// Replaces a file: a temporary one beside it is written and synced, renamed over it, and the rename is synced.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    replace_soon(path, content, mode)?;
+    sync_parent(path)
+}
+
+/// The same but for the last sync: when the machine ends within the next seconds, it may be the old file that is there.
+pub fn replace_soon(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let temporary = path.with_extension("new");
     // A left-over of a cut-short attempt could have other rights.
     remove(&temporary)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
     file.write_all(content)?;
     file.sync_all()?;
-    rename(&temporary, path)?;
+    fs::rename(&temporary, path)?;
     tracing::debug!("{} is written down", path.display());
     Ok(())
 }

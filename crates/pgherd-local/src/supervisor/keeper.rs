@@ -49,6 +49,15 @@ enum Job {
     Step(Step, JoinHandle<Outcome>),
 }
 
+impl Job {
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Accept(handle) => handle.is_finished(),
+            Self::Step(_, handle) => handle.is_finished(),
+        }
+    }
+}
+
 enum Ended {
     Accepted(Box<Result<Record, ProviderError>>),
     Step(Box<Outcome>),
@@ -89,6 +98,8 @@ pub struct Keeper {
     current: Option<Current>,
     waiting: VecDeque<(Ask, Watcher)>,
     look_at: Option<Timestamp>,
+    /// Whether what a step learnt is still to be written down: the round that follows has more to write.
+    unsaved: bool,
     requests: mpsc::UnboundedReceiver<(Ask, Watcher)>,
     shown: watch::Sender<Option<Shown>>,
     stop: watch::Receiver<bool>,
@@ -114,6 +125,7 @@ impl Keeper {
             current: None,
             waiting: VecDeque::new(),
             look_at: None,
+            unsaved: false,
             requests,
             shown,
             stop,
@@ -175,13 +187,7 @@ impl Keeper {
             match input {
                 Input::Look | Input::Way => {}
                 Input::Happened(node, happened) => self.take_in(node, happened),
-                Input::Job(ended) => {
-                    self.job = None;
-                    match ended {
-                        Ended::Accepted(accepted) => self.accepted(*accepted),
-                        Ended::Step(outcome) => self.stepped(*outcome),
-                    }
-                }
+                Input::Job(ended) => self.job_ended(ended),
                 Input::Request(ask, watcher) => self.waiting.push_back((ask, watcher)),
             }
             self.begin_request();
@@ -204,12 +210,31 @@ impl Keeper {
         }
     }
 
+    fn job_ended(&mut self, ended: Ended) {
+        self.job = None;
+        match ended {
+            Ended::Accepted(accepted) => self.accepted(*accepted),
+            Ended::Step(outcome) => self.stepped(*outcome),
+        }
+    }
+
+    /// Takes in what ended beside the loop while that did something else.
+    pub(super) async fn hear_of_job(&mut self) {
+        if self.job.as_ref().is_some_and(Job::is_over) {
+            let ended = ended(&mut self.job).await;
+            self.job_ended(ended);
+        }
+    }
+
     /// What is under way is ended first: it would be repeated, and somebody watches.
     async fn end(&mut self) {
         if self.job.is_some() {
             let ended = ended(&mut self.job).await;
             if let Ended::Step(outcome) = ended {
                 self.stepped(*outcome);
+                if let Err(error) = self.save() {
+                    tracing::error!(instance = self.site.name, "{error}");
+                }
             }
         }
     }
@@ -422,9 +447,7 @@ impl Keeper {
                 self.went_wrong(words(step), error);
             }
         }
-        if let Err(error) = self.save() {
-            self.went_wrong("the ledger", error);
-        }
+        self.unsaved = true;
     }
 
     /// Notes what went wrong, for the history, the status and whoever waits.

@@ -23,6 +23,9 @@ const FILE: &str = "instance.json";
 /// A ledger whose data is on its way: not an instance yet.
 const ANNOUNCED: &str = "announced.json";
 
+/// How a file is replaced.
+type Write = fn(&Path, &[u8], u32) -> std::io::Result<()>;
+
 /// What is known of an instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -178,14 +181,17 @@ impl Record {
             Self { memory, ha, request, last_request, trouble, promotion, alone, wanted, system_identifier, ..learnt };
     }
 
-    /// Writes it down durably.
+    /// Writes it down durably. Of a database that nobody has used yet the machine may keep an earlier version: whatever that
+    /// says of its servers, they are made anew.
     pub fn save(&self, folder: &Path) -> Result<(), ProviderError> {
-        self.write(&folder.join(FILE))
+        let path = folder.join(FILE);
+        let write: Write = if self.memory.made || !path.exists() { files::replace } else { files::replace_soon };
+        self.write(&path, write)
     }
 
-    fn write(&self, path: &Path) -> Result<(), ProviderError> {
+    fn write(&self, path: &Path, write: Write) -> Result<(), ProviderError> {
         let text = serde_json::to_vec_pretty(self).expect("plain data serialises");
-        files::replace(path, &text, 0o600).map_err(|error| {
+        write(path, &text, 0o600).map_err(|error| {
             let message = format!("the ledger {} cannot be written: {error}", path.display());
             ProviderError::new(ErrorKind::Unavailable, message)
         })
@@ -197,7 +203,7 @@ pub fn announce(folder: &Path, record: &Record) -> Result<(), ProviderError> {
     files::make_folder(folder, 0o711).map_err(|error| {
         ProviderError::new(ErrorKind::Unavailable, format!("cannot make {}: {error}", folder.display()))
     })?;
-    record.write(&folder.join(ANNOUNCED))
+    record.write(&folder.join(ANNOUNCED), files::replace)
 }
 
 /// Its data is there: now it is one. One that is one already stays as it is.

@@ -117,6 +117,7 @@ fn wanted(view: &upkeep::View, record: &Record) -> ha::Wanted {
 impl Keeper {
     /// What there is; `None` when there is no instance.
     pub(super) async fn look(&mut self) -> Option<Seen> {
+        self.hear_of_job().await;
         self.hear_last_words().await;
         self.hear_of_stops().await;
         self.adopt();

@@ -9,6 +9,7 @@ use crate::postgres::folders;
 use crate::postgres::replication::making::{self, Seed, Sown};
 use crate::postgres::replication::{checkpoint, examine, rewind};
 use crate::postgres::template;
+use crate::supervisor::configure::{self, Candidate};
 use crate::supervisor::keeper::Keeper;
 use crate::supervisor::live::Task;
 use crate::supervisor::site::{blocking, chosen};
@@ -21,14 +22,24 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
     let Some(node) = verb.node().filter(|node| keeper.live(*node).task.is_none()) else { return Ok(()) };
     let place = keeper.place(node)?;
     let (serial, handle) = match verb {
-        Verb::Clone { from, serial, keep_old, .. } => {
+        Verb::Clone { node, from, serial, keep_old } => {
             let (upstream, serial, keep_old) = (keeper.place(*from)?.upstream(), *serial, *keep_old);
             let seed = seed(keeper, *from)?;
             let (paths, run_as) = (keeper.site.agent.options.paths.clone(), keeper.site.agent.run_as.clone());
+            let candidate = candidate(keeper, *node);
             let handle = tokio::spawn(async move {
                 let layout = place.layout.clone();
                 blocking(move || folders::make(&paths, &layout, &run_as)).await?;
-                making::clone(&place, &upstream, serial, keep_old, seed).await.map(|()| None)
+                let configured = async {
+                    if let Some(candidate) = candidate
+                        && let Err(error) = candidate.put_in_force().await
+                    {
+                        // Its start writes what is missing, and says what is wrong.
+                        tracing::warn!("{error}");
+                    }
+                };
+                let ((), made) = tokio::join!(configured, making::clone(&place, &upstream, serial, keep_old, seed));
+                made.map(|()| None)
             });
             (Some(serial), handle)
         }
@@ -50,6 +61,14 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
     live.failed = None;
     live.task = Some(Task { serial, handle });
     Ok(())
+}
+
+/// The configuration of a server of a new pair, to be written while its files are made. Later its start writes it: nobody else
+/// does so then.
+fn candidate(keeper: &Keeper, node: NodeId) -> Option<Candidate> {
+    let record = keeper.record.as_ref().filter(|record| !record.memory.made && record.memory.configured)?;
+    let is_missing = !configure::is_for(&keeper.site.node(node));
+    Candidate::of(&keeper.site, record, node).ok().filter(|_| is_missing)
 }
 
 /// What a server began as, while nobody has used it.
