@@ -27,9 +27,10 @@ pub fn is_fatal(word: &str) -> bool {
         || word.starts_with("inaccessible-encryption-credentials")
 }
 
-/// Whether whatever was begun is done, as far as one look can tell: the word flaps after creation.
+/// Whether whatever was begun is done, as far as one look can tell: the word flaps after creation. Full storage stays so until there is
+/// more of it.
 pub fn is_settled(word: &str) -> bool {
-    matches!(word, "available" | "storage-optimization")
+    matches!(word, "available" | "storage-optimization" | "storage-full")
 }
 
 #[cfg(test)]
@@ -101,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn full_storage_is_no_end_of_a_wait() {
-        assert!(is_settled("storage-optimization"));
-        assert!(!is_settled("storage-full") && !is_settled("backing-up"));
+    fn nothing_more_is_to_be_waited_for() {
+        assert!(is_settled("storage-optimization") && is_settled("storage-full"));
+        assert!(!is_settled("backing-up") && !is_settled("modifying"));
     }
 }

@@ -28,6 +28,10 @@ pub struct Patience {
     pub deleting: Duration,
     /// Until whatever uses a thing has let go of it.
     pub letting_go: Duration,
+    /// Until it is known everywhere that something is not protected any more.
+    pub unprotecting: Duration,
+    /// Until RDS says of settings what was done to them.
+    pub telling: Duration,
     /// Until what was made in IAM is known everywhere.
     pub spreading: Duration,
     /// Before the first look at something that takes minutes.
@@ -55,6 +59,8 @@ impl Default for Patience {
             changing: minutes(80),
             deleting: minutes(60),
             letting_go: minutes(15),
+            unprotecting: minutes(5),
+            telling: minutes(5),
             spreading: minutes(2),
             before_first_look: minutes(1),
             between_looks: Duration::from_secs(10),
@@ -65,6 +71,9 @@ impl Default for Patience {
 const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
 }
+
+/// What RDS says of settings that only a restart brings.
+pub(crate) const WAITS_FOR_RESTART: &str = "pending-reboot";
 
 /// So many looks in a row that say the same are believed.
 const IN_A_ROW: u32 = 3;
@@ -102,6 +111,8 @@ fn verdict(seen: Option<&DbInstance>, changed: &BTreeSet<String>) -> Verdict {
     match seen.status.as_str() {
         "stopped" => Verdict::Stuck,
         word if status::is_fatal(word) => Verdict::Stuck,
+        // More storage is what it waits for.
+        "storage-full" if changed.contains("AllocatedStorage") => Verdict::AtWork,
         word if status::is_settled(word) && seen.settings != "applying" && !is_pending => Verdict::AtRest,
         _ => Verdict::AtWork,
     }
@@ -128,6 +139,23 @@ pub(crate) async fn settled(aws: &Aws, rest: &Rest<'_>, events: &Events) -> Resu
             ((Verdict::Stuck, IN_A_ROW..), Some(seen)) => return Err(stuck(aws, rest, &seen.status).await),
             ((Verdict::Absent, IN_A_ROW..), _) => return Err(absent(rest.id)),
             _ => wait.pause(&phase, events).await?,
+        }
+    }
+}
+
+/// Waits until an instance is at rest and what RDS says of its settings is as expected, or has had time enough to become so.
+pub(crate) async fn settings(
+    aws: &Aws,
+    rest: &Rest<'_>,
+    is_expected: impl Fn(&str) -> bool,
+    events: &Events,
+) -> Result<DbInstance, ProviderError> {
+    let mut wait = Wait::new(aws, aws.patience().telling);
+    loop {
+        let seen = settled(aws, rest, events).await?;
+        let phase = format!("settings {}", seen.settings);
+        if is_expected(&seen.settings) || wait.pause(&phase, events).await.is_err() {
+            return Ok(seen);
         }
     }
 }
@@ -275,6 +303,8 @@ pub(crate) mod tests {
         check("available", "in-sync", &[], Verdict::AtRest);
         check("storage-optimization", "pending-reboot", &[], Verdict::AtRest);
         check("backing-up", "in-sync", &[], Verdict::AtWork);
+        assert_eq!(verdict(Some(&seen("storage-full", "in-sync", &[])), &BTreeSet::new()), Verdict::AtRest);
+        check("storage-full", "in-sync", &[], Verdict::AtWork);
         check("available", "applying", &[], Verdict::AtWork);
     }
 

@@ -86,11 +86,17 @@ pub const KIND: Kind = Kind {
         set("MonitoringInterval", Impact::None),
         set("MonitoringRoleArn", Impact::None),
         listed("EnableCloudwatchLogsExports", Impact::None),
-        // Attached at once, in force after a restart that nobody else asks for.
-        Field { impact: ImpactRule::UntilRestart(RESTART), ..set("DBParameterGroupName", RESTART) },
-        set("OptionGroupName", Impact::None),
+        SETTINGS,
+        Field { equality: Equality::IgnoreCase, ..set("OptionGroupName", Impact::None) },
         TAGS,
     ],
+};
+
+/// The group of settings: attached at once, in force after a restart that nobody else asks for. RDS tells names of groups in lower case.
+pub(crate) const SETTINGS: Field = Field {
+    equality: Equality::IgnoreCase,
+    impact: ImpactRule::UntilRestart(RESTART),
+    ..set("DBParameterGroupName", RESTART)
 };
 
 /// What a server of another class or place costs: the standby takes over where there is one.
@@ -99,7 +105,7 @@ pub(crate) fn another_server(differs: &Differs<'_>) -> Impact {
 }
 
 /// Both zones are down during an upgrade. How long a major one takes depends on what is in the database.
-fn upgrade(differs: &Differs<'_>) -> Impact {
+pub(crate) fn upgrade(differs: &Differs<'_>) -> Impact {
     let major = |value: &Value| Version::parse(value.as_text()?).map(|version| version.major);
     if major(differs.from).is_some() && major(differs.from) == major(differs.to) { RESTART } else { Impact::Unknown }
 }

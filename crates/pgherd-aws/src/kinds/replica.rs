@@ -8,7 +8,7 @@ use pgherd_core::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Owner
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
 
-use super::instance::{self, RESTART, another_server, backups};
+use super::instance::{self, RESTART, another_server, backups, upgrade};
 use super::{TAGS, fixed, listed, log_group, parameter_group, props, security_group, set};
 use crate::names;
 
@@ -28,6 +28,13 @@ pub const KIND: Kind = Kind {
             "SourceDBInstanceIdentifier",
             "a replica follows one source: destroy it, and it is made anew of the other one",
         ),
+        // Its source's when it is made; an upgrade of the source brings its own, before or with it.
+        Field {
+            name: "EngineVersion",
+            owner: Owner::Floor,
+            equality: Equality::Version,
+            impact: ImpactRule::By(upgrade),
+        },
         set("AutoMinorVersionUpgrade", Impact::None),
         // Of one in a second region: its key and place there, and backups of its own, which no call takes at creation.
         fixed("KmsKeyId", "a replica keeps its key: destroy it, and it is made anew with the other one"),
@@ -53,7 +60,7 @@ pub const KIND: Kind = Kind {
         set("MonitoringInterval", Impact::None),
         set("MonitoringRoleArn", Impact::None),
         Field { equality: Equality::Unordered, ..set("EnableCloudwatchLogsExports", Impact::None) },
-        Field { impact: ImpactRule::UntilRestart(RESTART), ..set("DBParameterGroupName", RESTART) },
+        instance::SETTINGS,
         TAGS,
     ],
 };
@@ -75,6 +82,7 @@ fn of(spec: &Spec, region: &str, id: Id) -> Resource {
         ("DBParameterGroupName", parameter_group::name(spec).into()),
     ]);
     props.extend(instance::common(spec, region));
+    props.extend(spec.engine_version.map(|version| ("EngineVersion".to_owned(), version.to_string().into())));
     props.extend(security_group::members(spec).map(|groups| ("VpcSecurityGroupIds".to_owned(), groups)));
     let settings = parameter_group::wanted(spec).map(|group| group.id);
     let logs = log_group::of(spec, &id.name).into_iter().map(|group| group.id);
@@ -85,7 +93,12 @@ fn of(spec: &Spec, region: &str, id: Id) -> Resource {
 /// Whether a field is not sent with CreateDBInstanceReadReplica, but looked at once the replica is there: what the call does not take for
 /// PostgreSQL, and the storage, which may be more than is wanted because the source's has grown.
 pub fn is_set_after_creation(field: &str) -> bool {
-    matches!(field, "DBParameterGroupName" | "BackupRetentionPeriod" | "AllocatedStorage")
+    matches!(field, "DBParameterGroupName" | "BackupRetentionPeriod" | "AllocatedStorage") || is_of_source(field)
+}
+
+/// Whether a new replica has a field from its source, whatever is said.
+pub fn is_of_source(field: &str) -> bool {
+    field == "EngineVersion"
 }
 
 /// The source a replica follows, as it is wanted.

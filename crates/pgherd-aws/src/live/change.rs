@@ -3,46 +3,45 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
+use jiff::Timestamp;
 use pgherd_core::plan::Change;
 use pgherd_core::resource::Resource;
-use pgherd_engine::provider::{ApplyNow, ErrorKind, Events, ProviderError};
+use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use tokio::time::Instant;
 
 use super::made::Refused;
 use super::modify::{self, Modify};
 use super::servers::At;
-use super::{request, spelling, tagged, upgrade};
+use super::{request, spelling, tagged, upgrade, waiting};
 use crate::api::rds::{self, DbInstance};
 use crate::protocol::error::AwsError;
 use crate::protocol::form::Form;
 use crate::provider::Aws;
-use crate::wait::{self, Rest};
+use crate::wait::{self, Rest, WAITS_FOR_RESTART};
 
-/// Fields whose change ends what clients are doing.
-const INTERRUPTING: [&str; 5] =
-    ["DBInstanceClass", "EngineVersion", "BackupRetentionPeriod", "DBSubnetGroupName", "Port"];
-
-/// Carries out the changes of an instance or a replica, and says how it is then.
+/// Carries out the changes of an instance or a replica, and says how it is then. Nothing is sent when a call would set off what is not
+/// among the changes and waits.
 pub(super) async fn carry_out(
     aws: &Aws,
     resource: &Resource,
     changes: &[Change],
-    now: ApplyNow,
     events: &Events,
 ) -> Result<DbInstance, ProviderError> {
     let at = At::of(aws, &resource.id);
     let mut seen = ours(aws, &at).await?;
-    tagged::carry(aws, &at, &seen, changes, events).await?;
-    for call in modify::calls(changes) {
-        if let Some(field) = would_fire(&call, &seen).filter(|_| !now.0) {
-            return Err(fires(&call, field));
-        }
+    let changes = upgrade::left(changes, &seen);
+    let calls = modify::calls(&changes, seen.status == "storage-full");
+    calls.iter().try_for_each(|call| waiting::refused(call, &changes, &seen, Timestamp::now()))?;
+    tagged::carry(aws, &at, &seen, &changes, events).await?;
+    for call in calls {
+        // Somebody else may have asked for something meanwhile.
+        waiting::refused(&call, &changes, &seen, Timestamp::now())?;
         upgrade::prepared(aws, &at, &seen, &call, events).await?;
         let Some(fields) = request::modification(&call, resource, &seen) else { continue };
         sent(aws, &at, fields, call.immediately, events).await?;
         seen = at_rest(aws, &at, &waited_for(&call), events).await?;
-        if call.reboot && seen.settings == "pending-reboot" {
-            seen = restart(aws, &at, events).await?;
+        if call.reboot {
+            seen = restart_where_it_waits(aws, &at, events).await?;
         }
     }
     Ok(seen)
@@ -83,23 +82,58 @@ pub(super) async fn at_rest(
     wait::settled(aws, &rest, events).await
 }
 
-/// Restarts it, once it takes that, until all its settings are in force.
+/// Restarts it where its settings wait for that. What RDS says of them lags behind what was done to them.
+pub(super) async fn restart_where_it_waits(aws: &Aws, at: &At, events: &Events) -> Result<DbInstance, ProviderError> {
+    let seen = settings(aws, at, |word| word == WAITS_FOR_RESTART, events).await?;
+    if seen.settings == WAITS_FOR_RESTART {
+        wait::say(events, format!("{} is restarted", at.name));
+        return restart(aws, at, events).await;
+    }
+    let message = "RDS does not say that it waits for a restart, so it is not restarted; `apply --now` looks again";
+    wait::say(events, format!("{}: {message}", at.name));
+    Ok(seen)
+}
+
+/// Restarts it, once it takes that, until its settings are in force. One restart is enough: that RDS does not say so yet is no reason
+/// for another one.
 pub(super) async fn restart(aws: &Aws, at: &At, events: &Events) -> Result<DbInstance, ProviderError> {
-    // A lost answer leaves open whether it was heard: the settings tell.
     for _ in 0..2 {
         let attempt = || rds::reboot(aws.session(), &at.region, &at.name);
-        match once_taken(aws, at, events, attempt).await {
-            Err(Refused::Aws(error)) if error.maybe_done => {}
-            ended => ended?,
-        }
-        let seen = at_rest(aws, at, &BTreeSet::new(), events).await?;
-        if seen.settings != "pending-reboot" {
+        let is_heard = match once_taken(aws, at, events, attempt).await {
+            // A lost answer leaves open whether it was heard: the settings tell.
+            Err(Refused::Aws(error)) if error.maybe_done => false,
+            ended => {
+                ended?;
+                true
+            }
+        };
+        let seen = settings(aws, at, |word| word != WAITS_FOR_RESTART, events).await?;
+        if seen.settings != WAITS_FOR_RESTART {
             return Ok(seen);
         }
+        if is_heard {
+            break;
+        }
     }
-    let message = format!("{} was restarted, and its settings are still not in force", at.name);
-    Err(ProviderError::new(ErrorKind::Conflict, message))
+    let message = format!("{} was restarted, and RDS still says that its settings wait for a restart", at.name);
+    let help = "it is not restarted once more; plan again in some minutes to see whether they do";
+    Err(ProviderError::new(ErrorKind::Conflict, message).help(help))
 }
+
+/// Looks until what RDS says of the settings is as expected, or has had time enough to become so.
+async fn settings(
+    aws: &Aws,
+    at: &At,
+    is_expected: impl Fn(&str) -> bool,
+    events: &Events,
+) -> Result<DbInstance, ProviderError> {
+    let changed = BTreeSet::new();
+    let rest = Rest { region: &at.region, id: &at.name, at_most: aws.patience().changing, changed: &changed };
+    wait::settings(aws, &rest, is_expected, events).await
+}
+
+/// So often RDS may refuse an instance that is at rest with the same words: then it is not for something that passes.
+const SAME_WORDS: usize = 2;
 
 /// Asks as soon as RDS takes it: while it is at something else with an instance, that is waited for.
 pub(super) async fn once_taken<F>(
@@ -112,9 +146,15 @@ where
     F: Future<Output = Result<(), AwsError>>,
 {
     let began = Instant::now();
+    let (mut words, mut same) = (String::new(), 0);
     loop {
         match attempt().await {
             Err(error) if is_at_work(&error) && began.elapsed() < aws.patience().changing => {
+                same = if error.message == words { same + 1 } else { 0 };
+                if same == SAME_WORDS {
+                    return Err(error.into());
+                }
+                words.clone_from(&error.message);
                 at_rest(aws, at, &BTreeSet::new(), events).await?;
             }
             ended => return Ok(ended?),
@@ -163,21 +203,8 @@ fn explained(error: AwsError) -> ProviderError {
     error.into()
 }
 
-/// What waits and would be done with a call, although the plan says that nothing interrupts service now.
-fn would_fire<'a>(call: &Modify, seen: &'a DbInstance) -> Option<&'a str> {
-    let is_said = |field: &str| call.fields.iter().any(|(said, _)| said == field);
-    let mut waiting = seen.pending.keys().map(String::as_str);
-    waiting.find(|field| call.immediately && INTERRUPTING.contains(field) && !is_said(field))
-}
-
-fn fires(call: &Modify, waiting: &str) -> ProviderError {
-    let fields: Vec<&str> = call.fields.iter().map(|(field, _)| field.as_str()).collect();
-    let message = format!("changing {} now also does what waits for the window: {waiting}", fields.join(", "));
-    ProviderError::new(ErrorKind::Conflict, message).help("`apply --now` does both; or wait for the maintenance window")
-}
-
 /// Fields that hold once the call is done; what is for the window does not.
 fn waited_for(call: &Modify) -> BTreeSet<String> {
     let fields = call.fields.iter().map(|(field, _)| field.clone());
-    fields.filter(|_| call.immediately).collect()
+    fields.filter(|_| !call.is_for_window).collect()
 }

@@ -7,7 +7,7 @@ use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Resource};
 use pgherd_core::value::Value;
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::change::{self, only_ours};
 use super::servers::At;
@@ -15,7 +15,8 @@ use super::{made, parameter_group, request, secret, subnet_group};
 use crate::api::rds::{self, DbInstance, Last};
 use crate::protocol::error::AwsError;
 use crate::provider::Aws;
-use crate::wait::{self, Rest};
+use crate::status;
+use crate::wait::{self, Rest, WAITS_FOR_RESTART};
 
 /// Makes it, and returns when it is at rest. One that is being made already is waited for.
 pub(super) async fn create(
@@ -42,19 +43,26 @@ pub(super) async fn create(
             made::once("DBInstanceAlreadyExists", make, look).await?
         }
     };
+    let is_new = found.as_ref().is_none_or(is_being_made);
     match found {
         Some(found) => only_ours(&at, &found)?,
         None => sleep(aws.patience().before_first_look).await,
     }
-    usable(aws, &at, events).await.map(drop)
+    usable(aws, &at, is_new, events).await.map(drop)
 }
 
-/// Waits until what is being made can be used, with all its settings in force: nobody uses it yet, so a restart costs nothing.
-pub(super) async fn usable(aws: &Aws, at: &At, events: &Events) -> Result<DbInstance, ProviderError> {
+/// Whether nobody can have used it yet. One that has become usable since the plan was made may be in use already.
+pub(super) fn is_being_made(found: &DbInstance) -> bool {
+    found.status == "creating"
+}
+
+/// Waits until it can be used. With all its settings in force where it is new: nobody uses it yet, so a restart costs nothing.
+pub(super) async fn usable(aws: &Aws, at: &At, is_new: bool, events: &Events) -> Result<DbInstance, ProviderError> {
     let nothing = BTreeSet::new();
     let rest = Rest { region: &at.region, id: &at.name, at_most: aws.patience().making, changed: &nothing };
     let seen = wait::settled(aws, &rest, events).await?;
-    if seen.settings == "pending-reboot" { change::restart(aws, at, events).await } else { Ok(seen) }
+    let restarts = is_new && seen.settings == WAITS_FOR_RESTART;
+    if restarts { change::restart(aws, at, events).await } else { Ok(seen) }
 }
 
 /// Changes it.
@@ -62,25 +70,19 @@ pub(super) async fn update(
     aws: &Aws,
     resource: &Resource,
     changes: &[Change],
-    now: ApplyNow,
+    _now: ApplyNow,
     events: &Events,
 ) -> Result<(), ProviderError> {
     let at = At::of(aws, &resource.id);
-    let seen = change::carry_out(aws, resource, changes, now, events).await?;
-    left_group(aws, &at, changes, &seen, events).await
+    let seen = change::carry_out(aws, resource, changes, events).await?;
+    left_group(aws, &at, changes, &seen).await
 }
 
 /// Removes the group of settings that an instance used before its changes, when it was its own and nobody uses it any more.
-pub(super) async fn left_group(
-    aws: &Aws,
-    at: &At,
-    changes: &[Change],
-    seen: &DbInstance,
-    events: &Events,
-) -> Result<(), ProviderError> {
+pub(super) async fn left_group(aws: &Aws, at: &At, changes: &[Change], seen: &DbInstance) -> Result<(), ProviderError> {
     let mut left = changes.iter().filter(|change| change.field == "DBParameterGroupName");
     match left.find_map(|change| change.from.as_text()).filter(|group| *group != seen.parameter_group) {
-        Some(group) => parameter_group::tidy(aws, at, &seen.arn, group, events).await,
+        Some(group) => parameter_group::tidy(aws, at, group).await,
         None => Ok(()),
     }
 }
@@ -91,9 +93,9 @@ pub(super) async fn delete(aws: &Aws, id: &Id, how: &Deletion, events: &Events) 
     let Some(seen) = rds::instance(aws.session(), &at.region, &at.name).await? else { return Ok(()) };
     let last = how.final_backup.as_ref().map_or(Last::Nothing, |name| Last::Snapshot(name.to_lowercase()));
     ended(aws, &at, last, may_be_deleted, events).await?;
-    parameter_group::tidy(aws, &at, &seen.arn, &seen.parameter_group, events).await?;
+    parameter_group::tidy(aws, &at, &seen.parameter_group).await?;
     match &seen.subnet_group {
-        Some(group) => subnet_group::tidy(aws, &at, &seen.arn, &group.name, events).await,
+        Some(group) => subnet_group::tidy(aws, &at, &group.name).await,
         None => Ok(()),
     }
 }
@@ -103,22 +105,32 @@ pub(super) async fn ended(
     aws: &Aws,
     at: &At,
     mut last: Last,
-    may: fn(&At, &DbInstance) -> Result<(), ProviderError>,
+    may: fn(&At, &DbInstance, &Last) -> Result<(), ProviderError>,
     events: &Events,
 ) -> Result<(), ProviderError> {
-    for _ in 0..TRIES {
+    let began = Instant::now();
+    let mut tries = 0;
+    loop {
         let seen = rds::instance(aws.session(), &at.region, &at.name).await?;
         let Some(seen) = seen.filter(|seen| seen.status != "deleting") else { break };
-        may(at, &seen)?;
-        let attempt = || rds::delete_instance(aws.session(), &at.region, &at.name, &last);
-        // Protection that was turned off a moment ago may still be known somewhere.
-        let is_protected = |error: &AwsError| error.kind() == ErrorKind::Protected;
-        match wait::tried(aws, aws.patience().letting_go, events, is_protected, attempt).await {
-            Ok(()) => break,
-            Err(error) if error.is("DBSnapshotAlreadyExists") => last = another(last, events),
-            Err(error) if change::is_at_work(&error) => drop(change::at_rest(aws, at, &BTreeSet::new(), events).await?),
-            Err(error) if error.maybe_done => {}
-            Err(error) => return Err(error.into()),
+        may(at, &seen, &last)?;
+        tries += 1;
+        let Err(error) = rds::delete_instance(aws.session(), &at.region, &at.name, &last).await else { break };
+        match after(&error, &seen.status, &last) {
+            After::Gone => break,
+            // Protection that was turned off a moment ago may still be known somewhere; and somebody may have turned it on again.
+            After::Protected if began.elapsed() < aws.patience().unprotecting => {
+                events.phase(&error.message);
+                sleep(aws.patience().between_looks).await;
+                tries -= 1;
+            }
+            After::AnotherName if tries < TRIES => last = another(last, events),
+            After::AtWork if tries < TRIES => drop(change::at_rest(aws, at, &BTreeSet::new(), events).await?),
+            After::Look if tries < TRIES => {}
+            After::Broken => return Err(no_snapshot(at, &seen.status, &error.to_string())),
+            After::Protected | After::AnotherName | After::AtWork | After::Look | After::Refused => {
+                return Err(error.into());
+            }
         }
     }
     wait::gone(aws, &at.region, &at.name, events).await
@@ -127,21 +139,78 @@ pub(super) async fn ended(
 /// So often a deletion is begun that is put off by what somebody else does meanwhile.
 const TRIES: usize = 5;
 
-/// Refuses to delete what is not ours, what is protected, and what has replicas: RDS would make databases of their own of them
-/// without being asked (Amazon RDS User Guide, "Deleting a DB instance").
-fn may_be_deleted(at: &At, seen: &DbInstance) -> Result<(), ProviderError> {
-    only_ours(at, seen)?;
-    let refused = |message: String| ProviderError::new(ErrorKind::Protected, message);
-    if seen.props.get("DeletionProtection") == Some(&Value::Bool(true)) {
-        let help = "write enable_deletion_protection = false and apply that first";
-        return Err(refused(format!("{} is protected from deletion", at.name)).help(help));
+/// What a deletion that was not taken comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// It is gone, or going.
+    Gone,
+    /// It is still known as protected.
+    Protected,
+    /// The last snapshot needs another name.
+    AnotherName,
+    /// RDS is at something else with it.
+    AtWork,
+    /// It may have been heard.
+    Look,
+    /// It does not come round, and RDS takes no last snapshot of it.
+    Broken,
+    Refused,
+}
+
+fn after(error: &AwsError, status: &str, last: &Last) -> After {
+    if error.is("DBInstanceNotFound") || change::is_at_work(error) && error.message.contains("already being deleted") {
+        return After::Gone;
     }
+    if error.maybe_done {
+        return After::Look;
+    }
+    let is_broken = status::is_fatal(status) && *last != Last::Nothing;
+    match error {
+        _ if error.is("DBSnapshotAlreadyExists") => After::AnotherName,
+        _ if change::is_at_work(error) && is_broken => After::Broken,
+        _ if change::is_at_work(error) => After::AtWork,
+        _ if error.kind() == ErrorKind::Protected => After::Protected,
+        _ => After::Refused,
+    }
+}
+
+/// RDS takes no last snapshot of what is broken.
+fn no_snapshot(at: &At, status: &str, why: &str) -> ProviderError {
+    let message = format!("{} is {status}, and cannot be deleted with a last snapshot: {why}", at.name);
+    ProviderError::new(ErrorKind::Conflict, message).help(
+        "restore its backups into a new database first; skip_final_snapshot = true then deletes it with its automated backups, and \
+         snapshots that were taken stay",
+    )
+}
+
+/// Of what is so broken RDS deletes without a last snapshot only (botocore 1.43.11, DeleteDBInstance, `SkipFinalSnapshot`).
+const WITHOUT_SNAPSHOT: [&str; 3] = ["failed", "incompatible-restore", "incompatible-network"];
+
+/// Refuses to delete what is not ours, what is protected, what has replicas (RDS would make databases of their own of them without being
+/// asked: Amazon RDS User Guide, "Deleting a DB instance"), and what is too broken for the last snapshot that is wanted.
+fn may_be_deleted(at: &At, seen: &DbInstance, last: &Last) -> Result<(), ProviderError> {
+    only_ours(at, seen)?;
+    only_unprotected(at, seen, "write enable_deletion_protection = false and apply that first")?;
     if !seen.replicas.is_empty() {
         let replicas = seen.replicas.join(", ");
         let message = format!("{} has read replicas that would become databases of their own: {replicas}", at.name);
-        return Err(refused(message).help("delete or promote them first"));
+        return Err(ProviderError::new(ErrorKind::Protected, message).help("delete or promote them first"));
+    }
+    if *last != Last::Nothing && WITHOUT_SNAPSHOT.contains(&seen.status.as_str()) {
+        return Err(no_snapshot(at, &seen.status, "RDS takes none of what is so"));
     }
     Ok(())
+}
+
+/// Refuses to delete what is protected.
+pub(super) fn only_unprotected(at: &At, seen: &DbInstance, help: &str) -> Result<(), ProviderError> {
+    match seen.props.get("DeletionProtection") == Some(&Value::Bool(true)) {
+        true => {
+            let message = format!("{} is protected from deletion", at.name);
+            Err(ProviderError::new(ErrorKind::Protected, message).help(help))
+        }
+        false => Ok(()),
+    }
 }
 
 /// A last snapshot under another name, since somebody took that one.

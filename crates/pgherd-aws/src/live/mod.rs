@@ -26,6 +26,7 @@ mod subnet_group;
 mod tagged;
 mod topic;
 mod upgrade;
+mod waiting;
 
 pub(crate) use tagged::sibling;
 

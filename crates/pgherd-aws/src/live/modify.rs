@@ -6,6 +6,7 @@
 
 use pgherd_core::plan::{Change, When};
 use pgherd_core::value::Value;
+use pgherd_core::version::Version;
 
 /// How a field gets into force, by ModifyDBInstance of botocore 1.43.11 ("Applied immediately" or with the flag).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,28 +67,43 @@ pub struct Modify {
     pub immediately: bool,
     /// Whether a reboot is to follow, which alone brings what was attached.
     pub reboot: bool,
+    /// Whether it is for the window, so that nobody waits for it.
+    pub is_for_window: bool,
 }
 
 /// The calls that changes take, in order; tags and what is fixed are left to others.
 ///
-/// A major upgrade needs the parameter group of the new family in its own call, so that rides there.
-pub fn calls(changes: &[Change]) -> Vec<Modify> {
+/// A major upgrade needs the parameter group of the new family in its own call, whenever that is for. An instance whose storage is full
+/// takes nothing before it has more of it.
+pub fn calls(changes: &[Change], is_full: bool) -> Vec<Modify> {
     let of = |wanted: Rides| move |change: &&Change| rides_now(change) == Some(wanted);
-    let is_upgrade = changes.iter().any(|change| of(Rides::Engine)(&change) && change.when == When::Now);
-    let later = |change: &&Change| matches!(change.when, When::Window { .. }) && is_deferrable(change);
-    let now = |wanted: Rides| -> Vec<&Change> { changes.iter().filter(of(wanted)).filter(|one| !later(one)).collect() };
-    let attached = now(Rides::Reboot);
-    let (with_engine, at_once) = if is_upgrade { (attached, Vec::new()) } else { (Vec::new(), attached) };
-    let reboots = at_once.iter().any(|change| change.when == When::Now);
-    let mut calls = vec![
-        call([now(Rides::AtOnce), at_once].concat(), false, reboots),
-        call(now(Rides::Storage), true, false),
-        call(now(Rides::Flag), true, false),
-        call([now(Rides::Engine), with_engine].concat(), true, false),
-        call(changes.iter().filter(later).collect(), false, false),
-    ];
+    let is_later = |change: &&Change| matches!(change.when, When::Window { .. }) && is_deferrable(change);
+    let now =
+        |wanted: Rides| -> Vec<&Change> { changes.iter().filter(of(wanted)).filter(|one| !is_later(one)).collect() };
+    let mut later: Vec<&Change> = changes.iter().filter(is_later).collect();
+    let (mut engine, mut at_once, attached) = (now(Rides::Engine), now(Rides::AtOnce), now(Rides::Reboot));
+    let mut reboots = false;
+    if !engine.is_empty() {
+        engine.extend(attached);
+    } else if later.iter().any(|change| is_major(change)) {
+        later.extend(attached);
+    } else {
+        reboots = attached.iter().any(|change| change.when == When::Now);
+        at_once.extend(attached);
+    }
+    let storage = call(now(Rides::Storage), true);
+    let at_once = Modify { reboot: reboots, ..call(at_once, false) };
+    let mut calls = if is_full { vec![storage, at_once] } else { vec![at_once, storage] };
+    calls.extend([call(now(Rides::Flag), true), call(engine, true)]);
+    calls.push(Modify { is_for_window: true, ..call(later, false) });
     calls.retain(|call| !call.fields.is_empty());
     calls
+}
+
+/// Whether a change is one to another major.
+pub(crate) fn is_major(change: &Change) -> bool {
+    let major = |value: &Value| value.as_text().and_then(Version::parse).map(|version| version.major);
+    change.field == "EngineVersion" && major(&change.from) != major(&change.to)
 }
 
 /// How a change rides: another number of days that backups are kept is in force at once; none, or some again, is an outage.
@@ -105,9 +121,9 @@ fn is_deferrable(change: &Change) -> bool {
     matches!(rides(&change.field), Some(Rides::Storage | Rides::Flag | Rides::Engine))
 }
 
-fn call(changes: Vec<&Change>, immediately: bool, reboot: bool) -> Modify {
+fn call(changes: Vec<&Change>, immediately: bool) -> Modify {
     let fields = changes.into_iter().map(|change| (change.field.clone(), change.to.clone())).collect();
-    Modify { fields, immediately, reboot }
+    Modify { fields, immediately, reboot: false, is_for_window: false }
 }
 
 #[cfg(test)]
@@ -119,19 +135,15 @@ mod tests {
 
     const WINDOW: When = When::Window { opens: jiff::Timestamp::UNIX_EPOCH };
 
+    fn change(field: &str, when: &When) -> Change {
+        let (from, to) = (Value::text("16.13"), Value::text("16.14"));
+        Change { field: field.to_owned(), from, to, impact: Impact::None, when: when.clone() }
+    }
+
     #[track_caller]
     fn check(changes: &[(&str, When)], expected: &[&str]) {
-        let changes: Vec<Change> = changes
-            .iter()
-            .map(|(field, when)| Change {
-                field: (*field).to_owned(),
-                from: Value::Null,
-                to: Value::Int(1),
-                impact: Impact::None,
-                when: when.clone(),
-            })
-            .collect();
-        let shown: Vec<String> = calls(&changes).iter().map(shown).collect();
+        let changes: Vec<Change> = changes.iter().map(|(field, when)| change(field, when)).collect();
+        let shown: Vec<String> = calls(&changes, false).iter().map(shown).collect();
         assert_eq!(shown, expected);
     }
 
@@ -193,6 +205,27 @@ mod tests {
             &[("EngineVersion", When::Now), ("DBParameterGroupName", When::Restart)],
             &["EngineVersion DBParameterGroupName immediately"],
         );
+    }
+
+    #[test]
+    fn another_major_takes_it_along_into_the_window() {
+        let upgrade = Change { to: Value::text("17.7"), ..change("EngineVersion", &WINDOW) };
+        let changes = [change("DBParameterGroupName", &When::Restart), upgrade, change("Port", &When::Now)];
+        let shown: Vec<String> = calls(&changes, false).iter().map(shown).collect();
+        assert_eq!(shown, ["Port", "EngineVersion DBParameterGroupName"]);
+        // A minor one does not change the family, so the group is attached at once.
+        check(
+            &[("EngineVersion", WINDOW), ("DBParameterGroupName", When::Restart)],
+            &["DBParameterGroupName", "EngineVersion"],
+        );
+    }
+
+    #[test]
+    fn full_storage_grows_before_anything_else() {
+        let fields = ["MaxAllocatedStorage", "AllocatedStorage", "MultiAZ"];
+        let changes = fields.map(|field| change(field, &When::Now));
+        let shown: Vec<String> = calls(&changes, true).iter().map(shown).collect();
+        assert_eq!(shown, ["AllocatedStorage immediately", "MaxAllocatedStorage", "MultiAZ immediately"]);
     }
 
     #[test]

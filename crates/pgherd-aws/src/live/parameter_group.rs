@@ -1,7 +1,5 @@
 //! The group of PostgreSQL's settings. What only a restart brings waits for one, unless the plan says now.
 
-use std::collections::BTreeSet;
-
 use pgherd_core::plan::{Change, When};
 use pgherd_core::resource::{Id, Resource};
 use pgherd_core::value::Value;
@@ -9,7 +7,7 @@ use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderErr
 
 use super::change::{self, not_ours};
 use super::servers::At;
-use super::{made, spelling, tagged};
+use super::{made, spelling};
 use crate::api::rds::{self, DbInstance, ParameterGroup};
 use crate::kinds::tags;
 use crate::names;
@@ -103,15 +101,13 @@ pub(super) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     Ok(wait::tried(aws, aws.patience().letting_go, events, is_in_use, attempt).await?)
 }
 
-/// Removes a group of ours that an instance has used, unless somebody else still does. `arn` is the instance's.
-pub(super) async fn tidy(aws: &Aws, at: &At, arn: &str, group: &str, _events: &Events) -> Result<(), ProviderError> {
+/// Removes a group of ours that an instance has used, unless somebody else still does.
+pub(super) async fn tidy(aws: &Aws, at: &At, group: &str) -> Result<(), ProviderError> {
     if names::owner_of_parameter_group(group) != Some(&at.name) {
         return Ok(());
     }
-    let tags = match rds::tags(aws.session(), &at.region, &tagged::sibling(arn, "pg", group)).await {
-        Err(error) if error.is("DBParameterGroupNotFound") => return Ok(()),
-        tags => tags?,
-    };
+    let Some(found) = rds::parameter_group(aws.session(), &at.region, group).await? else { return Ok(()) };
+    let tags = rds::tags(aws.session(), &at.region, &found.arn).await?;
     if !tags::are_ours(&tags, &at.block) {
         return Ok(());
     }
@@ -195,25 +191,58 @@ async fn restart_users(aws: &Aws, at: &At, changes: &[Change], events: &Events) 
     let owner = names::owner_of_parameter_group(&at.name).unwrap_or(&at.name);
     let mut users = rds::instances(aws.session(), &at.region, &names::instances(owner)).await?;
     users.retain(|user| user.parameter_group == at.name && tags::are_ours(&user.tags, &at.block));
-    // A standby must never have less than its primary.
-    users.sort_by_key(|user| user.source.is_some() == is_lowered(changes));
+    users.sort_by_key(|user| user.source.is_some() == is_primary_first(changes));
     for DbInstance { id, .. } in users {
         let user = At { name: id, ..at.clone() };
-        let seen = change::at_rest(aws, &user, &BTreeSet::new(), events).await?;
-        if seen.settings == "pending-reboot" {
-            wait::say(events, format!("{} is restarted", user.name));
-            change::restart(aws, &user, events).await?;
-        }
+        change::restart_where_it_waits(aws, &user, events).await?;
     }
     Ok(())
 }
 
-/// Whether a setting is lowered of which a standby needs at least as much as its primary.
-fn is_lowered(changes: &[Change]) -> bool {
+/// Whether the primary restarts before its replicas. A standby must never have less than its primary of some settings: without them it does
+/// not start, while one whose primary has more waits for its own restart. So replicas go first only where all that matters is known to be
+/// raised; what RDS's default is, nobody knows.
+fn is_primary_first(changes: &[Change]) -> bool {
     let number = |value: &Value| value.as_text().and_then(|text| text.parse::<f64>().ok());
     changes.iter().any(|change| {
         let name = change.field.strip_prefix("Parameters.").unwrap_or_default();
-        let is_less = number(&change.to).zip(number(&change.from)).is_some_and(|(to, from)| to < from);
-        AT_LEAST_AS_ON_PRIMARY.contains(&name) && is_less
+        let is_raised = number(&change.to).zip(number(&change.from)).is_some_and(|(to, from)| to >= from);
+        AT_LEAST_AS_ON_PRIMARY.contains(&name) && !is_raised
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::resource::Impact;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(changes: &[(&str, &str, &str)], is_first: bool) {
+        let value = |text: &str| if text.is_empty() { Value::Null } else { Value::text(text) };
+        let change = |(name, from, to): &(&str, &str, &str)| Change {
+            field: format!("Parameters.{name}"),
+            from: value(from),
+            to: value(to),
+            impact: Impact::None,
+            when: When::Now,
+        };
+        let changes: Vec<Change> = changes.iter().map(change).collect();
+        assert_eq!(is_primary_first(&changes), is_first, "{changes:?}");
+    }
+
+    #[test]
+    fn replicas_go_first_where_a_limit_is_known_to_be_raised() {
+        check(&[("max_connections", "100", "200")], false);
+        check(&[("shared_buffers", "32768", "16384")], false);
+    }
+
+    #[test]
+    fn the_primary_goes_first_where_one_is_lowered_or_nobody_knows() {
+        check(&[("max_connections", "200", "100")], true);
+        check(&[("max_connections", "100", "200"), ("max_wal_senders", "20", "10")], true);
+        check(&[("max_connections", "", "200")], true);
+        check(&[("max_connections", "200", "")], true);
+        check(&[("max_connections", "LEAST({DBInstanceClassMemory/9531392},5000)", "200")], true);
+    }
 }

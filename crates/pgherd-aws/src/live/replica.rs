@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::change::{self, only_ours};
 use super::servers::At;
-use super::{instance, made, request};
+use super::{instance, made, request, upgrade};
 use crate::api::rds::{self, DbInstance, Last};
 use crate::kinds::replica;
 use crate::names;
@@ -21,7 +21,7 @@ use crate::wait;
 pub(super) async fn create(
     aws: &Aws,
     resource: &Resource,
-    now: ApplyNow,
+    _now: ApplyNow,
     events: &Events,
 ) -> Result<(), ProviderError> {
     let at = At::of(aws, &resource.id);
@@ -34,13 +34,18 @@ pub(super) async fn create(
         Some(found) => Some(found),
         None => made_of_source(aws, &at, resource, events).await?,
     };
+    let is_new = found.as_ref().is_none_or(instance::is_being_made);
     match found {
         Some(found) => may_be_gone_on_with(&at, &found)?,
         None => sleep(aws.patience().before_first_look).await,
     }
-    let seen = instance::usable(aws, &at, events).await?;
+    let seen = instance::usable(aws, &at, is_new, events).await?;
+    if !is_new {
+        // Somebody else made it since the plan, and somebody may use it: what it lacks is for the next plan to show.
+        return Ok(());
+    }
     let changes = left(resource, &seen);
-    change::carry_out(aws, resource, &changes, now, events).await.map(drop)
+    change::carry_out(aws, resource, &changes, events).await.map(drop)
 }
 
 /// What was promoted by hand keeps its name and tag, and is a database of its own: nothing of it is changed or restarted.
@@ -89,8 +94,9 @@ fn left(resource: &Resource, seen: &DbInstance) -> Vec<Change> {
         ("AllocatedStorage", Some(wanted), Some(live)) => live >= wanted,
         _ => *wanted == live(field),
     };
-    let differs =
-        |(field, wanted): &(&String, &Value)| replica::is_set_after_creation(field) && !is_enough(field, wanted);
+    let differs = |(field, wanted): &(&String, &Value)| {
+        replica::is_set_after_creation(field) && !replica::is_of_source(field) && !is_enough(field, wanted)
+    };
     let change = |(field, wanted): (&String, &Value)| Change {
         field: field.clone(),
         from: live(field),
@@ -125,13 +131,14 @@ pub(super) async fn update(
     aws: &Aws,
     resource: &Resource,
     changes: &[Change],
-    now: ApplyNow,
+    _now: ApplyNow,
     events: &Events,
 ) -> Result<(), ProviderError> {
     let at = At::of(aws, &resource.id);
-    let seen = change::carry_out(aws, resource, changes, now, events).await?;
+    let left = upgrade::taken_along(aws, &at, changes, events).await?;
+    let seen = change::carry_out(aws, resource, &left, events).await?;
     let source = At { name: names::source_of_replica(&at.name).unwrap_or(&at.name).to_owned(), ..at };
-    instance::left_group(aws, &source, changes, &seen, events).await
+    instance::left_group(aws, &source, changes, &seen).await
 }
 
 /// Deletes it: it holds nothing that its source does not, and RDS takes no last snapshot of one.
@@ -140,9 +147,10 @@ pub(super) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     instance::ended(aws, &at, Last::Nothing, may_be_deleted, events).await
 }
 
-/// Refuses to delete what is not ours, and what follows nobody any more: that holds data of its own.
-fn may_be_deleted(at: &At, seen: &DbInstance) -> Result<(), ProviderError> {
+/// Refuses to delete what is not ours, what is protected, and what follows nobody any more: that holds data of its own.
+fn may_be_deleted(at: &At, seen: &DbInstance, _last: &Last) -> Result<(), ProviderError> {
     only_ours(at, seen)?;
+    instance::only_unprotected(at, seen, "somebody protected it: turn that off in RDS, then run this again")?;
     if seen.source.is_none() {
         let message = format!("{} is no read replica any more, and would be deleted without a last snapshot", at.name);
         return Err(ProviderError::new(ErrorKind::Protected, message).help("plan again"));

@@ -48,6 +48,10 @@ pub(crate) fn modification(call: &Modify, resource: &Resource, seen: &DbInstance
     if has(&fields, &insights[..2]) && wanted(insights[0]) == Some(Value::Bool(true)) {
         complete(&mut fields, &insights, wanted);
     }
+    // One of another family cannot stay, also where the group was accepted before with the version that waits.
+    if fields.get("EngineVersion").is_some_and(|version| is_major(version, seen)) {
+        complete(&mut fields, &["DBParameterGroupName"], wanted);
+    }
     if has(&fields, &["AllocatedStorage", "StorageType", "Iops", "StorageThroughput"]) {
         storage(&mut fields, resource, seen);
     }
@@ -73,25 +77,27 @@ fn complete(fields: &mut Props, names: &[&str], wanted: impl Fn(&str) -> Option<
     }
 }
 
-/// Figures of storage go with its size. One that is not wanted any more becomes what RDS gives without being asked.
+/// Figures of storage go with its size, and operations a second with every growth. One that is not wanted any more becomes what RDS
+/// gives without being asked.
 fn storage(fields: &mut Props, resource: &Resource, seen: &DbInstance) {
-    let number = |props: &Props, name: &str| props.get(name).and_then(Value::as_int);
-    let kind = resource.props.get("StorageType").or(seen.props.get("StorageType")).and_then(Value::as_text);
-    // It may have grown beyond what is wanted.
-    let gib = number(&resource.props, "AllocatedStorage").max(number(&seen.props, "AllocatedStorage")).unwrap_or(0);
-    let takes_figures = match kind {
-        Some("gp3") => gib >= LARGE_GIB,
-        Some("io1" | "io2") => true,
-        _ => false,
-    };
-    let given = |baseline: [i64; 2]| (kind == Some("gp3")).then(|| Value::Int(baseline[1]));
-    for (name, baseline) in [("Iops", GP3_IOPS), ("StorageThroughput", GP3_THROUGHPUT)] {
+    let accepted = |name: &str| seen.pending.get(name).or(seen.props.get(name));
+    let kind = resource.props.get("StorageType").or(accepted("StorageType")).and_then(Value::as_text);
+    // It may have grown beyond what is wanted, or be about to.
+    let sizes = [&resource.props, &seen.props, &seen.pending].map(|props| props.get("AllocatedStorage"));
+    let gib = sizes.into_iter().flatten().filter_map(Value::as_int).max().unwrap_or(0);
+    let is_gp3 = kind == Some("gp3");
+    let takes_figures = is_gp3 && gib >= LARGE_GIB || matches!(kind, Some("io1" | "io2"));
+    for (name, [_, given]) in [("Iops", GP3_IOPS), ("StorageThroughput", GP3_THROUGHPUT)] {
         let is_changed = fields.remove(name).is_some();
-        if takes_figures {
-            let wanted = resource.props.get(name).filter(|value| !value.is_null()).cloned();
-            let figure = wanted.or_else(|| given(baseline).filter(|_| is_changed));
-            fields.extend(figure.map(|figure| (name.to_owned(), figure)));
+        if !takes_figures {
+            continue;
         }
+        let wanted = resource.props.get(name).and_then(Value::as_int);
+        // What it has stays, unless that was given to it while it was small.
+        let kept = accepted(name).and_then(Value::as_int).filter(|figure| !is_changed && (!is_gp3 || *figure >= given));
+        let is_said = is_changed || name == "Iops";
+        let figure = wanted.or_else(|| kept.or(is_gp3.then_some(given)).filter(|_| is_said));
+        fields.extend(figure.map(|figure| (name.to_owned(), Value::Int(figure))));
     }
     if takes_figures || fields.contains_key("AllocatedStorage") {
         fields.insert("AllocatedStorage".to_owned(), Value::Int(gib));
@@ -151,7 +157,7 @@ mod tests {
         let seen = DbInstance { props: props(seen), ..wait::tests::seen("available", "in-sync", &[]) };
         let value = |field: &str| resource.props.get(field).cloned().unwrap_or(Value::Null);
         let fields = changed.iter().map(|field| ((*field).to_owned(), value(field))).collect();
-        let call = Modify { fields, immediately: true, reboot: false };
+        let call = Modify { fields, immediately: true, reboot: false, is_for_window: false };
         let form = modification(&call, &resource, &seen).map(|form| form.encode("v")).unwrap_or_default();
         assert_eq!(form.trim_start_matches("Action=&Version=v").trim_start_matches('&'), expected);
     }
@@ -192,6 +198,19 @@ mod tests {
     }
 
     #[test]
+    fn another_major_brings_the_group_of_its_family() {
+        let group = ("DBParameterGroupName", Value::text("orders-pg17"));
+        let version = |version: &str| ("EngineVersion", Value::text(version));
+        check(
+            &["EngineVersion"],
+            &[version("17.7"), group.clone()],
+            &[version("16.13")],
+            "DBParameterGroupName=orders-pg17&EngineVersion=17.7&AllowMajorVersionUpgrade=true",
+        );
+        check(&["EngineVersion"], &[version("16.14"), group], &[version("16.13")], "EngineVersion=16.14");
+    }
+
+    #[test]
     fn figures_of_storage_go_with_its_size() {
         let kind = |kind: &str| ("StorageType", Value::text(kind));
         let size = |gib: i64| ("AllocatedStorage", Value::Int(gib));
@@ -202,8 +221,35 @@ mod tests {
         check(&["Iops"], &[kind("gp3"), size(500)], &[size(500)], "AllocatedStorage=500&Iops=12000");
         check(&["AllocatedStorage"], &[kind("gp3"), size(30)], &[size(20)], "AllocatedStorage=30");
         check(&["StorageType"], &[kind("gp3"), size(20)], &[size(20)], "StorageType=gp3");
+        // Every growth says operations a second: those it is to have or has, or those that large storage is given.
+        check(&["AllocatedStorage"], &[kind("gp3"), size(600)], &[size(500)], "AllocatedStorage=600&Iops=12000");
+        let grown = [kind("gp3"), size(600), iops(16_000)];
+        check(&["AllocatedStorage"], &grown, &[size(500)], "AllocatedStorage=600&Iops=16000");
+        check(
+            &["AllocatedStorage"],
+            &[kind("io1"), size(300)],
+            &[size(200), iops(2000)],
+            "AllocatedStorage=300&Iops=2000",
+        );
+        let small = [size(300), iops(3000)];
+        check(&["AllocatedStorage"], &[kind("gp3"), size(500)], &small, "AllocatedStorage=500&Iops=12000");
         // There is nothing to be said of what small gp3 is given anyhow.
         check(&["Iops"], &[kind("gp3"), size(20)], &[size(20)], "");
+    }
+
+    /// Otherwise a growth that waits for the window would be taken back.
+    #[test]
+    fn storage_that_is_about_to_grow_stays_so() {
+        let wanted = [("StorageType", Value::text("gp3")), ("AllocatedStorage", Value::Int(500))];
+        let mut fields = Props::from([("StorageThroughput".to_owned(), Value::Null)]);
+        let resource = Resource { id: Id::new(instance::NAME, "orders"), props: props(&wanted), needs: Vec::new() };
+        let pending = props(&[("AllocatedStorage", Value::Int(700)), ("Iops", Value::Int(20_000))]);
+        let live = props(&[("AllocatedStorage", Value::Int(500)), ("Iops", Value::Int(16_000))]);
+        let seen = DbInstance { props: live, pending, ..wait::tests::seen("available", "in-sync", &[]) };
+        storage(&mut fields, &resource, &seen);
+        let expected = [("AllocatedStorage", 700), ("Iops", 20_000), ("StorageThroughput", 500)]
+            .map(|(name, figure)| (name, Value::Int(figure)));
+        assert_eq!(fields, props(&expected));
     }
 
     #[test]

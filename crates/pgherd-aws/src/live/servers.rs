@@ -101,11 +101,7 @@ impl Place<'_> {
     async fn observe(&self, aws: &Aws) -> Result<Vec<Observed>, ProviderError> {
         let told = self.told(aws).await?;
         let keys = self.keys(aws).await?;
-        let servers = told.servers.iter().filter_map(|seen| {
-            let id = self.server_id(seen)?;
-            Some(self.with_needs(observed(id.clone(), seen, self.block, self.wanted(&id), &keys)))
-        });
-        let mut observed: Vec<Observed> = servers.collect();
+        let mut observed: Vec<Observed> = told.servers.iter().map(|seen| self.server(&told, seen, &keys)).collect();
         observed.extend(self.parameter_groups(aws, &told).await?);
         observed.extend(self.subnet_group(aws, &told).await?);
         Ok(observed)
@@ -153,13 +149,34 @@ impl Place<'_> {
         aliases.map(str::to_owned).collect()
     }
 
-    /// What a server of that name is to the block. One that follows another source, or none any more, is nothing of it.
-    fn server_id(&self, seen: &DbInstance) -> Option<Id> {
-        let is_of_block = |source: &str| source == self.block || source.ends_with(&format!(":db:{}", self.block));
-        if !self.elsewhere && seen.id == self.name {
-            return Some(self.id(instance::NAME, &seen.id));
+    fn server(&self, told: &Told, seen: &DbInstance, keys: &Keys) -> Observed {
+        let id = self.server_id(seen);
+        let wanted = self.wanted(&id);
+        let mut observed = observed(id, seen, self.block, wanted, keys);
+        if let Some(reason) = self.foreign(seen) {
+            observed.status = Status::Foreign(reason);
         }
-        seen.source.as_deref().is_some_and(is_of_block).then(|| self.id(replica::NAME, &seen.id))
+        if let Some(source) = told.servers.iter().find(|source| seen.source.as_ref() == Some(&source.id)) {
+            spelling::taken_along(&mut observed.props, seen, source, wanted);
+        }
+        self.with_needs(observed)
+    }
+
+    fn server_id(&self, seen: &DbInstance) -> Id {
+        let is_instance = !self.elsewhere && seen.id == self.name;
+        self.id(if is_instance { instance::NAME } else { replica::NAME }, &seen.id)
+    }
+
+    /// How one can tell that a server of a name of ours is not one of the block. What follows another source, or none any more, is a
+    /// database of its own, whatever its tags say.
+    fn foreign(&self, seen: &DbInstance) -> Option<String> {
+        let is_of_block = |source: &str| source == self.block || source.ends_with(&format!(":db:{}", self.block));
+        let is_replica = self.elsewhere || seen.id != self.name;
+        spelling::foreign(&seen.tags, self.block).or_else(|| match &seen.source {
+            None if is_replica => Some("it follows nobody any more, and is a database of its own".to_owned()),
+            Some(source) if !is_replica || !is_of_block(source) => Some(format!("it is a read replica of {source}")),
+            None | Some(_) => None,
+        })
     }
 
     fn with_needs(&self, seen: Observed) -> Observed {
@@ -184,7 +201,10 @@ impl Place<'_> {
         for group in &told.groups {
             let id = self.id(parameter_group::NAME, &group.name);
             let wanted = self.wanted(&id);
-            let is_used = told.servers.iter().any(|seen| seen.parameter_group == group.name);
+            let users: Vec<_> = told.servers.iter().filter(|seen| seen.parameter_group == group.name).collect();
+            let is_used = !users.is_empty();
+            // That a server of ours uses it says whose it is; that somebody else's does, says nothing.
+            let is_ours = users.into_iter().any(|seen| self.foreign(seen).is_none());
             let (mut props, mut status) = (Props::new(), Status::Available);
             if let Some(wanted) = wanted {
                 props = settings(group, &told.settings);
@@ -192,7 +212,7 @@ impl Place<'_> {
                     status = Status::Incomplete("not all of its settings are in it yet".to_owned());
                 }
             }
-            if !is_used {
+            if !is_ours && (wanted.is_some() || !is_used) {
                 let tags = rds::tags(aws.session(), &self.region, &group.arn).await?;
                 match spelling::foreign(&tags, self.block) {
                     Some(reason) if wanted.is_some() => status = Status::Foreign(reason),
@@ -211,7 +231,7 @@ impl Place<'_> {
         let name = names::subnet_group(&self.name);
         let id = self.id(subnet_group::NAME, &name);
         let wanted = self.wanted(&id);
-        let used = told.servers.iter().filter_map(|seen| seen.subnet_group.as_ref()).find(|group| group.name == name);
+        let used = self.used_subnet_group(told, &name);
         let group = match used {
             Some(_) if wanted.is_none() => None,
             Some(group) => Some(group.clone()),
@@ -220,9 +240,8 @@ impl Place<'_> {
         };
         let Some(group) = group else { return Ok(None) };
         let mut status = Status::Available;
-        if let (None, Some(arn)) = (used, &group.arn) {
-            let tags = rds::tags(aws.session(), &self.region, arn).await?;
-            match spelling::foreign(&tags, self.block) {
+        if used.is_none() {
+            match self.whose(aws, &group).await? {
                 Some(reason) if wanted.is_some() => status = Status::Foreign(reason),
                 Some(_) => return Ok(None),
                 None => {}
@@ -236,6 +255,20 @@ impl Place<'_> {
             needs: Vec::new(),
             protected: false,
         }))
+    }
+
+    /// The subnet group of a name, when a server of ours is in it.
+    fn used_subnet_group<'a>(&self, told: &'a Told, name: &str) -> Option<&'a SubnetGroup> {
+        let ours = told.servers.iter().filter(|seen| self.foreign(seen).is_none());
+        ours.filter_map(|seen| seen.subnet_group.as_ref()).find(|group| group.name == name)
+    }
+
+    /// How one can tell that a subnet group is not the block's; `None`: it is.
+    async fn whose(&self, aws: &Aws, group: &SubnetGroup) -> Result<Option<String>, ProviderError> {
+        let Some(arn) = &group.arn else {
+            return Ok(Some("RDS tells no ARN of it, by which its tags are read".to_owned()));
+        };
+        Ok(spelling::foreign(&rds::tags(aws.session(), &self.region, arn).await?, self.block))
     }
 
     fn id(&self, kind: &str, name: &str) -> Id {
@@ -257,13 +290,9 @@ impl Place<'_> {
 }
 
 fn observed(id: Id, seen: &DbInstance, block: &str, wanted: Option<&Resource>, keys: &Keys) -> Observed {
-    let status = match (&seen.source, id.kind.as_str()) {
-        (Some(source), instance::NAME) => Status::Foreign(format!("it is a read replica of {source}")),
-        _ => spelling::status(seen, block),
-    };
     Observed {
         props: spelling::props(seen, wanted, keys),
-        status,
+        status: spelling::status(seen, block),
         pending: spelling::pending(seen),
         needs: Vec::new(),
         protected: seen.props.get("DeletionProtection") == Some(&Value::Bool(true)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pgherd_core::resource::{Pending, Resource, Status};
 use pgherd_core::value::{Props, Value};
+use pgherd_core::version::Version;
 
 use crate::api::rds::DbInstance;
 use crate::kinds::tags;
@@ -26,9 +27,14 @@ pub(crate) fn props(seen: &DbInstance, wanted: Option<&Resource>, keys: &Keys) -
     let wanted = wanted.map_or(&nothing, |wanted| &wanted.props);
     let mut props = seen.props.clone();
     props.extend(seen.pending.clone());
-    // Growth up to what there is, is none.
-    if props.get("MaxAllocatedStorage") == props.get("AllocatedStorage") {
+    // Growth up to what there is, is none; where a limit is wanted, it may have been reached.
+    let is_limited = wanted.get("MaxAllocatedStorage").is_some_and(|most| !most.is_null());
+    if !is_limited && props.get("MaxAllocatedStorage") == props.get("AllocatedStorage") {
         props.remove("MaxAllocatedStorage");
+    }
+    // The group of the new family comes with the version, in the same call.
+    if let Some(group) = wanted.get("DBParameterGroupName").filter(|_| is_about_to_be_another_major(seen)) {
+        props.insert("DBParameterGroupName".to_owned(), group.clone());
     }
     for (field, baseline) in [("Iops", GP3_IOPS), ("StorageThroughput", GP3_THROUGHPUT)] {
         let is_given = is_given(&props, field, &baseline);
@@ -63,6 +69,24 @@ pub(crate) fn props(seen: &DbInstance, wanted: Option<&Resource>, keys: &Keys) -
         .map(|(name, value)| (name.to_owned(), value)),
     );
     props
+}
+
+/// Whether another major was accepted, and waits or is under way.
+fn is_about_to_be_another_major(seen: &DbInstance) -> bool {
+    let major = |props: &Props| Version::parse(props.get("EngineVersion")?.as_text()?).map(|version| version.major);
+    major(&seen.pending).is_some_and(|accepted| major(&seen.props) != Some(accepted))
+}
+
+/// A replica whose source is about to be of another major, as which it counts: RDS takes it along.
+pub(crate) fn taken_along(props: &mut Props, seen: &DbInstance, source: &DbInstance, wanted: Option<&Resource>) {
+    let is_busy = matches!(status::of(&seen.status), Status::Busy(_));
+    let of_source = source.pending.get("EngineVersion").or(source.props.get("EngineVersion").filter(|_| is_busy));
+    let major = |value: &Value| Version::parse(value.as_text()?).map(|version| version.major);
+    let own = seen.props.get("EngineVersion").and_then(major);
+    let Some(version) = of_source.filter(|version| major(version) > own) else { return };
+    props.insert("EngineVersion".to_owned(), version.clone());
+    let group = wanted.and_then(|wanted| wanted.props.get("DBParameterGroupName"));
+    props.extend(group.map(|group| ("DBParameterGroupName".to_owned(), group.clone())));
 }
 
 /// What was accepted and waits: for the window, or for a restart that no window brings.
@@ -159,6 +183,55 @@ mod tests {
         let told = |most: i64| [("AllocatedStorage", Value::Int(100)), ("MaxAllocatedStorage", Value::Int(most))];
         check(&told(100), &[], "MaxAllocatedStorage", &Value::Null);
         check(&told(200), &[], "MaxAllocatedStorage", &Value::Int(200));
+        // It has grown up to its limit, and that is no difference.
+        let limit = [("MaxAllocatedStorage", Value::Int(100))];
+        check(&told(100), &limit, "MaxAllocatedStorage", &Value::Int(100));
+    }
+
+    /// An instance or a replica at these versions, and the group it counts as using where `orders-pg17` is wanted.
+    #[track_caller]
+    fn check_upgrade(runs: &str, accepted: &str, expected: &str) {
+        let wanted = of(&[("DBParameterGroupName", "orders-pg17".into())]);
+        let wanted = Resource { id: Id::new(instance::NAME, "orders"), props: wanted, needs: Vec::new() };
+        let told = of(&[("EngineVersion", runs.into()), ("DBParameterGroupName", "orders-pg16".into())]);
+        let mut seen = DbInstance { props: told, ..wait::tests::seen("available", "in-sync", &[]) };
+        if !accepted.is_empty() {
+            seen.pending.insert("EngineVersion".to_owned(), accepted.into());
+        }
+        assert_eq!(props(&seen, Some(&wanted), &Keys::new())["DBParameterGroupName"], expected.into());
+    }
+
+    #[test]
+    fn the_group_of_another_major_comes_with_it() {
+        check_upgrade("16.13", "17.7", "orders-pg17");
+        check_upgrade("16.10", "16.13", "orders-pg16");
+        check_upgrade("16.13", "", "orders-pg16");
+    }
+
+    /// A replica of 16.13, and the version it counts as.
+    #[track_caller]
+    fn check_along(status: &str, source: (&str, &str), expected: &str) {
+        let version = |version: &str| of(&[("EngineVersion", version.into())]);
+        let replica = DbInstance { props: version("16.13"), ..wait::tests::seen(status, "in-sync", &[]) };
+        let mut of_source = wait::tests::seen("available", "in-sync", &[]);
+        of_source.props = version(source.0);
+        if !source.1.is_empty() {
+            of_source.pending = version(source.1);
+        }
+        let mut found = replica.props.clone();
+        taken_along(&mut found, &replica, &of_source, None);
+        assert_eq!(found["EngineVersion"], expected.into(), "{status} {source:?}");
+    }
+
+    #[test]
+    fn a_replica_goes_along_with_its_source() {
+        check_along("available", ("16.13", ""), "16.13");
+        check_along("available", ("16.13", "17.7"), "17.7");
+        check_along("upgrading", ("17.7", ""), "17.7");
+        // It was left behind.
+        check_along("available", ("17.7", ""), "16.13");
+        check_along("available", ("16.14", ""), "16.13");
+        check_along("available", ("16.13", "16.14"), "16.13");
     }
 
     #[test]

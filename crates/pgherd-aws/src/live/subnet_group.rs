@@ -7,7 +7,7 @@ use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderErr
 
 use super::change::not_ours;
 use super::servers::At;
-use super::{made, spelling, tagged};
+use super::{made, spelling};
 use crate::api::rds::{self, SubnetGroup};
 use crate::kinds::tags;
 use crate::names;
@@ -75,16 +75,15 @@ pub(super) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     Ok(wait::tried(aws, aws.patience().letting_go, events, is_in_use, attempt).await?)
 }
 
-/// Removes the group of ours that an instance was in, unless somebody else still is. `arn` is the instance's.
-pub(super) async fn tidy(aws: &Aws, at: &At, arn: &str, group: &str, _events: &Events) -> Result<(), ProviderError> {
+/// Removes the group of ours that an instance was in, unless somebody else still is.
+pub(super) async fn tidy(aws: &Aws, at: &At, group: &str) -> Result<(), ProviderError> {
     if group != names::subnet_group(&at.name) {
         return Ok(());
     }
-    let tags = match rds::tags(aws.session(), &at.region, &tagged::sibling(arn, "subgrp", group)).await {
-        Err(error) if error.is("DBSubnetGroupNotFoundFault") => return Ok(()),
-        tags => tags?,
-    };
-    if !tags::are_ours(&tags, &at.block) {
+    let Some(found) = rds::subnet_group(aws.session(), &at.region, group).await? else { return Ok(()) };
+    // Whose it is nobody can tell without an ARN.
+    let Some(arn) = found.arn else { return Ok(()) };
+    if !tags::are_ours(&rds::tags(aws.session(), &at.region, &arn).await?, &at.block) {
         return Ok(());
     }
     match rds::delete_subnet_group(aws.session(), &at.region, group).await {

@@ -7,7 +7,7 @@ use pgherd_engine::provider::{Events, ProviderError};
 
 use super::ours::Retagging;
 use super::servers::At;
-use super::{alarm, log_group, spelling, topic};
+use super::{alarm, change, log_group, spelling, topic};
 use crate::api::rds::{self, DbInstance};
 use crate::names;
 use crate::protocol::error::AwsError;
@@ -19,24 +19,22 @@ pub(super) async fn carry(
     at: &At,
     seen: &DbInstance,
     changes: &[Change],
-    _events: &Events,
+    events: &Events,
 ) -> Result<(), ProviderError> {
     let retagging = Retagging::of(changes);
     if retagging == Retagging::default() {
         return Ok(());
     }
-    for arn in groups(seen) {
-        match group(aws, at, &arn, &retagging).await {
-            Err(error) if error.is("DBSubnetGroupNotFoundFault") || error.is("DBParameterGroupNotFound") => {}
-            done => done?,
-        }
+    for arn in groups(aws, at, seen).await? {
+        group(aws, at, &arn, &retagging).await?;
     }
     if seen.id == at.block {
         topic::retag(aws, &at.block, &retagging).await?;
         alarm::retag(aws, &at.block, &retagging).await?;
     }
     log_group::retag(aws, &at.region, &seen.id, &retagging).await?;
-    Ok(thing(aws, &at.region, &seen.arn, &retagging).await?)
+    // An instance that RDS is at something else with may take no tags.
+    Ok(change::once_taken(aws, at, events, || thing(aws, &at.region, &seen.arn, &retagging)).await?)
 }
 
 /// A group by its name may be somebody else's.
@@ -54,13 +52,18 @@ async fn thing(aws: &Aws, region: &str, arn: &str, retagging: &Retagging) -> Res
     retagging.carry(set, || rds::remove_tags(session, region, arn, &retagging.removed)).await
 }
 
-/// The groups of its own that an instance uses. A replica in its source's region has none.
-fn groups(seen: &DbInstance) -> Vec<String> {
-    let subnets = seen.subnet_group.as_ref().filter(|group| group.name == names::subnet_group(&seen.id));
-    let settings = Some(&seen.parameter_group)
-        .filter(|group| names::owner_of_parameter_group(group) == Some(&seen.id))
-        .map(|group| sibling(&seen.arn, "pg", group));
-    subnets.map(|group| sibling(&seen.arn, "subgrp", &group.name)).into_iter().chain(settings).collect()
+/// The ARNs of the groups of its own that an instance uses, as far as they are there: calls for tags have no refusal of their own for a
+/// group that is not. A replica in its source's region has none.
+async fn groups(aws: &Aws, at: &At, seen: &DbInstance) -> Result<Vec<String>, AwsError> {
+    let mut arns = Vec::new();
+    if let Some(group) = seen.subnet_group.as_ref().filter(|group| group.name == names::subnet_group(&seen.id)) {
+        arns.extend(rds::subnet_group(aws.session(), &at.region, &group.name).await?.and_then(|group| group.arn));
+    }
+    if names::owner_of_parameter_group(&seen.parameter_group) == Some(&seen.id) {
+        let found = rds::parameter_group(aws.session(), &at.region, &seen.parameter_group).await?;
+        arns.extend(found.map(|group| group.arn));
+    }
+    Ok(arns)
 }
 
 /// The ARN of something of RDS of the same account and region: `arn:aws:rds:eu-central-1:123456789012:db:orders` has five parts before

@@ -51,6 +51,8 @@ impl World {
         });
         let patience = Patience {
             letting_go: Duration::from_millis(20),
+            unprotecting: Duration::from_millis(500),
+            telling: Duration::from_millis(500),
             before_first_look: Duration::ZERO,
             between_looks: Duration::from_millis(1),
             ..Patience::default()

@@ -1,5 +1,7 @@
 //! The end: replicas before their source, a last snapshot, nothing left that was not asked for, and never what is not ours.
 
+use pgherd_engine::run::Planned;
+
 use crate::world::{LARGE, SMALL, World, changes, with};
 
 #[tokio::test]
@@ -107,9 +109,31 @@ async fn a_replica_that_was_promoted_is_not_taken_for_one() {
     let world = World::with(&block).await;
     world.tamper("PromoteReadReplica", &[("DBInstanceIdentifier", "orders-r1")]);
     world.pass(3600);
-    world.forget_what_was_asked();
+    let told = |planned: &Planned| {
+        let told = planned.plan.diagnostics.iter().map(|told| format!("{}: {}", told.code, told.message));
+        told.collect::<Vec<_>>()
+    };
     let planned = world.plan(&block).await;
-    assert_eq!(changes(&planned), ["create replica orders-r1"]);
+    assert_eq!(changes(&planned), [""; 0]);
+    let reason = "it follows nobody any more, and is a database of its own";
+    assert_eq!(told(&planned), [format!("not-ours: replica orders-r1 exists and is not pgherd's: {reason}")]);
+    let destroyed = world.plan_destroy(&block).await;
+    assert_eq!(
+        told(&destroyed),
+        [format!("left-alone: replica orders-r1 is not pgherd's and is left alone: {reason}")]
+    );
+}
+
+/// There was none of that name when the plan was made.
+#[tokio::test]
+async fn a_replica_that_was_made_and_promoted_meanwhile_is_not_taken_for_one() {
+    let world = World::with(SMALL).await;
+    let block = with(SMALL, &[("create_read_replica", "true")]);
+    let planned = world.plan(&block).await;
+    world.apply(&block).await;
+    world.tamper("PromoteReadReplica", &[("DBInstanceIdentifier", "orders-r1")]);
+    world.pass(3600);
+    world.forget_what_was_asked();
     let (outcome, _) = world.walk(&block, &planned).await;
     let failed: Vec<_> = outcome.failed.iter().map(|(_, error)| error.to_string()).collect();
     assert_eq!(failed, ["orders-r1 is no read replica any more, and a database of its own"]);

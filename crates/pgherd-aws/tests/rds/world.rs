@@ -89,6 +89,8 @@ impl World {
             changing: Duration::from_secs(60),
             deleting: Duration::from_secs(60),
             letting_go: Duration::from_millis(500),
+            unprotecting: Duration::from_millis(500),
+            telling: Duration::from_millis(500),
             spreading: Duration::from_millis(500),
         };
         let aws =

@@ -15,7 +15,7 @@ pub(crate) use groups::{
 pub(crate) use instance::{
     Last, create_instance, create_replica, delete_instance, instance, instances, modify_instance, reboot,
 };
-pub(crate) use snapshots::{create_snapshot, snapshot_status};
+pub(crate) use snapshots::{Taken, create_snapshot, snapshot_status, snapshots_taken};
 pub(crate) use told::{DbInstance, LOGS};
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Snapshots that somebody takes.
 
+use std::collections::BTreeMap;
+
 use super::told::text;
 use super::{asked_once, listed, tag, unless_missing};
 use crate::protocol::error::AwsError;
@@ -20,6 +22,28 @@ pub(crate) async fn create_snapshot(
         .set("DBInstanceIdentifier", instance)
         .list("Tags", "Tag", tags.iter().map(tag));
     asked_once(session, region, form).await.map(drop)
+}
+
+/// A snapshot that somebody took of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// `DBSnapshotIdentifier`.
+    pub(crate) name: String,
+    /// RDS's word for how it is.
+    pub(crate) status: String,
+    /// Its tags.
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// The snapshots that somebody took of an instance; RDS's own are left out.
+pub(crate) async fn snapshots_taken(session: &Session, region: &str, instance: &str) -> Result<Vec<Taken>, AwsError> {
+    let form = Form::new("DescribeDBSnapshots").set("DBInstanceIdentifier", instance).set("SnapshotType", "manual");
+    let taken = |told: &Element| Taken {
+        name: text(told, "DBSnapshotIdentifier").unwrap_or_default(),
+        status: text(told, "Status").unwrap_or_default(),
+        tags: super::told::tags(told),
+    };
+    listed(session, region, form, ("DBSnapshots", "DBSnapshot"), taken).await
 }
 
 /// RDS's word for how a snapshot is; `None` where there is none of that name.

@@ -31,7 +31,7 @@ pub(crate) struct DbInstance {
     pub(crate) zones: Vec<String>,
     /// What it is a replica of: a name, or an ARN of another region.
     pub(crate) source: Option<String>,
-    /// Its own replicas, likewise.
+    /// Its own replicas, likewise, and Aurora clusters that follow it.
     pub(crate) replicas: Vec<String>,
     /// Its tags.
     pub(crate) tags: BTreeMap<String, String>,
@@ -116,27 +116,46 @@ impl DbInstance {
             subnet_group: told.at("DBSubnetGroup").map(SubnetGroup::read),
             zones: zones.into_iter().flatten().collect(),
             source: self::text(told, "ReadReplicaSourceDBInstanceIdentifier"),
-            replicas: texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier"),
+            replicas: [
+                texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier"),
+                texts("ReadReplicaDBClusterIdentifiers", "ReadReplicaDBClusterIdentifier"),
+            ]
+            .concat(),
             tags: tags(told),
         }
     }
 }
 
+/// All of it, what nobody here has heard of included: it may interrupt service when it is done.
 fn pending(told: &Element, logs: &[String]) -> Props {
     let Some(pending) = told.at("PendingModifiedValues") else { return Props::new() };
-    let field = |(name, path, how): &(&str, &str, As)| {
-        let path = if path.contains('/') { name } else { path };
-        Some(((*name).to_owned(), value(pending, path, how)?))
-    };
-    let mut props: Props = FIELDS.iter().filter_map(field).collect();
-    if let Some(changed) = pending.at("PendingCloudwatchLogsExports") {
-        let of = |list: &str| changed.list(list, "member").map(|log| log.text.clone()).collect::<BTreeSet<_>>();
-        let (on, off) = (of("LogTypesToEnable"), of("LogTypesToDisable"));
-        let kept = logs.iter().filter(|log| !off.contains(*log)).cloned();
-        let all: BTreeSet<String> = kept.chain(on).collect();
-        props.insert(LOGS.to_owned(), Value::List(all.into_iter().map(Value::Text).collect()));
+    // What is empty, however deep, is nothing that waits.
+    let said = pending.children.iter().filter(|child| !is_empty(child));
+    said.map(|child| accepted(pending, child, logs)).collect()
+}
+
+fn is_empty(told: &Element) -> bool {
+    told.text.is_empty() && told.children.iter().all(is_empty)
+}
+
+/// What was accepted, by our name of it where we have one.
+fn accepted(pending: &Element, child: &Element, logs: &[String]) -> (String, Value) {
+    if child.name == "PendingCloudwatchLogsExports" {
+        return (LOGS.to_owned(), exports(child, logs));
     }
-    props
+    let field = FIELDS.iter().find(|(name, path, _)| child.name == if path.contains('/') { *name } else { *path });
+    let value = field.and_then(|(_, _, how)| value(pending, &child.name, how));
+    let name = field.map_or(child.name.as_str(), |(name, _, _)| name);
+    (name.to_owned(), value.unwrap_or_else(|| Value::text(&child.text)))
+}
+
+/// The logs that will be exported.
+fn exports(changed: &Element, logs: &[String]) -> Value {
+    let of = |list: &str| changed.list(list, "member").map(|log| log.text.clone()).collect::<BTreeSet<_>>();
+    let (on, off) = (of("LogTypesToEnable"), of("LogTypesToDisable"));
+    let kept = logs.iter().filter(|log| !off.contains(*log)).cloned();
+    let all: BTreeSet<String> = kept.chain(on).collect();
+    Value::List(all.into_iter().map(Value::Text).collect())
 }
 
 /// The `TagList` of an element.
@@ -155,5 +174,74 @@ fn value(told: &Element, path: &str, how: &As) -> Option<Value> {
         As::Text => text(told, path).map(Value::Text),
         As::Bool => told.bool(path).map(Value::Bool),
         As::Int => told.int(path).map(Value::Int),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pending: &str, expected: &[(&str, Value)]) {
+        let told = format!("<DBInstance><PendingModifiedValues>{pending}</PendingModifiedValues></DBInstance>");
+        let told = Element::parse(told.as_bytes()).expect("it is XML");
+        let expected = expected.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        assert_eq!(super::pending(&told, &["upgrade".to_owned()]), expected);
+    }
+
+    #[test]
+    fn what_waits_is_told_by_our_names() {
+        check(
+            "<DBInstanceClass>db.r5.large</DBInstanceClass><IAMDatabaseAuthenticationEnabled>true</IAMDatabaseAuthenticationEnabled>\
+             <Port>5433</Port>",
+            &[
+                ("DBInstanceClass", "db.r5.large".into()),
+                ("EnableIAMDatabaseAuthentication", true.into()),
+                ("Port", Value::Int(5433)),
+            ],
+        );
+    }
+
+    /// It may interrupt service all the same.
+    #[test]
+    fn what_nobody_has_heard_of_waits_too() {
+        check(
+            "<CACertificateIdentifier>rds-ca-rsa4096-g1</CACertificateIdentifier>\
+             <ProcessorFeatures><ProcessorFeature><Name>coreCount</Name><Value>2</Value></ProcessorFeature></ProcessorFeatures>\
+             <AFieldOfNextYear>on</AFieldOfNextYear>",
+            &[
+                ("AFieldOfNextYear", "on".into()),
+                ("CACertificateIdentifier", "rds-ca-rsa4096-g1".into()),
+                ("ProcessorFeatures", "".into()),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_empty_is_nothing() {
+        check(
+            "<ProcessorFeatures/><PendingCloudwatchLogsExports><LogTypesToEnable/></PendingCloudwatchLogsExports>",
+            &[],
+        );
+    }
+
+    #[test]
+    fn exports_that_wait_are_those_there_will_be() {
+        check(
+            "<PendingCloudwatchLogsExports><LogTypesToEnable><member>postgresql</member></LogTypesToEnable>\
+             <LogTypesToDisable><member>upgrade</member></LogTypesToDisable></PendingCloudwatchLogsExports>",
+            &[(LOGS, Value::List(vec!["postgresql".into()]))],
+        );
+    }
+
+    /// An Aurora cluster would become a database of its own as well.
+    #[test]
+    fn whatever_follows_it_is_a_replica() {
+        let told = "<DBInstance><ReadReplicaDBInstanceIdentifiers>\
+                    <ReadReplicaDBInstanceIdentifier>orders-r1</ReadReplicaDBInstanceIdentifier></ReadReplicaDBInstanceIdentifiers>\
+                    <ReadReplicaDBClusterIdentifiers><ReadReplicaDBClusterIdentifier>aurora</ReadReplicaDBClusterIdentifier>\
+                    </ReadReplicaDBClusterIdentifiers></DBInstance>";
+        let seen = DbInstance::read(&Element::parse(told.as_bytes()).expect("it is XML"));
+        assert_eq!(seen.replicas, ["orders-r1", "aurora"]);
     }
 }
