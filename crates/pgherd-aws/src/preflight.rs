@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pgherd_core::diagnostic::Diagnostic;
-use pgherd_core::plan::{Change, Plan, Step};
+use pgherd_core::plan::{Change, Plan, Step, When};
 use pgherd_core::value::Value;
 use pgherd_core::version::Version;
 
@@ -22,6 +22,13 @@ fn major_upgrade(plan: &Plan, step: &Step) -> Option<Diagnostic> {
     let major = |value: &Value| Version::parse(value.as_text()?).map(|version| version.major);
     let (from, to) = (major(from)?, major(to)?);
     let message = format!("{} goes from PostgreSQL {from} to {to}, which RDS cannot take back", step.id.name);
-    let help = "try it on a copy first; a snapshot is taken before it begins";
+    let help = match change.when {
+        When::Now => "try it on a copy first; a snapshot is taken before it begins",
+        // One of today would be out of date by then.
+        When::Window { .. } | When::Restart => {
+            "try it on a copy first; in the window RDS takes a snapshot before it begins where backups are kept, and `apply --now` \
+             always takes one"
+        }
+    };
     (from != to).then(|| Diagnostic::error("major-upgrade", message).at(&plan.block, "engine_version").help(help))
 }

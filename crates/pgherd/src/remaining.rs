@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use pgherd_core::cloud::Cloud;
 use pgherd_core::plan::document::Document;
+use pgherd_core::report::Backup;
 use pgherd_core::spec::Spec;
 use pgherd_engine::run;
 use serde::Serialize;
 
 use crate::commands::Context;
-use crate::error::CommandError;
+use crate::databases::Database;
+use crate::error::{CommandError, Exit};
 use crate::planning::Plans;
 use crate::targets;
 
@@ -35,7 +37,7 @@ pub struct Ended {
 
 /// Says which backup will remain of each database, or that none will.
 pub fn announce(context: &Context<'_>, plans: &Plans) {
-    for spec in lost(plans) {
+    for Database { spec, .. } in lost(plans) {
         match last_backup(context, spec) {
             Some(backup) => {
                 context.printer.say(&format!("{}: a last backup {} is taken first", spec.name, backup.name));
@@ -50,7 +52,7 @@ pub fn announce(context: &Context<'_>, plans: &Plans) {
 
 /// Says where the last backups are, once the databases are gone.
 pub fn tell(context: &Context<'_>, plans: &Plans) -> Result<(), CommandError> {
-    for backup in last_backups(context, plans) {
+    for backup in last_backups(context, plans, When::Afterwards)? {
         let LastBackup { database, name, path } = backup;
         // A database that was never finished has nothing to be kept.
         if path.as_ref().is_some_and(|path| !path.exists()) {
@@ -62,17 +64,57 @@ pub fn tell(context: &Context<'_>, plans: &Plans) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// When somebody is told of last backups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before anything is done, so by the names they are to have.
+    Beforehand,
+    /// Once the databases are gone, so by the names they have.
+    Afterwards,
+}
+
+impl When {
+    /// The moment after a run that ended so.
+    pub fn after(exit: Exit) -> Self {
+        if exit == Exit::Done { Self::Afterwards } else { Self::Beforehand }
+    }
+}
+
 /// The document of a verb that deletes.
-pub fn document(context: &Context<'_>, plans: &Plans) -> Ended {
-    Ended { plans: plans.document(), last_backups: last_backups(context, plans) }
+pub fn document(context: &Context<'_>, plans: &Plans, when: When) -> Result<Ended, CommandError> {
+    Ok(Ended { plans: plans.document(), last_backups: last_backups(context, plans, when)? })
 }
 
-fn last_backups(context: &Context<'_>, plans: &Plans) -> Vec<LastBackup> {
-    lost(plans).filter_map(|spec| last_backup(context, spec)).collect()
+fn last_backups(context: &Context<'_>, plans: &Plans, when: When) -> Result<Vec<LastBackup>, CommandError> {
+    let backups = lost(plans).filter_map(|one| Some((one, last_backup(context, &one.spec)?)));
+    let named = backups.map(|(one, backup)| match (when, &backup.path) {
+        (When::Afterwards, None) => Ok(LastBackup { name: name_in_the_end(one, &backup.name)?, ..backup }),
+        (When::Afterwards, Some(_)) | (When::Beforehand, _) => Ok(backup),
+    });
+    named.collect()
 }
 
-fn lost(plans: &Plans) -> impl Iterator<Item = &Spec> {
-    plans.each.iter().filter(|one| one.loses_data()).map(|one| &one.database.spec)
+/// What a target calls the last backup of a database that is gone: it gives it another name where somebody has taken the one that was
+/// asked for.
+fn name_in_the_end(database: &Database, asked: &str) -> Result<String, CommandError> {
+    let backups = targets::wait_for(database.provider.backups(&database.spec))?;
+    // Without being told of them nobody knows.
+    let kept = backups.map(|backups| backups.kept).unwrap_or_default();
+    let known = newest_of(&kept, asked).map(str::to_owned);
+    Ok(known.unwrap_or_else(|| format!("{asked}, unless another name was told above")))
+}
+
+/// The newest of the backups, which are listed from the oldest on, that are called as was asked for or after it.
+fn newest_of<'a>(kept: &'a [Backup], asked: &str) -> Option<&'a str> {
+    let asked = asked.to_lowercase();
+    let is_time =
+        |rest: &str| rest.len() == 15 && rest.starts_with('-') && rest[1..].bytes().all(|byte| byte.is_ascii_digit());
+    let is_it = |name: &str| name.strip_prefix(asked.as_str()).is_some_and(|rest| rest.is_empty() || is_time(rest));
+    kept.iter().map(|backup| backup.name.as_str()).rfind(|name| is_it(name))
+}
+
+fn lost(plans: &Plans) -> impl Iterator<Item = &Database> {
+    plans.each.iter().filter(|one| one.loses_data()).map(|one| &one.database)
 }
 
 fn last_backup(context: &Context<'_>, spec: &Spec) -> Option<LastBackup> {
@@ -82,4 +124,35 @@ fn last_backup(context: &Context<'_>, spec: &Spec) -> Option<LastBackup> {
         Cloud::Aws | Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => None,
     };
     Some(LastBackup { database: spec.name.clone(), name, path })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kept: &[&str], asked: &str, expected: Option<&str>) {
+        let backup = |name: &&str| Backup {
+            name: (*name).to_owned(),
+            automatic: false,
+            state: "available".to_owned(),
+            taken_at: None,
+            bytes: None,
+            engine_version: None,
+            encrypted: None,
+            region: None,
+        };
+        let kept: Vec<Backup> = kept.iter().map(backup).collect();
+        assert_eq!(newest_of(&kept, asked), expected);
+    }
+
+    #[test]
+    fn the_newest_of_a_name_or_after_it() {
+        check(&["orders-last"], "orders-last", Some("orders-last"));
+        check(&["ORDERS", "orders-last"], "Orders-Last", Some("orders-last"));
+        let other = "orders-last-20261122183000";
+        check(&["orders-last", other], "orders-last", Some(other));
+        check(&["orders-last", "orders-last-week", "orders-last-2026"], "orders-last", Some("orders-last"));
+        check(&["before"], "orders-last", None);
+    }
 }

@@ -224,3 +224,40 @@ fn another(last: Last, events: &Events) -> Last {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::error::Cause;
+    use crate::service::Service;
+
+    #[track_caller]
+    fn check(code: &str, message: &str, status: &str, last: &Last, expected: After) {
+        let error = AwsError {
+            service: Service::Rds,
+            action: "DeleteDBInstance".to_owned(),
+            cause: Cause::Refused,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: String::new(),
+            status: Some(400),
+            maybe_done: false,
+        };
+        assert_eq!(after(&error, status, last), expected, "{code} {message}");
+    }
+
+    #[test]
+    fn a_deletion_that_is_not_taken_comes_to_something_else_each_time() {
+        let last = Last::Snapshot("orders-last".to_owned());
+        let state = "InvalidDBInstanceState";
+        check("DBInstanceNotFound", "DBInstance orders not found.", "available", &last, After::Gone);
+        check(state, "Instance orders is already being deleted.", "available", &last, After::Gone);
+        check(state, "Instance orders is not available.", "modifying", &last, After::AtWork);
+        check(state, "Cannot create a snapshot.", "incompatible-parameters", &last, After::Broken);
+        check(state, "Instance orders is not available.", "incompatible-parameters", &Last::Nothing, After::AtWork);
+        check("DBSnapshotAlreadyExists", "", "available", &last, After::AnotherName);
+        let protected = "Cannot delete protected DB Instance, please disable deletion protection and try again.";
+        check("InvalidParameterCombination", protected, "available", &last, After::Protected);
+        check("AccessDenied", "", "available", &last, After::Refused);
+    }
+}

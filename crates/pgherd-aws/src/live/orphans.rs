@@ -25,8 +25,10 @@ pub(super) async fn observe(aws: &Aws, wanted: &[Resource], seen: &[Observed]) -
 /// What may be there of a database although nobody wants it.
 fn suspects(database: &str, region: &str, wanted: &[Resource], seen: &[Observed]) -> BTreeSet<Id> {
     let of = |kind: &'static str| seen.iter().filter(move |seen| seen.id.kind == kind);
-    let servers = || of(instance::NAME).chain(of(replica::NAME));
-    let is_known = of(instance::NAME).any(|seen| !matches!(seen.status, Status::Foreign(_)));
+    let is_ours = |seen: &&Observed| !matches!(seen.status, Status::Foreign(_));
+    // What follows nobody any more may use things of ours as its own.
+    let servers = || of(instance::NAME).chain(of(replica::NAME).filter(is_ours));
+    let is_known = of(instance::NAME).any(|seen| is_ours(&seen));
     let (monitoring, reading) = (names::monitoring_role(database, region), names::proxy_role(database, region));
     let (topic, dashboard) = (names::topic(database), names::dashboard(database, region));
     let monitors = ends(&monitoring, '/', servers().filter_map(|seen| seen.props.get("MonitoringRoleArn")));

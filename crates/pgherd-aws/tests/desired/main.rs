@@ -1,6 +1,7 @@
 //! What blocks want of AWS, whole.
 
 mod blocks;
+mod permissions;
 mod planned;
 mod table;
 mod variables;

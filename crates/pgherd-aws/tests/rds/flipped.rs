@@ -190,7 +190,12 @@ async fn what_is_fixed_is_refused() {
 #[tokio::test]
 async fn what_aws_changes_by_itself_is_no_difference() {
     let world = World::with(LARGE).await;
-    let grown = [("DBInstanceIdentifier", "orders"), ("AllocatedStorage", "700"), ("ApplyImmediately", "true")];
+    let grown = [
+        ("DBInstanceIdentifier", "orders"),
+        ("AllocatedStorage", "700"),
+        ("Iops", "16000"),
+        ("ApplyImmediately", "true"),
+    ];
     world.tamper("ModifyDBInstance", &grown);
     world.pass(7200);
     world.tamper("RebootDBInstance", &[("DBInstanceIdentifier", "orders"), ("ForceFailover", "true")]);

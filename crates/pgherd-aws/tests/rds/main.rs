@@ -4,6 +4,7 @@
 
 mod deleted;
 mod flipped;
+mod guarded;
 mod interrupted;
 mod made;
 mod waiting;

@@ -145,7 +145,7 @@ async fn another_major_takes_its_group_along_and_leaves_none_behind() {
     let refused = world.plan(&newer).await.plan.diagnostics;
     insta::assert_snapshot!(
         refused.iter().map(|told| format!("{}: {}; {}", told.code, told.message, told.help)).collect::<String>(),
-        @"major-upgrade: orders goes from PostgreSQL 16 to 17, which RDS cannot take back; try it on a copy first; a snapshot is taken before it begins; or accept that with --accept major-upgrade"
+        @"major-upgrade: orders goes from PostgreSQL 16 to 17, which RDS cannot take back; try it on a copy first; in the window RDS takes a snapshot before it begins where backups are kept, and `apply --now` always takes one; or accept that with --accept major-upgrade"
     );
     world.accepted.insert("major-upgrade".to_owned());
     world.forget_what_was_asked();

@@ -52,6 +52,8 @@ pub fn made(
         waiting_since: call.now,
         phases: VecDeque::new(),
         optimizing_until: None,
+        is_full: false,
+        told: None,
         has_endpoint: false,
         restorable_since: None,
         booted: Booted { group: set.parameter_group.clone(), parameters: statics },

@@ -30,6 +30,10 @@ pub struct Instance {
     pub phases: VecDeque<Phase>,
     /// Until when the last change of storage is being optimized.
     pub optimizing_until: Option<Timestamp>,
+    /// Nothing fits into its storage any more.
+    pub is_full: bool,
+    /// What is told of its settings, where that lags behind.
+    pub told: Option<Told>,
     /// It can be reached: `Endpoint` is told.
     pub has_endpoint: bool,
     /// Since when points in time can be restored.
@@ -161,6 +165,15 @@ pub enum Change {
     Version(String, Option<String>),
 }
 
+/// What is told of settings while that lags behind how they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// `ParameterApplyStatus`.
+    pub word: &'static str,
+    /// Since when it is another.
+    pub wrong_since: Option<Timestamp>,
+}
+
 /// A stretch of time with one status.
 #[derive(Debug, Clone)]
 pub struct Phase {
@@ -198,6 +211,7 @@ impl Instance {
         match self.phases.front() {
             _ if !is_ending && let Some(failed) = self.backed.as_ref().and_then(|backed| backed.failed) => failed,
             Some(phase) => phase.word,
+            None if self.is_full => "storage-full",
             None if self.is_optimizing(now) => "storage-optimization",
             None => "available",
         }
@@ -327,6 +341,7 @@ impl Instance {
             Change::SecurityGroups(groups) => set.security_groups = groups,
             Change::Storage(gib) => {
                 set.storage_gib = gib;
+                self.is_full = false;
                 self.optimizing_until = Some(later(at, OPTIMIZING));
             }
             Change::StorageType(kind) => {

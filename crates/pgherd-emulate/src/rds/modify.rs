@@ -15,7 +15,10 @@ pub fn modify(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     let id = form.required("DBInstanceIdentifier")?.to_lowercase();
     let mut instance = region.instances.get(&id).ok_or_else(|| Refusal::no_instance(&id))?.clone();
     let changes = changes(region, &instance, form, call.now)?;
-    if !instance.takes_changes(call.now) {
+    // Full storage takes nothing but more of it.
+    let grows = |change: &Change| matches!(change, Change::Storage(gib) if *gib > instance.set.storage_gib);
+    let is_relief = instance.status(call.now) == "storage-full" && changes.iter().any(grows);
+    if !instance.takes_changes(call.now) && !is_relief {
         return Err(Refusal::state(format!(
             "Database instance is not in available state. Its status is {}.",
             instance.status(call.now)
@@ -255,7 +258,7 @@ fn server(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Chang
         versions::class(class)?;
         changes.push(Change::Class(class.to_owned()));
     }
-    changes.extend(version(region, set, form)?);
+    changes.extend(version(region, instance, form)?);
     if form.text("OptionGroupName").is_some() {
         changes.push(Change::OptionGroup(super::create::option_group(form, set.major())?));
     }
@@ -287,7 +290,8 @@ fn server(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Chang
 }
 
 /// The version and the parameter group, which go together when the major changes.
-fn version(region: &Region, set: &Settings, form: &Form) -> Result<Vec<Change>, Refusal> {
+fn version(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Change>, Refusal> {
+    let set = &instance.set;
     let version = match form.text("EngineVersion") {
         Some(asked) if asked != set.version => Some(versions::resolved(asked)?),
         same => same.map(str::to_owned),
@@ -297,6 +301,9 @@ fn version(region: &Region, set: &Settings, form: &Form) -> Result<Vec<Change>, 
     let group = group.map(|group| group.name);
     let Some(version) = version else { return Ok(group.map(Change::ParameterGroup).into_iter().collect()) };
     versions::upgrade(&set.version, &version, form.bool("AllowMajorVersionUpgrade")?.unwrap_or(false))?;
+    if major != set.major() && instance.source.is_some() {
+        return Err(Refusal::combination("You can't upgrade a read replica to another major version by itself."));
+    }
     if major != set.major() && region.is_backed {
         return Err(Refusal::combination(
             "The emulator does not upgrade the PostgreSQL behind an instance to another major; start it with --no-postgres.",
@@ -330,6 +337,12 @@ fn storage(instance: &Instance, form: &Form, now: Timestamp) -> Result<Vec<Chang
     };
     if gib.is_some() || kind.is_some() || iops.is_some() || throughput.is_some() {
         wanted.check()?;
+        if gib.is_some_and(|gib| gib > set.storage_gib) && wanted.says_iops() && form.int("Iops")?.is_none() {
+            return Err(Refusal::combination(format!(
+                "You must specify Iops when you increase the allocated storage of storage type {}.",
+                wanted.kind
+            )));
+        }
         let (iops, throughput) = wanted.baseline();
         changes.extend(gib.map(Change::Storage));
         changes.extend(kind.map(|kind| Change::StorageType(kind.to_owned())));

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use pgherd_core::catalogue::parameters::{self, Context, Parameter, Type};
 
-use super::instance::Instance;
+use super::instance::{Instance, Told};
 use super::state::Region;
 use super::{Listing, paged, tags, validate};
 use crate::wire::{Element, Form, Refusal};
@@ -113,8 +114,33 @@ pub fn fitting(region: &Region, name: &str, major: u32) -> Result<ParameterGroup
     Ok(group)
 }
 
-/// `ParameterApplyStatus` of an instance's group.
+/// `ParameterApplyStatus` of an instance's group, as it is told.
 pub fn apply_status(region: &Region, instance: &Instance) -> &'static str {
+    match &instance.told {
+        Some(told) => told.word,
+        None => status(region, instance),
+    }
+}
+
+/// What is told of settings is what they are, or what they were as long ago as that lags behind.
+pub fn told(region: &mut Region, now: Timestamp) {
+    let lag = region.settings_lag;
+    let words: Vec<_> = region.instances.values().map(|instance| status(region, instance)).collect();
+    for (instance, word) in region.instances.values_mut().zip(words) {
+        if lag.is_zero() {
+            instance.told = None;
+            continue;
+        }
+        let told = instance.told.get_or_insert(Told { word, wrong_since: None });
+        if told.word == word {
+            told.wrong_since = None;
+        } else if now.duration_since(*told.wrong_since.get_or_insert(now)) >= lag {
+            *told = Told { word, wrong_since: None };
+        }
+    }
+}
+
+fn status(region: &Region, instance: &Instance) -> &'static str {
     let set = &instance.set.parameter_group;
     let statics = group(region, set).map(|group| group.statics()).unwrap_or_default();
     match instance.booted.group == *set && instance.booted.parameters == statics {

@@ -1,7 +1,9 @@
 //! Read replicas: `CreateDBInstanceReadReplica` and `PromoteReadReplica`.
 
+use jiff::Timestamp;
+
 use super::backed::Origin;
-use super::instance::{Effect, Monitoring, Settings};
+use super::instance::{Change, Effect, Monitoring, Settings};
 use super::state::{Region, seconds};
 use super::{Call, create, show, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
@@ -30,6 +32,25 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     region.tags.insert(region.arn("db", &id), given);
     let origin = Origin::Server(primary.resource_id);
     Ok(create::made(region, id, set, Some(source), origin, call))
+}
+
+/// Replicas whose source is of another major follow it, with its parameter group: RDS upgrades them along with it.
+pub fn taken_along(region: &mut Region, now: Timestamp) {
+    let behind: Vec<_> = region
+        .instances
+        .values()
+        .filter_map(|replica| {
+            let source = &region.instances.get(replica.source.as_ref()?)?.set;
+            let is_behind = source.major() > replica.set.major() && replica.phases.is_empty();
+            is_behind.then(|| (replica.id.clone(), source.version.clone(), source.parameter_group.clone()))
+        })
+        .collect();
+    for (id, version, group) in behind {
+        if let Some(replica) = region.instances.get_mut(&id) {
+            let after = vec![Effect::Change(Change::Version(version, Some(group))), Effect::Boot];
+            replica.goes_through("upgrading", seconds(600), after, now);
+        }
+    }
 }
 
 /// `PromoteReadReplica`.

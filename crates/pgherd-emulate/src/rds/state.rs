@@ -41,6 +41,8 @@ pub struct Region {
     pub events: Vec<Event>,
     /// Whether new instances have a PostgreSQL behind them.
     pub is_backed: bool,
+    /// How long what is told of settings lags behind how they are.
+    pub settings_lag: SignedDuration,
     /// Copies that are needed no more.
     pub forgotten: Vec<String>,
     /// How many things were ever made: numbers that are never given twice.
@@ -75,6 +77,7 @@ impl Region {
             tags: BTreeMap::new(),
             events: Vec::new(),
             is_backed: false,
+            settings_lag: SignedDuration::ZERO,
             forgotten: Vec::new(),
             made: 0,
         }
@@ -102,6 +105,8 @@ impl Region {
             }
             self.instances.insert(instance.id.clone(), instance);
         }
+        super::replica::taken_along(self, now);
+        super::parameters::told(self, now);
     }
 
     /// An ARN of something of RDS here.

@@ -50,6 +50,11 @@ impl Storage<'_> {
         }
     }
 
+    /// Whether operations a second are said with every growth of it.
+    pub fn says_iops(self) -> bool {
+        matches!(self.kind, "io1" | "io2") || self.kind == "gp3" && self.gib >= STRIPED_GIB
+    }
+
     fn check_gp3(self) -> Result<(), Refusal> {
         if self.gib < STRIPED_GIB {
             return match (self.iops, self.throughput) {

@@ -1,5 +1,7 @@
 //! How an instance lives: its phases, what waits for the window, what rides at once, and how it ends.
 
+use jiff::SignedDuration;
+
 use super::{PLAIN, World, changed};
 
 /// Every status `orders` goes through from now on, looked at every 5 seconds for an hour.
@@ -109,6 +111,56 @@ fn a_small_step_of_storage_is_rounded_up_to_a_tenth() {
     world.modify(&[("AllocatedStorage", "101"), ("ApplyImmediately", "true")]);
     world.pass(600);
     assert_eq!(world.field("AllocatedStorage"), "110");
+}
+
+#[test]
+fn full_storage_takes_nothing_but_more_of_it() {
+    let mut world = World::with_orders(&[]);
+    let orders = world.emulation.region("us-east-1").instances.get_mut("orders").expect("it was made");
+    orders.is_full = true;
+    assert_eq!(world.field("DBInstanceStatus"), "storage-full");
+    let protection = [("DBInstanceIdentifier", "orders"), ("DeletionProtection", "true")];
+    assert_eq!(world.ask("ModifyDBInstance", &protection).unwrap_err(), "InvalidDBInstanceState");
+    world.modify(&[("AllocatedStorage", "200"), ("ApplyImmediately", "true")]);
+    assert_eq!(statuses(&mut world), "available > modifying > storage-optimization");
+}
+
+#[test]
+fn what_is_told_of_settings_may_lag_behind() {
+    let group = [("DBParameterGroupName", "own")];
+    let mut world = World::new();
+    let family = [("DBParameterGroupFamily", "postgres16"), ("Description", "x")];
+    world.ok("CreateDBParameterGroup", &changed(&group, &family));
+    world.ok("CreateDBInstance", &changed(PLAIN, &group));
+    world.pass(3600);
+    world.emulation.region("us-east-1").settings_lag = SignedDuration::from_secs(100);
+    assert_eq!(world.field("ParameterApplyStatus"), "in-sync");
+    let setting = [
+        ("Parameters.Parameter.1.ParameterName", "max_connections"),
+        ("Parameters.Parameter.1.ParameterValue", "50"),
+        ("Parameters.Parameter.1.ApplyMethod", "pending-reboot"),
+    ];
+    world.ok("ModifyDBParameterGroup", &changed(&group, &setting));
+    assert_eq!(world.field("ParameterApplyStatus"), "in-sync");
+    world.pass(100);
+    assert_eq!(world.field("ParameterApplyStatus"), "pending-reboot");
+}
+
+#[test]
+fn replicas_go_along_to_another_major() {
+    let mut world = World::with_orders(&[("BackupRetentionPeriod", "1")]);
+    let replica = [("DBInstanceIdentifier", "copy"), ("SourceDBInstanceIdentifier", "orders")];
+    world.ok("CreateDBInstanceReadReplica", &replica);
+    world.pass(3600);
+    let upgrade = [("EngineVersion", "17"), ("AllowMajorVersionUpgrade", "true"), ("ApplyImmediately", "true")];
+    let alone = world.ask("ModifyDBInstance", &changed(&[("DBInstanceIdentifier", "copy")], &upgrade));
+    assert_eq!(alone.unwrap_err(), "InvalidParameterCombination");
+    world.modify(&upgrade);
+    world.pass(3600);
+    assert_eq!(world.of("copy", "DBInstanceStatus"), "upgrading");
+    world.pass(3600);
+    assert_eq!(world.of("copy", "EngineVersion"), world.field("EngineVersion"));
+    assert_eq!(world.of("copy", "DBParameterGroupName"), "default.postgres17");
 }
 
 #[test]

@@ -128,6 +128,9 @@ fn modifications_that_are_refused() {
     modify(&[], &[], COMBINATION);
     modify(&[], &[("ApplyImmediately", "true")], COMBINATION);
     modify(&[], &[("AllocatedStorage", "50")], COMBINATION);
+    let large = [("StorageType", "gp3"), ("AllocatedStorage", "500")];
+    modify(&large, &[("AllocatedStorage", "600")], COMBINATION);
+    modify(&large, &[("AllocatedStorage", "600"), ("Iops", "12000")], "ok");
     modify(&[], &[("EngineVersion", "17")], COMBINATION);
     modify(&[("EngineVersion", "16.10")], &[("EngineVersion", "16.9")], COMBINATION);
     modify(&[], &[("MonitoringInterval", "60")], COMBINATION);

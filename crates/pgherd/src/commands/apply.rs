@@ -95,7 +95,7 @@ fn show_and_do(
     applying::agree(context, &args.change, &args.confirm, plans)?;
     let exit = applying::carry_out(context, &args.change, plans)?;
     if printer.is_json() {
-        printer.json(&remaining::document(context, plans))?;
+        printer.json(&remaining::document(context, plans, remaining::When::after(exit))?)?;
     } else {
         if exit == Exit::Done {
             remaining::tell(context, plans)?;
@@ -110,7 +110,7 @@ fn show_and_do(
 /// Ends a command that had nothing to do, or was not to do it.
 pub fn dry(context: &Context<'_>, plans: &Plans) -> Result<Exit, CommandError> {
     if context.printer.is_json() {
-        context.printer.json(&remaining::document(context, plans))?;
+        context.printer.json(&remaining::document(context, plans, remaining::When::Beforehand)?)?;
     }
     Ok(Exit::Done)
 }

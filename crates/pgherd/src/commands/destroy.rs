@@ -51,7 +51,7 @@ pub fn run(context: &Context<'_>, args: &DestroyArgs) -> Result<Exit, CommandErr
     applying::agree(context, &args.change, &args.confirm, &plans)?;
     let exit = applying::carry_out(context, &args.change, &plans)?;
     if printer.is_json() {
-        printer.json(&remaining::document(context, &plans))?;
+        printer.json(&remaining::document(context, &plans, remaining::When::after(exit))?)?;
     } else if exit == Exit::Done {
         remaining::tell(context, &plans)?;
     }

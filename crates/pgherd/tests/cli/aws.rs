@@ -93,3 +93,18 @@ fn a_new_password_is_told_to_nobody() {
     insta::assert_snapshot!("environment", run(&["env"]).transcript());
     insta::assert_snapshot!("rotated", run(&["rotate", "--yes"]).transcript());
 }
+
+/// Somebody has taken the name that is written.
+#[test]
+fn the_last_backup_is_told_by_the_name_it_got() {
+    let cloud = Cloud::new();
+    let block = BLOCK.replace("skip_final_snapshot        = true", "final_snapshot_identifier = \"orders-last\"");
+    cloud.sandbox.write("database.hcl", &block);
+    let run = |arguments: &[&str]| cloud.sandbox.run(arguments).with_code(0);
+    let ended = || run(&["destroy", "--yes", "--confirm", "orders"]).stdout;
+    drop(run(&["apply", "--yes"]));
+    assert_eq!(ended(), "the last backup of orders is orders-last\n");
+    drop(run(&["apply", "--yes"]));
+    let again = ended();
+    assert!(again.starts_with("the last backup of orders is orders-last-20"), "{again}");
+}
