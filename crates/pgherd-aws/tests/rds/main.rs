@@ -6,6 +6,7 @@ mod deleted;
 mod flipped;
 mod interrupted;
 mod made;
+mod verbs;
 mod waiting;
 mod whole;
 mod world;
