@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::plan::Change;
+use pgherd_core::report::{Backups, Happened, LiveParameter, LogAsked, Report};
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
+use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Intended, Operation, Provider, ProviderError};
@@ -15,7 +18,7 @@ use pgherd_engine::provider::{ApplyNow, Deletion, Events, Intended, Operation, P
 use crate::kinds::KINDS;
 use crate::session::Session;
 use crate::wait::Patience;
-use crate::{desired, live, observe, operate, outputs, preflight};
+use crate::{desired, live, logs, observe, operate, outputs, preflight, report, settings};
 
 /// How AWS is used as a target.
 #[derive(Debug, Clone, Default)]
@@ -107,5 +110,38 @@ impl Provider for Aws {
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         outputs::outputs(spec, observed, self.options.root_certificate.as_deref())
+    }
+
+    fn can(&self, operation: &Operation) -> Result<(), ProviderError> {
+        operate::can(operation)
+    }
+
+    async fn report(&self, spec: &Spec) -> Result<Report, ProviderError> {
+        report::report(self, spec, Timestamp::now()).await
+    }
+
+    async fn backups(&self, spec: &Spec) -> Result<Backups, ProviderError> {
+        report::backups(self, spec).await
+    }
+
+    async fn history(&self, spec: &Spec) -> Result<Vec<Happened>, ProviderError> {
+        report::history(self, spec).await
+    }
+
+    async fn log(
+        &self,
+        spec: &Spec,
+        asked: &LogAsked,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), ProviderError> {
+        logs::log(self, &spec.name, asked, on_line).await
+    }
+
+    async fn parameters(&self, spec: &Spec) -> Result<Vec<LiveParameter>, ProviderError> {
+        settings::settings(self, &spec.name).await
+    }
+
+    async fn password(&self, spec: &Spec) -> Result<Secret, ProviderError> {
+        live::password(self, &spec.name).await
     }
 }

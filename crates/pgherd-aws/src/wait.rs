@@ -287,6 +287,7 @@ pub(crate) mod tests {
             subnet_group: None,
             zones: Vec::new(),
             source: None,
+            following: None,
             replicas: Vec::new(),
             tags: Default::default(),
         }

@@ -5,7 +5,7 @@ use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::{Event, What};
 use pgherd_core::plan::{Change, Plan};
-use pgherd_core::report::{Backups, LiveParameter, LogAsked, Report};
+use pgherd_core::report::{Backups, Happened, LiveParameter, LogAsked, Report};
 use pgherd_core::resource::{Id, Kind, Observed, Resource, Status};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
@@ -63,6 +63,11 @@ pub trait Provider: Send + Sync {
         Ok(observed.iter().any(|seen| holds_data(&seen.id) && is_ours(seen)))
     }
 
+    /// Refuses, before anybody is asked to confirm it, what the target has no way to do to any database.
+    fn can(&self, _operation: &Operation) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// How it is. An error of the kind [`ErrorKind::NotFound`] when it does not exist, as of everything below.
     async fn report(&self, _spec: &Spec) -> Result<Report, ProviderError> {
         Err(unsupported(self.cloud(), "show the status of a database"))
@@ -71,6 +76,11 @@ pub trait Provider: Send + Sync {
     /// Its backups, and the times it can be restored to.
     async fn backups(&self, _spec: &Spec) -> Result<Backups, ProviderError> {
         Err(unsupported(self.cloud(), "list the backups of a database"))
+    }
+
+    /// What happened to it, as far back as the target remembers, oldest first. Of one that is gone, too.
+    async fn history(&self, _spec: &Spec) -> Result<Vec<Happened>, ProviderError> {
+        Err(unsupported(self.cloud(), "tell what happened to a database"))
     }
 
     /// Its log, line by line, oldest first. Returns at the end of what there is or, when following, never.

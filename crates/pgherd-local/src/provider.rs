@@ -155,17 +155,35 @@ impl Provider for Local {
                 let how = PromoteHow { replica: replica.clone(), to: to.name.clone() };
                 return self.agent().await?.promote(name, &how, |line| tell(events, line)).await;
             }
-            Operation::Backup { .. } => return Err(unsupported("take a backup on demand")),
-            Operation::Restore { .. } => return Err(unsupported("restore a backup")),
-            Operation::Clone { .. } => return Err(unsupported("clone a database")),
-            Operation::Adopt { .. } => return Err(unsupported("adopt a PostgreSQL that it did not make")),
-            Operation::Forget { .. } => return Err(unsupported("forget a database and leave it running")),
+            Operation::Backup { .. }
+            | Operation::Restore { .. }
+            | Operation::Clone { .. }
+            | Operation::Adopt { .. }
+            | Operation::Forget { .. } => return self.can(operation),
         };
         self.agent().await?.operate(name, verb, |line| tell(events, line)).await
     }
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         outputs(spec, &observed.first().map_or_else(Facts::default, facts))
+    }
+
+    fn can(&self, operation: &Operation) -> Result<(), ProviderError> {
+        let what = match operation {
+            Operation::Start { .. }
+            | Operation::Stop { .. }
+            | Operation::Restart { .. }
+            | Operation::Rotate { .. }
+            | Operation::Failover { .. }
+            | Operation::Switchover { .. }
+            | Operation::Promote { .. } => return Ok(()),
+            Operation::Backup { .. } => "take a backup on demand",
+            Operation::Restore { .. } => "restore a backup",
+            Operation::Clone { .. } => "clone a database",
+            Operation::Adopt { .. } => "adopt a PostgreSQL that it did not make",
+            Operation::Forget { .. } => "forget a database and leave it running",
+        };
+        Err(unsupported(what))
     }
 
     /// What was kept of databases of this name when they were destroyed; nothing else takes any yet.

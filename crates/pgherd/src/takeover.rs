@@ -59,6 +59,7 @@ pub fn run(
         return Err(CommandError::failed("--drill writes to databases of this machine only")
             .hint("leave it out, or try it with --provider local"));
     }
+    database.provider.can(&(takeover.operation)(name.clone()))?;
     let doing = (takeover.doing)(name);
     if change.dry_run {
         printer.say(&format!("would {doing}"));

@@ -99,20 +99,6 @@ fn unavailable(target: Cloud, block: &str) -> CommandError {
     .hint("validate and explain work for every target")
 }
 
-/// Refuses what this version only does to databases of this machine.
-pub fn only_here(spec: &Spec, what: &str) -> Result<(), CommandError> {
-    if spec.target == Cloud::Local {
-        return Ok(());
-    }
-    Err(CommandError::failed(format!("this version of pgherd cannot {what} on {}", spec.target)).hint(
-        if spec.target == Cloud::Aws {
-            "plan, apply, destroy and output work there"
-        } else {
-            "validate and explain work for every target"
-        },
-    ))
-}
-
 /// What a database runs, or will run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Engine {

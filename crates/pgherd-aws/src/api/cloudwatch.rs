@@ -34,12 +34,44 @@ pub(crate) struct Alarm {
 
 /// The alarms about metrics whose names begin so.
 pub(crate) async fn alarms(session: &Session, region: &str, prefix: &str) -> Result<Vec<Alarm>, AwsError> {
+    listed(session, region, prefix, read).await
+}
+
+/// How an alarm stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) name: String,
+    /// `OK`, `ALARM`, `INSUFFICIENT_DATA`.
+    pub(crate) state: String,
+    /// In CloudWatch's words.
+    pub(crate) reason: String,
+    /// What its metric is of: name and value.
+    pub(crate) dimensions: Vec<(String, String)>,
+}
+
+/// How the alarms stand whose names begin so.
+pub(crate) async fn standings(session: &Session, region: &str, prefix: &str) -> Result<Vec<Standing>, AwsError> {
+    let read_standing = |told: &Element| Standing {
+        name: told.text("AlarmName").unwrap_or_default().to_owned(),
+        state: told.text("StateValue").unwrap_or_default().to_owned(),
+        reason: told.text("StateReason").unwrap_or_default().to_owned(),
+        dimensions: read(told).dimensions,
+    };
+    listed(session, region, prefix, read_standing).await
+}
+
+async fn listed<T>(
+    session: &Session,
+    region: &str,
+    prefix: &str,
+    read: impl Fn(&Element) -> T,
+) -> Result<Vec<T>, AwsError> {
     let mut found = Vec::new();
     let mut next: Option<String> = None;
     loop {
         let form = Form::new("DescribeAlarms").set("AlarmNamePrefix", prefix).set("MaxRecords", MOST);
         let page = ask(session, region, form.set("NextToken", next)).await?;
-        found.extend(page.list("MetricAlarms", "member").map(read));
+        found.extend(page.list("MetricAlarms", "member").map(&read));
         next = page.text("NextToken").filter(|token| !token.is_empty()).map(str::to_owned);
         if next.is_none() {
             return Ok(found);

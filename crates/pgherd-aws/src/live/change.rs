@@ -48,7 +48,7 @@ pub(super) async fn carry_out(
 }
 
 /// The instance, when it is there and ours.
-pub(super) async fn ours(aws: &Aws, at: &At) -> Result<DbInstance, ProviderError> {
+pub(crate) async fn ours(aws: &Aws, at: &At) -> Result<DbInstance, ProviderError> {
     let seen = rds::instance(aws.session(), &at.region, &at.name).await?;
     let seen = seen.ok_or_else(|| {
         ProviderError::new(ErrorKind::NotFound, format!("{} is not there any more", at.name)).help("plan again")
@@ -72,7 +72,7 @@ pub(super) fn not_ours(name: &str, reason: &str) -> ProviderError {
 }
 
 /// Waits until it is at rest and these fields hold.
-pub(super) async fn at_rest(
+pub(crate) async fn at_rest(
     aws: &Aws,
     at: &At,
     changed: &BTreeSet<String>,
@@ -96,7 +96,7 @@ pub(super) async fn restart_where_it_waits(aws: &Aws, at: &At, events: &Events) 
 
 /// Restarts it, once it takes that, until its settings are in force. One restart is enough: that RDS does not say so yet is no reason
 /// for another one.
-pub(super) async fn restart(aws: &Aws, at: &At, events: &Events) -> Result<DbInstance, ProviderError> {
+pub(crate) async fn restart(aws: &Aws, at: &At, events: &Events) -> Result<DbInstance, ProviderError> {
     for _ in 0..2 {
         let attempt = || rds::reboot(aws.session(), &at.region, &at.name);
         let is_heard = match once_taken(aws, at, events, attempt).await {
@@ -136,7 +136,7 @@ async fn settings(
 const SAME_WORDS: usize = 2;
 
 /// Asks as soon as RDS takes it: while it is at something else with an instance, that is waited for.
-pub(super) async fn once_taken<F>(
+pub(crate) async fn once_taken<F>(
     aws: &Aws,
     at: &At,
     events: &Events,

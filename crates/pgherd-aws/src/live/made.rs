@@ -12,7 +12,7 @@ const TRIES: usize = 3;
 
 /// Something came to nothing: AWS refused it, or what had to come before.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Aws(AwsError),
     Before(ProviderError),
 }
@@ -40,7 +40,7 @@ impl From<Refused> for ProviderError {
 
 /// Makes a thing that was not there a moment ago. `Some`: it was found after all, made by a request nobody answered or by somebody
 /// else; whoever asked says whether it is ours.
-pub(super) async fn once<T, E, M, L>(
+pub(crate) async fn once<T, E, M, L>(
     exists: &str,
     mut make: impl FnMut() -> M,
     mut look: impl FnMut() -> L,

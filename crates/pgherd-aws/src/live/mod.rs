@@ -4,12 +4,12 @@ pub(crate) mod late;
 pub mod modify;
 
 mod alarm;
-mod change;
+pub(crate) mod change;
 mod dashboard;
 mod document;
 mod instance;
 mod log_group;
-mod made;
+pub(crate) mod made;
 mod orphans;
 mod ours;
 mod parameter_group;
@@ -21,7 +21,7 @@ mod rules;
 mod secret;
 mod security_group;
 pub(crate) mod servers;
-mod spelling;
+pub(crate) mod spelling;
 mod subnet_group;
 mod tagged;
 mod topic;
@@ -33,6 +33,7 @@ pub(crate) use tagged::sibling;
 use futures_util::future::{try_join, try_join3};
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Observed, Resource};
+use pgherd_core::secret::Secret;
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
@@ -131,6 +132,11 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, how: &Deletion, events: &Events) 
         kinds::subnet_group::NAME => subnet_group::delete(aws, id, how, events).await,
         kind => Err(unsupported(kind)),
     }
+}
+
+/// The master password that stands in the secret of a database.
+pub(crate) async fn password(aws: &Aws, database: &str) -> Result<Secret, ProviderError> {
+    secret::password(aws, database).await
 }
 
 /// Gives a database a new password.

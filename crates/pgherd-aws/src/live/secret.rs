@@ -36,6 +36,22 @@ pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observ
     Ok(vec![observed(resource, &described, version?.as_ref())])
 }
 
+/// The password of an instance: that of its secret, while no rotation is under way.
+pub(crate) async fn password(aws: &Aws, database: &str) -> Result<Secret, ProviderError> {
+    let id = Id::new(NAME, names::secret(database));
+    let (session, region) = (aws.session(), aws.region());
+    let looks = join(secrets::describe(session, region, &id.name), secrets::value(session, region, &id.name, CURRENT));
+    let (described, version) = looks.await;
+    let described = described?.filter(|described| !described.deleted);
+    let described = described.ok_or_else(|| ProviderError::new(ErrorKind::NotFound, format!("{id} is not there")))?;
+    if !is_ours(&described.tags, &id.name) {
+        return Err(ours::foreign(&id));
+    }
+    version?.and_then(|version| Read::of(&version.text).password).ok_or_else(|| {
+        ProviderError::new(ErrorKind::Invalid, format!("{id} holds no password")).help("pgherd rotate gives it one")
+    })
+}
+
 /// The password for an instance that does not exist yet: that of its secret, which is made for it. So it is written down before there
 /// is anything it opens, and an instance that is made again after a crash gets the same one.
 pub(crate) async fn ensure(aws: &Aws, instance: &Resource, _events: &Events) -> Result<Secret, ProviderError> {

@@ -21,6 +21,9 @@ pub(crate) const GP3_IOPS: [i64; 2] = [3000, 12_000];
 /// The same in MiB a second.
 pub(crate) const GP3_THROUGHPUT: [i64; 2] = [125, 500];
 
+/// What most of what was accepted waits for.
+pub(crate) const WINDOW: &str = "the maintenance window";
+
 /// The fields of an instance or a replica. What was accepted and does not hold yet counts as what is.
 pub(crate) fn props(seen: &DbInstance, wanted: Option<&Resource>, keys: &Keys) -> Props {
     let nothing = Props::new();
@@ -97,7 +100,7 @@ pub(crate) fn pending(seen: &DbInstance) -> Vec<Pending> {
     }
     let of = |field: &str, waits_for: &str| Pending { field: field.to_owned(), waits_for: waits_for.to_owned() };
     let settings = (seen.settings == "pending-reboot").then(|| of("DBParameterGroupName", "a restart"));
-    seen.pending.keys().map(|field| of(field, "the maintenance window")).chain(settings).collect()
+    seen.pending.keys().map(|field| of(field, WINDOW)).chain(settings).collect()
 }
 
 /// What it is doing; what does not wear our tag is not ours.

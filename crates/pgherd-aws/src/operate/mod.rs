@@ -1,5 +1,9 @@
 //! The day-2 verbs on AWS, one a file.
 
+mod backup;
+mod failover;
+mod restart;
+
 use pgherd_engine::provider::{ErrorKind, Events, Operation, ProviderError};
 
 use crate::live;
@@ -9,18 +13,42 @@ use crate::provider::Aws;
 pub(crate) async fn operate(aws: &Aws, operation: &Operation, events: &Events) -> Result<(), ProviderError> {
     match operation {
         Operation::Rotate { name } => live::rotate(aws, name, events).await,
-        Operation::Start { .. }
-        | Operation::Stop { .. }
-        | Operation::Restart { .. }
-        | Operation::Failover { .. }
-        | Operation::Promote { .. }
-        | Operation::Switchover { .. }
-        | Operation::Backup { .. }
+        Operation::Restart { name } => restart::restart(aws, name, events).await,
+        Operation::Failover { name, accept_loss: _ } => failover::failover(aws, name, events).await,
+        Operation::Backup { name, label } => backup::backup(aws, name, label.as_deref(), events).await,
+        Operation::Start { .. } | Operation::Stop { .. } | Operation::Switchover { .. } => can(operation),
+        Operation::Promote { .. }
         | Operation::Restore { .. }
         | Operation::Clone { .. }
         | Operation::Adopt { .. }
         | Operation::Forget { .. } => {
             Err(ProviderError::new(ErrorKind::Unsupported, "this version of pgherd cannot do that on AWS"))
         }
+    }
+}
+
+/// Refuses what RDS has no way to do well.
+pub(crate) fn can(operation: &Operation) -> Result<(), ProviderError> {
+    let refused = |message: &str, help: &str| Err(ProviderError::new(ErrorKind::Unsupported, message).help(help));
+    match operation {
+        Operation::Switchover { .. } => refused(
+            "RDS has one way to exchange primary and standby: a failover",
+            "pgherd failover does it; the standby has every commit, and connections end",
+        ),
+        Operation::Start { name } | Operation::Stop { name } => refused(
+            "RDS starts a stopped instance again after seven days, so pgherd neither stops nor starts any",
+            &format!(
+                "`aws rds stop-db-instance --db-instance-identifier {name}` stops it for a week, start-db-instance starts it"
+            ),
+        ),
+        Operation::Restart { .. }
+        | Operation::Rotate { .. }
+        | Operation::Failover { .. }
+        | Operation::Promote { .. }
+        | Operation::Backup { .. }
+        | Operation::Restore { .. }
+        | Operation::Clone { .. }
+        | Operation::Adopt { .. }
+        | Operation::Forget { .. } => Ok(()),
     }
 }

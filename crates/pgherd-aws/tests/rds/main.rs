@@ -7,6 +7,7 @@ mod flipped;
 mod guarded;
 mod interrupted;
 mod made;
+mod verbs;
 mod waiting;
 mod whole;
 mod world;

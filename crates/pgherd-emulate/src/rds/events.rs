@@ -17,6 +17,14 @@ pub fn describe(region: &Region, form: &Form, now: Timestamp) -> Result<Element,
     let since = time("StartTime")?.unwrap_or(since);
     let until = time("EndTime")?.unwrap_or(now);
     let source = form.text("SourceIdentifier");
+    match form.text("SourceType") {
+        None if source.is_some() => {
+            return Err(Refusal::combination("SourceType must also be provided with SourceIdentifier."));
+        }
+        // Nothing happens to anything else here.
+        None | Some("db-instance") => {}
+        Some(_) => return paged(form, Listing { name: "Events", items: Vec::new() }),
+    }
     let found = region
         .events
         .iter()

@@ -2,7 +2,8 @@
 
 use super::{World, changed};
 
-const FILE: &[(&str, &str)] = &[("DBInstanceIdentifier", "orders"), ("LogFileName", "error/postgresql.log")];
+const FILE: &[(&str, &str)] =
+    &[("DBInstanceIdentifier", "orders"), ("LogFileName", "error/postgresql.log.2026-01-01-00")];
 
 #[track_caller]
 fn check(world: &mut World, more: &[(&str, &str)], expected: &str) {
@@ -27,7 +28,9 @@ fn a_log_is_read_on_from_where_one_was() {
     check(&mut world, &[("Marker", "2")], "|2|false");
     world.ok("RebootDBInstance", &[("DBInstanceIdentifier", "orders")]);
     world.pass(60);
-    check(&mut world, &[("Marker", "2")], "2026-01-01 01:01:00 UTC:LOG:  DB instance restarted\n|3|false");
+    check(&mut world, &[("Marker", "2")], "|2|false");
+    let next = [("LogFileName", "error/postgresql.log.2026-01-01-01"), ("Marker", "0")];
+    check(&mut world, &next, "2026-01-01 01:01:00 UTC:LOG:  DB instance restarted\n|1|false");
 }
 
 #[test]
@@ -48,6 +51,6 @@ fn what_cannot_be_read() {
     assert!(
         world
             .ok("DescribeDBLogFiles", &[("DBInstanceIdentifier", "orders")])
-            .contains("<LogFileName>error/postgresql.log<")
+            .contains("<LogFileName>error/postgresql.log.2026-01-01-00<")
     );
 }

@@ -13,12 +13,13 @@ use crate::args::OneBlock;
 use crate::connection;
 use crate::databases;
 use crate::error::{CommandError, Exit};
+use crate::passfile::{self, Login};
 use crate::targets;
 
 /// Open psql on a database
 ///
 /// What stands behind -- goes to psql: pgherd connect -- -c 'select 1'. The password travels in a file, never on the command
-/// line. Connects past the pooler, where there is one: what psql sets lasts as long as it runs.
+/// line; where there is none on this machine, as on aws, in memory. Connects past the pooler, where there is one: what psql sets lasts as long as it runs.
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
     #[command(flatten)]
@@ -37,8 +38,22 @@ pub fn run(context: &Context<'_>, args: &ConnectArgs) -> Result<Exit, CommandErr
     let database = databases::one_existing(context, &args.block)?;
     let connection = targets::wait_for(connection::find(context, &database))??;
     let psql = psql(context);
-    let cause =
-        Command::new(&psql).args(&args.arguments).env_remove("PGSERVICE").envs(connection.libpq_past_pooler()).exec();
+    let mut variables = connection.libpq_past_pooler();
+    // Where nobody keeps a file with the password, psql gets one of its own.
+    if !variables.contains_key("PGPASSFILE") {
+        let password = targets::wait_for(connection::password(&database))??;
+        let of = |variable: &str| variables.get(variable).map(String::as_str).unwrap_or_default();
+        let login = Login { host: of("PGHOST"), port: of("PGPORT"), user: of("PGUSER") };
+        let file = passfile::in_memory(&login, &password)?;
+        variables.insert("PGPASSFILE".to_owned(), file.display().to_string());
+    }
+    // What somebody has set for another database would win over what is said here.
+    let others = ["PGSERVICE", "PGHOSTADDR", "PGPASSWORD"];
+    let mut command = Command::new(&psql);
+    for other in others {
+        command.env_remove(other);
+    }
+    let cause = command.args(&args.arguments).envs(variables).exec();
     if cause.kind() == io::ErrorKind::NotFound {
         return Err(CommandError::failed("psql is not installed")
             .hint("install it (Debian: apt install postgresql-client)")

@@ -12,7 +12,7 @@ use crate::targets;
 /// Print the environment of an application as shell commands
 ///
 /// eval "$(pgherd env)" sets DB_SECRET_ARN and friends, and what libpq reads, so that psql and most drivers connect without an
-/// argument. The password is named by file, never shown, unless --reveal is given.
+/// argument. The password is named by file, on aws by its secret, never shown, unless --reveal is given.
 #[derive(Debug, Args)]
 pub struct EnvArgs {
     #[command(flatten)]

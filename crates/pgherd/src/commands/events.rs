@@ -3,25 +3,28 @@
 use std::time::Duration;
 
 use clap::Args;
+use pgherd_core::report::Happened;
 use pgherd_local::client::Client;
 use pgherd_local::supervisor::messages::Happening;
 
 use super::Context;
 use crate::args::Blocks;
 use crate::args::OneBlock;
-use crate::databases::{self, Warnings};
+use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::project::Project;
 use crate::targets;
 
-/// So many looks in a row may fail because the agent ends, before what is wrong is said.
+/// So many looks in a row may fail, because the agent ends or a cloud does not answer, before what is wrong is said.
 const LOST_AGENTS: u32 = 3;
 /// How long to wait after one.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often a cloud is asked, which tells nobody of changes.
+const ASK_CLOUD_EVERY: Duration = Duration::from_secs(5);
 
 /// Show what happened to a database, when and why
 ///
-/// Oldest first, times in UTC. Also of a database that is gone, as long as its block is at hand.
+/// Oldest first, times in UTC. Also of a database that is gone, as long as its block is at hand. RDS remembers 14 days.
 #[derive(Debug, Args)]
 pub struct EventsArgs {
     #[command(flatten)]
@@ -44,29 +47,47 @@ pub struct EventsArgs {
 pub fn run(context: &Context<'_>, args: &EventsArgs) -> Result<Exit, CommandError> {
     let project = Project::read(context.global)?;
     let chosen = Blocks::of([project.one_block(&args.block)?.block.clone()]);
-    let specs = databases::resolved(context, &project, &chosen, Warnings::Leave)?;
-    specs.iter().try_for_each(|spec| targets::only_here(spec, "tell what happened to a database"))?;
-    let name = specs.first().map(|spec| spec.name.clone()).unwrap_or_default();
+    let mut databases = databases::bind(context, &project, &chosen, Warnings::Leave)?;
+    let database = databases.pop().ok_or_else(|| CommandError::not_found("no block was chosen"))?;
     let mut happenings = targets::wait_for(async {
-        match targets::local(context.global)?.agent_to_look().await? {
-            Some(agent) => history(&agent, &name).await,
-            None => Ok(Vec::new()),
+        match (database.is_here(), targets::local(context.global)?) {
+            (false, _) => told(&database).await,
+            (true, here) => match here.agent_to_look().await? {
+                Some(agent) => history(&agent, &database.spec.name).await,
+                None => Ok(Vec::new()),
+            },
         }
     })??;
     if happenings.is_empty() {
-        return Err(CommandError::not_found(format!("nothing is known of {name} on this machine"))
-            .hint(format!("pgherd up{} makes it", context.same_project())));
+        return Err(nothing_known(context, &database));
     }
     happenings.drain(..happenings.len().saturating_sub(args.last));
     if args.follow {
-        return targets::wait_for(follow(context, &name, happenings))?;
+        return targets::wait_for(follow(context, &database, happenings))?;
     }
     if context.printer.is_json() {
         context.printer.json(&happenings)?;
     } else {
-        context.printer.result(&happenings.iter().map(line).collect::<String>())?;
+        let lines: String = happenings.iter().map(|one| line(one, &database.spec.name)).collect();
+        context.printer.result(&lines)?;
     }
     Ok(Exit::Done)
+}
+
+fn nothing_known(context: &Context<'_>, database: &Database) -> CommandError {
+    let (place, verb) = match database.is_here() {
+        true => ("this machine", "up"),
+        false => (database.spec.target.name(), "apply"),
+    };
+    CommandError::not_found(format!("nothing is known of {} on {place}", database.spec.name))
+        .hint(format!("pgherd {verb}{} makes it", context.same_project()))
+}
+
+/// What a cloud tells, in the words of the agent.
+async fn told(database: &Database) -> Result<Vec<Happening>, CommandError> {
+    let history = database.provider.history(&database.spec).await?;
+    let happening = |one: Happened| Happening { at: one.at, instance: one.to, message: one.message };
+    Ok(history.into_iter().map(happening).collect())
 }
 
 async fn history(agent: &Client, name: &str) -> Result<Vec<Happening>, CommandError> {
@@ -74,18 +95,26 @@ async fn history(agent: &Client, name: &str) -> Result<Vec<Happening>, CommandEr
 }
 
 /// Shows these and what happens from now on, until Ctrl-C.
-async fn follow(context: &Context<'_>, name: &str, first: Vec<Happening>) -> Result<Exit, CommandError> {
+async fn follow(context: &Context<'_>, database: &Database, first: Vec<Happening>) -> Result<Exit, CommandError> {
     let mut last = first.last().cloned();
-    show(context, &first)?;
+    let name = &database.spec.name;
+    show(context, &first, name)?;
     let mut lost = 0;
     loop {
-        match news(context, name, last.as_ref(), lost > 0).await {
+        let news = match database.is_here() {
+            true => news(context, name, last.as_ref(), lost > 0).await,
+            false => {
+                tokio::time::sleep(ASK_CLOUD_EVERY).await;
+                told(database).await.map(|happenings| since(happenings, last.as_ref()))
+            }
+        };
+        match news {
             Ok(news) => {
                 lost = 0;
-                show(context, &news)?;
+                show(context, &news, name)?;
                 last = news.into_iter().last().or(last);
             }
-            // The agent ended while it was asked; the next look starts another.
+            // The agent ended while it was asked, and the next look starts another; or the way to the cloud was cut for a moment.
             Err(_) if lost < LOST_AGENTS => {
                 lost += 1;
                 tokio::time::sleep(ASK_AGAIN).await;
@@ -122,14 +151,17 @@ fn since(mut happenings: Vec<Happening>, last: Option<&Happening>) -> Vec<Happen
     happenings
 }
 
-fn show(context: &Context<'_>, happenings: &[Happening]) -> Result<(), CommandError> {
+fn show(context: &Context<'_>, happenings: &[Happening], name: &str) -> Result<(), CommandError> {
     let one = |happening: &Happening| match context.printer.is_json() {
         true => context.printer.json_line(happening),
-        false => context.printer.result(&line(happening)),
+        false => context.printer.result(&line(happening, name)),
     };
     happenings.iter().try_for_each(one)
 }
 
-fn line(happening: &Happening) -> String {
-    format!("{}  {}\n", happening.at.strftime("%Y-%m-%d %H:%M:%S%.3fZ"), happening.message)
+fn line(happening: &Happening, name: &str) -> String {
+    let Happening { at, instance, message } = happening;
+    // A replica of RDS is an instance of its own.
+    let whose = if instance == name { String::new() } else { format!("{instance}: ") };
+    format!("{}  {whose}{message}\n", at.strftime("%Y-%m-%d %H:%M:%S%.3fZ"))
 }

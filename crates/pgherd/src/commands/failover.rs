@@ -12,7 +12,8 @@ use crate::takeover::{self, Takeover};
 ///
 /// Every process of the primary is killed, open transactions with it, and the standby is promoted: what happens by itself when
 /// a primary dies, on purpose. Connections to the endpoint wait for the new primary. Refused unless the standby is known to hold
-/// every acknowledged commit. For maintenance use switchover, which lets running statements end.
+/// every acknowledged commit. For maintenance use switchover, which lets running statements end. On aws RDS reboots with a failover,
+/// the one way it has: connections end, and the same endpoint leads to the new primary.
 #[derive(Debug, Args)]
 pub struct FailoverArgs {
     #[command(flatten)]

@@ -11,6 +11,8 @@ use crate::error::{CommandError, Exit};
 use crate::targets;
 
 /// Print the server's log
+///
+/// Of a database on aws from RDS's own log files, asked every 5 s with --follow, whether they are exported to CloudWatch or not.
 #[derive(Debug, Args)]
 pub struct LogsArgs {
     #[command(flatten)]

@@ -11,6 +11,8 @@ use crate::printer::Printer;
 
 mod agent;
 mod apply;
+mod backup;
+mod backups;
 mod completions;
 mod connect;
 mod destroy;
@@ -53,6 +55,8 @@ pub enum Verb {
     Logs(logs::LogsArgs),
     Events(events::EventsArgs),
     Params(params::ParamsArgs),
+    Backup(backup::BackupArgs),
+    Backups(backups::BackupsArgs),
     Rotate(rotate::RotateArgs),
     Switchover(switchover::SwitchoverArgs),
     Failover(failover::FailoverArgs),
@@ -86,6 +90,8 @@ impl Verb {
             Self::Logs(_) => "logs",
             Self::Events(_) => "events",
             Self::Params(_) => "params",
+            Self::Backup(_) => "backup",
+            Self::Backups(_) => "backups",
             Self::Rotate(_) => "rotate",
             Self::Switchover(_) => "switchover",
             Self::Failover(_) => "failover",
@@ -145,6 +151,8 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Logs(args) => logs::run(&context, &args),
         Verb::Events(args) => events::run(&context, &args),
         Verb::Params(args) => params::run(&context, &args),
+        Verb::Backup(args) => backup::run(&context, &args),
+        Verb::Backups(args) => backups::run(&context, &args),
         Verb::Rotate(args) => rotate::run(&context, &args),
         Verb::Switchover(args) => switchover::run(&context, &args),
         Verb::Failover(args) => failover::run(&context, &args),

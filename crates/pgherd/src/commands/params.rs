@@ -114,8 +114,8 @@ fn is_desired(database: &Database, name: &str) -> bool {
 }
 
 fn table(settings: &[Setting]) -> String {
-    let width = |of: fn(&Setting) -> &str| settings.iter().map(|setting| of(setting).len()).max().unwrap_or_default();
-    let (names, values) = (width(|setting| &setting.parameter.name), width(value).min(40));
+    let width = |of: fn(&Setting) -> String| settings.iter().map(|setting| of(setting).len()).max().unwrap_or_default();
+    let (names, values) = (width(|setting| setting.parameter.name.clone()), width(value).min(40));
     let line = |setting: &Setting| {
         let Setting { set_by, parameter } = setting;
         let pending = if parameter.pending_restart { "  waits for a restart" } else { "" };
@@ -146,7 +146,14 @@ fn details(setting: &Setting) -> String {
     )
 }
 
-/// What it is set to.
-fn value(setting: &Setting) -> &str {
-    setting.parameter.value.as_deref().unwrap_or("(PostgreSQL's own default)")
+/// What it is set to. A server says the unit with the value; a cloud may have bare numbers, of which 0 and -1 mean the same in all.
+fn value(setting: &Setting) -> String {
+    let LiveParameter { value, unit, .. } = &setting.parameter;
+    let Some(value) = value else { return "(PostgreSQL's own default)".to_owned() };
+    let is_bare = value.parse::<f64>().is_ok_and(|number| number > 0.0);
+    match unit {
+        Some(unit) if is_bare && unit.starts_with(|c: char| c.is_ascii_digit()) => format!("{value} x {unit}"),
+        Some(unit) if is_bare => format!("{value} {unit}"),
+        Some(_) | None => value.clone(),
+    }
 }

@@ -1,28 +1,25 @@
 //! `pgherd status`.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use clap::Args;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use pgherd_core::cloud::Cloud;
-use pgherd_core::resource::Status;
-use pgherd_core::spec::Spec;
-use pgherd_core::text;
-use pgherd_engine::provider::ErrorKind;
+use pgherd_core::report::Report;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
 use pgherd_local::client::{self, Client};
-use pgherd_local::supervisor::messages::{
-    Backup, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport, StorageReport, WayReport,
-};
+use pgherd_local::supervisor::messages::StatusReport;
 use serde::Serialize;
 
 use super::Context;
 use crate::args::Blocks;
-use crate::databases::{self, Warnings};
+use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
+use crate::planning::AT_ONCE;
 use crate::project::Project;
-use crate::targets;
+use crate::{reports, targets};
 
 /// How often a picture on a terminal is drawn again, because time goes on.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -31,8 +28,8 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 /// So many looks in a row may fail because the agent ends, before what is wrong is said.
 const LOST_AGENTS: u32 = 3;
 
-/// So many past times without a standby are shown.
-const SPANS_SHOWN: usize = 3;
+/// How often a cloud is asked, which tells nobody of changes.
+const ASK_CLOUD_EVERY: Duration = Duration::from_secs(5);
 
 /// Show how databases are doing
 #[derive(Debug, Args)]
@@ -56,34 +53,84 @@ struct Shown {
     block: String,
     name: String,
     target: &'static str,
+    /// Where in the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
     /// `None`: it does not exist.
-    report: Option<StatusReport>,
+    report: Option<Told>,
+}
+
+/// What is known of one: the agent knows more than a target has to tell.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Told {
+    Here(Box<StatusReport>),
+    Elsewhere(Box<Report>),
+}
+
+/// What is asked for.
+enum Wanted {
+    /// Every database of this machine.
+    AllHere,
+    /// These.
+    Each(Vec<Asked>),
+}
+
+/// One database that is asked for.
+enum Asked {
+    /// Label and name of one of this machine.
+    Here(String, String),
+    /// One of a cloud.
+    Elsewhere(Box<Database>),
+}
+
+impl Wanted {
+    fn is_here(&self) -> bool {
+        match self {
+            Self::AllHere => true,
+            Self::Each(each) => each.iter().any(|asked| matches!(asked, Asked::Here(..))),
+        }
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::AllHere => false,
+            Self::Each(each) => each.iter().any(|asked| matches!(asked, Asked::Elsewhere(_))),
+        }
+    }
 }
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Exit, CommandError> {
-    let wanted = if args.all { None } else { Some(named(context, &args.blocks)?) };
+    let wanted = if args.all { Wanted::AllHere } else { Wanted::Each(named(context, &args.blocks)?) };
     targets::wait_for(async {
         if args.watch {
-            return watch(context, wanted.as_deref()).await;
+            return watch(context, &wanted).await;
         }
-        let agent = targets::local(context.global)?.agent_to_look().await?;
-        let shown = look(agent.as_ref(), wanted.as_deref()).await?;
+        let agent = agent(context, &wanted).await?;
+        let shown = look(agent.as_ref(), &wanted).await?;
         show(context, &shown, &text_of(&shown, context.now), false)?;
         let all_exist = shown.iter().all(|one| one.report.is_some());
         Ok(if all_exist { Exit::Done } else { Exit::NotFound })
     })?
 }
 
-/// Shows every change the agent tells of, until Ctrl-C.
-async fn watch(context: &Context<'_>, wanted: Option<&[(String, String)]>) -> Result<Exit, CommandError> {
-    let local = targets::local(context.global)?;
+/// The agent, where something of this machine is asked for and there may be something.
+async fn agent(context: &Context<'_>, wanted: &Wanted) -> Result<Option<Client>, CommandError> {
+    match wanted.is_here() {
+        true => Ok(targets::local(context.global)?.agent_to_look().await?),
+        false => Ok(None),
+    }
+}
+
+/// Shows every change, until Ctrl-C: the agent tells of them, a cloud is asked.
+async fn watch(context: &Context<'_>, wanted: &Wanted) -> Result<Exit, CommandError> {
     let mut last = String::new();
     let mut changes = Changes { context, seen: None, told_of_age: false };
     let mut lost = 0;
     loop {
         let looked = async {
-            let agent = local.agent_to_look().await?;
+            let agent = agent(context, wanted).await?;
             if let Some(agent) = &agent {
                 changes.begin(agent).await?;
             }
@@ -100,7 +147,14 @@ async fn watch(context: &Context<'_>, wanted: Option<&[(String, String)]>) -> Re
             looked => looked?,
         };
         lost = 0;
-        let next = changes.next(agent.as_ref());
+        let next = async {
+            tokio::select! {
+                () = changes.next(agent.as_ref()), if wanted.is_here() => {}
+                () = tokio::time::sleep(ASK_CLOUD_EVERY), if wanted.is_elsewhere() => {}
+                // Nothing is asked for, and so nothing changes.
+                else => std::future::pending().await,
+            }
+        };
         tokio::pin!(next);
         loop {
             let text = text_of(&shown, Timestamp::now());
@@ -159,42 +213,73 @@ impl Changes<'_> {
     }
 }
 
-/// Labels and names of the chosen blocks.
-fn named(context: &Context<'_>, blocks: &Blocks) -> Result<Vec<(String, String)>, CommandError> {
+/// The chosen blocks. Never inside of an event loop: who we are at a cloud is waited for here.
+fn named(context: &Context<'_>, blocks: &Blocks) -> Result<Vec<Asked>, CommandError> {
     let specs = databases::resolved(context, &Project::read(context.global)?, blocks, Warnings::Leave)?;
-    let (here, elsewhere): (Vec<Spec>, Vec<Spec>) = specs.into_iter().partition(|spec| spec.target == Cloud::Local);
     // Beside databases of this machine others may stand in the same file; one that was named is asked for.
-    if here.is_empty() || !blocks.labels().is_empty() {
-        elsewhere.iter().try_for_each(|spec| targets::only_here(spec, "show the status of a database"))?;
+    let may_leave_out = blocks.labels().is_empty() && specs.iter().any(|spec| spec.target == Cloud::Local);
+    let mut asked = Vec::new();
+    for spec in specs {
+        if spec.target == Cloud::Local {
+            asked.push(Asked::Here(spec.block, spec.name));
+            continue;
+        }
+        match targets::provider(context.global, &spec) {
+            Ok(provider) => asked.push(Asked::Elsewhere(Box::new(Database { spec, provider }))),
+            Err(error) if may_leave_out => {
+                context.printer.say(&format!("{} is left out: {}", spec.block, error.message));
+            }
+            Err(error) => return Err(error),
+        }
     }
-    for Spec { block, target, .. } in &elsewhere {
-        context.printer.say(&format!("{block} runs on {target}, whose status this version of pgherd cannot show"));
-    }
-    Ok(here.into_iter().map(|spec| (spec.block, spec.name)).collect())
+    Ok(asked)
 }
 
-async fn look(agent: Option<&Client>, wanted: Option<&[(String, String)]>) -> Result<Vec<Shown>, CommandError> {
+async fn look(agent: Option<&Client>, wanted: &Wanted) -> Result<Vec<Shown>, CommandError> {
     let existing: Vec<String> = match agent {
         Some(agent) => agent.list().await?.into_iter().map(|instance| instance.name).collect(),
         None => Vec::new(),
     };
-    let wanted = match wanted {
-        Some(wanted) => wanted.to_vec(),
-        None => existing.iter().map(|name| (name.clone(), name.clone())).collect(),
-    };
-    let mut shown = Vec::new();
-    for (block, name) in wanted {
+    let here = async |block: &str, name: &str| {
         let report = match agent {
-            Some(agent) if existing.contains(&name) => match agent.status(&name).await {
-                // It was deleted since it was listed.
-                Err(error) if error.kind == ErrorKind::NotFound => None,
-                asked => Some(asked?),
-            },
+            Some(agent) if existing.iter().any(|one| one == name) => report(agent.status(name).await)?,
             Some(_) | None => None,
         };
-        shown.push(Shown { block, name, target: "local", report });
+        let report = report.map(|report| Told::Here(Box::new(report)));
+        let (block, name) = (block.to_owned(), name.to_owned());
+        Ok::<_, CommandError>(Shown { block, name, target: Cloud::Local.name(), region: None, report })
+    };
+    match wanted {
+        Wanted::AllHere => {
+            let mut shown = Vec::new();
+            for name in &existing {
+                shown.push(here(name, name).await?);
+            }
+            Ok(shown)
+        }
+        Wanted::Each(each) => {
+            let looks = each.iter().map(async |asked| match asked {
+                Asked::Here(block, name) => here(block, name).await,
+                Asked::Elsewhere(database) => elsewhere(database).await,
+            });
+            stream::iter(looks).buffered(AT_ONCE).try_collect().await
+        }
     }
-    Ok(shown)
+}
+
+async fn elsewhere(database: &Database) -> Result<Shown, CommandError> {
+    let Database { spec, provider } = database;
+    let report = report(provider.report(spec).await)?.map(|report| Told::Elsewhere(Box::new(report)));
+    let (block, name) = (spec.block.clone(), spec.name.clone());
+    Ok(Shown { block, name, target: spec.target.name(), region: spec.place.region.known().cloned(), report })
+}
+
+/// What is told of one that exists.
+fn report<T>(asked: Result<T, ProviderError>) -> Result<Option<T>, CommandError> {
+    match asked {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        asked => Ok(Some(asked?)),
+    }
 }
 
 fn show(context: &Context<'_>, shown: &[Shown], text: &str, watch: bool) -> Result<(), CommandError> {
@@ -205,8 +290,9 @@ fn show(context: &Context<'_>, shown: &[Shown], text: &str, watch: bool) -> Resu
     // On a terminal the new picture takes the place of the old one.
     let wipe = if watch && io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
     printer.result(&format!("{wipe}{text}"))?;
-    if !watch && shown.iter().any(|one| one.report.is_none()) {
-        printer.next(&format!("pgherd up{} makes what does not exist", context.same_project()));
+    if let Some(missing) = shown.iter().find(|one| one.report.is_none()).filter(|_| !watch) {
+        let verb = if missing.target == Cloud::Local.name() { "up" } else { "apply" };
+        printer.next(&format!("pgherd {verb}{} makes what does not exist", context.same_project()));
     }
     Ok(())
 }
@@ -215,207 +301,14 @@ fn text_of(shown: &[Shown], now: Timestamp) -> String {
     if shown.is_empty() {
         return "no databases on this machine\n".to_owned();
     }
-    let one = |one: &Shown| match &one.report {
-        Some(report) => report_text(&one.block, report, now),
-        None => format!("{}  {}  does not exist\n", one.block, one.target),
+    let one = |one: &Shown| {
+        let region = one.region.as_ref().map_or(String::new(), |region| format!(" {region}"));
+        let place = format!("{}{region}", one.target);
+        match &one.report {
+            Some(Told::Here(report)) => reports::here(&one.block, report, now),
+            Some(Told::Elsewhere(report)) => reports::elsewhere(&one.block, &place, report, now),
+            None => format!("{}  {place}  does not exist\n", one.block),
+        }
     };
     shown.iter().map(one).collect::<Vec<_>>().join("\n")
-}
-
-fn report_text(block: &str, report: &StatusReport, now: Timestamp) -> String {
-    let version = report.engine_version.as_deref().unwrap_or("(unknown version)");
-    let mut text = format!("{block}  local  PostgreSQL {version}  {}", status(&report.status));
-    let endpoint = &report.endpoint;
-    let port = endpoint.pooler_port.unwrap_or(endpoint.port);
-    if port != 0 {
-        let _ = write!(text, "  postgresql://{}:{port}/{}", endpoint.host, endpoint.database);
-    }
-    text.push('\n');
-    let mut line = |what: &str, words: &str| {
-        let _ = writeln!(text, "  {what:<9} {words}");
-    };
-    if let Some(asked) = &report.engine_asked {
-        line("version", &format!("{asked} is asked for, {version} runs"));
-    }
-    for node in &report.nodes {
-        line(&node.role, &node_words(node, now));
-    }
-    if let Some(ways) = &report.ways {
-        line("writes", &format!(":{}  {}", ways.write.port, way(&ways.write)));
-    }
-    if let Some(port) = report.read_port {
-        let health = report.ways.as_ref().and_then(|ways| ways.read.as_ref()).map(way);
-        let health = health.map_or_else(String::new, |health| format!("  {health}"));
-        line("reads", &format!("postgresql://{}:{port}/{}{health}", endpoint.host, endpoint.database));
-    }
-    if let Some(pooler) = &report.pooler {
-        line("pooler", &pooler_words(pooler));
-    }
-    if let Some(words) = durability(report, now) {
-        line("commits", &words);
-    }
-    if let Some(words) = degraded(&report.degraded, now) {
-        line("degraded", &words);
-    }
-    if let Some(last) = &report.last_failover {
-        line("failover", &failover(last, now));
-    }
-    line("storage", &storage(&report.storage));
-    for limit in &report.limits {
-        line("limit", limit);
-    }
-    line("backups", &backups(&report.backups, now));
-    for pending in &report.pending {
-        let opens = report.window_opens.map_or(String::new(), |opens| format!(", {}", opens.strftime("%a %H:%MZ")));
-        line("pending", &format!("{} waits for {}{opens}", pending.field, pending.waits_for));
-    }
-    for warning in &report.warnings {
-        line("warning", warning);
-    }
-    text
-}
-
-fn status(status: &Status) -> String {
-    match status {
-        Status::Available => "available".to_owned(),
-        Status::Stopped => "stopped".to_owned(),
-        Status::Busy(doing) => doing.clone(),
-        Status::Incomplete(reason) => format!("half-made: {reason}"),
-        Status::Failed(reason) => format!("broken: {reason}"),
-        Status::Foreign(reason) => format!("not pgherd's: {reason}"),
-    }
-}
-
-fn node_words(node: &Node, now: Timestamp) -> String {
-    let mut words = format!("{}  :{}  {}", node.name, node.port, node.state);
-    if let Some(started) = node.started_at {
-        let _ = write!(words, " since {}", ago(started, now));
-    }
-    if let Some(connections) = node.connections {
-        let count = text::count(connections as usize, "connection", "connections");
-        let _ = write!(words, "  {count}");
-    }
-    if let Some(follows) = &node.follows {
-        let _ = write!(words, "  {}", follower(follows));
-    }
-    words
-}
-
-/// `synchronous, 0 B behind`
-fn follower(follows: &Follows) -> String {
-    let kind = if follows.synchronous { "synchronous" } else { "asynchronous" };
-    let behind = match (follows.behind_bytes, follows.behind_ms) {
-        (Some(0), _) | (None, _) => String::new(),
-        (Some(_), Some(ms)) => format!(" ({ms} ms)"),
-        (Some(_), None) => " (for how long is not known)".to_owned(),
-    };
-    let bytes = follows
-        .behind_bytes
-        .map_or_else(|| "how far behind is not known".to_owned(), |bytes| format!("{} behind", text::bytes(bytes)));
-    let catching_up = if follows.streaming { "" } else { ", catching up" };
-    format!("{kind}, {bytes}{behind}{catching_up}")
-}
-
-/// `to n1, 3 clients, 2 waiting`
-fn way(way: &WayReport) -> String {
-    let to = match way.leads_to.as_slice() {
-        [] => "nobody serves".to_owned(),
-        nodes => format!("to {}", nodes.join(", ")),
-    };
-    let mut words = vec![to, text::count(way.connected as usize, "client", "clients")];
-    words.extend(way.paused.then(|| "held back".to_owned()));
-    words.extend((way.waiting > 0).then(|| format!("{} waiting", way.waiting)));
-    words.extend((way.given_up > 0).then(|| format!("{} waited too long", way.given_up)));
-    words.extend((way.refused > 0).then(|| format!("{} refused by address", way.refused)));
-    words.extend(way.not_held.iter().map(|why| format!("not held: {why}")));
-    words.join(", ")
-}
-
-fn pooler_words(pooler: &PoolerReport) -> String {
-    let PoolerReport { port, state, pool_mode, default_pool_size, clients, .. } = pooler;
-    let mut words = format!("    :{port}  {state}  {pool_mode}, {default_pool_size} per pool");
-    if let Some(clients) = clients {
-        let _ = write!(words, ", {}", text::count(*clients as usize, "client", "clients"));
-    }
-    words
-}
-
-/// Whether commits are on two servers; nothing to say of an instance that never wanted that.
-fn durability(report: &StatusReport, now: Timestamp) -> Option<String> {
-    match (&report.commits_wait_for, report.degraded_since) {
-        (Some(standby), _) => Some(format!("wait for {standby}, which takes over by itself")),
-        (None, Some(since)) if report.commits_blocked => {
-            Some(format!("wait until a standby is back (local_sync = \"required\"), since {}", ago(since, now)))
-        }
-        (None, Some(since)) => {
-            Some(format!("are on the primary alone since {}: no standby could take over", ago(since, now)))
-        }
-        (None, None) => None,
-    }
-}
-
-/// The last times no standby held every commit, the newest first.
-fn degraded(spans: &[Span], now: Timestamp) -> Option<String> {
-    let one = |span: &Span| {
-        let lasted = span.until.duration_since(span.since).as_secs_f64().max(0.0);
-        format!("for {lasted:.1} s until {} ago", ago(span.until, now))
-    };
-    let shown: Vec<String> = spans.iter().rev().take(SPANS_SHOWN).map(one).collect();
-    (!shown.is_empty()).then(|| shown.join(", "))
-}
-
-/// The last change of primary, and what it cost.
-fn failover(last: &FailoverReport, now: Timestamp) -> String {
-    let FailoverReport { from, to, why, planned, .. } = last;
-    let kind = if *planned { "planned, " } else { "" };
-    format!("{} ago from {from} to {to}: {kind}{why}; {}", ago(last.at, now), lost(last))
-}
-
-fn lost(last: &FailoverReport) -> String {
-    match (last.lost_commits, last.whole) {
-        (Some(0), _) => "no commit was lost".to_owned(),
-        (Some(lost), true) => format!("{} had not been acknowledged and did not survive", commits(lost)),
-        (Some(lost), false) => format!("{} did not survive", commits(lost)),
-        (None, true) => "no acknowledged commit was lost".to_owned(),
-        (None, false) => "what was lost is not known".to_owned(),
-    }
-}
-
-fn commits(count: u64) -> String {
-    text::count(usize::try_from(count).unwrap_or(usize::MAX), "commit", "commits")
-}
-
-fn storage(storage: &StorageReport) -> String {
-    let used = storage.used_bytes.map_or_else(|| "unknown".to_owned(), text::bytes);
-    let mut words = format!("{used} of {}", text::gibibytes(storage.allocated_gib));
-    if let Some(max) = storage.max_allocated_gib {
-        let _ = write!(words, ", grows to {}", text::gibibytes(max));
-    }
-    words.push_str(match storage.encrypted {
-        Some(true) => ", encrypted device",
-        Some(false) => ", device not encrypted",
-        None => ", device's encryption unknown",
-    });
-    words
-}
-
-fn backups(backups: &[Backup], now: Timestamp) -> String {
-    match backups.last() {
-        None => "none".to_owned(),
-        Some(last) => {
-            let count = text::count(backups.len(), "backup", "backups");
-            format!("{count}, the last {} ago ({})", ago(last.taken_at, now), text::bytes(last.bytes))
-        }
-    }
-}
-
-/// How long ago, in the one unit that matters.
-fn ago(then: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(then).as_secs().max(0);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }

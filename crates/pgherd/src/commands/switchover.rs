@@ -11,7 +11,7 @@ use crate::takeover::{self, Takeover};
 /// Exchange the roles of primary and standby, with nothing lost
 ///
 /// The old primary is stopped in good order, sends everything it has, and becomes the standby. New connections to the endpoint
-/// wait meanwhile; open ones are closed. Called off when the standby is lost or it takes longer than 5 s.
+/// wait meanwhile; open ones are closed. Called off when the standby is lost or it takes longer than 5 s. RDS has no such thing.
 #[derive(Debug, Args)]
 pub struct SwitchoverArgs {
     #[command(flatten)]

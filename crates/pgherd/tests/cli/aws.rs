@@ -85,6 +85,113 @@ fn verbs_on_what_does_not_exist() {
     assert_eq!(cloud.writes(), 0);
 }
 
+/// A pair with a replica, as it is six hours after the emulator began.
+const PAIR: &str = r#"
+module "orders" {
+  source                      = "./modules/database_postgres"
+  cloud_provider              = "aws"
+  aws_region                  = "eu-central-1"
+  name                        = "orders"
+  engine_version              = "17"
+  multi_az                    = true
+  create_read_replica         = true
+  backup_retention_period     = 7
+  skip_final_snapshot         = true
+  enable_deletion_protection  = false
+  parameters                  = [{ name = "work_mem", value = "64MB" }, { name = "max_connections", value = "200" }]
+}
+"#;
+
+fn pair() -> Cloud {
+    let mut cloud = Cloud::new();
+    cloud.sandbox.set("PGHERD_NOW", "2026-01-01T06:00:00Z").write("database.hcl", PAIR);
+    drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
+    cloud
+}
+
+/// Without what depends on how many calls there were before: the emulator's time goes on with each.
+fn timeless(text: &str) -> String {
+    let is_of_time = |c: char| c.is_ascii_digit() || ":.-".contains(c);
+    let mut shown = String::new();
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        while let Some(at) = rest.find("2026-") {
+            let (before, time) = rest.split_at(at);
+            let day = time.get("2026-01-01 ".len()..).unwrap_or_default();
+            shown.push_str(before);
+            shown.push_str("[TIME]");
+            rest = day.trim_start_matches(is_of_time);
+        }
+        shown.push_str(rest);
+    }
+    let ago = |line: &str| match line.split_once(" h ago") {
+        Some((before, after)) => {
+            format!("{}[N] h ago{}", before.trim_end_matches(|c: char| c.is_ascii_digit()), after)
+        }
+        None => line.to_owned(),
+    };
+    shown.split_inclusive('\n').map(ago).collect()
+}
+
+#[test]
+fn how_a_pair_is_doing() {
+    let cloud = pair();
+    let run = |arguments: &[&str]| cloud.sandbox.run(arguments).with_code(0);
+    drop(run(&["backup", "--as", "before-the-sale", "--yes"]));
+    let shown = |arguments: &[&str]| timeless(&run(arguments).transcript());
+    insta::assert_snapshot!("pair_status", shown(&["status"]));
+    insta::assert_snapshot!("pair_events", shown(&["events", "-n", "5"]));
+    insta::assert_snapshot!("pair_logs", shown(&["logs", "-n", "3"]));
+    insta::assert_snapshot!("pair_params", run(&["params"]).transcript());
+    insta::assert_snapshot!("pair_param", run(&["params", "work_mem"]).transcript());
+    insta::assert_snapshot!("pair_backups", shown(&["backups"]));
+    let report = &run(&["status", "--json"]).json()["result"][0];
+    assert_eq!((&report["target"], &report["region"]), (&"aws".into(), &"eu-central-1".into()));
+    assert_eq!(report["report"]["servers"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_standby_takes_over() {
+    let cloud = pair();
+    insta::assert_snapshot!("pair_failover", cloud.sandbox.run(&["failover", "--yes"]).with_code(0).transcript());
+    insta::assert_snapshot!("pair_switchover", cloud.sandbox.run(&["switchover", "--yes"]).with_code(1).transcript());
+    let drilled = cloud.sandbox.run(&["failover", "--drill", "--yes"]).with_code(1);
+    insta::assert_snapshot!("pair_drill", drilled.transcript());
+}
+
+#[test]
+fn without_a_standby_nothing_takes_over() {
+    let cloud = Cloud::new();
+    drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
+    insta::assert_snapshot!(cloud.sandbox.run(&["failover", "--yes"]).with_code(4).transcript());
+}
+
+#[test]
+fn a_backup_is_taken_once_under_its_name() {
+    let cloud = Cloud::new();
+    drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
+    let take = || cloud.sandbox.run(&["backup", "--as", "before-the-sale", "--yes"]);
+    insta::assert_snapshot!("backed_up", take().with_code(0).transcript());
+    insta::assert_snapshot!("backed_up_again", take().with_code(1).transcript());
+    // It outlives the database.
+    drop(cloud.sandbox.run(&["destroy", "--yes", "--confirm", "orders"]).with_code(0));
+    let kept = cloud.sandbox.run(&["backups"]).with_code(0);
+    assert!(kept.stdout.starts_with("before-the-sale  "), "{}", kept.stdout);
+}
+
+#[test]
+fn what_waits_is_told_with_its_time() {
+    let cloud = pair();
+    let bigger = PAIR.replace("name                        =", "instance_class = \"db.r5.large\"\n  name =");
+    cloud.sandbox.write("database.hcl", bigger);
+    drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(3));
+    let status = cloud.sandbox.run(&["status"]).with_code(0).stdout;
+    let pending = status.lines().find(|line| line.starts_with("  pending"));
+    let (what, when) = pending.and_then(|line| line.split_once(", ")).expect("it waits, and until when");
+    assert_eq!(what, "  pending   DBInstanceClass waits for the maintenance window");
+    assert!(when.starts_with("Sun "), "{when}");
+}
+
 #[test]
 fn a_new_password_is_told_to_nobody() {
     let cloud = Cloud::new();
@@ -107,4 +214,30 @@ fn the_last_backup_is_told_by_the_name_it_got() {
     drop(run(&["apply", "--yes"]));
     let again = ended();
     assert!(again.starts_with("the last backup of orders is orders-last-20"), "{again}");
+}
+
+/// psql as a script that tells how it was called.
+const PSQL: &str = r#"#!/bin/sh
+echo "arguments: $*"
+env | grep ^PG | grep -v -e PGHERD -e PGPASSFILE | sort
+echo "others may read the file: $(find -L "$PGPASSFILE" -perm /077)"
+cut -d: -f1-4 "$PGPASSFILE"
+cut -d: -f5 "$PGPASSFILE" > password
+"#;
+
+#[test]
+fn a_session_gets_the_password_where_nobody_sees_it() {
+    let mut cloud = Cloud::new();
+    drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
+    let psql = cloud.sandbox.work().join("psql");
+    std::fs::write(&psql, PSQL).expect("a script");
+    std::fs::set_permissions(&psql, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("permissions");
+    let path = format!("{}:/usr/bin:/bin", cloud.sandbox.work().display());
+    cloud.sandbox.set("PATH", &path).set("PGPASSWORD", "of another database");
+    let connected = cloud.sandbox.run(&["connect", "--", "-c", "select 1"]).with_code(0);
+    insta::assert_snapshot!("connected", connected.transcript());
+    let read = std::fs::read_to_string(cloud.sandbox.work().join("password")).expect("psql read it");
+    let revealed = cloud.sandbox.run(&["output", "master_password", "--raw", "--reveal"]).with_code(0);
+    assert_eq!(read, revealed.stdout);
+    assert_eq!(read.trim().len(), 32);
 }

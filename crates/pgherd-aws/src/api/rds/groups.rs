@@ -128,6 +128,43 @@ pub(crate) async fn parameters(
     Ok(unless_missing(found, "DBParameterGroupNotFound")?.map(|pairs| pairs.into_iter().flatten().collect()))
 }
 
+/// A setting in a parameter group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting {
+    pub(crate) name: String,
+    /// `None`: PostgreSQL's own default.
+    pub(crate) value: Option<String>,
+    pub(crate) description: String,
+    /// `user`, `system`, `engine-default`.
+    pub(crate) source: String,
+    /// Whether it takes a restart.
+    pub(crate) is_static: bool,
+    pub(crate) is_modifiable: bool,
+    /// `0,1`, `100-1000`; empty: not told.
+    pub(crate) allowed: String,
+}
+
+impl Setting {
+    fn read(told: &Element) -> Self {
+        let text = |path: &str| text(told, path).unwrap_or_default();
+        Self {
+            name: text("ParameterName"),
+            value: told.text("ParameterValue").map(str::to_owned),
+            description: text("Description"),
+            source: text("Source"),
+            is_static: text("ApplyType") == "static",
+            is_modifiable: told.bool("IsModifiable").unwrap_or(true),
+            allowed: text("AllowedValues"),
+        }
+    }
+}
+
+/// All settings of a parameter group, those that nobody set included.
+pub(crate) async fn settings(session: &Session, region: &str, name: &str) -> Result<Vec<Setting>, AwsError> {
+    let form = Form::new("DescribeDBParameters").set("DBParameterGroupName", name);
+    listed(session, region, form, ("Parameters", "Parameter"), Setting::read).await
+}
+
 /// CreateDBParameterGroup.
 pub(crate) async fn create_parameter_group(
     session: &Session,

@@ -54,7 +54,16 @@ pub(crate) async fn modify_instance(
 
 /// RebootDBInstance, without a failover.
 pub(crate) async fn reboot(session: &Session, region: &str, id: &str) -> Result<(), AwsError> {
-    let form = Form::new("RebootDBInstance").set("DBInstanceIdentifier", id).set("ForceFailover", false);
+    rebooted(session, region, id, false).await
+}
+
+/// RebootDBInstance with a failover: the standby takes over.
+pub(crate) async fn fail_over(session: &Session, region: &str, id: &str) -> Result<(), AwsError> {
+    rebooted(session, region, id, true).await
+}
+
+async fn rebooted(session: &Session, region: &str, id: &str, fails_over: bool) -> Result<(), AwsError> {
+    let form = Form::new("RebootDBInstance").set("DBInstanceIdentifier", id).set("ForceFailover", fails_over);
     asked_once(session, region, form).await.map(drop)
 }
 

@@ -3,19 +3,23 @@
 mod events;
 mod groups;
 mod instance;
+mod log_files;
 mod snapshots;
 mod told;
 
-pub(crate) use events::happened;
+pub(crate) use events::{Event, LONGEST_MIN, events, happened};
 pub(crate) use groups::{
-    ParameterGroup, SubnetGroup, create_parameter_group, create_subnet_group, delete_parameter_group,
+    ParameterGroup, Setting, SubnetGroup, create_parameter_group, create_subnet_group, delete_parameter_group,
     delete_subnet_group, modify_parameters, modify_subnet_group, parameter_group, parameter_groups, parameters,
-    reset_parameters, subnet_group,
+    reset_parameters, settings, subnet_group,
 };
 pub(crate) use instance::{
-    Last, create_instance, create_replica, delete_instance, instance, instances, modify_instance, reboot,
+    Last, create_instance, create_replica, delete_instance, fail_over, instance, instances, modify_instance, reboot,
 };
-pub(crate) use snapshots::{Taken, create_snapshot, snapshot_status, snapshots_taken};
+pub(crate) use log_files::{LogFile, MOST_LINES, Portion, log_files, log_portion};
+pub(crate) use snapshots::{
+    Snapshot, Taken, create_snapshot, restore_windows, snapshot_status, snapshots, snapshots_taken,
+};
 pub(crate) use told::{DbInstance, LOGS};
 
 use std::collections::BTreeMap;

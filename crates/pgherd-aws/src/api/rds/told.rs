@@ -31,6 +31,8 @@ pub(crate) struct DbInstance {
     pub(crate) zones: Vec<String>,
     /// What it is a replica of: a name, or an ARN of another region.
     pub(crate) source: Option<String>,
+    /// What RDS says of how it follows that: `replicating`, `error`, `terminated`, …
+    pub(crate) following: Option<String>,
     /// Its own replicas, likewise, and Aurora clusters that follow it.
     pub(crate) replicas: Vec<String>,
     /// Its tags.
@@ -116,6 +118,10 @@ impl DbInstance {
             subnet_group: told.at("DBSubnetGroup").map(SubnetGroup::read),
             zones: zones.into_iter().flatten().collect(),
             source: self::text(told, "ReadReplicaSourceDBInstanceIdentifier"),
+            following: told
+                .list("StatusInfos", "DBInstanceStatusInfo")
+                .find(|info| info.text("StatusType") == Some("read replication"))
+                .and_then(|info| self::text(info, "Status")),
             replicas: [
                 texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier"),
                 texts("ReadReplicaDBClusterIdentifiers", "ReadReplicaDBClusterIdentifier"),

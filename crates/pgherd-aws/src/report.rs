@@ -1,0 +1,207 @@
+//! How a database is: its servers, what waits, its backups, its alarms and what happened to it, from calls side by side.
+//!
+//! What beside RDS's own word on the servers may not be read is left out with a warning: whoever may look at a database sees it.
+
+use futures_util::future::{join_all, join4};
+use jiff::Timestamp;
+use pgherd_core::report::{Address, Alarm, AlarmState, Backup, Backups, Happened, Report, Restorable, Server, Storage};
+use pgherd_core::spec::Spec;
+use pgherd_core::value::Value;
+use pgherd_core::window::Window;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use crate::api::cloudwatch::{self, Standing};
+use crate::api::rds::{self, DbInstance, Event, Snapshot};
+use crate::kinds::alarm::DIMENSION;
+use crate::kinds::instance::ADDRESS;
+use crate::live::spelling;
+use crate::names;
+use crate::protocol::error::AwsError;
+use crate::provider::Aws;
+
+/// How it is now.
+pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Report, ProviderError> {
+    let (session, region, name) = (aws.session(), aws.region(), &spec.name);
+    let seen = rds::instances(session, region, &names::instances(name)).await?;
+    let primary = seen.iter().find(|seen| seen.id == *name).ok_or_else(|| missing(name))?;
+    let replicas: Vec<&DbInstance> = seen.iter().filter(|seen| seen.source.as_ref() == Some(name)).collect();
+    let ids: Vec<&str> = [primary].into_iter().chain(replicas.iter().copied()).map(|seen| seen.id.as_str()).collect();
+    let prefix = names::alarm(name, "");
+    let (snapshots, windows, alarms, events) = join4(
+        rds::snapshots(session, region, name),
+        rds::restore_windows(session, region, name),
+        cloudwatch::standings(session, region, &prefix),
+        events(aws, &ids),
+    )
+    .await;
+    let mut warnings = warnings(&seen, primary, name);
+    let mut may = Tolerant { warnings: &mut warnings };
+    let windows = may.told("automated backups", windows)?;
+    let backups = backups_of(may.told("snapshots", snapshots)?, &windows);
+    let mut alarms = may.told("alarms", alarms)?;
+    alarms.retain(|alarm| ids.iter().any(|id| is_of(alarm, id)));
+    let happened = may.told("events", events)?;
+    let pending = spelling::pending(primary);
+    let in_window = pending.iter().any(|one| one.waits_for == spelling::WINDOW);
+    Ok(Report {
+        name: name.clone(),
+        status: spelling::status(primary, name),
+        engine_version: text(primary, "EngineVersion"),
+        address: address(primary),
+        servers: servers(primary, &replicas),
+        storage: storage(primary),
+        window_opens: in_window.then(|| opens(primary, now)).flatten(),
+        pending,
+        backups,
+        alarms: alarms.into_iter().map(alarm).collect(),
+        happened: happened.into_iter().map(happening).collect(),
+        warnings,
+    })
+}
+
+/// Its backups, those of one that is gone included.
+pub(crate) async fn backups(aws: &Aws, spec: &Spec) -> Result<Backups, ProviderError> {
+    let (session, region, name) = (aws.session(), aws.region(), &spec.name);
+    let snapshots = rds::snapshots(session, region, name).await?;
+    let windows = rds::restore_windows(session, region, name).await?;
+    if snapshots.is_empty() && windows.is_empty() && rds::instance(session, region, name).await?.is_none() {
+        return Err(missing(name));
+    }
+    Ok(backups_of(snapshots, &windows))
+}
+
+/// What happened to it and its replicas, as far as RDS remembers, oldest first. Of one that is gone, too.
+pub(crate) async fn history(aws: &Aws, spec: &Spec) -> Result<Vec<Happened>, ProviderError> {
+    let seen = rds::instances(aws.session(), aws.region(), &names::instances(&spec.name)).await?;
+    let replicas = seen.iter().filter(|seen| seen.source.as_ref() == Some(&spec.name)).map(|seen| seen.id.as_str());
+    let ids: Vec<&str> = [spec.name.as_str()].into_iter().chain(replicas).collect();
+    Ok(events(aws, &ids).await?.into_iter().map(happening).collect())
+}
+
+async fn events(aws: &Aws, ids: &[&str]) -> Result<Vec<Event>, AwsError> {
+    let asked = ids.iter().map(|id| rds::events(aws.session(), aws.region(), id, rds::LONGEST_MIN));
+    let told: Result<Vec<Vec<Event>>, AwsError> = join_all(asked).await.into_iter().collect();
+    let mut events = told?.concat();
+    events.sort_by_key(|event| event.at);
+    Ok(events)
+}
+
+/// Goes on without what may not be read.
+struct Tolerant<'a> {
+    warnings: &'a mut Vec<String>,
+}
+
+impl Tolerant<'_> {
+    fn told<T: Default>(&mut self, what: &str, asked: Result<T, AwsError>) -> Result<T, ProviderError> {
+        match asked {
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported) => {
+                self.warnings.push(format!("its {what} cannot be read: {error}"));
+                Ok(T::default())
+            }
+            asked => Ok(asked?),
+        }
+    }
+}
+
+fn warnings(seen: &[DbInstance], primary: &DbInstance, name: &str) -> Vec<String> {
+    let follows_nobody = |seen: &&DbInstance| seen.id != name && seen.source.is_none();
+    let promoted = seen.iter().filter(follows_nobody).map(|seen| format!("{} is a replica of {name} no more", seen.id));
+    let full = (primary.status == "storage-full").then(|| "its storage is full; it takes no writes".to_owned());
+    promoted.chain(full).collect()
+}
+
+fn servers(primary: &DbInstance, replicas: &[&DbInstance]) -> Vec<Server> {
+    let mut zones = primary.zones.iter();
+    let server = |seen: &DbInstance, role: &str, state: &str, zone: Option<&String>| Server {
+        name: Some(seen.id.clone()),
+        role: role.to_owned(),
+        state: state.to_owned(),
+        address: address(seen),
+        place: zone.cloned(),
+        behind_ms: None,
+    };
+    let mut servers = vec![server(primary, "primary", &primary.status, zones.next())];
+    if primary.props.get("MultiAZ") == Some(&Value::Bool(true)) {
+        servers.push(Server {
+            name: None,
+            role: "standby".to_owned(),
+            // What RDS promises of it; it tells nothing of how it is.
+            state: "synchronous".to_owned(),
+            address: None,
+            place: zones.next().cloned(),
+            behind_ms: None,
+        });
+    }
+    servers.extend(replicas.iter().map(|seen| {
+        let state = match &seen.following {
+            Some(following) => format!("{}, {following}", seen.status),
+            None => seen.status.clone(),
+        };
+        server(seen, "replica", &state, seen.zones.first())
+    }));
+    servers
+}
+
+fn storage(primary: &DbInstance) -> Storage {
+    let gib = |field: &str| primary.props.get(field).and_then(Value::as_int).and_then(|gib| u64::try_from(gib).ok());
+    let allocated_gib = gib("AllocatedStorage");
+    Storage {
+        allocated_gib,
+        max_allocated_gib: gib("MaxAllocatedStorage").filter(|most| Some(*most) > allocated_gib),
+        // CloudWatch knows what is free, to within minutes.
+        used_bytes: None,
+        encrypted: match primary.props.get("StorageEncrypted") {
+            Some(Value::Bool(encrypted)) => Some(*encrypted),
+            _ => None,
+        },
+    }
+}
+
+fn opens(primary: &DbInstance, now: Timestamp) -> Option<Timestamp> {
+    Some(Window::parse_weekly(&text(primary, "PreferredMaintenanceWindow")?)?.next_opening(now))
+}
+
+fn backups_of(snapshots: Vec<Snapshot>, windows: &[(Option<Timestamp>, Timestamp)]) -> Backups {
+    let backup = |snapshot: Snapshot| Backup {
+        name: snapshot.name,
+        automatic: snapshot.kind == "automated",
+        state: snapshot.status,
+        taken_at: snapshot.taken_at,
+        bytes: None,
+        engine_version: snapshot.engine_version,
+        encrypted: snapshot.encrypted,
+        region: None,
+    };
+    let restorable = windows.last().map(|(from, to)| Restorable { from: *from, to: *to });
+    Backups { kept: snapshots.into_iter().map(backup).collect(), restorable }
+}
+
+fn is_of(alarm: &Standing, server: &str) -> bool {
+    alarm.dimensions.iter().any(|(name, value)| name == DIMENSION && value == server)
+}
+
+fn alarm(told: Standing) -> Alarm {
+    let state = match told.state.as_str() {
+        "OK" => AlarmState::Ok,
+        "ALARM" => AlarmState::Rings,
+        _ => AlarmState::Unknown,
+    };
+    Alarm { name: told.name, state, reason: told.reason }
+}
+
+fn happening(event: Event) -> Happened {
+    Happened { at: event.at, to: event.source, message: event.message }
+}
+
+fn address(seen: &DbInstance) -> Option<Address> {
+    let port = seen.props.get("Port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok());
+    Some(Address { host: text(seen, ADDRESS)?, port: port? })
+}
+
+fn text(seen: &DbInstance, field: &str) -> Option<String> {
+    seen.props.get(field).and_then(Value::as_text).map(str::to_owned)
+}
+
+fn missing(name: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::NotFound, format!("{name} does not exist"))
+}
