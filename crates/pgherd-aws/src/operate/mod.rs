@@ -1,8 +1,18 @@
 //! The day-2 verbs on AWS, one a file.
 
+mod adopt;
 mod backup;
 mod failover;
+mod forget;
+mod origin;
+mod promote;
+mod replace;
 mod restart;
+mod restore;
+mod through;
+mod worn;
+
+pub(crate) use replace::in_the_way;
 
 use pgherd_engine::provider::{ErrorKind, Events, Operation, ProviderError};
 
@@ -16,14 +26,12 @@ pub(crate) async fn operate(aws: &Aws, operation: &Operation, events: &Events) -
         Operation::Restart { name } => restart::restart(aws, name, events).await,
         Operation::Failover { name, accept_loss: _ } => failover::failover(aws, name, events).await,
         Operation::Backup { name, label } => backup::backup(aws, name, label.as_deref(), events).await,
+        Operation::Promote { name, replica, to } => promote::promote(aws, name, replica.as_deref(), to, events).await,
+        Operation::Restore { name, to, point } => restore::restore(aws, name, to, point, events).await,
+        Operation::Clone { name, to } => restore::clone(aws, name, to, events).await,
+        Operation::Adopt { spec } => adopt::adopt(aws, spec, events).await,
+        Operation::Forget { spec } => forget::forget(aws, spec, events).await,
         Operation::Start { .. } | Operation::Stop { .. } | Operation::Switchover { .. } => can(operation),
-        Operation::Promote { .. }
-        | Operation::Restore { .. }
-        | Operation::Clone { .. }
-        | Operation::Adopt { .. }
-        | Operation::Forget { .. } => {
-            Err(ProviderError::new(ErrorKind::Unsupported, "this version of pgherd cannot do that on AWS"))
-        }
     }
 }
 

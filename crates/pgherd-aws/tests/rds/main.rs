@@ -2,11 +2,15 @@
 //!
 //! Nothing here waits: the emulator's time goes by with every call, so that whoever looks again gets on.
 
+mod adopted;
 mod deleted;
 mod flipped;
 mod guarded;
 mod interrupted;
 mod made;
+mod promoted;
+mod replaced;
+mod restored;
 mod verbs;
 mod waiting;
 mod whole;

@@ -9,10 +9,12 @@ use crate::args::{Cli, Global};
 use crate::error::{CommandError, Exit};
 use crate::printer::Printer;
 
+mod adopt;
 mod agent;
 mod apply;
 mod backup;
 mod backups;
+mod clone;
 mod completions;
 mod connect;
 mod destroy;
@@ -24,6 +26,7 @@ mod env;
 mod events;
 mod explain;
 mod failover;
+mod forget;
 mod init;
 mod logs;
 mod man;
@@ -32,6 +35,7 @@ mod params;
 mod plan;
 mod promote;
 mod reference;
+mod restore;
 mod rotate;
 mod status;
 mod switchover;
@@ -61,6 +65,10 @@ pub enum Verb {
     Switchover(switchover::SwitchoverArgs),
     Failover(failover::FailoverArgs),
     Promote(promote::PromoteArgs),
+    Restore(restore::RestoreArgs),
+    Clone(clone::CloneArgs),
+    Adopt(adopt::AdoptArgs),
+    Forget(forget::ForgetArgs),
     Destroy(destroy::DestroyArgs),
     Doctor(doctor::DoctorArgs),
     Emulate(emulate::EmulateArgs),
@@ -96,6 +104,10 @@ impl Verb {
             Self::Switchover(_) => "switchover",
             Self::Failover(_) => "failover",
             Self::Promote(_) => "promote",
+            Self::Restore(_) => "restore",
+            Self::Clone(_) => "clone",
+            Self::Adopt(_) => "adopt",
+            Self::Forget(_) => "forget",
             Self::Destroy(_) => "destroy",
             Self::Doctor(_) => "doctor",
             Self::Emulate(_) => "emulate",
@@ -157,6 +169,10 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Switchover(args) => switchover::run(&context, &args),
         Verb::Failover(args) => failover::run(&context, &args),
         Verb::Promote(args) => promote::run(&context, &args),
+        Verb::Restore(args) => restore::run(&context, &args),
+        Verb::Clone(args) => clone::run(&context, &args),
+        Verb::Adopt(args) => adopt::run(&context, &args),
+        Verb::Forget(args) => forget::run(&context, &args),
         Verb::Destroy(args) => destroy::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Emulate(args) => emulate::run(&context, &args),

@@ -3,6 +3,7 @@
 mod events;
 mod groups;
 mod instance;
+mod kept;
 mod log_files;
 mod snapshots;
 mod told;
@@ -15,6 +16,9 @@ pub(crate) use groups::{
 };
 pub(crate) use instance::{
     Last, create_instance, create_replica, delete_instance, fail_over, instance, instances, modify_instance, reboot,
+};
+pub(crate) use kept::{
+    Automated, Kept, KeptSnapshot, RestoredFrom, automated, promote, rename, restore, snapshot, snapshots_of,
 };
 pub(crate) use log_files::{LogFile, MOST_LINES, Portion, log_files, log_portion};
 pub(crate) use snapshots::{
