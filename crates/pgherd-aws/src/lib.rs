@@ -19,6 +19,7 @@ mod preflight;
 pub mod protocol;
 pub mod provider;
 mod report;
+mod seen;
 pub mod service;
 pub mod session;
 mod settings;

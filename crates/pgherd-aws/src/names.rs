@@ -35,6 +35,11 @@ pub fn secret(name: &str) -> String {
     format!("pgherd/{name}/master")
 }
 
+/// Whose security group a name is, `orders` of `orders-db`.
+pub fn database_of_security_group(name: &str) -> Option<&str> {
+    name.strip_suffix("-db")
+}
+
 /// The role that RDS delivers samples of the operating system with.
 pub fn monitoring_role(name: &str, region: &str) -> String {
     role(name, region, "monitoring")
@@ -74,8 +79,11 @@ pub fn log_group(instance: &str, log: &str) -> String {
 
 /// What the log groups of an instance begin with.
 pub fn log_groups(instance: &str) -> String {
-    format!("/aws/rds/instance/{instance}/")
+    format!("{LOGS}{instance}/")
 }
+
+/// What the names of all log groups of RDS begin with.
+const LOGS: &str = "/aws/rds/instance/";
 
 /// The alarm of an instance about one thing.
 pub fn alarm(instance: &str, about: &str) -> String {
@@ -95,6 +103,11 @@ pub fn dashboard(name: &str, region: &str) -> String {
 /// The proxy in front of a database.
 pub fn proxy(name: &str) -> String {
     format!("{name}-proxy")
+}
+
+/// The database of a proxy, `orders` of `orders-proxy`.
+pub fn database_of_proxy(name: &str) -> Option<&str> {
+    name.strip_suffix("-proxy")
 }
 
 /// What stands for a database in its second region.
@@ -117,6 +130,15 @@ pub fn place(kind: &str, name: &str) -> (Option<String>, String) {
         Some((region, name)) => (Some(region.to_owned()), name.to_owned()),
         None => (None, name.to_owned()),
     }
+}
+
+/// The database of which something is in a second region, `orders` of `orders-dr-db`, `orders-dr-pg16` and the rest.
+pub fn database_elsewhere(name: &str) -> Option<&str> {
+    let server = match name.strip_prefix(LOGS) {
+        Some(rest) => rest.split('/').next()?,
+        None => database_of_security_group(name).or(owner_of_parameter_group(name)).unwrap_or(name),
+    };
+    source_of_recovery(server)
 }
 
 /// The name of a replica without its number, `orders` of `orders-r2`.
@@ -193,7 +215,16 @@ mod tests {
         assert_eq!(owner_of_parameter_group(&parameter_group("orders", Some(16))), Some("orders"));
         assert_eq!(owner_of_parameter_group(&parameter_group("orders", None)), Some("orders"));
         assert_eq!(owner_of_parameter_group("orders-pgbouncer"), None);
+        assert_eq!(database_of_proxy(&proxy("orders")), Some("orders"));
         assert_eq!(source_of_recovery(&recovery("orders")), Some("orders"));
+    }
+
+    #[test]
+    fn whatever_is_in_a_second_region_tells_whose_it_is() {
+        let there = recovery("orders");
+        let all = [security_group(&there), parameter_group(&there, Some(16)), log_group(&there, "upgrade"), there];
+        assert!(all.iter().all(|name| database_elsewhere(name) == Some("orders")), "{all:?}");
+        assert_eq!(database_elsewhere("orders"), None);
     }
 
     #[test]

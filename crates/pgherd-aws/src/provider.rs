@@ -13,14 +13,14 @@ use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
-use pgherd_engine::provider::{ApplyNow, Deletion, Events, Intended, Operation, Provider, ProviderError};
+use pgherd_engine::provider::{ApplyNow, Deletion, Events, Goal, Intended, Operation, Provider, ProviderError};
 
 use crate::api::tags::Tags;
 use crate::kinds::KINDS;
 use crate::kinds::tags::BLOCK;
 use crate::session::Session;
 use crate::wait::Patience;
-use crate::{desired, live, logs, observe, operate, outputs, preflight, report, settings};
+use crate::{desired, live, logs, observe, operate, outputs, preflight, report, seen, settings};
 
 /// How AWS is used as a target.
 #[derive(Debug, Clone, Default)]
@@ -95,7 +95,11 @@ impl Provider for Aws {
     }
 
     async fn preflight(&self, _spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
-        Ok(preflight::of_plan(intended.plan, &self.options.accepted))
+        let mut told = preflight::of_plan(intended.plan, &self.options.accepted);
+        if matches!(intended.goal, Goal::Apply { .. }) {
+            told.extend(seen::told(&intended.plan.block, intended.desired, intended.observed));
+        }
+        Ok(told)
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {

@@ -230,6 +230,27 @@ where
     }
 }
 
+/// Looks until it is over, telling each new phase once. A look says what came of it, or what is waited for.
+pub(crate) async fn until<T, F>(
+    aws: &Aws,
+    at_most: Duration,
+    events: &Events,
+    mut look: impl FnMut() -> F,
+) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<Result<T, String>, ProviderError>>,
+{
+    let mut wait = Wait::new(aws, at_most);
+    loop {
+        match look().await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(phase)) => wait.pause(&phase, events).await?,
+            Err(error) if error.kind.is_transient() => wait.pause(&error.message, events).await?,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Pauses between looks, up to a deadline, telling each new phase once.
 struct Wait {
     began: Instant,
@@ -303,6 +324,7 @@ pub(crate) mod tests {
             source: None,
             following: None,
             replicas: Vec::new(),
+            copies: Vec::new(),
             tags: Default::default(),
         }
     }

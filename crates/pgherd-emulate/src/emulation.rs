@@ -231,8 +231,10 @@ impl Emulation {
         let rds = self.regions.entry(region.to_owned());
         let rds = rds.or_insert_with(|| Region::new(region).backed(is_backed));
         let around = self.around.entry(region.to_owned()).or_default();
+        if let ("rds", Body::Form(form)) = (service, body) {
+            return rds::regions::answer(&mut self.regions, region, form, call).map(Said::Xml);
+        }
         match (service, body) {
-            ("rds", Body::Form(form)) => rds::answer(rds, form, call).map(Said::Xml),
             ("ec2", Body::Form(form)) => {
                 // What refers to a security group must be what is there now.
                 rds.advance(now);

@@ -32,7 +32,7 @@ pub fn wanted(spec: &Spec) -> Option<Resource> {
         ("SourceDBInstanceArn", output(instance::id(spec), instance::ARN)),
         ("BackupRetentionPeriod", int(spec.backup.retention_days)),
     ]);
-    let key = super::setting(&there.kms_key_id).filter(|_| spec.encryption.storage);
+    let key = spec.encryption.storage.then(|| recovery::key(there));
     props.extend(key.map(|key| ("KmsKeyId".to_owned(), key)));
     Some(Resource { id: Id::new(NAME, names::elsewhere(region, &spec.name)), props, needs: vec![instance::id(spec)] })
 }

@@ -12,6 +12,12 @@ use crate::{alarms, names};
 /// Its name in an [`Id`].
 pub const NAME: &str = "proxy";
 
+/// The field that AWS assigns: where clients connect to.
+pub const ENDPOINT: &str = "Endpoint";
+
+/// A field that only ever is observed: what keeps it from its instance.
+pub const REACH: &str = "Trouble";
+
 const PLACE: &str = "a proxy stays in its subnets: take enable_proxy out, apply, and write it again";
 
 /// Seconds a client may be idle; RDS's own default (botocore 1.43.11, CreateDBProxy).
@@ -27,12 +33,18 @@ pub const KIND: Kind = Kind {
         Field { equality: Equality::Unordered, ..fixed("VpcSubnetIds", PLACE) },
         listed("VpcSecurityGroupIds", Impact::NewConnections),
         set("RoleArn", Impact::None),
-        set("SecretArn", Impact::NewConnections),
+        listed("SecretArns", Impact::NewConnections),
+        set("IAMAuth", Impact::NewConnections),
+        set("ClientPasswordAuthType", Impact::NewConnections),
         set("RequireTLS", Impact::NewConnections),
         set("IdleClientTimeout", Impact::None),
+        // It would write statements, and what is in them, to a log.
+        set("DebugLogging", Impact::None),
         // Of max_connections, percent: a pool of all users together.
         set("MaxConnectionsPercent", Impact::None),
-        listed("Targets", Impact::Reconnect),
+        set("MaxIdleConnectionsPercent", Impact::None),
+        // No window of RDS's changes a proxy.
+        listed("Targets", Impact::NewConnections),
         UNREAD_TAGS,
     ],
 };
@@ -43,16 +55,22 @@ pub fn wanted(spec: &Spec, region: &str) -> Option<Resource> {
     let mut props = props([
         ("EngineFamily", "POSTGRESQL".into()),
         ("RoleArn", output(role::proxy_id(spec, region), role::ARN)),
-        ("SecretArn", output(secret::id(spec), secret::ARN)),
+        ("SecretArns", Value::List(vec![output(secret::id(spec), secret::ARN)])),
+        ("IAMAuth", "DISABLED".into()),
+        ("ClientPasswordAuthType", "POSTGRES_SCRAM_SHA_256".into()),
         ("RequireTLS", true.into()),
         ("IdleClientTimeout", Value::Int(IDLE_TIMEOUT_S)),
+        ("DebugLogging", false.into()),
         ("Targets", Value::List(vec![spec.name.as_str().into()])),
         ("Tags", tags::wanted(spec)),
     ]);
+    let most = percent(pool.default_pool_size, spec);
     let optional = [
         ("VpcSubnetIds", subnet_group::subnet_ids(spec)),
         ("VpcSecurityGroupIds", security_group::members(spec)),
-        ("MaxConnectionsPercent", percent(pool.default_pool_size, spec).map(Value::Int)),
+        ("MaxConnectionsPercent", most.map(Value::Int)),
+        // RDS's own default, half of it, which it would keep from an earlier and larger one.
+        ("MaxIdleConnectionsPercent", most.map(|most| Value::Int(most / 2))),
     ];
     props.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     Some(Resource { id: id(spec), props, needs: vec![instance::id(spec)] })

@@ -52,25 +52,33 @@ impl There<'_> {
             let name = self.named(&names::security_group(&self.name()));
             let rules = security_group::rules_by_address(self.spec);
             let place = (setting(&self.recovery.vpc_id), subnet_group::listed_ids(&self.recovery.subnet_ids));
-            security_group::of(self.spec, name, place, rules)
+            self.after_instance(security_group::of(self.spec, name, place, rules))
         })
     }
 
     fn subnet_group(&self) -> Option<Resource> {
         let subnets = subnet_group::listed_ids(&self.recovery.subnet_ids)?;
-        Some(subnet_group::of(self.spec, self.named(&names::subnet_group(&self.name())), subnets))
+        let name = self.named(&names::subnet_group(&self.name()));
+        Some(self.after_instance(subnet_group::of(self.spec, name, subnets)))
     }
 
     /// None where the block names a group that exists: that one is in the first region.
     fn parameter_group(&self) -> Option<Resource> {
         let name = parameter_group::own(self.spec, &self.name());
-        self.spec.parameter_group_name.is_none().then(|| parameter_group::of(self.spec, self.named(&name)))
+        let group = || self.after_instance(parameter_group::of(self.spec, self.named(&name)));
+        self.spec.parameter_group_name.is_none().then(group)
     }
 
     fn log_groups(&self) -> Vec<Resource> {
         let mut groups = log_group::of(self.spec, &self.name());
         groups.iter_mut().for_each(|group| group.id.name = self.named(&group.id.name));
-        groups
+        groups.into_iter().map(|group| self.after_instance(group)).collect()
+    }
+
+    /// The instance is marked with the region before anything is made there, so that it is found again.
+    fn after_instance(&self, resource: Resource) -> Resource {
+        let needs = std::iter::once(instance::id(self.spec)).chain(resource.needs).collect();
+        Resource { needs, ..resource }
     }
 
     fn replica(
@@ -93,7 +101,7 @@ impl There<'_> {
             ("SourceDBInstanceIdentifier", Some(output(instance::id(self.spec), instance::ARN))),
             ("DeletionProtection", Some(false.into())),
             ("BackupRetentionPeriod", Some(super::int(self.spec.backup.retention_days))),
-            ("KmsKeyId", setting(&self.recovery.kms_key_id).filter(|_| encrypted)),
+            ("KmsKeyId", encrypted.then(|| key(self.recovery))),
             ("VpcSecurityGroupIds", (!groups.is_empty()).then_some(Value::List(groups))),
             ("DBSubnetGroupName", subnets.map(bare)),
             ("DBParameterGroupName", settings.map(bare)),
@@ -108,6 +116,15 @@ impl There<'_> {
         }
     }
 }
+
+/// The key of what is encrypted there: the one that is written, or RDS's own of that region. There is no copy of something encrypted
+/// without a key.
+pub fn key(recovery: &Recovery) -> Value {
+    setting(&recovery.kms_key_id).unwrap_or_else(|| OWN_KEY.into())
+}
+
+/// The key that RDS has in every region of every account.
+const OWN_KEY: &str = "alias/aws/rds";
 
 /// Whether copies of backups are wanted in the second region.
 pub fn keeps_backups(spec: &Spec) -> bool {

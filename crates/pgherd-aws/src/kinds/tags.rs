@@ -9,6 +9,10 @@ use pgherd_core::value::{Props, Value};
 pub const BLOCK: &str = "pgherd:block";
 /// Tag that lists the keys of the block's tags, so that one taken out of the block is removed and a foreign one is left alone.
 pub const KEYS: &str = "pgherd:tags";
+/// Tag of an instance that says that a proxy was made for it, see `live/marks.rs`.
+pub const PROXY: &str = "pgherd:proxy";
+/// Beginning of a tag of an instance that says that something of it is in a second region, which is its end.
+pub const REGION: &str = "pgherd:region:";
 /// Longest value of a tag (Tagging AWS Resources User Guide, "Tag naming limits and requirements").
 const MAX_VALUE: usize = 256;
 

@@ -1,6 +1,6 @@
 //! Alarms. Their descriptions do not tell their tags, so those are read only where name, metric and words leave a doubt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use pgherd_core::plan::Change;
@@ -9,6 +9,7 @@ use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
 use super::ours::{self, Retagging};
+use super::servers::At;
 use crate::alarms;
 use crate::api::cloudwatch::{self, Alarm};
 use crate::kinds::alarm::{DIMENSION, NAME, WORDS};
@@ -17,19 +18,55 @@ use crate::names;
 use crate::protocol::error::AwsError;
 use crate::provider::Aws;
 
-/// The alarms of a database's servers, wanted or not any more.
+/// The alarms of a database's servers, wanted or not any more; in a second region where some are wanted there.
 pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
-    let Some(database) = ours::database(wanted) else { return Ok(Vec::new()) };
-    let is_wanted = |name: &str| wanted.iter().any(|one| one.id.kind == NAME && one.id.name == name);
-    let found = cloudwatch::alarms(aws.session(), aws.region(), &names::alarm(database, "")).await?;
-    let told = found.iter().filter_map(|alarm| Some((alarm, server(&alarm.name, database)?)));
+    let home = ours::database(wanted).map(|database| (None, database.to_owned()));
+    let there = ours::of_kind(wanted, NAME).filter_map(|one| {
+        let (region, name) = names::place(NAME, &one.id.name);
+        Some((Some(region?), database_elsewhere(&name)?.to_owned()))
+    });
+    let places: BTreeSet<(Option<String>, String)> = home.into_iter().chain(there).collect();
+    let looks = places.iter().map(|(region, database)| in_region(aws, region.as_deref(), database, wanted));
+    Ok(try_join_all(looks).await?.concat())
+}
+
+async fn in_region(
+    aws: &Aws,
+    elsewhere: Option<&str>,
+    database: &str,
+    wanted: &[Resource],
+) -> Result<Vec<Observed>, AwsError> {
+    let region = elsewhere.unwrap_or(aws.region());
+    let id = |name: &str| Id::new(NAME, elsewhere.map_or(name.to_owned(), |region| names::elsewhere(region, name)));
+    let is_wanted = |name: &str| wanted.iter().any(|one| one.id == id(name));
+    let prefix = if elsewhere.is_some() { names::recovery(database) } else { database.to_owned() };
+    let found = cloudwatch::alarms(aws.session(), region, &names::alarm(&prefix, "")).await?;
+    let told = found.iter().filter_map(|alarm| Some((alarm, server(&alarm.name, database, elsewhere.is_some())?)));
     let looks = told.map(|(alarm, server)| async move {
         let wanted = is_wanted(&alarm.name);
-        let is_ours = (wanted && is_beyond_doubt(alarm, &server)) || wears_our_tag(aws, alarm, database).await?;
+        let is_ours =
+            (wanted && is_beyond_doubt(alarm, &server)) || wears_our_tag(aws, region, alarm, database).await?;
         // What nobody wants and is not ours has nothing to do with this database.
-        Ok::<_, AwsError>((wanted || is_ours).then(|| observed(alarm, database, &server, is_ours)))
+        Ok::<_, AwsError>((wanted || is_ours).then(|| {
+            let needs = needs(database, &server, elsewhere);
+            Observed { needs, ..observed(&id(&alarm.name), alarm, is_ours) }
+        }))
     });
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+/// Where an alarm is, and what CloudWatch calls it.
+struct Place {
+    region: String,
+    name: String,
+    is_elsewhere: bool,
+}
+
+impl Place {
+    fn of(aws: &Aws, id: &Id) -> Self {
+        let (region, name) = names::place(NAME, &id.name);
+        Self { is_elsewhere: region.is_some(), region: region.unwrap_or_else(|| aws.region().to_owned()), name }
+    }
 }
 
 /// Makes an alarm.
@@ -55,25 +92,26 @@ pub(crate) async fn update(
 
 /// Takes an alarm away.
 pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, _events: &Events) -> Result<(), ProviderError> {
-    let Some(there) = find(aws, &id.name).await? else { return Ok(()) };
-    if !is_ours(aws, &there).await? {
+    let place = Place::of(aws, id);
+    let Some(there) = find(aws, &place).await? else { return Ok(()) };
+    if !is_ours(aws, &place, &there).await? {
         return Err(ours::foreign(id));
     }
-    Ok(cloudwatch::delete_alarm(aws.session(), aws.region(), &id.name).await?)
+    Ok(cloudwatch::delete_alarm(aws.session(), &place.region, &place.name).await?)
 }
 
-/// Gives all alarms of a database other tags.
-pub(crate) async fn retag(aws: &Aws, database: &str, retagging: &Retagging) -> Result<(), ProviderError> {
-    let session = aws.session();
-    let found = cloudwatch::alarms(session, aws.region(), &names::alarm(database, "")).await?;
-    for alarm in found.iter().filter(|alarm| server(&alarm.name, database).is_some()) {
-        if !wears_our_tag(aws, alarm, database).await? {
+/// Gives all alarms of a database in a region other tags.
+pub(crate) async fn retag(aws: &Aws, at: &At, retagging: &Retagging) -> Result<(), ProviderError> {
+    let (session, region, is_elsewhere) = (aws.session(), &at.region, at.region != aws.region());
+    let found = cloudwatch::alarms(session, region, &names::alarm(&at.name, "")).await?;
+    for alarm in found.iter().filter(|alarm| server(&alarm.name, &at.block, is_elsewhere).is_some()) {
+        if !wears_our_tag(aws, region, alarm, &at.block).await? {
             continue;
         }
         retagging
             .carry(
-                || cloudwatch::tag(session, aws.region(), &alarm.arn, &retagging.set),
-                || cloudwatch::untag(session, aws.region(), &alarm.arn, &retagging.removed),
+                || cloudwatch::tag(session, region, &alarm.arn, &retagging.set),
+                || cloudwatch::untag(session, region, &alarm.arn, &retagging.removed),
             )
             .await?;
     }
@@ -85,35 +123,53 @@ async fn put(aws: &Aws, resource: &Resource) -> Result<(), ProviderError> {
         let message = format!("{} has a field whose value nobody knows", resource.id);
         ProviderError::new(ErrorKind::Invalid, message).help("write the value of what alarm_targets refers to")
     })?;
+    let place = Place::of(aws, &resource.id);
     // A name says nothing about whose an alarm is, and putting one overwrites it.
-    if let Some(there) = find(aws, &alarm.name).await?
-        && !is_ours(aws, &there).await?
+    if let Some(there) = find(aws, &place).await?
+        && !is_ours(aws, &place, &there).await?
     {
         return Err(ours::foreign(&resource.id));
     }
-    Ok(cloudwatch::put_alarm(aws.session(), aws.region(), &alarm, &tags::sent(&resource.props)).await?)
+    Ok(cloudwatch::put_alarm(aws.session(), &place.region, &alarm, &tags::sent(&resource.props)).await?)
 }
 
-async fn find(aws: &Aws, name: &str) -> Result<Option<Alarm>, AwsError> {
-    let found = cloudwatch::alarms(aws.session(), aws.region(), name).await?;
-    Ok(found.into_iter().find(|alarm| alarm.name == name))
+async fn find(aws: &Aws, place: &Place) -> Result<Option<Alarm>, AwsError> {
+    let found = cloudwatch::alarms(aws.session(), &place.region, &place.name).await?;
+    Ok(found.into_iter().find(|alarm| alarm.name == place.name))
 }
 
 /// Whether an alarm is of the database that its tags name.
-async fn is_ours(aws: &Aws, alarm: &Alarm) -> Result<bool, AwsError> {
-    let worn = cloudwatch::tags(aws.session(), aws.region(), &alarm.arn).await?;
-    Ok(ours::is(&worn, |database| server(&alarm.name, database).is_some()))
+async fn is_ours(aws: &Aws, place: &Place, alarm: &Alarm) -> Result<bool, AwsError> {
+    let worn = cloudwatch::tags(aws.session(), &place.region, &alarm.arn).await?;
+    Ok(ours::is(&worn, |database| server(&alarm.name, database, place.is_elsewhere).is_some()))
 }
 
-async fn wears_our_tag(aws: &Aws, alarm: &Alarm, database: &str) -> Result<bool, AwsError> {
-    let worn = cloudwatch::tags(aws.session(), aws.region(), &alarm.arn).await?;
+async fn wears_our_tag(aws: &Aws, region: &str, alarm: &Alarm, database: &str) -> Result<bool, AwsError> {
+    let worn = cloudwatch::tags(aws.session(), region, &alarm.arn).await?;
     Ok(ours::is(&worn, |block| block == database))
 }
 
 /// The server that an alarm of this name would be of: `orders-r1-cpu` is of a replica, `orders-eu-cpu` of nobody here.
-fn server(alarm: &str, database: &str) -> Option<String> {
+fn server(alarm: &str, database: &str, is_elsewhere: bool) -> Option<String> {
     let about = |server: &String| alarms::ABOUT.iter().any(|about| names::alarm(server, about) == alarm);
-    names::instances(database).into_iter().find(about)
+    let servers = if is_elsewhere { vec![names::recovery(database)] } else { names::instances(database) };
+    servers.into_iter().find(about)
+}
+
+/// The database that an alarm in a second region is of: `orders` of `orders-dr-cpu`.
+fn database_elsewhere(alarm: &str) -> Option<&str> {
+    let of = |about: &&str| names::source_of_recovery(alarm.strip_suffix(about)?.strip_suffix('-')?);
+    alarms::ABOUT.iter().find_map(of)
+}
+
+/// What goes after an alarm: whom it watches, and whom it tells. The instance itself tells of what is in a second region.
+fn needs(database: &str, server: &str, elsewhere: Option<&str>) -> Vec<Id> {
+    let primary = Id::new(instance::NAME, database);
+    match elsewhere {
+        Some(region) => vec![primary, Id::new(replica::NAME, names::elsewhere(region, server))],
+        None if server == database => vec![primary, Id::new(topic::NAME, names::topic(database))],
+        None => vec![Id::new(replica::NAME, server), Id::new(topic::NAME, names::topic(database))],
+    }
 }
 
 /// Whether an alarm is ours by what it watches and what it says.
@@ -122,7 +178,7 @@ fn is_beyond_doubt(alarm: &Alarm, server: &str) -> bool {
     watches && alarm.description.ends_with(WORDS)
 }
 
-fn observed(alarm: &Alarm, database: &str, server: &str, is_ours: bool) -> Observed {
+fn observed(id: &Id, alarm: &Alarm, is_ours: bool) -> Observed {
     let dimensions = alarm.dimensions.iter().map(|(name, value)| (name.clone(), Value::text(value))).collect();
     let props = [
         ("Namespace", Value::text(&alarm.namespace)),
@@ -137,10 +193,7 @@ fn observed(alarm: &Alarm, database: &str, server: &str, is_ours: bool) -> Obser
         ("AlarmActions", Value::List(alarm.actions.iter().map(Value::text).collect())),
         ("AlarmDescription", Value::text(&alarm.description)),
     ];
-    let watched = if server == database { instance::NAME } else { replica::NAME };
-    let needs = vec![Id::new(watched, server), Id::new(topic::NAME, names::topic(database))];
-    let id = Id::new(NAME, &alarm.name);
-    Observed { needs, ..ours::seen(&id, crate::kinds::props(props), ours::status(is_ours)) }
+    ours::seen(id, crate::kinds::props(props), ours::status(is_ours))
 }
 
 /// The alarm that a resource says, if all of it is known.
@@ -151,7 +204,7 @@ fn alarm(resource: &Resource) -> Option<Alarm> {
     let texts = |list: &[Value]| list.iter().map(|value| value.as_text().map(str::to_owned)).collect::<Option<_>>();
     let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_text()?.to_owned()));
     Some(Alarm {
-        name: resource.id.name.clone(),
+        name: names::place(NAME, &resource.id.name).1,
         arn: String::new(),
         description: text("AlarmDescription")?,
         namespace: text("Namespace")?,
@@ -180,12 +233,15 @@ mod tests {
 
     #[test]
     fn an_alarm_of_a_longer_name_is_somebody_elses() {
-        let of = |alarm| server(alarm, "orders");
+        let of = |alarm| server(alarm, "orders", false);
         assert_eq!(of("orders-cpu").as_deref(), Some("orders"));
         assert_eq!(of("orders-r2-replica-lag").as_deref(), Some("orders-r2"));
         assert_eq!(of("orders-eu-cpu"), None);
         assert_eq!(of("orders-r16-cpu"), None);
         assert_eq!(of("orders-cpu-high"), None);
+        assert_eq!(of("orders-dr-cpu"), None);
+        assert_eq!(server("orders-dr-cpu", "orders", true).as_deref(), Some("orders-dr"));
+        assert_eq!(database_elsewhere("orders-dr-replica-lag"), Some("orders"));
     }
 
     #[test]

@@ -93,9 +93,14 @@ pub(super) async fn delete(aws: &Aws, id: &Id, how: &Deletion, events: &Events) 
     let Some(seen) = rds::instance(aws.session(), &at.region, &at.name).await? else { return Ok(()) };
     let last = how.final_backup.as_ref().map_or(Last::Nothing, |name| Last::Snapshot(name.to_lowercase()));
     ended(aws, &at, last, may_be_deleted, events).await?;
-    parameter_group::tidy(aws, &at, &seen.parameter_group).await?;
+    tidied(aws, &at, &seen).await
+}
+
+/// Removes the groups of its own that a server had which is gone.
+pub(super) async fn tidied(aws: &Aws, at: &At, seen: &DbInstance) -> Result<(), ProviderError> {
+    parameter_group::tidy(aws, at, &seen.parameter_group).await?;
     match &seen.subnet_group {
-        Some(group) => subnet_group::tidy(aws, &at, &group.name).await,
+        Some(group) => subnet_group::tidy(aws, at, &group.name).await,
         None => Ok(()),
     }
 }

@@ -5,15 +5,20 @@ pub mod modify;
 
 mod alarm;
 pub(crate) mod anew;
+mod backup_replication;
 pub(crate) mod change;
 mod dashboard;
 pub(crate) mod document;
+mod elsewhere;
 mod instance;
 mod log_group;
 pub(crate) mod made;
+mod marks;
 mod orphans;
 mod ours;
 mod parameter_group;
+mod proxy;
+mod reach;
 mod replica;
 mod request;
 mod role;
@@ -31,15 +36,15 @@ mod waiting;
 
 pub(crate) use tagged::sibling;
 
-use futures_util::future::{try_join, try_join3};
+use futures_util::future::{try_join, try_join3, try_join4};
 use pgherd_core::plan::Change;
-use pgherd_core::resource::{Id, Observed, Resource};
+use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::secret::Secret;
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
 use crate::provider::Aws;
-use crate::{kinds, operate};
+use crate::{kinds, names, operate};
 
 /// One thing as it is, for whoever needs a field of it that AWS assigns.
 pub(crate) async fn one(aws: &Aws, id: &Id) -> Result<Option<Observed>, ProviderError> {
@@ -61,8 +66,10 @@ pub(crate) async fn around(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observe
     };
     let near = async { try_join(security_group::observe(aws, wanted), log_group::observe(aws, wanted)).await };
     let watching = async { try_join(alarm::observe(aws, wanted), dashboard::observe(aws, wanted)).await };
-    let ((topics, roles, secrets), (groups, logs), (alarms, dashboards)) = try_join3(kept, near, watching).await?;
-    Ok([topics, roles, groups, logs, secrets, alarms, dashboards].concat())
+    let proxies = proxy::observe(aws, wanted);
+    let ((topics, roles, secrets), (groups, logs), (alarms, dashboards), proxies) =
+        try_join4(kept, near, watching, proxies).await?;
+    Ok([topics, roles, groups, logs, secrets, alarms, dashboards, proxies].concat())
 }
 
 /// What nobody wants any more of what stands around a block of which this was seen.
@@ -77,11 +84,16 @@ pub(crate) async fn create(
     now: ApplyNow,
     events: &Events,
 ) -> Result<(), ProviderError> {
+    if let Some((region, database)) = elsewhere_of(&resource.id) {
+        marks::set(aws, &database, &marks::Mark::Region(region)).await?;
+    }
     match resource.id.kind.as_str() {
         kinds::topic::NAME => topic::create(aws, resource, now, events).await,
         kinds::role::NAME => role::create(aws, resource, now, events).await,
         kinds::security_group::NAME => security_group::create(aws, resource, now, events).await,
         kinds::log_group::NAME => log_group::create(aws, resource, now, events).await,
+        kinds::proxy::NAME => proxy::create(aws, resource, now, events).await,
+        kinds::backup_replication::NAME => backup_replication::create(aws, resource, now, events).await,
         kinds::secret::NAME => secret::create(aws, resource, now, events).await,
         kinds::alarm::NAME => alarm::create(aws, resource, now, events).await,
         kinds::dashboard::NAME => dashboard::create(aws, resource, now, events).await,
@@ -109,6 +121,8 @@ pub(crate) async fn update(
         kinds::role::NAME => role::update(aws, resource, changes, now, events).await,
         kinds::security_group::NAME => security_group::update(aws, resource, changes, now, events).await,
         kinds::log_group::NAME => log_group::update(aws, resource, changes, now, events).await,
+        kinds::proxy::NAME => proxy::update(aws, resource, changes, now, events).await,
+        kinds::backup_replication::NAME => backup_replication::update(aws, resource, changes, now, events).await,
         kinds::secret::NAME => secret::update(aws, resource, changes, now, events).await,
         kinds::alarm::NAME => alarm::update(aws, resource, changes, now, events).await,
         kinds::dashboard::NAME => dashboard::update(aws, resource, changes, now, events).await,
@@ -122,11 +136,40 @@ pub(crate) async fn update(
 
 /// Removes a thing; what is gone is removed.
 pub(crate) async fn delete(aws: &Aws, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError> {
+    deleted(aws, id, how, events).await?;
+    match elsewhere_of(id) {
+        Some((region, database)) => forgotten(aws, &database, region).await,
+        None => Ok(()),
+    }
+}
+
+/// The second region a thing is in, and the database it is of. Copies of backups, of which the instance itself tells, are not called
+/// after their region.
+fn elsewhere_of(id: &Id) -> Option<(String, String)> {
+    let (region, name) = names::place(&id.kind, &id.name);
+    Some((region.filter(|_| id.kind != kinds::backup_replication::NAME)?, names::database_elsewhere(&name)?.to_owned()))
+}
+
+/// Takes the mark off an instance once nothing of it is left in a second region.
+async fn forgotten(aws: &Aws, block: &str, region: String) -> Result<(), ProviderError> {
+    let bare = |id: Id| Resource { id, props: Props::new(), needs: Vec::new() };
+    let bare: Vec<Resource> = orphans::there(block, &region).into_iter().map(bare).collect();
+    let (servers, around) = try_join(servers::elsewhere(aws, block, &region), around(aws, &bare)).await?;
+    let is_ours = |seen: &Observed| !matches!(seen.status, Status::Foreign(_));
+    if servers.iter().chain(&around).any(is_ours) {
+        return Ok(());
+    }
+    marks::clear(aws, block, &marks::Mark::Region(region)).await
+}
+
+async fn deleted(aws: &Aws, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError> {
     match id.kind.as_str() {
         kinds::topic::NAME => topic::delete(aws, id, how, events).await,
         kinds::role::NAME => role::delete(aws, id, how, events).await,
         kinds::security_group::NAME => security_group::delete(aws, id, how, events).await,
         kinds::log_group::NAME => log_group::delete(aws, id, how, events).await,
+        kinds::proxy::NAME => proxy::delete(aws, id, how, events).await,
+        kinds::backup_replication::NAME => backup_replication::delete(aws, id, how, events).await,
         kinds::secret::NAME => secret::delete(aws, id, how, events).await,
         kinds::alarm::NAME => alarm::delete(aws, id, how, events).await,
         kinds::dashboard::NAME => dashboard::delete(aws, id, how, events).await,
@@ -149,13 +192,6 @@ pub(crate) async fn rotate(aws: &Aws, database: &str, events: &Events) -> Result
 }
 
 fn unsupported(kind: &str) -> ProviderError {
-    let what = match kind {
-        kinds::proxy::NAME => "RDS Proxy",
-        kinds::backup_replication::NAME => "copies of backups in a second region",
-        kind => kind,
-    };
-    ProviderError::new(
-        ErrorKind::Unsupported,
-        format!("this version of pgherd cannot make, change or delete {what} on AWS"),
-    )
+    let message = format!("this version of pgherd cannot make, change or delete {kind} on AWS");
+    ProviderError::new(ErrorKind::Unsupported, message)
 }

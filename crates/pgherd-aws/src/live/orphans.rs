@@ -7,10 +7,11 @@ use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::ProviderError;
 
+use super::marks::{self, Mark};
 use super::ours;
 use crate::kinds::{alarm, dashboard, instance, proxy, replica, role, security_group, topic};
-use crate::names;
 use crate::provider::Aws;
+use crate::{alarms, names};
 
 /// What is there of a block that is not among what is wanted, and ours.
 pub(super) async fn observe(aws: &Aws, wanted: &[Resource], seen: &[Observed]) -> Result<Vec<Observed>, ProviderError> {
@@ -37,16 +38,38 @@ fn suspects(database: &str, region: &str, wanted: &[Resource], seen: &[Observed]
     let shows = descriptions.any(|words| words.split([' ', ',']).any(|word| word == dashboard));
     let written: Vec<&Value> = wanted.iter().flat_map(|one| list_of(&one.props, "VpcSecurityGroupIds")).collect();
     let is_in_another = servers().flat_map(|seen| list(seen, "VpcSecurityGroupIds")).any(|id| !written.contains(&id));
+    let marked = of(instance::NAME).flat_map(|seen| marks::read(seen.props.get(marks::FIELD))).collect::<Vec<_>>();
+    let has_proxy = marked.contains(&Mark::Proxy);
+    let there = marked.iter().filter_map(|mark| match mark {
+        Mark::Region(region) => Some(there(database, region)),
+        Mark::Proxy => None,
+    });
+    // Where alarms are wanted, all of ours are told.
+    let is_told = |id: &Id| {
+        let of = |id: &Id| names::place(&id.kind, &id.name).0;
+        wanted.iter().any(|one| one.id.kind == alarm::NAME && id.kind == alarm::NAME && of(&one.id) == of(id))
+    };
+    let there: Vec<(Id, bool)> = there.flatten().filter(|id| !is_told(id)).map(|id| (id, true)).collect();
     let possible = [
         (Id::new(role::NAME, monitoring), monitors),
-        (Id::new(role::NAME, reading), of(proxy::NAME).next().is_some()),
+        (Id::new(role::NAME, reading), has_proxy),
+        (Id::new(proxy::NAME, names::proxy(database)), has_proxy),
         (Id::new(topic::NAME, topic), tells),
         (Id::new(dashboard::NAME, dashboard), shows),
         (Id::new(security_group::NAME, names::security_group(database)), is_in_another),
     ];
     let is_wanted = |id: &Id| wanted.iter().any(|resource| resource.id == *id);
     let suspect = |(id, is_told): (Id, bool)| ((is_told || !is_known) && !is_wanted(&id)).then_some(id);
-    possible.into_iter().filter_map(suspect).collect()
+    possible.into_iter().chain(there).filter_map(suspect).collect()
+}
+
+/// What may be in a second region of a database, beside its replica and the groups that RDS tells of.
+pub(super) fn there(database: &str, region: &str) -> Vec<Id> {
+    let server = names::recovery(database);
+    let group = (security_group::NAME, names::security_group(&server));
+    let alarms = alarms::ABOUT.iter().map(|about| (alarm::NAME, names::alarm(&server, about)));
+    let all = std::iter::once(group).chain(alarms);
+    all.map(|(kind, name)| Id::new(kind, names::elsewhere(region, &name))).collect()
 }
 
 fn list<'a>(seen: &'a Observed, field: &str) -> &'a [Value] {
@@ -93,16 +116,18 @@ mod tests {
     fn whatever_refers_to_a_thing_tells_of_it() {
         let arn = "arn:aws:iam::123456789012:role/pgherd-orders-eu-central-1-monitoring";
         let groups = Value::List(vec!["sg-9".into(), "sg-1".into()]);
-        let instance =
-            seen(instance::NAME, "orders", vec![("MonitoringRoleArn", arn.into()), ("VpcSecurityGroupIds", groups)]);
+        let marks = Value::List(vec!["pgherd:proxy".into()]);
+        let told = vec![("MonitoringRoleArn", arn.into()), ("VpcSecurityGroupIds", groups), (marks::FIELD, marks)];
+        let instance = seen(instance::NAME, "orders", told);
         let actions = Value::List(vec!["arn:aws:sns:eu-central-1:123456789012:orders-alarms".into()]);
         let words = "CPUUtilization of orders, on the dashboard orders-eu-central-1, kept by pgherd";
         let alarm =
             seen(alarm::NAME, "orders-cpu", vec![("AlarmActions", actions), ("AlarmDescription", words.into())]);
         check(
-            &[instance, alarm, seen(proxy::NAME, "orders-proxy", Vec::new())],
+            &[instance, alarm],
             &[
                 "dashboard orders-eu-central-1",
+                "proxy orders-proxy",
                 "role pgherd-orders-eu-central-1-monitoring",
                 "role pgherd-orders-eu-central-1-proxy",
                 "security_group orders-db",
@@ -113,6 +138,6 @@ mod tests {
 
     #[test]
     fn without_an_instance_everything_is_looked_for() {
-        assert_eq!(suspects("orders", "eu-central-1", &wanted(&[]), &[]).len(), 5);
+        assert_eq!(suspects("orders", "eu-central-1", &wanted(&[]), &[]).len(), 6);
     }
 }

@@ -10,10 +10,11 @@ use tokio::time::sleep;
 
 use super::change::{self, only_ours};
 use super::servers::At;
-use super::{instance, made, request, upgrade};
+use super::{elsewhere, instance, made, request, upgrade};
 use crate::api::rds::{self, DbInstance, Last};
 use crate::kinds::replica;
 use crate::names;
+use crate::protocol::form::Form;
 use crate::provider::Aws;
 use crate::wait;
 
@@ -25,10 +26,6 @@ pub(super) async fn create(
     events: &Events,
 ) -> Result<(), ProviderError> {
     let at = At::of(aws, &resource.id);
-    if names::place(&resource.id.kind, &resource.id.name).0.is_some() {
-        let message = "this version of pgherd cannot make a read replica in a second region";
-        return Err(ProviderError::new(ErrorKind::Unsupported, message).help("take dr_read_replica out of the block"));
-    }
     let look = || rds::instance(aws.session(), &at.region, &at.name);
     let found = match look().await? {
         Some(found) => Some(found),
@@ -65,12 +62,15 @@ async fn made_of_source(
     resource: &Resource,
     events: &Events,
 ) -> Result<Option<DbInstance>, ProviderError> {
-    let source = rds::instance(aws.session(), &at.region, &at.block).await?;
-    let zone = source.as_ref().and_then(|source| zone(source, number(&at.name)));
-    let said = resource.props.iter().filter(|(field, _)| !replica::is_set_after_creation(field));
-    let fields = request::creation(said).set("AvailabilityZone", zone);
     // The source may be at its first backup still, without which there is nothing to begin with.
-    let of_source = At { name: at.block.clone(), ..at.clone() };
+    let of_source = At { region: aws.region().to_owned(), name: at.block.clone(), block: at.block.clone() };
+    let fields = if at.region == of_source.region {
+        let source = rds::instance(aws.session(), &at.region, &at.block).await?;
+        let zone = source.as_ref().and_then(|source| zone(source, number(&at.name)));
+        said(resource.props.iter()).set("AvailabilityZone", zone)
+    } else {
+        said_elsewhere(aws, at, resource).await?
+    };
     let make = || {
         let (fields, of_source) = (fields.clone(), &of_source);
         async move {
@@ -86,6 +86,23 @@ async fn made_of_source(
     };
     made::once("DBInstanceAlreadyExists", make, || rds::instance(aws.session(), &at.region, &at.name)).await
 }
+
+fn said<'a>(props: impl Iterator<Item = (&'a String, &'a Value)>) -> Form {
+    request::creation(props.filter(|(field, _)| !replica::is_set_after_creation(field)))
+}
+
+/// What is said of one in a second region: with the key there, and with the permission of the source's region.
+async fn said_elsewhere(aws: &Aws, at: &At, resource: &Resource) -> Result<Form, ProviderError> {
+    let key = elsewhere::key(aws, &at.region, resource.props.get(KEY)).await?;
+    let fields = said(resource.props.iter().filter(|(field, _)| *field != KEY)).set(KEY, key.clone());
+    let asked = Form::new("CreateDBInstanceReadReplica")
+        .set("DBInstanceIdentifier", &at.name)
+        .set("SourceDBInstanceIdentifier", replica::source(resource))
+        .set(KEY, key);
+    elsewhere::permitted(aws, &at.region, asked, fields).await
+}
+
+const KEY: &str = "KmsKeyId";
 
 /// What could not be said at creation and is not as it is wanted.
 fn left(resource: &Resource, seen: &DbInstance) -> Vec<Change> {
@@ -144,7 +161,13 @@ pub(super) async fn update(
 /// Deletes it: it holds nothing that its source does not, and RDS takes no last snapshot of one.
 pub(super) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events) -> Result<(), ProviderError> {
     let at = At::of(aws, id);
-    instance::ended(aws, &at, Last::Nothing, may_be_deleted, events).await
+    let seen = rds::instance(aws.session(), &at.region, &at.name).await?;
+    instance::ended(aws, &at, Last::Nothing, may_be_deleted, events).await?;
+    // In a second region it has groups of its own, which go with it should nobody want them and so no step delete them.
+    match seen.filter(|_| at.region != aws.region()) {
+        Some(seen) => instance::tidied(aws, &at, &seen).await,
+        None => Ok(()),
+    }
 }
 
 /// Refuses to delete what is not ours, what is protected, and what follows nobody any more: that holds data of its own.

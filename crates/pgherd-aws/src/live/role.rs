@@ -9,6 +9,7 @@ use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, ProviderError};
 
 use super::made;
+use super::marks::{self, Mark};
 use super::ours::{self, Retagging};
 use crate::api::iam::{self, Role};
 use crate::kinds::role::{ARN, NAME};
@@ -108,8 +109,13 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     // What was just taken out of it is not gone everywhere at once.
     let is_in_use = |error: &AwsError| error.is("DeleteConflict") || error.is("ConcurrentModification");
     match wait::tried(aws, aws.patience().spreading, events, is_in_use, || iam::delete(session, region, name)).await {
-        Err(error) if !error.is("NoSuchEntity") => Err(error.into()),
-        Ok(()) | Err(_) => Ok(()),
+        Err(error) if !error.is("NoSuchEntity") => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
+    match role.tags.get(tags::BLOCK).filter(|database| names::proxy_role(database, region) == *name) {
+        // It went after its proxy, and nothing is left of that.
+        Some(database) => marks::clear(aws, database, &Mark::Proxy).await,
+        None => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::rules::{self, Steps};
 use crate::api::ec2::{self, Doing, Permission, SecurityGroup, Which};
 use crate::api::tags::Tags;
 use crate::kinds::security_group::{GROUP_ID, NAME, SUBNET_IDS};
-use crate::kinds::{props, tags};
+use crate::kinds::{instance, props, tags};
 use crate::names;
 use crate::protocol::error::AwsError;
 use crate::provider::Aws;
@@ -161,7 +161,14 @@ fn observed(id: &Id, group: &SecurityGroup, wanted_props: &Props) -> Observed {
         (RULES, Value::Map(rules::told(&group.id, wanted(wanted_props), &group.permissions))),
         ("Tags", ours::compared(&group.tags, wanted_props)),
     ]);
-    ours::seen(id, props, Status::Available)
+    Observed { needs: needs(id), ..ours::seen(id, props, Status::Available) }
+}
+
+/// The instance stays until nothing of it is left in a second region, since it tells of what is there.
+fn needs(id: &Id) -> Vec<Id> {
+    let (region, name) = names::place(NAME, &id.name);
+    let database = region.and_then(|_| names::database_elsewhere(&name));
+    database.map(|database| Id::new(instance::NAME, database)).into_iter().collect()
 }
 
 /// A new group, which lets everything out and nobody in.

@@ -10,10 +10,12 @@ use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::ProviderError;
 
+use super::backup_replication;
+use super::marks::{self, Mark};
 use super::spelling::{self, Keys};
 use crate::api::kms;
 use crate::api::rds::{self, DbInstance, ParameterGroup, SubnetGroup};
-use crate::kinds::{instance, parameter_group, replica, role, secret, security_group, subnet_group};
+use crate::kinds::{self, instance, parameter_group, replica, role, secret, security_group, subnet_group};
 use crate::names;
 use crate::provider::Aws;
 
@@ -22,8 +24,37 @@ pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observ
     let Some(block) = wanted.iter().find(|one| one.id.kind == instance::NAME).map(|one| one.id.name.as_str()) else {
         return Ok(Vec::new());
     };
-    let seen = try_join_all(places(aws, block, wanted).iter().map(|place| place.observe(aws))).await?;
-    Ok(seen.into_iter().flatten().collect())
+    let places = places(aws, block, wanted);
+    let seen = try_join_all(places.iter().map(|place| place.observe(aws, wanted))).await?;
+    let mut seen: Vec<Observed> = seen.into_iter().flatten().collect();
+    for region in left(&seen, &places) {
+        seen.extend(elsewhere(aws, block, &region).await?);
+    }
+    Ok(seen)
+}
+
+/// Regions that the instance is marked with, and nothing is wanted in any more.
+fn left(seen: &[Observed], places: &[Place<'_>]) -> Vec<String> {
+    let marks = seen.iter().filter(|seen| seen.id.kind == instance::NAME);
+    let marks = marks.flat_map(|seen| marks::read(seen.props.get(marks::FIELD)));
+    let regions = marks.filter_map(|mark| match mark {
+        Mark::Region(region) => Some(region),
+        Mark::Proxy => None,
+    });
+    regions.filter(|region| !places.iter().any(|place| place.region == *region)).collect()
+}
+
+/// What there is of a block in a second region where nothing is wanted.
+pub(super) async fn elsewhere(aws: &Aws, block: &str, region: &str) -> Result<Vec<Observed>, ProviderError> {
+    let place = Place {
+        region: region.to_owned(),
+        home: aws.region().to_owned(),
+        elsewhere: true,
+        block,
+        name: names::recovery(block),
+        wanted: Vec::new(),
+    };
+    place.observe(aws, &[]).await
 }
 
 /// One server as it is told, for whoever needs a field of it.
@@ -50,7 +81,9 @@ impl At {
             _ => &name,
         };
         let block = match &elsewhere {
-            Some(_) => names::source_of_recovery(owner).unwrap_or(owner),
+            // Copies of backups are called like the instance.
+            Some(_) if id.kind != kinds::backup_replication::NAME => names::source_of_recovery(owner).unwrap_or(owner),
+            Some(_) => owner,
             None => owner,
         };
         let block = block.to_owned();
@@ -61,6 +94,8 @@ impl At {
 /// A block in one region.
 struct Place<'a> {
     region: String,
+    /// The block's own region.
+    home: String,
     /// Whether this is the block's second region: ids begin with the region there.
     elsewhere: bool,
     block: &'a str,
@@ -83,6 +118,7 @@ fn places<'a>(aws: &Aws, block: &'a str, wanted: &'a [Resource]) -> Vec<Place<'a
         elsewhere: region.is_some(),
         name: if region.is_some() { names::recovery(block) } else { block.to_owned() },
         region: region.unwrap_or_else(|| aws.region().to_owned()),
+        home: aws.region().to_owned(),
         block,
         wanted,
     };
@@ -98,12 +134,16 @@ struct Told {
 }
 
 impl Place<'_> {
-    async fn observe(&self, aws: &Aws) -> Result<Vec<Observed>, ProviderError> {
+    async fn observe(&self, aws: &Aws, all: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
         let told = self.told(aws).await?;
         let keys = self.keys(aws).await?;
         let mut observed: Vec<Observed> = told.servers.iter().map(|seen| self.server(&told, seen, &keys)).collect();
         observed.extend(self.parameter_groups(aws, &told).await?);
         observed.extend(self.subnet_group(aws, &told).await?);
+        let primary = told.servers.iter().find(|seen| !self.elsewhere && seen.id == self.block);
+        if let Some(primary) = primary.filter(|seen| spelling::foreign(&seen.tags, self.block).is_none()) {
+            observed.extend(backup_replication::observe(aws, primary, all).await?);
+        }
         Ok(observed)
     }
 
@@ -126,7 +166,8 @@ impl Place<'_> {
         let servers = rds::instances(session, &self.region, &ids);
         let (mut servers, mut groups, settings) = try_join3(servers, groups, settings).await?;
         servers.iter_mut().for_each(|seen| seen.tags = aws.worn(std::mem::take(&mut seen.tags)));
-        if group.is_none() && servers.is_empty() {
+        // A replica in a second region may not have come to use its own yet.
+        if group.is_none() && (servers.is_empty() || self.elsewhere) {
             groups = rds::parameter_groups(session, &self.region).await?;
         }
         groups.retain(|group| names::owner_of_parameter_group(&group.name) == Some(&self.name));
@@ -200,7 +241,7 @@ impl Place<'_> {
             self.id(subnet_group::NAME, &names::subnet_group(&self.name)),
             self.id(security_group::NAME, &names::security_group(&self.name)),
             // Roles are of all regions, and named after the block's own.
-            Id::new(role::NAME, names::monitoring_role(self.block, &self.region)),
+            Id::new(role::NAME, names::monitoring_role(self.block, &self.home)),
         ];
         needs.extend(self.own(parameter_group::NAME).map(|group| group.id.clone()));
         needs.push(match seen.id.kind.as_str() {
@@ -237,7 +278,8 @@ impl Place<'_> {
                 }
             }
             if wanted.is_some() || !is_used {
-                observed.push(Observed { id, props, status, pending: Vec::new(), needs: Vec::new(), protected: false });
+                let needs = self.needs_of_group();
+                observed.push(Observed { id, props, status, pending: Vec::new(), needs, protected: false });
             }
         }
         Ok(observed)
@@ -268,7 +310,7 @@ impl Place<'_> {
             props: subnets(&group),
             status,
             pending: Vec::new(),
-            needs: Vec::new(),
+            needs: self.needs_of_group(),
             protected: false,
         }))
     }
@@ -286,6 +328,11 @@ impl Place<'_> {
         };
         let tags = aws.worn(rds::tags(aws.session(), &self.region, arn).await?);
         Ok(spelling::foreign(&tags, self.block))
+    }
+
+    /// The instance stays until nothing of it is left in a second region, since it tells of what is there.
+    fn needs_of_group(&self) -> Vec<Id> {
+        if self.elsewhere { vec![Id::new(instance::NAME, self.block)] } else { Vec::new() }
     }
 
     fn id(&self, kind: &str, name: &str) -> Id {
@@ -307,8 +354,10 @@ impl Place<'_> {
 }
 
 fn observed(id: Id, seen: &DbInstance, block: &str, wanted: Option<&Resource>, keys: &Keys) -> Observed {
+    let mut props = spelling::props(seen, wanted, keys);
+    props.insert(marks::FIELD.to_owned(), marks::told(&seen.tags));
     Observed {
-        props: spelling::props(seen, wanted, keys),
+        props,
         status: spelling::status(seen, block),
         pending: spelling::pending(seen),
         needs: Vec::new(),

@@ -129,7 +129,8 @@ fn is_given(props: &Props, field: &str, baseline: &[i64]) -> bool {
     }
 }
 
-fn is_same_key(written: &str, arn: &str, keys: &Keys) -> bool {
+/// Whether a key as somebody writes it is the one with this ARN.
+pub(crate) fn is_same_key(written: &str, arn: &str, keys: &Keys) -> bool {
     written == arn || arn.ends_with(&format!(":key/{written}")) || keys.get(written).is_some_and(|known| known == arn)
 }
 

@@ -30,7 +30,9 @@ pub(super) async fn carry(
     }
     if seen.id == at.block {
         topic::retag(aws, &at.block, &retagging).await?;
-        alarm::retag(aws, &at.block, &retagging).await?;
+    }
+    if seen.id == at.block || at.region != aws.region() {
+        alarm::retag(aws, at, &retagging).await?;
     }
     log_group::retag(aws, &at.region, &seen.id, &retagging).await?;
     // An instance that RDS is at something else with may take no tags.

@@ -4,6 +4,7 @@ mod alarms;
 mod gaps;
 mod groups;
 mod proxy;
+mod rds_proxy;
 mod roles;
 mod secrets;
 mod server;

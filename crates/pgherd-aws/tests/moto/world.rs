@@ -22,7 +22,7 @@ use crate::proxy::{Asked, Proxy};
 use crate::server;
 
 /// The kinds that stand around an instance.
-pub const AROUND: &[&str] = &["topic", "role", "security_group", "log_group", "secret", "alarm", "dashboard"];
+pub const AROUND: &[&str] = &["topic", "role", "security_group", "log_group", "secret", "proxy", "alarm", "dashboard"];
 
 /// What moto takes of every block.
 const BASE: &str = "name = \"orders\"\nengine_version = \"16.13\"\nbackup_window = \"03:00-03:30\"\n";

@@ -9,6 +9,8 @@ mod guarded;
 mod interrupted;
 mod made;
 mod promoted;
+mod proxied;
+mod recovery;
 mod replaced;
 mod restored;
 mod verbs;

@@ -234,10 +234,15 @@ impl World {
 
     /// Does something as somebody else would.
     pub fn tamper(&self, action: &str, parameters: &[(&str, &str)]) {
+        self.tamper_in(REGION, action, parameters);
+    }
+
+    /// The same in another region.
+    pub fn tamper_in(&self, region: &str, action: &str, parameters: &[(&str, &str)]) {
         let pairs = std::iter::once(("Action", action)).chain(parameters.iter().copied());
         let body = Body::Form(Form::of(pairs));
         self.emulator
-            .with(|emulation| emulation.tamper("rds", REGION, action, &body, Instant::now()).map(drop))
+            .with(|emulation| emulation.tamper("rds", region, action, &body, Instant::now()).map(drop))
             .unwrap_or_else(|refusal| panic!("{action}: {refusal:?}"));
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::instance::{Instance, Settings};
 use super::snapshot::Copied;
 use super::state::Region;
-use super::{Listing, paged, show};
+use super::{Listing, copied, paged, show};
 use crate::wire::{Element, Form, Refusal};
 
 /// Automated backups that outlive their instance.
@@ -49,11 +49,16 @@ pub fn describe(region: &Region, form: &Form, now: Timestamp) -> Result<Element,
         });
     let retained = region.retained.values().filter(|kept| is_asked(&kept.instance));
     let retained = retained.map(|kept| shown(region, &kept.instance, kept.range, "retained"));
-    paged(form, Listing { name: "DBInstanceAutomatedBackups", items: active.chain(retained).collect() })
+    let copied = region.copied.iter().filter(|(_, copies)| is_asked(&copies.instance));
+    let copied = copied.map(|(arn, copies)| copied::shown(region, arn, copies, now));
+    paged(form, Listing { name: "DBInstanceAutomatedBackups", items: active.chain(retained).chain(copied).collect() })
 }
 
-/// `DeleteDBInstanceAutomatedBackup`: of an instance that is gone.
+/// `DeleteDBInstanceAutomatedBackup`: of an instance that is gone, or copies from another region that are made no more.
 pub fn delete(region: &mut Region, form: &Form) -> Result<Element, Refusal> {
+    if let Some(arn) = form.text("DBInstanceAutomatedBackupsArn") {
+        return forget_copied(region, arn);
+    }
     let resource = form.required("DbiResourceId")?;
     let kept = region.retained.remove(resource).ok_or_else(|| {
         Refusal::missing(
@@ -63,6 +68,24 @@ pub fn delete(region: &mut Region, form: &Form) -> Result<Element, Refusal> {
     })?;
     region.forgotten.extend(kept.copy.as_ref().map(|copy| copy.name.clone()));
     Ok(Element::new("").with(shown(region, &kept.instance, kept.range, "deleting")))
+}
+
+fn forget_copied(region: &mut Region, arn: &str) -> Result<Element, Refusal> {
+    let found = region.copied.iter().find(|(_, copies)| region.arn("auto-backup", &copies.id) == arn);
+    match found.map(|(source, copies)| (source.clone(), copies.is_going_on)) {
+        None => {
+            let message = format!("No automated backup {arn} found.");
+            Err(Refusal::missing("DBInstanceAutomatedBackupNotFound", message))
+        }
+        Some((_, true)) => {
+            let message = format!("{arn} is still replicated.");
+            Err(Refusal::of("InvalidDBInstanceAutomatedBackupState", message))
+        }
+        Some((source, false)) => {
+            region.copied.remove(&source);
+            Ok(Element::new(""))
+        }
+    }
 }
 
 fn shown(region: &Region, instance: &Instance, (earliest, latest): (Timestamp, Timestamp), status: &str) -> Element {

@@ -5,6 +5,7 @@
 
 pub mod backed;
 pub mod backups;
+pub mod copied;
 pub mod create;
 pub mod delete;
 pub mod events;
@@ -13,6 +14,9 @@ pub mod logs;
 pub mod modify;
 pub mod orderable;
 pub mod parameters;
+pub mod proxy;
+pub mod proxy_targets;
+pub mod regions;
 pub mod replica;
 pub mod restore;
 pub mod show;
@@ -53,20 +57,26 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         "AddTagsToResource" => tags::add(region, form),
         "CreateDBInstance" => create::create(region, form, call),
         "CreateDBInstanceReadReplica" => replica::create(region, form, call),
+        "CreateDBProxy" => proxy::create(region, form, call),
         "CreateDBParameterGroup" => parameters::create(region, form),
         "CreateDBSnapshot" => snapshot::create(region, form, call),
         "CreateDBSubnetGroup" => subnet::create(region, form),
         "DeleteDBInstance" => delete::delete(region, form, call),
         "DeleteDBInstanceAutomatedBackup" => backups::delete(region, form),
+        "DeleteDBProxy" => proxy::delete(region, form, call),
         "DeleteDBParameterGroup" => parameters::delete(region, form),
         "DeleteDBSnapshot" => snapshot::delete(region, form, call.now),
         "DeleteDBSubnetGroup" => subnet::delete(region, form),
+        "DeregisterDBProxyTargets" => proxy_targets::deregister(region, form),
         "DescribeDBEngineVersions" => versions::describe(form),
         "DescribeDBInstanceAutomatedBackups" => backups::describe(region, form, call.now),
         "DescribeDBInstances" => show::describe(region, form, call.now),
         "DescribeDBLogFiles" => logs::describe(region, form),
         "DescribeDBParameterGroups" => parameters::describe(region, form),
         "DescribeDBParameters" => parameters::parameters(region, form),
+        "DescribeDBProxies" => proxy::describe(region, form),
+        "DescribeDBProxyTargetGroups" => proxy_targets::describe_groups(region, form),
+        "DescribeDBProxyTargets" => proxy_targets::describe(region, form, call.now),
         "DescribeDBSnapshots" => snapshot::describe(region, form, call.now),
         "DescribeDBSubnetGroups" => subnet::describe(region, form),
         "DescribeEngineDefaultParameters" => parameters::defaults(form),
@@ -75,10 +85,13 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         "DescribeOrderableDBInstanceOptions" => orderable::describe(region, form),
         "ListTagsForResource" => tags::list(region, form),
         "ModifyDBInstance" => modify::modify(region, form, call),
+        "ModifyDBProxy" => proxy::modify(region, form, call),
+        "ModifyDBProxyTargetGroup" => proxy_targets::modify(region, form, call),
         "ModifyDBParameterGroup" => parameters::modify(region, form),
         "ModifyDBSubnetGroup" => subnet::modify(region, form),
         "PromoteReadReplica" => replica::promote(region, form, call),
         "RebootDBInstance" => modify::reboot(region, form, call),
+        "RegisterDBProxyTargets" => proxy_targets::register(region, form, call),
         "RemoveTagsFromResource" => tags::remove(region, form),
         "ResetDBParameterGroup" => parameters::reset(region, form),
         "RestoreDBInstanceFromDBSnapshot" => restore::from_snapshot(region, form, call),

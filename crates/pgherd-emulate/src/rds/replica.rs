@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::backed::Origin;
-use super::instance::{Change, Effect, Monitoring, Settings};
+use super::instance::{Change, Effect, Instance, Monitoring, Settings};
+use super::regions::{self, Regions};
 use super::state::{Region, seconds};
-use super::{Call, create, show, tags, validate, versions};
+use super::{Call, copied, create, show, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
 
 /// At most so many replicas of one instance.
@@ -16,6 +17,54 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     let id = create::new_id(region, form.required("DBInstanceIdentifier")?)?;
     let source = source(region, form.required("SourceDBInstanceIdentifier")?)?;
     let primary = region.instances[&source].clone();
+    may_be_followed(&primary, region.replicas(&source).len(), call)?;
+    if form.text("DBParameterGroupName").is_some() {
+        return Err(no_parameter_group());
+    }
+    let set = settings(region, &primary.set, form)?;
+    let given = tags::sent(form)?;
+    region.tags.insert(region.arn("db", &id), given);
+    let origin = Origin::Server(primary.resource_id);
+    Ok(create::made(region, id, set, Some(source), origin, call))
+}
+
+/// `CreateDBInstanceReadReplica` of an instance in another region, asked of the region the replica is to be in.
+pub fn create_elsewhere(regions: &mut Regions, here: &str, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    const SOURCE: &str = "SourceDBInstanceIdentifier";
+    let arn = form.required(SOURCE)?.to_owned();
+    let (at, source) =
+        regions::source(form, SOURCE, here).ok_or_else(|| Refusal::value(format!("{arn} is no ARN.")))?;
+    regions::presigned(form, here, at, SOURCE)?;
+    let origin = regions.get(at).ok_or_else(|| Refusal::no_instance(source))?;
+    let primary = origin.instances.get(source).ok_or_else(|| Refusal::no_instance(source))?.clone();
+    may_be_followed(&primary, origin.replicas(source).len(), call)?;
+    let region = regions.get_mut(here).ok_or_else(|| Refusal::value(format!("There is no region {here}.")))?;
+    if region.is_backed {
+        return Err(Refusal::value(
+            "The emulator has no read replica in another region where a PostgreSQL is behind each.",
+        ));
+    }
+    let id = create::new_id(region, form.required("DBInstanceIdentifier")?)?;
+    if form.text("DBParameterGroupName").is_some() {
+        return Err(no_parameter_group());
+    }
+    let kms_key = copied::key(region, &primary, form.text("KmsKeyId"))?;
+    // Nothing of the source's region means anything here.
+    let there = Settings {
+        subnet_group: "default".to_owned(),
+        parameter_group: format!("default.postgres{}", primary.set.major()),
+        kms_key,
+        ..primary.set.clone()
+    };
+    let set = settings(region, &there, form)?;
+    let given = tags::sent(form)?;
+    region.tags.insert(region.arn("db", &id), given);
+    Ok(create::made(region, id, set, Some(arn), Origin::New, call))
+}
+
+/// Whether an instance that has so many replicas can have one more now.
+fn may_be_followed(primary: &Instance, replicas: usize, call: &Call) -> Result<(), Refusal> {
+    let source = &primary.id;
     if primary.set.retention_days == 0 {
         return Err(Refusal::state(
             "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.",
@@ -24,14 +73,14 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     if !primary.takes_changes(call.now) || primary.restorable_since.is_none() {
         return Err(Refusal::state(format!("Source database instance {source} is not in the available state.")));
     }
-    if region.replicas(&source).len() >= MOST {
+    if replicas >= MOST {
         return Err(Refusal::of("InstanceQuotaExceeded", format!("{source} has already {MOST} read replicas.")));
     }
-    let set = settings(region, &primary.set, form)?;
-    let given = tags::sent(form)?;
-    region.tags.insert(region.arn("db", &id), given);
-    let origin = Origin::Server(primary.resource_id);
-    Ok(create::made(region, id, set, Some(source), origin, call))
+    Ok(())
+}
+
+fn no_parameter_group() -> Refusal {
+    Refusal::combination("A parameter group can't be specified for a read replica of this engine.")
 }
 
 /// Replicas whose source is of another major follow it, with its parameter group: RDS upgrades them along with it.
@@ -80,12 +129,12 @@ pub fn promote(region: &mut Region, form: &Form, call: &Call) -> Result<Element,
     Ok(answer)
 }
 
-/// The source, by its name or by its ARN here. Replicas of another region are not emulated.
+/// The source, by its name or by its ARN here.
 fn source(region: &Region, asked: &str) -> Result<String, Refusal> {
     let id = match asked.strip_prefix(&region.arn("db", "")) {
         Some(id) => id.to_owned(),
         None if asked.starts_with("arn:") => {
-            return Err(Refusal::value("The emulator has no read replicas of another region's instances."));
+            return Err(Refusal::value(format!("{asked} is not the ARN of an instance.")));
         }
         None => asked.to_lowercase(),
     };

@@ -67,6 +67,7 @@ pub fn instance(region: &Region, instance: &Instance, now: Timestamp) -> Element
         .with(pending(instance))
         .maybe("ReadReplicaSourceDBInstanceIdentifier", instance.source.as_ref())
         .texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier", region.replicas(&instance.id))
+        .list("DBInstanceAutomatedBackupsReplications", copied(region, &instance.id))
         .list("StatusInfos", instance.source.iter().map(|_| replicating(instance)))
         .list("DBParameterGroups", [parameter_group(region, instance)])
         .list("TagList", tags::shown(region.tags.get(&arn).unwrap_or(&Default::default())))
@@ -178,6 +179,11 @@ fn parameter_group(region: &Region, instance: &Instance) -> Element {
     Element::new("DBParameterGroup")
         .put("DBParameterGroupName", &instance.set.parameter_group)
         .put("ParameterApplyStatus", parameters::apply_status(region, instance))
+}
+
+fn copied<'a>(region: &'a Region, id: &str) -> impl Iterator<Item = Element> + use<'a> {
+    let arns = region.copied_elsewhere.get(id).into_iter().flatten();
+    arns.map(|arn| Element::new("DBInstanceAutomatedBackupsReplication").put("DBInstanceAutomatedBackupsArn", arn))
 }
 
 fn replicating(instance: &Instance) -> Element {

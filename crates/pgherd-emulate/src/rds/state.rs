@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::backed::Given;
 use super::backups::Retained;
+use super::copied::AllCopied;
 use super::instance::Instance;
 use super::parameters::ParameterGroup;
+use super::proxy::{self, Proxies};
 use super::snapshot::Snapshot;
 use super::subnet::SubnetGroup;
 use crate::around::ec2::Network;
@@ -35,6 +37,14 @@ pub struct Region {
     pub snapshots: BTreeMap<String, Snapshot>,
     /// Automated backups that outlive their instance, by its `db-…` id.
     pub retained: BTreeMap<String, Retained>,
+    /// Automated backups of instances of other regions.
+    pub copied: AllCopied,
+    /// Replicas in other regions, by the instance here that they follow: their ARNs.
+    pub followed_elsewhere: BTreeMap<String, Vec<String>>,
+    /// Copies of automated backups in other regions, likewise.
+    pub copied_elsewhere: BTreeMap<String, Vec<String>>,
+    /// Proxies by name.
+    pub proxies: Proxies,
     /// Tags by ARN.
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// What happened, oldest first.
@@ -74,6 +84,10 @@ impl Region {
             parameter_groups: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             retained: BTreeMap::new(),
+            copied: AllCopied::new(),
+            followed_elsewhere: BTreeMap::new(),
+            copied_elsewhere: BTreeMap::new(),
+            proxies: Proxies::new(),
             tags: BTreeMap::new(),
             events: Vec::new(),
             is_backed: false,
@@ -107,6 +121,7 @@ impl Region {
         }
         super::replica::taken_along(self, now);
         super::parameters::told(self, now);
+        proxy::advance(self, now);
     }
 
     /// An ARN of something of RDS here.
@@ -125,10 +140,11 @@ impl Region {
         self.events.push(Event { at, source: source.to_owned(), category, message: message.into() });
     }
 
-    /// The replicas of an instance.
+    /// The replicas of an instance; those of other regions by their ARNs.
     pub fn replicas(&self, id: &str) -> Vec<&str> {
         let own = self.instances.values().filter(|instance| instance.source.as_deref() == Some(id));
-        own.map(|instance| instance.id.as_str()).collect()
+        let elsewhere = self.followed_elsewhere.get(id).into_iter().flatten().map(String::as_str);
+        own.map(|instance| instance.id.as_str()).chain(elsewhere).collect()
     }
 
     /// The zones of a subnet group, in order.

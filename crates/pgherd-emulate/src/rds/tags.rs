@@ -61,6 +61,7 @@ fn of<'a>(region: &'a mut Region, form: &Form) -> Result<&'a mut BTreeMap<String
         "db" => ("DBInstanceNotFound", "DBInstance"),
         "subgrp" => ("DBSubnetGroupNotFoundFault", "DB Subnet group"),
         "pg" => ("DBParameterGroupNotFound", "DBParameterGroup"),
+        "db-proxy" => ("DBProxyNotFoundFault", "DBProxy"),
         "snapshot" => ("DBSnapshotNotFound", "DBSnapshot"),
         _ => {
             return Err(Refusal::value(format!(

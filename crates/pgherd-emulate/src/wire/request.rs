@@ -82,7 +82,8 @@ impl Request {
             Body::Form(form) => form.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             Body::Fields(fields) => fields.shown(),
         };
-        let is_secret = |name: &str| name.ends_with("Password") || matches!(name, "SecretString" | "SecretBinary");
+        let is_secret =
+            |name: &str| name.ends_with("Password") || matches!(name, "SecretString" | "SecretBinary" | "PreSignedUrl");
         let hidden = |(name, value): (String, String)| match is_secret(&name) {
             true => (name, "****".to_owned()),
             false => (name, value),

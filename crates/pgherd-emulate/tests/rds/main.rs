@@ -5,7 +5,9 @@ mod faults;
 mod life;
 mod logs;
 mod parameters;
+mod proxies;
 mod refusals;
+mod regions;
 
 use std::time::Instant;
 
@@ -55,9 +57,15 @@ impl World {
 
     /// The body of an answer, or the code of a refusal.
     fn ask(&mut self, action: &str, sent: &[(&str, &str)]) -> Result<String, String> {
+        self.ask_in("us-east-1", action, sent)
+    }
+
+    /// The same of another region.
+    fn ask_in(&mut self, region: &str, action: &str, sent: &[(&str, &str)]) -> Result<String, String> {
+        let signed = SIGNED.replace("us-east-1", region);
         let pairs = sent.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
         let body = [format!("Action={action}")].into_iter().chain(pairs).collect::<Vec<_>>().join("&");
-        let sent = Sent { path: "/", authorization: Some(SIGNED), target: None, body: body.as_bytes() };
+        let sent = Sent { path: "/", authorization: Some(&signed), target: None, body: body.as_bytes() };
         let Reply::Answer(answer) = self.emulation.reply(sent, self.real) else {
             return Err("nothing".to_owned());
         };

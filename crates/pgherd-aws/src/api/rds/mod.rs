@@ -1,13 +1,16 @@
 //! RDS: instances, their groups, tags and events.
 
+mod copies;
 mod events;
 mod groups;
 mod instance;
 mod kept;
 mod log_files;
+mod proxy;
 mod snapshots;
 mod told;
 
+pub(crate) use copies::{copies, start_copying, starting, stop_copying};
 pub(crate) use events::{Event, LONGEST_MIN, events, happened};
 pub(crate) use groups::{
     ParameterGroup, Setting, SubnetGroup, create_parameter_group, create_subnet_group, delete_parameter_group,
@@ -21,6 +24,10 @@ pub(crate) use kept::{
     Automated, Kept, KeptSnapshot, RestoredFrom, automated, promote, rename, restore, snapshot, snapshots_of,
 };
 pub(crate) use log_files::{LogFile, MOST_LINES, Portion, log_files, log_portion};
+pub(crate) use proxy::{
+    DbProxy, Login, Shares, Target, create_proxy, delete_proxy, deregister, logins, modify_pool, modify_proxy, pool,
+    proxy, register, tagged, targets,
+};
 pub(crate) use snapshots::{
     Snapshot, Taken, create_snapshot, restore_windows, snapshot_status, snapshots, snapshots_taken,
 };

@@ -35,6 +35,8 @@ pub(crate) struct DbInstance {
     pub(crate) following: Option<String>,
     /// Its own replicas, likewise, and Aurora clusters that follow it.
     pub(crate) replicas: Vec<String>,
+    /// Copies of its automated backups that are made in other regions: their ARNs.
+    pub(crate) copies: Vec<String>,
     /// Its tags.
     pub(crate) tags: BTreeMap<String, String>,
 }
@@ -127,9 +129,15 @@ impl DbInstance {
                 texts("ReadReplicaDBClusterIdentifiers", "ReadReplicaDBClusterIdentifier"),
             ]
             .concat(),
+            copies: copies(told),
             tags: tags(told),
         }
     }
+}
+
+fn copies(told: &Element) -> Vec<String> {
+    let made = told.list("DBInstanceAutomatedBackupsReplications", "DBInstanceAutomatedBackupsReplication");
+    made.filter_map(|one| text(one, "DBInstanceAutomatedBackupsArn")).collect()
 }
 
 /// All of it, what nobody here has heard of included: it may interrupt service when it is done.

@@ -41,9 +41,11 @@ pub fn delete(region: &mut Region, form: &Form) -> Result<Element, Refusal> {
         return Err(Refusal::of("CannotDelete", message));
     }
     let is_of_instance = region.instances.values().any(|instance| instance.set.security_groups.contains(&id));
+    let is_of_proxy = region.proxies.values().any(|proxy| proxy.set.security_groups.contains(&id));
     let mut others = region.around.security_groups.iter().filter(|(other, _)| **other != id);
     let peer = Peer::Group(id.clone());
-    if is_of_instance || others.any(|(_, group)| group.rules.iter().any(|rule| rule.opens.peer == peer)) {
+    if is_of_instance || is_of_proxy || others.any(|(_, group)| group.rules.iter().any(|rule| rule.opens.peer == peer))
+    {
         return Err(Refusal::of("DependencyViolation", format!("resource {id} has a dependent object")));
     }
     region.around.security_groups.remove(&id);

@@ -1,0 +1,96 @@
+//! Marks on an instance: tags that tell of what stands beside it and is told by no description of it, such as a proxy.
+//!
+//! A mark is set before the first such thing is made and taken off when the last one is gone, so that whatever is cut short in between
+//! is found again, even after it was taken out of the block; and a plan asks for nothing where there is no mark.
+
+use pgherd_core::value::Value;
+use pgherd_engine::provider::ProviderError;
+
+use crate::api::rds;
+use crate::api::tags::Tags;
+use crate::kinds::tags::{PROXY, REGION};
+use crate::names;
+use crate::provider::Aws;
+
+/// The field of an observed instance that holds its marks.
+pub(super) const FIELD: &str = "Marks";
+
+/// What is marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A proxy, and the role it reads the secret with.
+    Proxy,
+    /// Whatever is in a second region.
+    Region(String),
+}
+
+impl Mark {
+    fn key(&self) -> String {
+        match self {
+            Self::Proxy => PROXY.to_owned(),
+            Self::Region(region) => format!("{REGION}{region}"),
+        }
+    }
+
+    fn of(key: &str) -> Option<Self> {
+        if key == PROXY {
+            Some(Self::Proxy)
+        } else {
+            key.strip_prefix(REGION).map(|name| Self::Region(name.to_owned()))
+        }
+    }
+
+    /// What somebody reads who looks at the tag.
+    fn words(&self, database: &str) -> String {
+        match self {
+            Self::Proxy => names::proxy(database),
+            Self::Region(_) => names::recovery(database),
+        }
+    }
+}
+
+/// The keys of marks among tags, as they are told of an instance.
+pub(super) fn told(worn: &Tags) -> Value {
+    Value::List(worn.keys().filter(|key| Mark::of(key).is_some()).map(Value::text).collect())
+}
+
+/// The marks that are told of an instance.
+pub(super) fn read(told: Option<&Value>) -> Vec<Mark> {
+    let keys = told.and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_text);
+    keys.filter_map(Mark::of).collect()
+}
+
+/// Sets a mark on a database's instance, unless it has it.
+pub(super) async fn set(aws: &Aws, database: &str, mark: &Mark) -> Result<(), ProviderError> {
+    let Some(seen) = rds::instance(aws.session(), aws.region(), database).await? else { return Ok(()) };
+    if seen.tags.contains_key(&mark.key()) {
+        return Ok(());
+    }
+    let tags = [(mark.key(), mark.words(database))];
+    Ok(rds::add_tags(aws.session(), aws.region(), &seen.arn, &tags).await?)
+}
+
+/// Takes a mark off a database's instance, where that is still there.
+pub(super) async fn clear(aws: &Aws, database: &str, mark: &Mark) -> Result<(), ProviderError> {
+    let Some(seen) = rds::instance(aws.session(), aws.region(), database).await? else { return Ok(()) };
+    if !seen.tags.contains_key(&mark.key()) {
+        return Ok(());
+    }
+    match rds::remove_tags(aws.session(), aws.region(), &seen.arn, &[mark.key()]).await {
+        // It went meanwhile, and its tags with it.
+        Err(error) if error.is("DBInstanceNotFound") => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_told_by_their_keys() {
+        let keys = ["pgherd:proxy", "pgherd:region:eu-west-1", "pgherd:block", "Owner"];
+        let worn = keys.map(|key| (key.to_owned(), String::new())).into();
+        assert_eq!(read(Some(&told(&worn))), [Mark::Proxy, Mark::Region("eu-west-1".to_owned())]);
+    }
+}

@@ -1,0 +1,317 @@
+//! A second region: a replica there with everything it needs, and copies of the automated backups.
+
+use jiff::Timestamp;
+use pgherd_emulate::rds::Region;
+use pgherd_engine::run;
+use pgherd_engine::stop::Stop;
+
+use crate::world::{World, changes, events, hangs, spec, with};
+
+const THERE: &str = "eu-west-1";
+
+const BOTH: &str = r#"
+    name                    = "orders"
+    engine_version          = "16.13"
+    instance_class          = "db.t3.micro"
+    allocated_storage       = 20
+    vpc_id                  = "vpc-default"
+    subnet_ids              = ["subnet-a", "subnet-b", "subnet-c"]
+    allowed_cidr_blocks     = ["10.0.0.0/16"]
+    backup_retention_period = 7
+    storage_encrypted       = true
+    geo_redundant_backup    = true
+    dr_region               = "eu-west-1"
+    dr_read_replica         = true
+    dr_vpc_id               = "vpc-default"
+    dr_subnet_ids           = ["subnet-a", "subnet-b"]
+    enable_logging          = true
+    parameters              = [{ name = "work_mem", value = "8MB" }, { name = "max_connections", value = "200" }]
+    tags                    = { Owner = "ann" }
+"#;
+
+/// A call takes long here, so that there are few of them.
+const SECONDS: i64 = 600;
+
+fn without() -> String {
+    let taken_out = ["geo_redundant_backup", "dr_region", "dr_read_replica", "dr_vpc_id", "dr_subnet_ids"];
+    with(BOTH, &taken_out.map(|name| (name, "")))
+}
+
+/// The same with no more than one thing of a kind, to be made in few calls.
+fn short() -> String {
+    with(BOTH, &[("enable_logging", ""), ("tags", "")])
+}
+
+fn short_without() -> String {
+    with(&without(), &[("enable_logging", ""), ("tags", "")])
+}
+
+async fn recoverable() -> World {
+    let world = World::whole(60).await;
+    world.apply(BOTH).await;
+    world
+}
+
+fn there<T>(world: &World, look: impl FnOnce(&mut Region) -> T) -> T {
+    let now: Timestamp = world.now();
+    world.emulator.with(|emulation| {
+        let region = emulation.region(THERE);
+        region.advance(now);
+        look(region)
+    })
+}
+
+/// Everything of the block there, by name.
+fn things(world: &World) -> Vec<String> {
+    there(world, |region| {
+        let instances = region.instances.keys().map(|id| format!("instance {id}"));
+        let subnets = region.subnet_groups.keys().map(|name| format!("subnet group {name}"));
+        let settings = region.parameter_groups.keys().map(|name| format!("parameter group {name}"));
+        let groups = region.around.security_groups.values().filter(|group| group.name.starts_with("orders"));
+        let groups = groups.map(|group| format!("security group {}", group.name));
+        let copied = region.copied.values().filter(|copies| copies.is_going_on).map(|_| "copies".to_owned());
+        instances.chain(subnets).chain(settings).chain(groups).chain(copied).collect()
+    })
+}
+
+const ALL: [&str; 5] = [
+    "instance orders-dr",
+    "subnet group orders-dr",
+    "parameter group orders-dr-pg16",
+    "security group orders-dr-db",
+    "copies",
+];
+
+fn made(world: &World) -> Vec<String> {
+    let asked = world.emulator.asked();
+    let created = asked.iter().filter(|asked| asked.region == THERE);
+    let created = created.filter(|asked| asked.action.starts_with("Create") || asked.action.starts_with("Start"));
+    let created = created.filter(|asked| ["ok", "lost", "hang"].contains(&asked.outcome.as_str()));
+    let mut created: Vec<String> = created.map(|asked| asked.action.clone()).collect();
+    created.sort();
+    created
+}
+
+const ONCE: [&str; 7] = [
+    "CreateDBInstanceReadReplica",
+    "CreateDBParameterGroup",
+    "CreateDBSubnetGroup",
+    "CreateLogGroup",
+    "CreateLogGroup",
+    "CreateSecurityGroup",
+    "StartDBInstanceAutomatedBackupsReplication",
+];
+
+#[tokio::test]
+async fn everything_there_is_made_once_and_then_nothing_is_done() {
+    let world = recoverable().await;
+    assert_eq!((things(&world), made(&world)), (ALL.map(str::to_owned).to_vec(), ONCE.map(str::to_owned).to_vec()));
+    let plan = world.plan(BOTH).await;
+    assert_eq!((changes(&plan), plan.plan.diagnostics.as_slice()), (Vec::new(), [].as_slice()));
+    world.forget_what_was_asked();
+    world.apply(BOTH).await;
+    assert_eq!(world.writes_of_all(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_replica_there_is_encrypted_reachable_and_set_as_its_source() {
+    let world = recoverable().await;
+    there(&world, |region| {
+        let replica = &region.instances["orders-dr"];
+        let group = region.around.security_groups.iter().find(|(_, group)| group.name == "orders-dr-db");
+        assert!(replica.set.kms_key.as_ref().is_some_and(|key| key.starts_with("arn:aws:kms:eu-west-1:")));
+        assert_eq!(replica.set.security_groups, [group.expect("a group").0.clone()]);
+        assert_eq!((replica.set.subnet_group.as_str(), replica.set.retention_days), ("orders-dr", 7));
+        assert_eq!(
+            (replica.set.parameter_group.as_str(), replica.booted.group.as_str()),
+            ("orders-dr-pg16", "orders-dr-pg16")
+        );
+        assert_eq!(region.copied.values().map(|copies| copies.retention_days).collect::<Vec<_>>(), [7]);
+    });
+    let asked = world.emulator.asked();
+    let made = asked.iter().find(|asked| asked.action == "CreateDBInstanceReadReplica").expect("it was made");
+    assert!(made.parameters.contains_key("PreSignedUrl"));
+}
+
+#[tokio::test]
+async fn alarms_watch_the_replica_there_and_tell_topics_of_that_region() {
+    let (here, there) = ("arn:aws:sns:eu-central-1:123456789012:ops", "arn:aws:sns:eu-west-1:123456789012:ops");
+    let block = with(BOTH, &[("alarm_targets", &format!("[{here:?}, {there:?}]"))]);
+    let world = World::whole(60).await;
+    world.apply(&block).await;
+    assert_eq!(world.left(&block).await, [""; 0]);
+    let told = |region: &str| {
+        let asked = world.emulator.asked();
+        let put = asked.into_iter().filter(|asked| asked.action == "PutMetricAlarm" && asked.region == region);
+        let told = put.map(|asked| {
+            let field = |name: &str| asked.parameters.get(name).cloned().unwrap_or_default();
+            (field("AlarmName"), field("AlarmActions.member.1"), field("AlarmActions.member.2"))
+        });
+        told.collect::<Vec<_>>()
+    };
+    let lag = ("orders-dr-replica-lag".to_owned(), there.to_owned(), String::new());
+    assert!(told(THERE).contains(&lag), "{:?}", told(THERE));
+    assert!(told("eu-central-1").contains(&("orders-cpu".to_owned(), here.to_owned(), String::new())));
+    let without = with(&without(), &[("alarm_targets", &format!("[{here:?}]"))]);
+    world.forget_what_was_asked();
+    world.apply(&without).await;
+    let asked = world.emulator.asked();
+    assert!(asked.iter().any(|asked| asked.action == "DeleteAlarms" && asked.region == THERE));
+    assert_eq!((things(&world), world.left(&without).await), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn what_somebody_changes_there_is_put_right() {
+    let world = recoverable().await;
+    world.tamper_in(
+        THERE,
+        "ModifyDBInstance",
+        &[("DBInstanceIdentifier", "orders-dr"), ("CopyTagsToSnapshot", "false")],
+    );
+    world.pass(600);
+    assert_eq!(world.left(BOTH).await, ["update replica eu-west-1/orders-dr: CopyTagsToSnapshot false -> true"]);
+    world.apply(BOTH).await;
+    assert_eq!(world.left(BOTH).await, [""; 0]);
+    let stop = ("SourceDBInstanceArn", "arn:aws:rds:eu-central-1:123456789012:db:orders");
+    world.tamper_in(THERE, "StopDBInstanceAutomatedBackupsReplication", &[stop]);
+    assert_eq!(world.left(BOTH).await, ["create backup_replication eu-west-1/orders"]);
+    world.apply(BOTH).await;
+    assert_eq!(world.left(BOTH).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn copies_that_are_kept_for_another_time_are_told_of_and_left() {
+    let world = recoverable().await;
+    let block = with(BOTH, &[("backup_retention_period", "14")]);
+    world.apply(&block).await;
+    let planned = world.plan(&block).await;
+    let said: Vec<_> = planned.plan.diagnostics.iter().map(|said| format!("{}: {}", said.code, said.message)).collect();
+    assert_eq!(changes(&planned), [""; 0]);
+    let words = "copies of backups in eu-west-1 are kept for 7 days, backups here for 14";
+    assert_eq!(said, [format!("copies-retention: {words}")]);
+}
+
+#[tokio::test]
+async fn all_of_it_goes_when_nobody_wants_it_and_the_database_stays() {
+    let world = recoverable().await;
+    world.apply(&without()).await;
+    assert_eq!((things(&world), world.left(&without()).await), (Vec::new(), Vec::new()));
+    assert_eq!(world.instances(), ["orders"]);
+    // Nothing is looked for there any more.
+    world.forget_what_was_asked();
+    world.apply(&without()).await;
+    assert!(world.emulator.asked().iter().all(|asked| asked.region != THERE));
+}
+
+#[tokio::test]
+async fn a_destroy_ends_what_is_there_first_and_promotes_nothing() {
+    let world = recoverable().await;
+    world.forget_what_was_asked();
+    let outcome = world.destroy(BOTH).await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert_eq!((things(&world), world.instances()), (Vec::new(), Vec::new()));
+    let asked = world.emulator.asked();
+    let at = |region: &str, action: &str| {
+        let place = asked.iter().position(|asked| asked.region == region && asked.action == action);
+        place.unwrap_or_else(|| panic!("no {action} in {region}"))
+    };
+    let primary = at("eu-central-1", "DeleteDBInstance");
+    let before = ["DeleteDBInstance", "StopDBInstanceAutomatedBackupsReplication", "DeleteSecurityGroup"];
+    assert!(before.iter().all(|action| at(THERE, action) < primary));
+    assert!(asked.iter().all(|asked| asked.action != "PromoteReadReplica"));
+}
+
+/// Kills an apply after its nth call was done. `false`: it was over by then.
+async fn killed_after(world: &World, block: &str, nth: usize) -> bool {
+    let planned = world.plan(block).await;
+    world.forget_what_was_asked();
+    world.fault(&format!(r#"{{"nth":{nth},"fault":"hang"}}"#));
+    let (events, _heard) = events();
+    let (provider, spec, now, stop) = (world.provider(), spec(block), world.now(), Stop::never());
+    tokio::select! {
+        outcome = run::apply(provider.as_ref(), &spec, &planned, now, &events, &stop) => {
+            assert!(outcome.is_success(), "{outcome:?}");
+            false
+        }
+        () = hangs(world) => true,
+    }
+}
+
+#[tokio::test]
+async fn killed_after_any_call_of_a_creation_it_ends_well_and_nothing_is_made_twice() {
+    let (before, block) = (short_without(), short());
+    let mut nth = 1;
+    loop {
+        let world = World::whole(SECONDS).await;
+        world.apply(&before).await;
+        if !killed_after(&world, &block, nth).await {
+            break;
+        }
+        let done = made(&world);
+        world.forget_what_was_asked();
+        world.apply(&block).await;
+        let mut all = [done, made(&world)].concat();
+        all.sort();
+        all.retain(|action| action != "CreateLogGroup");
+        let once: Vec<_> = ONCE.into_iter().filter(|action| *action != "CreateLogGroup").collect();
+        assert_eq!(all, once, "killed after call {nth}");
+        assert_eq!(things(&world), ALL, "killed after call {nth}");
+        assert_eq!(world.left(&block).await, [""; 0], "killed after call {nth}");
+        nth += 1;
+    }
+    assert!(nth > 25, "only {nth} calls");
+}
+
+/// It was taken out of the block meanwhile, so only the mark on the instance tells of what is left.
+#[tokio::test]
+async fn killed_after_any_call_and_given_up_nothing_is_left_there() {
+    let (after, block) = (short_without(), short());
+    let mut nth = 1;
+    loop {
+        let world = World::whole(SECONDS).await;
+        world.apply(&after).await;
+        if !killed_after(&world, &block, nth).await {
+            break;
+        }
+        world.pass(3600);
+        world.apply(&after).await;
+        assert_eq!((things(&world), world.left(&after).await), (Vec::new(), Vec::new()), "killed after call {nth}");
+        nth += 1;
+    }
+    assert!(nth > 25, "only {nth} calls");
+}
+
+#[tokio::test]
+async fn killed_after_any_call_of_its_end_nothing_is_left_there() {
+    let (after, block) = (short_without(), short());
+    let mut nth = 1;
+    loop {
+        let world = World::whole(SECONDS).await;
+        world.apply(&block).await;
+        if !killed_after(&world, &after, nth).await {
+            break;
+        }
+        world.pass(3600);
+        world.apply(&after).await;
+        assert_eq!((things(&world), world.left(&after).await), (Vec::new(), Vec::new()), "killed after call {nth}");
+        assert_eq!(world.instances(), ["orders"], "killed after call {nth}");
+        nth += 1;
+    }
+    assert!(nth > 10, "only {nth} calls");
+}
+
+#[tokio::test]
+async fn somebody_elses_instance_there_is_left_alone() {
+    let world = World::whole(60).await;
+    world.apply(&without()).await;
+    let theirs = [
+        ("DBInstanceIdentifier", "orders-dr"),
+        ("SourceDBInstanceIdentifier", "arn:aws:rds:eu-central-1:123456789012:db:orders"),
+        ("KmsKeyId", "alias/aws/rds"),
+    ];
+    world.tamper_in(THERE, "CreateDBInstanceReadReplica", &theirs);
+    world.pass(3600);
+    let planned = world.plan(BOTH).await;
+    assert!(planned.plan.is_refused() && planned.plan.diagnostics.iter().any(|said| said.code == "not-ours"));
+    assert_eq!(world.left(&without()).await, [""; 0]);
+}
