@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::plan::Change;
@@ -16,8 +17,8 @@ use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Goal, Intended, Operation, Provider, ProviderError};
 
 use crate::api::tags::Tags;
-use crate::kinds::KINDS;
 use crate::kinds::tags::BLOCK;
+use crate::kinds::{KINDS, instance};
 use crate::session::Session;
 use crate::wait::Patience;
 use crate::{desired, live, logs, observe, operate, outputs, preflight, report, seen, settings};
@@ -94,8 +95,9 @@ impl Provider for Aws {
         desired::desired(spec, &self.region)
     }
 
-    async fn preflight(&self, _spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
-        let mut told = preflight::of_plan(intended.plan, &self.options.accepted);
+    async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let mut told = preflight::preflight(self, spec, intended, &self.options.accepted, today).await;
         if matches!(intended.goal, Goal::Apply { .. }) {
             told.extend(seen::told(&intended.plan.block, intended.desired, intended.observed));
         }
@@ -107,7 +109,10 @@ impl Provider for Aws {
     }
 
     async fn create(&self, resource: &Resource, now: ApplyNow, events: &Events) -> Result<(), ProviderError> {
-        let resource = live::late::resource(self, resource).await?;
+        let mut resource = live::late::resource(self, resource).await?;
+        if resource.id.kind == instance::NAME && self.options.accepted.contains(preflight::VERSION_UNAVAILABLE) {
+            resource = preflight::chosen(self, &resource).await;
+        }
         live::create(self, &resource, now, events).await
     }
 

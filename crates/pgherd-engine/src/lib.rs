@@ -5,4 +5,6 @@ pub mod provider;
 pub mod run;
 pub mod settle;
 pub mod stop;
+#[cfg(feature = "suite")]
+pub mod suite;
 pub mod walk;

@@ -122,13 +122,16 @@ impl Project {
     pub fn checked(&self, specs: &[Spec], context: &Context<'_>) -> Vec<Diagnostic> {
         let blocks: BTreeMap<&str, &Inputs> =
             self.document.blocks.iter().map(|inputs| (inputs.block.as_str(), inputs)).collect();
-        let check = |spec: &Spec| {
-            let inputs = blocks.get(spec.block.as_str());
-            inputs.map(|inputs| checks::check(inputs, spec, context.today())).unwrap_or_default()
-        };
         let accepted = context.global.accepted.iter().cloned().collect();
-        let said = specs.iter().flat_map(check).chain(checks::check_across(specs));
-        said.map(|one| if checks::ACCEPTABLE.contains(&one.code) { one.acknowledged(&accepted) } else { one }).collect()
+        let check = |spec: &Spec| -> Vec<Diagnostic> {
+            let inputs = blocks.get(spec.block.as_str());
+            let said = inputs.map(|inputs| checks::check(inputs, spec, context.today())).unwrap_or_default();
+            let acknowledged = |one: Diagnostic| {
+                if checks::is_acceptable(one.code, spec.target) { one.acknowledged(&accepted) } else { one }
+            };
+            said.into_iter().map(acknowledged).collect()
+        };
+        specs.iter().flat_map(check).chain(checks::check_across(specs)).collect()
     }
 
     /// Diagnostics with the place in the text where they point, in the order of the text; the first of each kind.

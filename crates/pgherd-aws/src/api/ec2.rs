@@ -164,11 +164,11 @@ pub(crate) async fn untag(session: &Session, region: &str, id: &str, keys: &[Str
     ask(session, region, form).await.map(drop)
 }
 
-async fn ask(session: &Session, region: &str, form: Form) -> Result<Element, AwsError> {
+pub(super) async fn ask(session: &Session, region: &str, form: Form) -> Result<Element, AwsError> {
     session.query(Service::Ec2, region, form, Safety::Repeatable).await
 }
 
-async fn paged(session: &Session, region: &str, form: &Form, list: &str) -> Result<Vec<Element>, AwsError> {
+pub(super) async fn paged(session: &Session, region: &str, form: &Form, list: &str) -> Result<Vec<Element>, AwsError> {
     let mut found = Vec::new();
     let mut next: Option<String> = None;
     loop {
@@ -181,7 +181,7 @@ async fn paged(session: &Session, region: &str, form: &Form, list: &str) -> Resu
     }
 }
 
-fn filter(name: &str, value: &str) -> Form {
+pub(super) fn filter(name: &str, value: &str) -> Form {
     Form::part().set("Name", name).flat("Value", [value])
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod ec2;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod logs;
+pub(crate) mod network;
 pub(crate) mod rds;
 pub(crate) mod secrets;
 pub(crate) mod sns;

@@ -4,6 +4,7 @@ mod blocks;
 mod permissions;
 mod planned;
 mod table;
+mod traps;
 mod variables;
 mod watched;
 

@@ -155,7 +155,7 @@ async fn a_look_takes_as_few_calls_as_there_are_answers() {
 
 #[tokio::test]
 async fn a_key_that_is_written_by_its_id_or_an_alias_is_the_one_that_is_told() {
-    let key = "\"0f1e2d3c-0000-4000-8000-000000000000\"";
+    let key = "\"of-alias-aws-rds\"";
     check(&with(SMALL, &[("kms_key_id", key)])).await;
     check(&with(SMALL, &[("kms_key_id", "\"alias/aws/rds\"")])).await;
 }

@@ -4,10 +4,9 @@
 
 mod adopted;
 mod deleted;
-mod flipped;
 mod guarded;
-mod interrupted;
 mod made;
+mod preflight;
 mod promoted;
 mod proxied;
 mod recovery;

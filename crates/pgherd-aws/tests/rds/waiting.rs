@@ -55,11 +55,12 @@ async fn what_waits_is_done_now_when_that_is_asked_for() {
 async fn a_harmless_change_does_not_fire_what_waits() {
     let world = World::with(SMALL).await;
     let small = with(SMALL, &[("instance_class", "\"db.t3.small\"")]);
+    let standby = with(SMALL, &[("multi_az", "true")]);
+    // Planned before anything waited.
+    let planned = world.plan(&standby).await;
     world.apply(&small).await;
-    let both = with(&small, &[("multi_az", "true")]);
-    let planned = world.plan(&both).await;
     world.forget_what_was_asked();
-    let (outcome, _) = world.walk(&both, &planned).await;
+    let (outcome, _) = world.walk(&standby, &planned).await;
     let failed: Vec<_> = outcome.failed.iter().map(|(_, error)| format!("{error}; {}", error.help)).collect();
     assert_eq!(
         failed,
@@ -67,6 +68,9 @@ async fn a_harmless_change_does_not_fire_what_waits() {
           `apply --now` does both; or wait for the maintenance window"]
     );
     assert_eq!(world.writes(), [""; 0]);
+    let both = with(&small, &[("multi_az", "true")]);
+    let refused = world.plan(&both).await.plan.diagnostics;
+    assert_eq!(refused.iter().map(|told| told.code).collect::<Vec<_>>(), ["pending-would-fire"]);
     world.apply_now(&both).await;
     assert_eq!(world.left(&both).await, [""; 0]);
 }

@@ -269,12 +269,13 @@ impl World {
     }
 }
 
-fn is_write(asked: &Asked) -> bool {
+/// Whether a call could change something.
+pub fn is_write(asked: &Asked) -> bool {
     !["Describe", "List", "Get", "Download"].iter().any(|begin| asked.action.starts_with(begin))
 }
 
 /// A call: what it was, what it was about, how it ended unless well.
-fn shown(asked: &Asked) -> String {
+pub fn shown(asked: &Asked) -> String {
     let names =
         ["DBInstanceIdentifier", "DBParameterGroupName", "DBSubnetGroupName", "ResourceName", "Name", "SecretId"];
     let about = names.iter().find_map(|name| asked.parameters.get(*name)).map(String::as_str).unwrap_or_default();

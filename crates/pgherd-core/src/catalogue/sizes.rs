@@ -119,6 +119,20 @@ pub fn nearest_name(name: &str, cloud: Cloud) -> Option<&'static str> {
     super::nearest(name, of_cloud.map(|size| size.name.as_str()))
 }
 
+/// The sizes of `cloud` that are most like the one of that name, itself left out; none for a name nobody knows.
+pub fn near(name: &str, cloud: Cloud, count: usize) -> Vec<&'static Size> {
+    let Some(size) = find(name) else { return Vec::new() };
+    let mut others: Vec<_> = SIZES.iter().filter(|other| other.cloud == cloud && other.name != size.name).collect();
+    others.sort_by(|one, other| {
+        let far = |size_of: &Size| size_of.memory_mib.abs_diff(size.memory_mib);
+        (one.family != size.family, far(one))
+            .cmp(&(other.family != size.family, far(other)))
+            .then_with(|| one.name.cmp(&other.name))
+    });
+    others.truncate(count);
+    others
+}
+
 /// What the Flexible Server name is for a size of Azure's retired Single Server, such as `B_Gen5_1`.
 ///
 /// That service was retired on 2025-03-28 (Microsoft Learn, "What's happening to Azure Database for PostgreSQL - Single Server").

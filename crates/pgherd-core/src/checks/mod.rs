@@ -62,6 +62,7 @@ use jiff::civil::Date;
 
 pub use self::across::check_across;
 use self::block::Block;
+use crate::cloud::Cloud;
 use crate::diagnostic::Diagnostic;
 use crate::inputs::Inputs;
 use crate::spec::Spec;
@@ -142,8 +143,15 @@ pub const CHECKS: &[Check] = &[
     digitalocean::CHECK,
 ];
 
-/// Codes of errors that `--accept` gives up: the promise is the user's to do without.
-pub const ACCEPTABLE: &[&str] = &["dr-region-missing", "tls-required"];
+/// Whether an error about a block on a target is one that `--accept` gives up: the promise is the user's to do without, or the target
+/// is asked once more before anything is made.
+pub fn is_acceptable(code: &str, target: Cloud) -> bool {
+    match code {
+        "dr-region-missing" | "tls-required" => true,
+        "version-unavailable" => target == Cloud::Aws,
+        _ => false,
+    }
+}
 
 /// Everything wrong or noteworthy about one block. `inputs` is what was written, `spec` what it means.
 pub fn check(inputs: &Inputs, spec: &Spec, today: Date) -> Vec<Diagnostic> {

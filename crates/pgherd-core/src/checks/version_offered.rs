@@ -9,7 +9,8 @@ use crate::version::Version;
 
 pub(super) const CHECK: Check = Check {
     code: "version-unavailable",
-    words: "The major, and on RDS the minor, is one the target still creates, by a dated catalogue. Azure's retired majors are accepted in a \
+    words: "The major, and on RDS the minor, is one the target still creates, by a dated catalogue. On RDS `--accept version-unavailable` \
+            makes the newest of that major instead, and leaves a database that runs already as it is. Azure's retired majors are accepted in a \
             plan with a warning, because an apply is where Azure refuses them.",
     fine: &[
         r#"engine_version = "16""#,

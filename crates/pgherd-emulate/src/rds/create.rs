@@ -10,7 +10,7 @@ use super::{Call, parameters, show, subnet, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
 
 /// At most so many instances in a region.
-const QUOTA: usize = 40;
+pub const QUOTA: usize = 40;
 
 /// `CreateDBInstance`.
 pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {

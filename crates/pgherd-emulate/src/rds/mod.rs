@@ -3,6 +3,7 @@
 //! Nothing here knows of sockets or waits. Rules are from AWS's own pages and its model of the API; what nobody of us has seen on
 //! AWS is decided for the stricter reading and said where it is decided.
 
+pub mod account;
 pub mod backed;
 pub mod backups;
 pub mod copied;
@@ -68,6 +69,7 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         "DeleteDBSnapshot" => snapshot::delete(region, form, call.now),
         "DeleteDBSubnetGroup" => subnet::delete(region, form),
         "DeregisterDBProxyTargets" => proxy_targets::deregister(region, form),
+        "DescribeAccountAttributes" => account::describe(region, form),
         "DescribeDBEngineVersions" => versions::describe(form),
         "DescribeDBInstanceAutomatedBackups" => backups::describe(region, form, call.now),
         "DescribeDBInstances" => show::describe(region, form, call.now),

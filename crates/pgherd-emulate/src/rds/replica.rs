@@ -10,7 +10,7 @@ use super::{Call, copied, create, show, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
 
 /// At most so many replicas of one instance.
-const MOST: usize = 15;
+pub const MOST: usize = 15;
 
 /// `CreateDBInstanceReadReplica`.
 pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {

@@ -1,5 +1,6 @@
 //! The emulated RDS by its own rules: what it refuses, and how an instance lives.
 
+mod account;
 mod copies;
 mod faults;
 mod life;

@@ -1,5 +1,6 @@
 //! What pgherd costs, measured against the bars it has to stay under. A bench is one file and one line of [`BENCHES`].
 
+mod aws;
 mod ha;
 mod idle;
 mod model;
@@ -13,7 +14,7 @@ use std::process::Command;
 use crate::machine;
 
 /// Every bench.
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench { name: "up", run: up::run_rounds },
     Bench { name: "noop", run: noop::run_rounds },
     Bench { name: "thousand", run: thousand::run },
@@ -21,6 +22,7 @@ const BENCHES: [Bench; 7] = [
     Bench { name: "idle", run: idle::watch },
     Bench { name: "pair", run: ha::pair::run_rounds },
     Bench { name: "ha", run: ha::run_cases },
+    Bench { name: "aws", run: aws::run_rounds },
 ];
 
 /// One thing that is measured.
@@ -34,7 +36,7 @@ struct Bench {
 struct Measured {
     what: &'static str,
     figure: f64,
-    /// The highest figure that is good enough.
+    /// The highest figure that is good enough; infinite where it is only told.
     bar: f64,
     unit: &'static str,
 }
@@ -78,9 +80,10 @@ fn table(all: &[Measured]) -> String {
     let width = all.iter().map(|measured| measured.what.chars().count()).max().unwrap_or(0);
     let mut table = format!("{:<width$}  {:>12}  {:>12}  {:>6}\n", "", "measured", "bar", "ratio");
     for Measured { what, figure, bar, unit } in all {
-        let (figure_text, bar_text) = (format!("{figure:.3} {unit}"), format!("{bar:.2} {unit}"));
-        // Where nothing at all is allowed there is no ratio.
-        let ratio = if *bar > 0.0 { format!("{:.2}", figure / bar) } else { "-".to_owned() };
+        let figure_text = format!("{figure:.3} {unit}");
+        // What is only told, to be compared with, has no bar; where nothing at all is allowed there is no ratio.
+        let bar_text = if bar.is_finite() { format!("{bar:.2} {unit}") } else { "-".to_owned() };
+        let ratio = if *bar > 0.0 && bar.is_finite() { format!("{:.2}", figure / bar) } else { "-".to_owned() };
         let verdict = if figure <= bar { "" } else { "  missed" };
         table += &format!("{what:<width$}  {figure_text:>12}  {bar_text:>12}  {ratio:>6}{verdict}\n");
     }

@@ -6,6 +6,7 @@ mod groups;
 mod instance;
 mod kept;
 mod log_files;
+mod offers;
 mod proxy;
 mod snapshots;
 mod told;
@@ -24,6 +25,7 @@ pub(crate) use kept::{
     Automated, Kept, KeptSnapshot, RestoredFrom, automated, promote, rename, restore, snapshot, snapshots_of,
 };
 pub(crate) use log_files::{LogFile, MOST_LINES, Portion, log_files, log_portion};
+pub(crate) use offers::{DefaultParameter, EngineVersion, Offer, Quota, defaults, engine_versions, offers, quotas};
 pub(crate) use proxy::{
     DbProxy, Login, Shares, Target, create_proxy, delete_proxy, deregister, logins, modify_pool, modify_proxy, pool,
     proxy, register, tagged, targets,

@@ -1,16 +1,13 @@
 //! Each variable of an instance, written otherwise: the change that is expected, and then nothing.
 
+use pgherd_engine::suite;
+
+use crate::target::Servers;
 use crate::world::{LARGE, World, changes, with};
 
 /// Applies the large block, then the same with some arguments written otherwise, and checks what that changes.
 async fn check(more: &[(&str, &str)], expected: &[&str]) {
-    let world = World::with(LARGE).await;
-    let block = with(LARGE, more);
-    let planned = world.plan(&block).await;
-    assert_eq!(changes(&planned), expected);
-    let (outcome, _) = world.walk(&block, &planned).await;
-    assert!(outcome.is_success(), "{outcome:?}");
-    assert_eq!(world.left(&block).await, [""; 0]);
+    suite::flipped::<Servers>(LARGE, &with(LARGE, more), expected).await;
 }
 
 /// A field of the instance and of both replicas.
@@ -131,7 +128,13 @@ async fn logs() {
 
 #[tokio::test]
 async fn port() {
-    check_all(&[("port", "5433")], "Port 5432 -> 5433").await;
+    let mut world = World::with(LARGE).await;
+    let block = with(LARGE, &[("port", "5433")]);
+    let refused = world.plan(&block).await.plan.diagnostics;
+    assert_eq!(refused.iter().map(|told| told.code).collect::<Vec<_>>(), ["port-restarts-now"]);
+    world.accepted.insert("port-restarts-now".to_owned());
+    assert_eq!(changes(&world.apply(&block).await), all("Port 5432 -> 5433"));
+    assert_eq!(world.left(&block).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -1,0 +1,209 @@
+//! What can be told from the plan alone: what interrupts service although it does not look like it, and what is not taken back.
+
+use pgherd_core::catalogue::versions;
+use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::plan::{Action, Change, Step, When};
+use pgherd_core::resource::Status;
+use pgherd_core::value::Value;
+use pgherd_core::version::Version;
+
+use super::About;
+use crate::api::rds::LOGS;
+use crate::kinds::{instance, replica};
+use crate::live::modify;
+
+/// Fields whose waiting change nobody notices, or only sometimes: that is looked at once more when it is done (`live/waiting.rs`).
+const HARMLESS: [&str; 9] = [
+    "AllocatedStorage",
+    "BackupRetentionPeriod",
+    "EnableIAMDatabaseAuthentication",
+    LOGS,
+    "Iops",
+    "MasterUserPassword",
+    "MultiAZ",
+    "StorageThroughput",
+    "StorageType",
+];
+
+/// Days before the end of standard support from which it is told.
+const NOTICE_DAYS: i32 = 180;
+
+/// Pure altogether: nothing is asked.
+pub(super) fn say(about: &About<'_>) -> Vec<Diagnostic> {
+    let servers = || [instance::NAME, replica::NAME].into_iter().flat_map(|kind| about.steps(kind));
+    let mut said: Vec<Diagnostic> = Vec::new();
+    said.extend(about.steps(instance::NAME).filter_map(|step| major_upgrade(about, step)));
+    said.extend(servers().filter_map(|step| would_fire(about, step)));
+    said.extend(port(about));
+    said.extend(servers().filter_map(|step| stopped(about, step)));
+    said.extend(extended_support(about));
+    said
+}
+
+/// Another major takes as long as it takes, ends with planner statistics to be gathered anew, and is not taken back.
+fn major_upgrade(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
+    let Change { from, to, when, .. } = step.action.changes().iter().find(|change| change.field == "EngineVersion")?;
+    let (from, to) = (major(from)?, major(to)?);
+    let message = format!("{} goes from PostgreSQL {from} to {to}, which RDS cannot take back", step.id.name);
+    let help = match when {
+        When::Now => "try it on a copy first; a snapshot is taken before it begins",
+        // One of today would be out of date by then.
+        When::Window { .. } | When::Restart => {
+            "try it on a copy first; in the window RDS takes a snapshot before it begins where backups are kept, and `apply --now` \
+             always takes one"
+        }
+    };
+    (from != to).then(|| about.error("major-upgrade", "engine_version", message).help(help))
+}
+
+fn major(value: &Value) -> Option<u32> {
+    Version::parse(value.as_text()?).map(|version| version.major)
+}
+
+/// `ApplyImmediately` is for everything that waits, not for what is sent with it (botocore 1.43.11, ModifyDBInstance).
+fn would_fire(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
+    let changes = step.action.changes();
+    let call = modify::calls(changes, false).into_iter().find(|call| call.immediately)?;
+    let is_meant = |field: &str| changes.iter().any(|one| one.field == field && one.when == When::Now);
+    let seen = about.seen(&step.id)?;
+    let mut waiting = seen.pending.iter().filter(|pending| pending.waits_for == "the maintenance window");
+    let fired = waiting.find(|pending| !HARMLESS.contains(&pending.field.as_str()) && !is_meant(&pending.field))?;
+    let fields: Vec<&str> = call.fields.iter().map(|(field, _)| field.as_str()).collect();
+    let message = format!(
+        "changing {} of {} now also applies {}, which restarts it",
+        fields.join(", "),
+        step.id.name,
+        fired.field
+    );
+    let help = format!("apply --now does both; or wait for the window, {}", about.spec.maintenance_window);
+    Some(about.error("pending-would-fire", "", message).help(help))
+}
+
+/// "The DB instance is rebooted regardless of the value of ApplyImmediately" (botocore 1.43.11, `DBPortNumber`).
+fn port(about: &About<'_>) -> Option<Diagnostic> {
+    let change = about.change("Port").filter(|_| !about.now)?;
+    let message =
+        format!("another port restarts {} at once: RDS does not wait for the window with that", about.spec.name);
+    let help = format!("apply --now when that is all right, or leave the port at {}", change.from);
+    Some(about.error("port-restarts-now", "port", message).help(help))
+}
+
+fn stopped(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
+    let is_changed = matches!(step.action, Action::Update { .. });
+    let is_stopped = about.seen(&step.id).is_some_and(|seen| seen.status == Status::Stopped);
+    (is_changed && is_stopped).then(|| {
+        let message = format!("{} is stopped, and RDS changes nothing of it meanwhile", step.id.name);
+        let help =
+            "start it (`aws rds start-db-instance`), then run this again; RDS starts it by itself after seven days";
+        about.error("stopped", "", message).help(help)
+    })
+}
+
+/// Of an instance that is enrolled, which pgherd's own never are, extended support is billed by the hour.
+fn extended_support(about: &About<'_>) -> Option<Diagnostic> {
+    let is_enrolled = about.live("EngineLifecycleSupport")?.as_text() == Some("open-source-rds-extended-support");
+    let known = versions::find(about.live("engine_version_actual").and_then(major)?)?;
+    let until = known.rds_standard_until;
+    let days = about.today.until(until).map_or(i32::MAX, |span| span.get_days());
+    (is_enrolled && days <= NOTICE_DAYS).then(|| {
+        let name = &about.spec.name;
+        let message = if days < 0 {
+            format!("extended support of PostgreSQL {} is billed for {name} since {until}", known.major)
+        } else {
+            format!("extended support of PostgreSQL {} is billed for {name} after {until}, in {days} days", known.major)
+        };
+        about.warning("extended-support-soon", "engine_version", message).help("upgrade to a newer major before")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::resource::Pending;
+
+    use super::*;
+    use crate::preflight::case::Case;
+
+    #[track_caller]
+    fn check(case: &Case, expected: &[&str]) {
+        case.check(say, expected);
+    }
+
+    #[test]
+    fn another_major_is_asked_for_by_name() {
+        check(
+            &Case::changed("engine_version = \"16.13\"", "engine_version = \"17.9\""),
+            &[
+                "error engine_version: orders goes from PostgreSQL 16 to 17, which RDS cannot take back [try it on a copy first; a snapshot is taken before it begins]",
+            ],
+        );
+        check(&Case::changed("engine_version = \"16.13\"", "engine_version = \"16.14\""), &[]);
+    }
+
+    fn waiting(case: Case) -> Case {
+        let waits_for = "the maintenance window".to_owned();
+        case.seen(move |seen| {
+            seen.pending = vec![Pending { field: "DBInstanceClass".to_owned(), waits_for: waits_for.clone() }];
+        })
+    }
+
+    #[test]
+    fn what_waits_would_be_fired() {
+        check(
+            &waiting(Case::changed("allocated_storage = 100", "allocated_storage = 200")),
+            &[
+                "error -: changing AllocatedStorage of orders now also applies DBInstanceClass, which restarts it [apply --now does both; or wait for the window, sun:04:00-sun:05:00]",
+            ],
+        );
+        check(&Case::changed("allocated_storage = 100", "allocated_storage = 200"), &[]);
+        // Rides without the flag, so fires nothing.
+        check(&waiting(Case::changed("backup_retention_period = 7", "backup_retention_period = 8")), &[]);
+    }
+
+    #[test]
+    fn another_port_restarts_at_once() {
+        check(
+            &Case::changed("port = 5432", "port = 5433"),
+            &[
+                "error port: another port restarts orders at once: RDS does not wait for the window with that [apply --now when that is all right, or leave the port at 5432]",
+            ],
+        );
+        check(&Case::changed("port = 5432", "port = 5433").now(), &[]);
+    }
+
+    #[test]
+    fn a_stopped_instance_takes_no_change() {
+        let case = Case::changed("backup_retention_period = 7", "backup_retention_period = 8");
+        check(
+            &case.seen(|seen| seen.status = Status::Stopped),
+            &[
+                "error -: orders is stopped, and RDS changes nothing of it meanwhile [start it (`aws rds start-db-instance`), then run this again; RDS starts it by itself after seven days]",
+            ],
+        );
+        check(&Case::changed("", "").seen(|seen| seen.status = Status::Stopped), &[]);
+    }
+
+    #[test]
+    fn extended_support_that_is_about_to_be_billed() {
+        let enrolled = |version: &str| {
+            let version = version.to_owned();
+            Case::changed("", "").seen(move |seen| {
+                let of = |name: &str, value: &str| (name.to_owned(), Value::text(value));
+                let lifecycle = of("EngineLifecycleSupport", "open-source-rds-extended-support");
+                seen.props.extend([lifecycle, of("engine_version_actual", &version)]);
+            })
+        };
+        check(
+            &enrolled("14.20"),
+            &[
+                "warning engine_version: extended support of PostgreSQL 14 is billed for orders after 2027-02-28, in 98 days [upgrade to a newer major before]",
+            ],
+        );
+        check(
+            &enrolled("13.20"),
+            &[
+                "warning engine_version: extended support of PostgreSQL 13 is billed for orders since 2026-02-28 [upgrade to a newer major before]",
+            ],
+        );
+        check(&enrolled("16.13"), &[]);
+    }
+}

@@ -1,0 +1,92 @@
+//! Made once, kept, killed anywhere, left without answers, throttled, destroyed.
+
+use pgherd_engine::suite;
+
+use crate::target::{Hurried, Servers, Whole};
+use crate::world::{LARGE, SMALL, World, with};
+
+/// An instance, its replica, and everything that stands around them.
+const WHOLE: &str = r#"
+    name                = "orders"
+    engine_version      = "16.13"
+    instance_class      = "db.t3.micro"
+    allocated_storage   = 20
+    vpc_id              = "vpc-default"
+    subnet_ids          = ["subnet-a", "subnet-b", "subnet-c"]
+    allowed_cidr_blocks = ["10.0.0.0/16"]
+    create_read_replica = true
+    monitoring_interval = 60
+    enable_logging      = true
+    create_dashboard    = true
+    alarm_targets       = ["ann@example.org"]
+    tags                = { Owner = "ann" }
+"#;
+
+/// A block with one of each kind of RDS, which is made in few calls.
+fn servers() -> String {
+    with(SMALL, &[("create_read_replica", "true"), ("backup_retention_period", "1")])
+}
+
+#[tokio::test]
+async fn what_was_applied_is_kept_by_doing_nothing() {
+    suite::kept::<Whole>(WHOLE).await;
+    suite::kept::<Servers>(LARGE).await;
+}
+
+#[tokio::test]
+async fn killed_after_any_call_of_a_creation_it_ends_well_and_nothing_is_made_twice() {
+    suite::killed_anywhere::<Hurried<false>>(None, &servers(), 15).await;
+}
+
+#[tokio::test]
+async fn the_same_with_everything_around() {
+    suite::killed_anywhere::<Hurried<true>>(None, WHOLE, 30).await;
+}
+
+#[tokio::test]
+async fn killed_after_any_call_of_a_change_it_ends_well() {
+    let before = with(SMALL, &[("backup_retention_period", "1")]);
+    let after = [
+        ("instance_class", "\"db.t3.small\""),
+        ("allocated_storage", "30"),
+        ("multi_az", "true"),
+        ("apply_immediately", "true"),
+        ("tags", "{ Owner = \"ann\" }"),
+        ("parameters", "[{ name = \"shared_buffers\", value = \"256MB\" }]"),
+    ];
+    suite::killed_anywhere::<Hurried<false>>(Some(&before), &with(&before, &after), 15).await;
+}
+
+#[tokio::test]
+async fn whichever_answer_is_lost_one_apply_is_enough() {
+    suite::answers_lost::<Hurried<false>>(None, &servers(), 15).await;
+}
+
+#[tokio::test]
+async fn a_storm_of_throttling_ends_well() {
+    suite::throttled::<Servers>(SMALL, 12, 2).await;
+    suite::throttled::<Whole>(WHOLE, 5, 6).await;
+}
+
+#[tokio::test]
+async fn a_destroy_leaves_logs_and_a_last_snapshot() {
+    let left = [
+        "logGroupName /aws/rds/instance/orders-r1/postgresql",
+        "logGroupName /aws/rds/instance/orders-r1/upgrade",
+        "logGroupName /aws/rds/instance/orders/postgresql",
+        "logGroupName /aws/rds/instance/orders/upgrade",
+        "snapshot of orders",
+    ];
+    suite::destroyed::<Whole>(WHOLE, &left).await;
+    suite::destroyed::<Servers>(&with(SMALL, &[("skip_final_snapshot", "true")]), &[]).await;
+}
+
+#[tokio::test]
+async fn a_service_that_fails_now_and_then_is_asked_again() {
+    let world = World::new().await;
+    for nth in [2, 5, 9, 14] {
+        world.fault(&format!(r#"{{"nth":{nth},"fault":"error","status":503}}"#));
+    }
+    world.apply(SMALL).await;
+    assert_eq!(world.left(SMALL).await, [""; 0]);
+}

@@ -1,0 +1,67 @@
+//! What somebody else changed is found, field by field, and put right.
+
+use pgherd_core::resource::{Id, Owner};
+use pgherd_core::value::Value;
+
+use super::{World, applied, changes, planned};
+
+/// Changes every field of everything that a block wants, one after another, as somebody else would: the plan shows it and an apply puts
+/// it right. Only fields that are ours to set count. Returns those that the world has no hand for, as `kind Field`: a test names them,
+/// so that there are never more of them unseen.
+///
+/// # Panics
+/// When it does not hold.
+pub async fn drift_is_found<W: World>(block: &str) -> Vec<String> {
+    let world = W::new().await;
+    applied(&world, block).await;
+    let mut untouched = Vec::new();
+    for (id, field, value) in fields(&world, block).await {
+        if !world.tamper(&id, &field, &value) {
+            untouched.push(format!("{} {}", id.kind, field.split('.').next().unwrap_or_default()));
+            continue;
+        }
+        world.rest();
+        let found = changes(&planned(&world, block).await);
+        assert!(
+            found.iter().any(|change| change.starts_with(&format!("update {id}: {field} "))),
+            "{id} {field} was changed, and that is found: {found:?}"
+        );
+        world.rest();
+        applied(&world, block).await;
+        world.rest();
+        assert_eq!(changes(&planned(&world, block).await), [""; 0], "{id} {field} was put right");
+    }
+    untouched.sort();
+    untouched.dedup();
+    untouched
+}
+
+/// The fields that are ours to set, with what they are; of a map each key.
+async fn fields<W: World>(world: &W, block: &str) -> Vec<(Id, String, Value)> {
+    let provider = world.provider();
+    let observed = planned(world, block).await.observed;
+    let desired = provider.desired(&W::spec(block));
+    let mut fields = Vec::new();
+    for resource in desired {
+        let Some(seen) = observed.iter().find(|seen| seen.id == resource.id) else { continue };
+        let kind = provider.kinds().iter().find(|kind| kind.name == resource.id.kind);
+        let is_ours = |field: &str| {
+            let field = kind.and_then(|kind| kind.field(field));
+            field.is_some_and(|field| matches!(field.owner, Owner::Set))
+        };
+        for name in resource.props.keys() {
+            match seen.props.get(name) {
+                Some(Value::Map(entries)) => {
+                    let keys = entries.iter().map(|(key, value)| (format!("{name}.{key}"), value.clone()));
+                    fields.extend(
+                        keys.filter(|(field, _)| is_ours(field))
+                            .map(|(field, value)| (resource.id.clone(), field, value)),
+                    );
+                }
+                Some(value) if is_ours(name) => fields.push((resource.id.clone(), name.clone(), value.clone())),
+                Some(_) | None => {}
+            }
+        }
+    }
+    fields
+}

@@ -1,0 +1,115 @@
+//! What every target has to keep, run against one that a test can look into and disturb: the same promises for every cloud.
+//!
+//! A target's crate gives a [`World`] and blocks, and calls these from its tests. Each panics where a promise is not kept. Nothing
+//! here waits for the clock: a world's time goes by with what is asked of it.
+
+mod cut;
+mod drift;
+mod whole;
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use pgherd_core::lint::Intent;
+use pgherd_core::plan::{Change, When};
+use pgherd_core::resource::Id;
+use pgherd_core::spec::Spec;
+use pgherd_core::value::Value;
+use tokio::sync::mpsc;
+
+pub use self::cut::{answers_lost, killed_anywhere, throttled};
+pub use self::drift::drift_is_found;
+pub use self::whole::{destroyed, flipped, kept};
+use crate::provider::{Events, Provider};
+use crate::run::{self, Planned};
+use crate::stop::Stop;
+use crate::walk::Outcome;
+
+/// A target that a test can look into and disturb.
+pub trait World: Sized {
+    /// A new one, with nothing in it.
+    fn new() -> impl Future<Output = Self>;
+    /// A new client of it, as a new command has one.
+    fn provider(&self) -> Box<dyn Provider>;
+    /// What the arguments of a block mean there.
+    fn spec(arguments: &str) -> Spec;
+    /// Its time.
+    fn now(&self) -> Timestamp;
+    /// Lets time go by until nothing is going on by itself.
+    fn rest(&self);
+    /// How many calls came since [`World::forget_calls`].
+    fn calls(&self) -> usize;
+    /// Those of them that could change something, in words.
+    fn writes(&self) -> Vec<String>;
+    /// Begins to count anew.
+    fn forget_calls(&self);
+    /// Disturbs a call; the next one is the first.
+    fn disturb(&self, nth: usize, fault: Fault);
+    /// Whether a call was disturbed.
+    fn was_disturbed(&self) -> bool;
+    /// Returns once a call was disturbed by [`Fault::Hang`].
+    fn hung(&self) -> impl Future<Output = ()>;
+    /// Everything there is that costs money or keeps data, by name, in order.
+    fn things(&self) -> Vec<String>;
+    /// Everything that was made since [`World::forget_calls`], once for each time it was made, in order.
+    fn made(&self) -> Vec<String>;
+    /// Changes a field as somebody else would, who knows nothing of us. `false`: this world has no hand for that.
+    fn tamper(&self, id: &Id, field: &str, seen: &Value) -> bool;
+}
+
+/// How a call is disturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is done, and never answered: whoever asked is killed.
+    Hang,
+    /// It is done, and its answer is lost.
+    Lost,
+    /// So many calls in a row are refused, because there are too many of them.
+    Throttled(usize),
+}
+
+/// Looks and plans.
+async fn planned<W: World>(world: &W, block: &str) -> Planned {
+    let spec = W::spec(block);
+    let timing = run::timing(&spec, world.now());
+    let planned = run::observe_and_plan(world.provider().as_ref(), &spec, &timing, Intent::default()).await;
+    planned.expect("nothing is in the way of looking")
+}
+
+/// Carries out what was planned.
+async fn carried_out<W: World>(world: &W, block: &str, planned: &Planned) -> Outcome {
+    assert!(!planned.plan.is_refused(), "{:?}", planned.plan.diagnostics);
+    let (sender, _heard) = mpsc::unbounded_channel();
+    let events = Events::new(&planned.plan.block, sender);
+    let (provider, spec) = (world.provider(), W::spec(block));
+    run::apply(provider.as_ref(), &spec, planned, world.now(), &events, &Stop::never()).await
+}
+
+/// Plans and applies, and everything goes well.
+async fn applied<W: World>(world: &W, block: &str) -> Planned {
+    let planned = planned(world, block).await;
+    let outcome = carried_out(world, block, &planned).await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    planned
+}
+
+/// What a plan does, a line each: `update instance orders: Port 5432 -> 5433`.
+pub fn changes(planned: &Planned) -> Vec<String> {
+    let steps = planned.plan.steps.iter().flat_map(|step| {
+        let (verb, id) = (step.action.verb(), &step.id);
+        match step.action.changes() {
+            [] => vec![format!("{verb} {id}")],
+            changes => changes.iter().map(|change| format!("{verb} {id}: {}", shown(change))).collect(),
+        }
+    });
+    steps.collect()
+}
+
+fn shown(change: &Change) -> String {
+    let when = match change.when {
+        When::Now => "",
+        When::Window { .. } => " in the window",
+        When::Restart => " at a restart",
+    };
+    format!("{} {} -> {}{when}", change.field, change.from, change.to)
+}
