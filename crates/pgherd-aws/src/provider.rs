@@ -12,7 +12,9 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Intended, Operation, Provider, ProviderError};
 
+use crate::api::tags::Tags;
 use crate::kinds::KINDS;
+use crate::kinds::tags::BLOCK;
 use crate::session::Session;
 use crate::wait::Patience;
 use crate::{desired, live, observe, operate, outputs, preflight};
@@ -34,13 +36,29 @@ pub struct Aws {
     session: Arc<Session>,
     region: String,
     options: AwsOptions,
+    /// Tags that everything is taken to wear that nobody else has claimed: what would be, if it were pgherd's.
+    claimed: Tags,
 }
 
 impl Aws {
     /// AWS as a session knows it, for a block in `region`; `None`: the session's. Nothing is asked yet.
     pub fn new(session: Arc<Session>, region: Option<&str>, options: AwsOptions) -> Self {
         let region = region.unwrap_or(session.region()).to_owned();
-        Self { session, region, options }
+        Self { session, region, options, claimed: Tags::new() }
+    }
+
+    /// The same, which looks at everything as if it wore these tags, but for what belongs to another block.
+    pub(crate) fn claiming(&self, tags: Tags) -> Self {
+        Self { claimed: tags, ..self.clone() }
+    }
+
+    /// The tags of something, as they are looked at.
+    pub(crate) fn worn(&self, mut tags: Tags) -> Tags {
+        let is_anothers = tags.get(BLOCK).is_some_and(|block| self.claimed.get(BLOCK) != Some(block));
+        if !is_anothers {
+            tags.extend(self.claimed.clone());
+        }
+        tags
     }
 
     /// Who asks.

@@ -174,6 +174,20 @@ pub(crate) async fn gone(aws: &Aws, region: &str, id: &str, events: &Events) -> 
     }
 }
 
+/// Waits until an instance is to be seen under a name it is being given.
+pub(crate) async fn called(aws: &Aws, region: &str, name: &str, events: &Events) -> Result<(), ProviderError> {
+    let mut wait = Wait::new(aws, aws.patience().changing);
+    loop {
+        let phase = match rds::instance(aws.session(), region, name).await {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => format!("not called {name} yet"),
+            Err(error) if error.kind().is_transient() => error.message,
+            Err(error) => return Err(error.into()),
+        };
+        wait.pause(&phase, events).await?;
+    }
+}
+
 /// Waits until a snapshot is complete.
 pub(crate) async fn snapshot(aws: &Aws, region: &str, name: &str, events: &Events) -> Result<(), ProviderError> {
     let mut wait = Wait::new(aws, aws.patience().changing);

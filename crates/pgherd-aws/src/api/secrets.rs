@@ -63,12 +63,16 @@ pub(crate) async fn create(
     text: Option<&Secret>,
     (description, tags): (&str, &[(String, String)]),
 ) -> Result<(), AwsError> {
-    let mut body = json!({ "Name": name, "Description": description, "Tags": listed(tags) });
+    let mut body = json!({
+        "Name": name,
+        "Description": description,
+        "Tags": listed(tags),
+        "ClientRequestToken": token(),
+    });
     if let Some(text) = text {
         body["SecretString"] = json!(revealed(text));
-        body["ClientRequestToken"] = json!(token());
     }
-    // With a token it could be repeated; without a text it has none.
+    // The token is of the version; without a text there is none that would tell a repetition.
     session.json(Service::SecretsManager, region, "CreateSecret", &body, Safety::LookFirst).await.map(drop)
 }
 

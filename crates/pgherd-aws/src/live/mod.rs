@@ -4,9 +4,10 @@ pub(crate) mod late;
 pub mod modify;
 
 mod alarm;
+pub(crate) mod anew;
 mod change;
 mod dashboard;
-mod document;
+pub(crate) mod document;
 mod instance;
 mod log_group;
 mod made;
@@ -36,8 +37,8 @@ use pgherd_core::resource::{Id, Observed, Resource};
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
-use crate::kinds;
 use crate::provider::Aws;
+use crate::{kinds, operate};
 
 /// One thing as it is, for whoever needs a field of it that AWS assigns.
 pub(crate) async fn one(aws: &Aws, id: &Id) -> Result<Option<Observed>, ProviderError> {
@@ -83,7 +84,10 @@ pub(crate) async fn create(
         kinds::secret::NAME => secret::create(aws, resource, now, events).await,
         kinds::alarm::NAME => alarm::create(aws, resource, now, events).await,
         kinds::dashboard::NAME => dashboard::create(aws, resource, now, events).await,
-        kinds::instance::NAME => instance::create(aws, resource, now, events).await,
+        kinds::instance::NAME => {
+            operate::in_the_way(aws, &resource.id).await?;
+            instance::create(aws, resource, now, events).await
+        }
         kinds::replica::NAME => replica::create(aws, resource, now, events).await,
         kinds::parameter_group::NAME => parameter_group::create(aws, resource, now, events).await,
         kinds::subnet_group::NAME => subnet_group::create(aws, resource, now, events).await,

@@ -35,7 +35,8 @@ struct May {
 pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
     let looks = ours::of_kind(wanted, NAME).map(|resource| async move {
         let name = &resource.id.name;
-        let Some(role) = iam::role(aws.session(), aws.region(), name).await? else { return Ok(None) };
+        let Some(mut role) = iam::role(aws.session(), aws.region(), name).await? else { return Ok(None) };
+        role.tags = aws.worn(role.tags);
         let is_ours = is_ours(aws, &role, name);
         let may = if is_ours { may(aws, name).await? } else { May::default() };
         Ok::<_, AwsError>(Some(observed(&resource.id, &role, may, is_ours, &resource.props)))

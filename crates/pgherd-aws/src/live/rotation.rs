@@ -38,7 +38,7 @@ pub(crate) async fn resumed(aws: &Aws, rotation: &Rotation<'_>, events: &Events)
     let version = secrets::value(session, region, name, PENDING).await?;
     // Without a text, somebody else's rotation put the stage there and gave the instance nothing yet.
     if let Some(password) = version.and_then(|version| Read::of(&version.text).password) {
-        given(aws, rotation, &password, events).await?;
+        given(aws, rotation.instance, &password, events).await?;
         let current = stages.get(CURRENT).map(String::as_str);
         if current != Some(pending) {
             secrets::stage(session, region, (name, CURRENT), current, Some(pending)).await?;
@@ -85,8 +85,8 @@ pub(crate) async fn rotated(
 }
 
 /// Gives the instance a password, and waits until it is in force.
-async fn given(aws: &Aws, rotation: &Rotation<'_>, password: &Secret, events: &Events) -> Result<(), ProviderError> {
-    let (session, region, id) = (aws.session(), aws.region(), rotation.instance);
+pub(super) async fn given(aws: &Aws, id: &str, password: &Secret, events: &Events) -> Result<(), ProviderError> {
+    let (session, region) = (aws.session(), aws.region());
     if rds::instance(session, region, id).await?.is_none() {
         let message = format!("{id} is not there, so it can be given no password");
         return Err(ProviderError::new(ErrorKind::NotFound, message));

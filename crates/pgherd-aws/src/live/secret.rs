@@ -29,7 +29,8 @@ pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observ
     let (session, region, name) = (aws.session(), aws.region(), &resource.id.name);
     let looks = join(secrets::describe(session, region, name), secrets::value(session, region, name, CURRENT));
     let (described, version) = looks.await;
-    let Some(described) = described?.filter(|described| !described.deleted) else { return Ok(Vec::new()) };
+    let Some(mut described) = described?.filter(|described| !described.deleted) else { return Ok(Vec::new()) };
+    described.tags = aws.worn(described.tags);
     if !is_ours(&described.tags, name) {
         return Ok(vec![ours::seen(&resource.id, Props::new(), ours::status(false))]);
     }
@@ -118,7 +119,7 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     Ok(())
 }
 
-const DESCRIPTION: &str = "How to connect as the administrator, kept by pgherd";
+pub(super) const DESCRIPTION: &str = "How to connect as the administrator, kept by pgherd";
 
 /// The field of an instance with the password that was written, if one was.
 const PASSWORD_OF_INSTANCE: &str = crate::kinds::instance::PASSWORD;
@@ -207,7 +208,7 @@ fn written(props: &Props, field: &str) -> Option<Secret> {
 }
 
 /// The document for an instance that is about to be made.
-fn of_instance(instance: &Resource) -> Document {
+pub(super) fn of_instance(instance: &Resource) -> Document {
     let props = &instance.props;
     Document {
         username: text(props, "MasterUsername"),

@@ -112,7 +112,9 @@ impl Place {
 
     /// All of the name, at most one a network.
     async fn groups(&self, aws: &Aws) -> Result<Vec<SecurityGroup>, AwsError> {
-        ec2::groups(aws.session(), &self.region, Which::Named(&self.name)).await
+        let mut found = ec2::groups(aws.session(), &self.region, Which::Named(&self.name)).await?;
+        found.iter_mut().for_each(|group| group.tags = aws.worn(std::mem::take(&mut group.tags)));
+        Ok(found)
     }
 
     /// The network a group is to be in: the one that is written, that of the subnets, or the default one.

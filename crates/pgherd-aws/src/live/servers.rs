@@ -124,7 +124,8 @@ impl Place<'_> {
             }
         };
         let servers = rds::instances(session, &self.region, &ids);
-        let (servers, mut groups, settings) = try_join3(servers, groups, settings).await?;
+        let (mut servers, mut groups, settings) = try_join3(servers, groups, settings).await?;
+        servers.iter_mut().for_each(|seen| seen.tags = aws.worn(std::mem::take(&mut seen.tags)));
         if group.is_none() && servers.is_empty() {
             groups = rds::parameter_groups(session, &self.region).await?;
         }
@@ -159,7 +160,7 @@ impl Place<'_> {
         if let Some(source) = told.servers.iter().find(|source| seen.source.as_ref() == Some(&source.id)) {
             spelling::taken_along(&mut observed.props, seen, source, wanted);
         }
-        self.with_needs(observed)
+        self.with_needs(self.in_same_subnets(observed, seen))
     }
 
     fn server_id(&self, seen: &DbInstance) -> Id {
@@ -177,6 +178,21 @@ impl Place<'_> {
             Some(source) if !is_replica || !is_of_block(source) => Some(format!("it is a read replica of {source}")),
             None | Some(_) => None,
         })
+    }
+
+    /// A group of another name with the very subnets that are wanted is no difference: RDS moves nobody within a network (Amazon RDS
+    /// User Guide, "Working with a DB instance in a VPC"), so what was promoted or adopted stays in its group for good.
+    fn in_same_subnets(&self, mut observed: Observed, seen: &DbInstance) -> Observed {
+        let Some(group) = &seen.subnet_group else { return observed };
+        let wanted = self.own(subnet_group::NAME).filter(|wanted| self.bare(&wanted.id) != group.name);
+        let ids = |list: &[Value]| list.iter().filter_map(Value::as_text).map(str::to_owned).collect::<BTreeSet<_>>();
+        let live: BTreeSet<String> = group.subnets.iter().map(|(id, _)| id.clone()).collect();
+        if let Some(wanted) = wanted
+            && wanted.props.get("SubnetIds").and_then(Value::as_list).is_some_and(|wanted| ids(wanted) == live)
+        {
+            observed.props.insert("DBSubnetGroupName".to_owned(), Value::Text(self.bare(&wanted.id)));
+        }
+        observed
     }
 
     fn with_needs(&self, seen: Observed) -> Observed {
@@ -213,7 +229,7 @@ impl Place<'_> {
                 }
             }
             if !is_ours && (wanted.is_some() || !is_used) {
-                let tags = rds::tags(aws.session(), &self.region, &group.arn).await?;
+                let tags = aws.worn(rds::tags(aws.session(), &self.region, &group.arn).await?);
                 match spelling::foreign(&tags, self.block) {
                     Some(reason) if wanted.is_some() => status = Status::Foreign(reason),
                     Some(_) => continue,
@@ -268,7 +284,8 @@ impl Place<'_> {
         let Some(arn) = &group.arn else {
             return Ok(Some("RDS tells no ARN of it, by which its tags are read".to_owned()));
         };
-        Ok(spelling::foreign(&rds::tags(aws.session(), &self.region, arn).await?, self.block))
+        let tags = aws.worn(rds::tags(aws.session(), &self.region, arn).await?);
+        Ok(spelling::foreign(&tags, self.block))
     }
 
     fn id(&self, kind: &str, name: &str) -> Id {

@@ -30,7 +30,8 @@ struct Topic {
 /// The topic that is wanted.
 pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
     let Some(resource) = ours::of_kind(wanted, NAME).next() else { return Ok(Vec::new()) };
-    let Some(topic) = find(aws, &resource.id.name).await? else { return Ok(Vec::new()) };
+    let Some(mut topic) = find(aws, &resource.id.name).await? else { return Ok(Vec::new()) };
+    topic.tags = aws.worn(topic.tags);
     let told = sns::subscriptions(aws.session(), aws.region(), &topic.arn).await?;
     let addresses = addresses(&told, &listed(resource.props.get(ENDPOINTS)));
     let addresses = Value::List(addresses.into_iter().map(Value::text).collect());

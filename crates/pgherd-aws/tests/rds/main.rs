@@ -2,10 +2,14 @@
 //!
 //! Nothing here waits: the emulator's time goes by with every call, so that whoever looks again gets on.
 
+mod adopted;
 mod deleted;
 mod flipped;
 mod interrupted;
 mod made;
+mod promoted;
+mod replaced;
+mod restored;
 mod waiting;
 mod whole;
 mod world;

@@ -18,7 +18,7 @@ use pgherd_core::value::Props;
 use pgherd_emulate::emulation::Asked;
 use pgherd_emulate::faults::Planned as Fault;
 use pgherd_emulate::rds::Region;
-use pgherd_emulate::wire::{Body, Form};
+use pgherd_emulate::wire::{Body, Fields, Form, Said};
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Intended, Operation, Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
@@ -147,6 +147,71 @@ impl World {
     pub async fn destroy(&self, block: &str) -> Outcome {
         let planned = self.plan_destroy(block).await;
         self.walk(block, &planned).await.0
+    }
+
+    /// Does what is no change of what should exist.
+    pub async fn operate(&self, operation: &Operation) -> Result<Vec<String>, ProviderError> {
+        let (events, heard) = events();
+        self.provider().operate(operation, &events).await?;
+        Ok(told(heard))
+    }
+
+    /// Kills that after its nth call was done. `false`: it was over by then, and well.
+    pub async fn operation_killed_after(&self, operation: &Operation, nth: usize) -> bool {
+        self.forget_what_was_asked();
+        self.fault(&format!(r#"{{"nth":{nth},"fault":"hang"}}"#));
+        let (events, _heard) = events();
+        let provider = self.provider();
+        tokio::select! {
+            ended = provider.operate(operation, &events) => {
+                ended.unwrap_or_else(|error| panic!("call {nth}: {error:?}"));
+                false
+            }
+            () = hangs(self) => true,
+        }
+    }
+
+    /// The numbers of the calls that changed something, since the log was cleared. Whoever is killed after a call that only looked is
+    /// where the one before it left things.
+    pub fn numbers_of_writes(&self) -> Vec<usize> {
+        let asked = self.emulator.asked();
+        let numbered = (1..).zip(&asked);
+        numbered.filter(|(_, asked)| is_write(asked)).map(|(number, _)| number).collect()
+    }
+
+    /// Whether the last call that was done took these tags away, which ends an operation: nothing is left to be gone on with.
+    pub fn was_the_last_call(&self, mark: &str) -> bool {
+        let asked = self.emulator.asked();
+        asked.last().is_some_and(|last| {
+            last.action == "RemoveTagsFromResource" && last.parameters.values().any(|value| value == mark)
+        })
+    }
+
+    /// Whether the secret of a database holds the password of an instance, and says where that is.
+    pub fn secret_opens(&self, database: &str, instance: &str) -> bool {
+        let asked = serde_json::json!({ "SecretId": format!("pgherd/{database}/master") });
+        let body = Body::Fields(Fields::of(asked).expect("a structure"));
+        let said = self
+            .emulator
+            .with(|emulation| emulation.tamper("secretsmanager", REGION, "GetSecretValue", &body, Instant::now()));
+        let Ok(Said::Fields(said)) = said else { return false };
+        let text = said["SecretString"].as_str().unwrap_or_default().to_owned();
+        let password = self.region(|region| region.instances.get(instance).map(|one| one.set.password.0.clone()));
+        let is_there = text.contains(&format!(r#""host":"{instance}."#));
+        password.is_some_and(|password| text.contains(&format!(r#""password":"{password}""#)) && is_there)
+    }
+
+    /// Takes a secret away for good, as somebody else would.
+    pub fn lose_secret(&self, database: &str) {
+        let asked = serde_json::json!({
+            "SecretId": format!("pgherd/{database}/master"),
+            "ForceDeleteWithoutRecovery": true,
+        });
+        let body = Body::Fields(Fields::of(asked).expect("a structure"));
+        let lost = self
+            .emulator
+            .with(|emulation| emulation.tamper("secretsmanager", REGION, "DeleteSecret", &body, Instant::now()));
+        assert!(lost.is_ok(), "{lost:?}");
     }
 
     /// The calls to RDS that changed something since the log was cleared, with the names they were about.

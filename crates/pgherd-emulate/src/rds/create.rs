@@ -267,7 +267,8 @@ pub fn option_group(form: &Form, major: u32) -> Result<String, Refusal> {
     }
 }
 
-fn lifecycle(form: &Form) -> Result<String, Refusal> {
+/// Whether what has reached its end of standard support is supported for a price.
+pub fn lifecycle(form: &Form) -> Result<String, Refusal> {
     let asked = form.text("EngineLifecycleSupport").unwrap_or("open-source-rds-extended-support");
     match asked {
         "open-source-rds-extended-support" | "open-source-rds-extended-support-disabled" => Ok(asked.to_owned()),

@@ -264,7 +264,7 @@ fn server(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Chang
         changes.push(Change::Port(port));
     }
     if let Some(name) = form.text("DBSubnetGroupName") {
-        changes.push(Change::SubnetGroup(subnet::existing(region, name)?.name));
+        changes.push(Change::SubnetGroup(other_network(region, instance, name)?));
     }
     if let Some(on) = form.bool("MultiAZ")? {
         let second = region.zones(&set.subnet_group).into_iter().find(|zone| *zone != set.zone);
@@ -284,6 +284,21 @@ fn server(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Chang
         changes.push(Change::Retention(days));
     }
     Ok(changes)
+}
+
+/// A subnet group to move to, which is one of another network: within one RDS moves nobody.
+fn other_network(region: &Region, instance: &Instance, name: &str) -> Result<String, Refusal> {
+    let (to, from) = (subnet::existing(region, name)?, subnet::existing(region, &instance.set.subnet_group)?);
+    if to.vpc == from.vpc && to.name != from.name {
+        return Err(Refusal::of(
+            "InvalidVPCNetworkStateFault",
+            format!(
+                "You cannot move DB instance {} to subnet group {}. The specified DB subnet group and DB instance are in the same VPC. Choose a subnet group in different VPC than the specified DB instance and try again.",
+                instance.id, to.name
+            ),
+        ));
+    }
+    Ok(to.name)
 }
 
 /// The version and the parameter group, which go together when the major changes.

@@ -6,6 +6,7 @@ use super::backed::Origin;
 use super::instance::{Monitoring, Settings};
 use super::snapshot::Copied;
 use super::state::Region;
+use super::storage::Storage;
 use super::{Call, backups, create, parameters, snapshot, storage, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
 
@@ -84,6 +85,29 @@ fn restored(
     Ok(create::made(region, id, set, None, origin, call))
 }
 
+/// Storage is that which was kept unless more or another kind is asked for; figures of another kind are not taken along.
+fn stored<'a>(kept: &'a Settings, form: &'a Form) -> Result<Storage<'a>, Refusal> {
+    let kind = form.text("StorageType").unwrap_or(&kept.storage_type);
+    let gib = form.int("AllocatedStorage")?.unwrap_or(kept.storage_gib);
+    if gib < kept.storage_gib {
+        return Err(Refusal::combination(format!(
+            "Invalid storage size: {gib}. It can't be less than the {} GiB of what is restored.",
+            kept.storage_gib
+        )));
+    }
+    // What gp3 is given below 400 GiB was asked for by nobody.
+    let has_figures = kept.storage_gib >= 400 || kind.starts_with("io");
+    let was_asked = |figure: Option<i64>| figure.filter(|_| kind == kept.storage_type && has_figures);
+    let stored = Storage {
+        kind,
+        gib,
+        iops: form.int("Iops")?.or(was_asked(kept.iops)),
+        throughput: form.int("StorageThroughput")?.or(was_asked(kept.throughput)),
+    };
+    stored.check()?;
+    Ok(stored)
+}
+
 /// The data and the login are those that were kept; groups, place and switches are the defaults unless they are said again.
 fn settings(region: &Region, kept: &Settings, form: &Form) -> Result<Settings, Refusal> {
     let class = form.text("DBInstanceClass").unwrap_or(&kept.class).to_owned();
@@ -95,8 +119,17 @@ fn settings(region: &Region, kept: &Settings, form: &Form) -> Result<Settings, R
     validate::port(port)?;
     let retention_days = form.int("BackupRetentionPeriod")?.unwrap_or(kept.retention_days);
     validate::retention(retention_days)?;
+    let stored = stored(kept, form)?;
     let max_storage_gib = form.int("MaxAllocatedStorage")?;
-    max_storage_gib.map_or(Ok(()), |max| storage::limit(max, kept.storage_gib))?;
+    max_storage_gib.map_or(Ok(()), |max| storage::limit(max, stored.gib))?;
+    let backup_window = form.text("PreferredBackupWindow").unwrap_or(&kept.backup_window).to_lowercase();
+    validate::windows(&backup_window, &kept.maintenance_window)?;
+    if form.text("DBName").is_some() {
+        return Err(Refusal::combination(
+            "DBName doesn't apply to the PostgreSQL engine when an instance is restored.",
+        ));
+    }
+    let (iops, throughput) = stored.baseline();
     Ok(Settings {
         class,
         parameter_group: parameters::fitting(region, &group, major)?.name,
@@ -108,6 +141,12 @@ fn settings(region: &Region, kept: &Settings, form: &Form) -> Result<Settings, R
         security_groups: place.security_groups,
         port,
         retention_days,
+        backup_window,
+        storage_gib: stored.gib,
+        storage_type: stored.kind.to_owned(),
+        iops,
+        throughput,
+        lifecycle: create::lifecycle(form)?,
         protection: form.bool("DeletionProtection")?.unwrap_or(false),
         copy_tags: form.bool("CopyTagsToSnapshot")?.unwrap_or(false),
         public: form.bool("PubliclyAccessible")?.unwrap_or(false),

@@ -3,6 +3,7 @@
 mod events;
 mod groups;
 mod instance;
+mod kept;
 mod snapshots;
 mod told;
 
@@ -14,6 +15,9 @@ pub(crate) use groups::{
 };
 pub(crate) use instance::{
     Last, create_instance, create_replica, delete_instance, instance, instances, modify_instance, reboot,
+};
+pub(crate) use kept::{
+    Automated, Kept, RestoredFrom, Snapshot, automated, promote, rename, restore, snapshot, snapshots_of,
 };
 pub(crate) use snapshots::{Taken, create_snapshot, snapshot_status, snapshots_taken};
 pub(crate) use told::{DbInstance, LOGS};

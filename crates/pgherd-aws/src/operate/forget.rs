@@ -1,0 +1,29 @@
+//! `forget`: pgherd's own tags are taken off everything of a database, which goes on as it is. The instance is last, so that a run that
+//! was cut short finds the rest.
+
+use pgherd_core::resource::{Observed, Status};
+use pgherd_core::spec::Spec;
+use pgherd_engine::provider::{ErrorKind, Events, Provider as _, ProviderError};
+
+use super::worn;
+use crate::kinds::{instance, tags};
+use crate::provider::Aws;
+use crate::wait;
+
+/// Leaves a database alone.
+pub(super) async fn forget(aws: &Aws, spec: &Spec, events: &Events) -> Result<(), ProviderError> {
+    let mut seen = aws.observe(&aws.desired(spec)).await?;
+    seen.retain(|seen| !matches!(seen.status, Status::Foreign(_)));
+    if seen.is_empty() {
+        return Err(ProviderError::new(ErrorKind::NotFound, format!("nothing of {} is pgherd's", spec.name)));
+    }
+    let (last, first): (Vec<Observed>, Vec<Observed>) =
+        seen.into_iter().partition(|seen| seen.id.kind == instance::NAME);
+    let keys = [tags::BLOCK.to_owned(), tags::KEYS.to_owned()];
+    for seen in first.iter().chain(&last) {
+        if worn::taken_off(aws, seen, &keys).await? {
+            wait::say(events, format!("{} is left alone", seen.id));
+        }
+    }
+    Ok(())
+}

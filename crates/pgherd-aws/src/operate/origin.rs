@@ -1,0 +1,258 @@
+//! What a database is restored from: found, and refused where what is wanted cannot come of it.
+
+use jiff::Timestamp;
+use pgherd_core::resource::Resource;
+use pgherd_core::spec::Spec;
+use pgherd_core::value::{Props, Value};
+use pgherd_core::version::Version;
+use pgherd_engine::provider::{ErrorKind, Point, ProviderError};
+
+use crate::api::rds::{self, Automated, Kept, RestoredFrom, Snapshot};
+use crate::provider::Aws;
+
+/// A backup, and what is known of the database it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Which backup.
+    pub(crate) from: RestoredFrom,
+    /// What it is of.
+    pub(crate) kept: Kept,
+    /// Its database; `None`: nobody tells before it is restored.
+    pub(crate) database: Option<String>,
+}
+
+/// How a point is written in a tag: so that whoever goes on with a restore goes on with the same one.
+pub(super) fn words(name: &str, point: &Point) -> String {
+    match point {
+        Point::Latest => format!("{name} latest"),
+        Point::At(at) => format!("{name} at {at}"),
+        Point::Backup(backup) => format!("{name} backup {backup}"),
+    }
+}
+
+/// Looks for what a database of a name, there or gone, is restored from.
+pub(super) async fn found(aws: &Aws, name: &str, point: &Point) -> Result<Origin, ProviderError> {
+    let (session, region) = (aws.session(), aws.region());
+    if let Point::Backup(backup) = point {
+        let found = rds::snapshot(session, region, &backup.to_lowercase()).await?;
+        return of_snapshot(name, backup, found);
+    }
+    let at = if let Point::At(at) = point { Some(*at) } else { None };
+    let automated = rds::automated(session, region, name).await?;
+    let Some(of) = chosen(&automated) else {
+        return Err(no_moments(name, &rds::snapshots_of(session, region, name).await?));
+    };
+    let from = moment(name, of, at)?;
+    let there = rds::instance(session, region, name).await?;
+    let is_it = |props: &Props| props.get("DbiResourceId").and_then(Value::as_text) == Some(of.resource_id.as_str());
+    let database = there
+        .filter(|there| is_it(&there.props))
+        .map(|there| there.props.get("DBName").and_then(Value::as_text).unwrap_or("postgres").to_owned());
+    Ok(Origin { from, kept: of.kept.clone(), database })
+}
+
+fn of_snapshot(name: &str, asked: &str, found: Option<Snapshot>) -> Result<Origin, ProviderError> {
+    let refused = |kind, message: String| Err(ProviderError::new(kind, message).help("pgherd backups lists them"));
+    let Some(found) = found else { return refused(ErrorKind::NotFound, format!("there is no backup {asked}")) };
+    if found.instance != name {
+        return refused(ErrorKind::Invalid, format!("{asked} is a backup of {}, not of {name}", found.instance));
+    }
+    match found.status.as_str() {
+        "available" => Ok(Origin { from: RestoredFrom::Snapshot(found.name), kept: found.kept, database: None }),
+        "creating" => Err(ProviderError::new(ErrorKind::Conflict, format!("{asked} is not complete yet"))
+            .help("run this again once pgherd backups shows it as available")),
+        word => refused(ErrorKind::Conflict, format!("{asked} is {word}")),
+    }
+}
+
+/// Those of the instance that is there, or else of the one that went last.
+fn chosen(automated: &[Automated]) -> Option<&Automated> {
+    let restorable = || automated.iter().filter(|one| one.range.is_some());
+    let last = || restorable().max_by_key(|one| one.range.map(|(_, latest)| latest));
+    restorable().find(|one| one.is_active).or_else(last)
+}
+
+fn moment(name: &str, of: &Automated, at: Option<Timestamp>) -> Result<RestoredFrom, ProviderError> {
+    match (at, of.range) {
+        (Some(at), Some((earliest, latest))) if at < earliest || at > latest => {
+            let message = format!("{name} cannot be restored to {at}: RDS has what is from {earliest} to {latest}");
+            let help =
+                "give a time in between, or a backup that pgherd backups lists; the last five minutes come later";
+            Err(ProviderError::new(ErrorKind::Invalid, message).help(help))
+        }
+        _ => Ok(RestoredFrom::Moment(of.resource_id.clone(), at)),
+    }
+}
+
+fn no_moments(name: &str, snapshots: &[Snapshot]) -> ProviderError {
+    let newest = snapshots.iter().filter(|one| one.status == "available").max_by_key(|one| one.taken);
+    let message = format!("RDS has no automated backups of {name} that could be restored");
+    match newest {
+        Some(newest) => ProviderError::new(ErrorKind::NotFound, message)
+            .help(format!("--backup {} restores its newest backup", newest.name)),
+        None => ProviderError::new(ErrorKind::NotFound, message)
+            .help("there is no other backup of it either; automated ones are there a few minutes after creation, while backup_retention_period is not 0"),
+    }
+}
+
+impl Origin {
+    /// A spec that writes no version, of the major that there is: a restore changes none.
+    pub(super) fn fitted(&self, to: &Spec) -> Spec {
+        match (to.engine_version, self.major()) {
+            (None, Some(major)) => Spec { newest_major: Some(major), parameter_group_family: None, ..to.clone() },
+            _ => to.clone(),
+        }
+    }
+
+    fn major(&self) -> Option<u32> {
+        Version::parse(&self.kept.version).map(|version| version.major)
+    }
+
+    /// What is wanted and cannot come of this; all of it at once.
+    pub(super) fn refuses(&self, wanted: &Resource) -> Option<ProviderError> {
+        let refused = [
+            self.of_other_major(&wanted.props),
+            self.of_other_text(&wanted.props, "MasterUsername", "administrator", "master_username"),
+            self.of_other_text(&wanted.props, "DBName", "database", "database_name"),
+            self.of_other_encryption(&wanted.props),
+        ];
+        let (messages, helps): (Vec<String>, Vec<String>) = refused.into_iter().flatten().unzip();
+        let error = ProviderError::new(ErrorKind::Invalid, messages.join("; ")).help(helps.join("; "));
+        (!messages.is_empty()).then_some(error)
+    }
+
+    fn of_other_major(&self, wanted: &Props) -> Option<(String, String)> {
+        let version = Version::parse(wanted.get("EngineVersion")?.as_text()?)?;
+        let kept = self.major().filter(|kept| *kept != version.major)?;
+        let message = format!("the backup is of PostgreSQL {kept}, the block says {}", version.major);
+        Some((message, format!("write engine_version = \"{kept}\", and upgrade what is restored afterwards")))
+    }
+
+    fn of_other_text(&self, wanted: &Props, field: &str, what: &str, variable: &str) -> Option<(String, String)> {
+        let kept = match field {
+            "MasterUsername" => Some(&self.kept.username),
+            _ => self.database.as_ref(),
+        };
+        let wanted = wanted.get(field)?.as_text()?;
+        let kept = kept.filter(|kept| kept.as_str() != wanted)?;
+        let message = format!("the {what} in the backup is {kept}, the block says {wanted}");
+        Some((message, format!("write {variable} = \"{kept}\"")))
+    }
+
+    fn of_other_encryption(&self, wanted: &Props) -> Option<(String, String)> {
+        let kept = self.kept.encrypted;
+        if wanted.get("StorageEncrypted") == Some(&Value::Bool(kept)) {
+            return None;
+        }
+        Some(match kept {
+            true => (
+                "the backup is encrypted, and what comes of it is, too".to_owned(),
+                "write storage_encrypted = true".to_owned(),
+            ),
+            false => (
+                "the backup is not encrypted, so what comes of it is not either".to_owned(),
+                "copy the snapshot with a key and restore that copy; or write storage_encrypted = false".to_owned(),
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::resource::Id;
+
+    use super::*;
+    use crate::kinds::{instance, props};
+
+    fn kept(version: &str) -> Kept {
+        Kept { version: version.to_owned(), username: "chief".to_owned(), gib: 20, encrypted: true }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn automated(id: &str, is_active: bool, latest: &str) -> Automated {
+        let range = Some((at("2026-11-20T00:00:00Z"), at(latest)));
+        Automated { resource_id: id.to_owned(), is_active, range, kept: kept("16.13") }
+    }
+
+    fn said<T>(result: Result<T, ProviderError>) -> String {
+        result.map_or_else(|error| format!("{}; {}", error.message, error.help), |_| String::new())
+    }
+
+    #[test]
+    fn the_instance_that_is_there_comes_before_one_that_is_gone() {
+        let all = [automated("db-1", false, "2026-11-21T00:00:00Z"), automated("db-2", true, "2026-11-20T10:00:00Z")];
+        assert_eq!(chosen(&all).map(|one| one.resource_id.as_str()), Some("db-2"));
+        let gone = [automated("db-1", false, "2026-11-21T00:00:00Z"), automated("db-3", false, "2026-11-20T10:00:00Z")];
+        assert_eq!(chosen(&gone).map(|one| one.resource_id.as_str()), Some("db-1"));
+        assert_eq!(chosen(&[Automated { range: None, ..gone[0].clone() }]), None);
+    }
+
+    #[test]
+    fn a_time_outside_of_what_there_is_is_refused_with_what_there_is() {
+        let of = automated("db-1", true, "2026-11-21T00:00:00Z");
+        assert_eq!(moment("orders", &of, None), Ok(RestoredFrom::Moment("db-1".to_owned(), None)));
+        assert!(moment("orders", &of, Some(at("2026-11-20T12:00:00Z"))).is_ok());
+        insta::assert_snapshot!(said(moment("orders", &of, Some(at("2026-11-21T00:00:01Z")))), @"orders cannot be restored to 2026-11-21T00:00:01Z: RDS has what is from 2026-11-20T00:00:00Z to 2026-11-21T00:00:00Z; give a time in between, or a backup that pgherd backups lists; the last five minutes come later");
+    }
+
+    fn snapshot(instance: &str, status: &str) -> Snapshot {
+        Snapshot {
+            name: "orders-1".to_owned(),
+            instance: instance.to_owned(),
+            status: status.to_owned(),
+            taken: Some(at("2026-11-20T00:00:00Z")),
+            kept: kept("16.13"),
+        }
+    }
+
+    #[test]
+    fn a_backup_must_be_there_and_whole_and_of_this_database() {
+        let of = |found| said(of_snapshot("orders", "orders-1", found));
+        assert_eq!(of(Some(snapshot("orders", "available"))), "");
+        let all = [None, Some(snapshot("others", "available")), Some(snapshot("orders", "creating"))].map(of);
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        there is no backup orders-1; pgherd backups lists them
+        orders-1 is a backup of others, not of orders; pgherd backups lists them
+        orders-1 is not complete yet; run this again once pgherd backups shows it as available
+        "#);
+    }
+
+    #[test]
+    fn without_automated_backups_the_newest_other_one_is_named() {
+        let error = |snapshots: &[Snapshot]| said::<()>(Err(no_moments("orders", snapshots)));
+        insta::assert_snapshot!(error(&[snapshot("orders", "available")]), @"RDS has no automated backups of orders that could be restored; --backup orders-1 restores its newest backup");
+        insta::assert_snapshot!(error(&[]), @"RDS has no automated backups of orders that could be restored; there is no other backup of it either; automated ones are there a few minutes after creation, while backup_retention_period is not 0");
+    }
+
+    #[track_caller]
+    fn check(wanted: [(&'static str, Value); 4], expected: &str) {
+        let resource = Resource { id: Id::new(instance::NAME, "orders"), props: props(wanted), needs: Vec::new() };
+        let from = RestoredFrom::Snapshot("orders-1".to_owned());
+        let origin = Origin { from, kept: kept("16.13"), database: Some("shop".to_owned()) };
+        let found = origin.refuses(&resource);
+        assert_eq!(found.map_or_else(String::new, |error| format!("{}\n{}", error.message, error.help)), expected);
+    }
+
+    #[test]
+    fn what_a_restore_cannot_change_is_refused_all_at_once() {
+        let wanted = |version: &str, user: &str, database: &str, encrypted: bool| {
+            [
+                ("EngineVersion", Value::text(version)),
+                ("MasterUsername", user.into()),
+                ("DBName", database.into()),
+                ("StorageEncrypted", encrypted.into()),
+            ]
+        };
+        check(wanted("16", "chief", "shop", true), "");
+        check(
+            wanted("17", "boss", "store", false),
+            "the backup is of PostgreSQL 16, the block says 17; the administrator in the backup is chief, the block says boss; \
+             the database in the backup is shop, the block says store; the backup is encrypted, and what comes of it is, too\n\
+             write engine_version = \"16\", and upgrade what is restored afterwards; write master_username = \"chief\"; \
+             write database_name = \"shop\"; write storage_encrypted = true",
+        );
+    }
+}

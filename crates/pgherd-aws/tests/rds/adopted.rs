@@ -1,0 +1,133 @@
+//! Databases that pgherd leaves alone, and ones that it takes over.
+
+use pgherd_engine::provider::{ErrorKind, Operation};
+
+use crate::restored::SOURCE;
+use crate::world::{World, changes, spec, with};
+
+fn block() -> String {
+    with(SOURCE, &[("create_read_replica", "true"), ("alarm_targets", "[\"ann@example.org\"]")])
+}
+
+fn forget() -> Operation {
+    Operation::Forget { spec: Box::new(spec(&block())) }
+}
+
+fn adopt(block: &str) -> Operation {
+    Operation::Adopt { spec: Box::new(spec(block)) }
+}
+
+/// A world with a database that nobody keeps.
+async fn forgotten(seconds: i64) -> World {
+    let world = World::whole(seconds).await;
+    world.apply(&block()).await;
+    world.operate(&forget()).await.expect("it is left alone");
+    world.forget_what_was_asked();
+    world
+}
+
+/// Everything of RDS that wears a tag of pgherd's.
+fn worn(world: &World) -> Vec<String> {
+    world.region(|region| {
+        let ours = region.tags.iter().filter(|(_, tags)| tags.keys().any(|key| key.starts_with("pgherd:")));
+        ours.map(|(arn, _)| arn.clone()).collect()
+    })
+}
+
+#[tokio::test]
+async fn what_is_forgotten_goes_on_and_is_nobodys() {
+    let world = forgotten(20).await;
+    assert_eq!(world.instances(), ["orders", "orders-r1"]);
+    assert_eq!(worn(&world), [""; 0]);
+    let owners = world.region(|region| region.tags[&region.arn("db", "orders")].get("Owner").cloned());
+    assert_eq!(owners.as_deref(), Some("ann"), "other tags stay");
+    let planned = world.plan(&block()).await;
+    let codes: Vec<_> = planned.plan.diagnostics.iter().map(|said| said.code.to_string()).collect();
+    assert!(!codes.is_empty() && codes.iter().all(|code| code == "not-ours"), "{codes:?}");
+    let again = world.operate(&forget()).await;
+    assert!(again.is_ok() || again.is_err_and(|error| error.kind == ErrorKind::NotFound));
+}
+
+#[tokio::test]
+async fn what_was_forgotten_is_adopted_and_then_there_is_nothing_to_do() {
+    let world = forgotten(20).await;
+    world.operate(&adopt(&block())).await.expect("it is as its block says");
+    let writes = world.writes_of_all();
+    let other: Vec<_> = writes.iter().filter(|call| !is_about_tags(call)).collect();
+    assert!(other.is_empty(), "{other:?}");
+    assert_eq!(world.left(&block()).await, [""; 0]);
+}
+
+fn is_about_tags(call: &str) -> bool {
+    ["AddTags", "CreateTags", "TagResource", "TagRole"].iter().any(|action| call.starts_with(action))
+}
+
+#[tokio::test]
+async fn what_is_not_as_its_block_says_is_left_alone() {
+    let world = forgotten(20).await;
+    let other = with(&block(), &[("instance_class", "\"db.t3.small\""), ("enable_performance_insights", "false")]);
+    let refused = world.operate(&adopt(&other)).await.expect_err("it is another class");
+    assert_eq!(refused.kind, ErrorKind::Protected);
+    insta::assert_snapshot!(format!("{}\n{}", refused.message, refused.help), @r#"
+    orders is not as its block says: DBInstanceClass of instance orders is db.t3.micro, the block says db.t3.small; EnablePerformanceInsights of instance orders is true, the block says false; DBInstanceClass of replica orders-r1 is db.t3.micro, the block says db.t3.small; EnablePerformanceInsights of replica orders-r1 is true, the block says false; Threshold of alarm orders-connections is 89, the block says 180; Threshold of alarm orders-r1-connections is 89, the block says 180
+    write the block as the database is, then adopt it
+    "#);
+    let missing = world.operate(&adopt(&with(&block(), &[("name", "\"other\"")]))).await;
+    assert_eq!(missing.expect_err("there is none").message, "there is no instance other to be adopted");
+    assert_eq!(world.writes_of_all(), [""; 0]);
+}
+
+/// What another block has is not taken.
+#[tokio::test]
+async fn another_blocks_database_is_not_adopted() {
+    let world = forgotten(20).await;
+    let arn = world.region(|region| region.arn("db", "orders"));
+    let tag = [("ResourceName", arn.as_str()), ("Tags.Tag.1.Key", "pgherd:block"), ("Tags.Tag.1.Value", "others")];
+    world.tamper("AddTagsToResource", &tag);
+    let refused = world.operate(&adopt(&block())).await.expect_err("it is another block's");
+    assert!(refused.message.contains("its tag pgherd:block says others"), "{refused:?}");
+    assert_eq!(world.writes_of_all(), [""; 0]);
+}
+
+/// A password that nobody wrote down has to be said; it is believed, and never changed.
+#[tokio::test]
+async fn a_database_without_a_secret_takes_its_password_from_whoever_adopts_it() {
+    let world = World::whole(20).await;
+    let block = with(&block(), &[("master_password", "\"a-password-of-somebodys\"")]);
+    world.apply(&block).await;
+    world.operate(&forget()).await.expect("it is left alone");
+    world.lose_secret("orders");
+    world.forget_what_was_asked();
+    let without = with(&block, &[("master_password", "")]);
+    let refused = world.operate(&adopt(&without)).await.expect_err("nobody says the password");
+    assert!(refused.message.ends_with("there is no secret pgherd/orders/master"), "{refused:?}");
+    assert!(refused.help.contains("--password-file"), "{refused:?}");
+    assert_eq!(world.writes_of_all(), [""; 0]);
+    world.operate(&adopt(&block)).await.expect("it is said");
+    assert!(world.secret_opens("orders", "orders"));
+    assert_eq!(world.left(&block).await, [""; 0]);
+    assert_eq!(world.writes().iter().filter(|call| call.starts_with("Modify")).count(), 0);
+}
+
+#[tokio::test]
+async fn killed_after_any_call_either_ends_well() {
+    let undisturbed = forgotten(300).await;
+    undisturbed.operate(&adopt(&block())).await.expect("it is adopted");
+    let numbers = undisturbed.numbers_of_writes();
+    assert!(numbers.len() > 10, "only {numbers:?}");
+    for nth in numbers {
+        let world = forgotten(300).await;
+        assert!(world.operation_killed_after(&adopt(&block()), nth).await);
+        world.operate(&adopt(&block())).await.unwrap_or_else(|error| panic!("killed after call {nth}: {error:?}"));
+        assert_eq!(changes(&world.plan(&block()).await), [""; 0], "killed after call {nth}");
+    }
+    undisturbed.forget_what_was_asked();
+    undisturbed.operate(&forget()).await.expect("it is left alone");
+    for nth in undisturbed.numbers_of_writes() {
+        let world = World::whole(300).await;
+        world.apply(&block()).await;
+        assert!(world.operation_killed_after(&forget(), nth).await);
+        drop(world.operate(&forget()).await);
+        assert_eq!(worn(&world), [""; 0], "killed after call {nth}");
+    }
+}

@@ -1,0 +1,189 @@
+//! Databases that are made of what was kept of others, which nothing of it touches.
+
+use pgherd_engine::provider::{ErrorKind, Operation, Point};
+
+use crate::world::{World, changes, spec, with};
+
+/// A database with what no restore call takes, and with what every one of them would turn off.
+pub const SOURCE: &str = r#"
+    name                    = "orders"
+    engine_version          = "16.13"
+    instance_class          = "db.t3.micro"
+    allocated_storage       = 20
+    max_allocated_storage   = 40
+    database_name           = "shop"
+    master_username         = "chief"
+    vpc_id                  = "vpc-default"
+    subnet_ids              = ["subnet-a", "subnet-b", "subnet-c"]
+    allowed_cidr_blocks     = ["10.0.0.0/16"]
+    backup_retention_period = 3
+    backup_window           = "02:00-03:00"
+    maintenance_window      = "sat:04:00-sat:05:00"
+    monitoring_interval     = 60
+    enable_logging          = true
+    enable_performance_insights = true
+    iam_database_authentication_enabled = true
+    enable_deletion_protection  = true
+    parameters              = [{ name = "shared_buffers", value = "256MB" }]
+    tags                    = { Owner = "ann" }
+"#;
+
+/// The block of what is made of it.
+fn copy(block: &str) -> String {
+    with(block, &[("name", "\"copy\"")])
+}
+
+fn restore(block: &str, point: Point) -> Operation {
+    Operation::Restore { name: "orders".to_owned(), to: Box::new(spec(block)), point }
+}
+
+/// A world with the database, and a backup of it.
+async fn world(seconds: i64) -> World {
+    let world = World::whole(seconds).await;
+    world.apply(SOURCE).await;
+    let snapshot = [("DBSnapshotIdentifier", "orders-1"), ("DBInstanceIdentifier", "orders")];
+    world.tamper("CreateDBSnapshot", &snapshot);
+    world.pass(3600);
+    world.forget_what_was_asked();
+    world
+}
+
+/// The calls to RDS about the instance that something was made of.
+fn touching_the_source(world: &World) -> Vec<String> {
+    world.writes().into_iter().filter(|call| call.split(' ').any(|word| word == "orders")).collect()
+}
+
+#[track_caller]
+fn is_done(world: &World, left: &[String], source: &[String]) {
+    assert_eq!((left, source), (&[][..], &[][..]));
+    assert_eq!(world.instances(), ["copy", "orders"]);
+    assert!(world.secret_opens("copy", "copy") && world.secret_opens("orders", "orders"));
+    assert!(!world.secret_opens("copy", "orders"), "the new database has a password of its own");
+    assert_eq!(touching_the_source(world), [""; 0]);
+    let marks = world.region(|region| {
+        let worn = region.tags.values().flat_map(|tags| tags.keys().cloned());
+        worn.filter(|key| key == "pgherd:restoring").count()
+    });
+    assert_eq!(marks, 0);
+}
+
+#[tokio::test]
+async fn of_a_backup_comes_a_database_that_is_as_its_block_says() {
+    let world = world(20).await;
+    let block = copy(SOURCE);
+    world.operate(&restore(&block, Point::Backup("orders-1".to_owned()))).await.expect("it is restored");
+    insta::assert_snapshot!(world.writes().join("\n"), @r#"
+    CreateDBSubnetGroup copy
+    CreateDBParameterGroup copy-pg16
+    ModifyDBParameterGroup copy-pg16
+    RestoreDBInstanceFromDBSnapshot copy
+    ModifyDBInstance copy
+    ModifyDBInstance copy
+    RemoveTagsFromResource copy
+    "#);
+    is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
+}
+
+#[tokio::test]
+async fn of_a_moment_comes_one_as_well() {
+    let world = world(20).await;
+    let block = copy(SOURCE);
+    let now = world.now();
+    let at = now - jiff::SignedDuration::from_mins(20);
+    world.operate(&restore(&block, Point::At(at))).await.expect("it is restored");
+    is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
+    let late = restore(&with(&block, &[("name", "\"other\"")]), Point::At(now + jiff::SignedDuration::from_hours(1)));
+    let refused = world.operate(&late).await.expect_err("nothing is known of then");
+    assert_eq!(refused.kind, ErrorKind::Invalid);
+    assert!(refused.message.starts_with("orders cannot be restored to "), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_clone_holds_what_the_latest_moment_did() {
+    let world = world(20).await;
+    let block = copy(SOURCE);
+    let operation = Operation::Clone { name: "orders".to_owned(), to: Box::new(spec(&block)) };
+    world.operate(&operation).await.expect("it is cloned");
+    is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
+    // Asked for again there is one already, which is somebody's by now.
+    let refused = world.operate(&operation).await.expect_err("it is there");
+    assert_eq!(refused.message, "there is an instance copy already");
+}
+
+/// A block without a version is of the major that was kept, whatever is the newest.
+#[tokio::test]
+async fn a_block_without_a_version_stays_on_the_major_of_its_backup() {
+    let world = world(100).await;
+    let block = with(&copy(SOURCE), &[("engine_version", "")]);
+    world.operate(&restore(&block, Point::Backup("orders-1".to_owned()))).await.expect("it is restored");
+    assert_eq!(world.left(&block).await, [""; 0]);
+    assert_eq!(world.region(|region| region.instances["copy"].set.version.clone()), "16.13");
+}
+
+#[tokio::test]
+async fn what_cannot_come_of_a_backup_is_refused_before_anything_is_made() {
+    let world = world(20).await;
+    let block = with(&copy(SOURCE), &[("engine_version", "\"17\""), ("database_name", "\"store\"")]);
+    let refused = world.operate(&restore(&block, Point::Latest)).await.expect_err("another major");
+    insta::assert_snapshot!(format!("{}\n{}", refused.message, refused.help), @r#"
+    the backup is of PostgreSQL 16, the block says 17; the database in the backup is shop, the block says store
+    write engine_version = "16", and upgrade what is restored afterwards; write database_name = "shop"
+    "#);
+    let missing = world.operate(&restore(&copy(SOURCE), Point::Backup("orders-9".to_owned()))).await;
+    assert_eq!(missing.expect_err("there is none").message, "there is no backup orders-9");
+    assert_eq!(world.writes_of_all(), [""; 0]);
+}
+
+#[tokio::test]
+async fn killed_after_any_call_of_a_restore_it_ends_well_and_nothing_is_made_twice() {
+    let block = copy(SOURCE);
+    let operation = restore(&block, Point::Backup("orders-1".to_owned()));
+    let undisturbed = world(300).await;
+    undisturbed.operate(&operation).await.expect("it is restored");
+    let numbers = undisturbed.numbers_of_writes();
+    assert!(numbers.len() > 20, "only {numbers:?}");
+    for nth in numbers {
+        let world = world(300).await;
+        assert!(world.operation_killed_after(&operation, nth).await);
+        if !world.was_the_last_call("pgherd:restoring") {
+            world.operate(&operation).await.unwrap_or_else(|error| panic!("killed after call {nth}: {error:?}"));
+        }
+        let made = |action: &str| world.writes().iter().filter(|call| call.starts_with(action)).count();
+        let made = (made("RestoreDBInstanceFromDBSnapshot"), made("CreateDBInstance "));
+        assert_eq!(made, (1, 0), "killed after call {nth}");
+        is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
+    }
+}
+
+#[tokio::test]
+async fn whichever_answer_is_lost_a_restore_ends_well() {
+    let block = copy(SOURCE);
+    let operation = restore(&block, Point::Latest);
+    for nth in (1..120).step_by(11) {
+        let world = world(300).await;
+        world.fault(&format!(r#"{{"nth":{nth},"fault":"lost"}}"#));
+        world.operate(&operation).await.unwrap_or_else(|error| panic!("call {nth}: {error:?}"));
+        is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
+    }
+}
+
+/// What makes it anew instead would be empty.
+#[tokio::test]
+async fn what_is_half_restored_is_no_databases_of_another_command() {
+    let world = world(300).await;
+    let block = copy(SOURCE);
+    let operation = restore(&block, Point::Backup("orders-1".to_owned()));
+    let mut nth = 1;
+    while !world.instances().contains(&"copy".to_owned()) {
+        assert!(world.operation_killed_after(&operation, nth).await);
+        nth += 1;
+    }
+    let other = restore(&block, Point::Latest);
+    let refused = world.operate(&other).await.expect_err("it is another's");
+    assert_eq!(refused.message, "copy is being restored from something else: orders backup orders-1");
+    // A plan of its block goes on with it, its password included.
+    world.pass(3600);
+    world.apply_now(&block).await;
+    assert_eq!(changes(&world.plan(&block).await), [""; 0]);
+    assert!(world.secret_opens("copy", "copy"));
+}
