@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod another;
 mod applying;
 mod args;
 mod carrying;

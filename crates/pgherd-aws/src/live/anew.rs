@@ -89,6 +89,17 @@ pub(crate) async fn restored(
         };
         made::once("DBInstanceAlreadyExists", make, look).await?;
     }
+    finished(aws, resource, timing, events).await
+}
+
+/// Waits for an instance that is being restored, and changes what no restore takes.
+pub(crate) async fn finished(
+    aws: &Aws,
+    resource: &Resource,
+    timing: &Timing,
+    events: &Events,
+) -> Result<(), ProviderError> {
+    let at = At::of(aws, &resource.id);
     change::only_ours(&at, &instance::usable(aws, &at, true, events).await?)?;
     rest(aws, resource, timing, events).await
 }

@@ -180,8 +180,8 @@ impl Place<'_> {
         })
     }
 
-    /// A group of another name with the very subnets that are wanted is no difference: RDS moves nobody within a network (Amazon RDS
-    /// User Guide, "Working with a DB instance in a VPC"), so what was promoted or adopted stays in its group for good.
+    /// A group of another name with the very subnets that are wanted is no difference: RDS moves nobody to another group of the same
+    /// network (InvalidVPCNetworkStateFault), so what was promoted or adopted stays in its group for good.
     fn in_same_subnets(&self, mut observed: Observed, seen: &DbInstance) -> Observed {
         let Some(group) = &seen.subnet_group else { return observed };
         let wanted = self.own(subnet_group::NAME).filter(|wanted| self.bare(&wanted.id) != group.name);

@@ -116,7 +116,7 @@ mod tests {
         let of = |number: &str| seen(&format!("orders-r{number}"), Some("orders"), "orders");
         let orders = seen("orders", None, "orders");
         let none = "orders has no read replica; create_read_replica = true in its block, then pgherd apply makes one";
-        check(&[orders.clone()], None, none);
+        check(std::slice::from_ref(&orders), None, none);
         check(&[orders.clone(), seen("orders-r1", None, "orders")], Some("orders-r1"), none);
         check(&[orders.clone(), seen("orders-r1", Some("orders"), "others")], None, none);
         check(&[orders.clone(), of("1")], None, "orders-r1");

@@ -13,10 +13,11 @@ use super::origin;
 use super::restore::{RESTORING, tagged};
 use super::through::{planned, through, timing};
 use crate::api::rds::{self, DbInstance, LOGS};
-use crate::kinds::{instance, replica, tags};
+use crate::kinds::{instance, tags};
 use crate::live::{anew, late};
 use crate::names;
 use crate::provider::Aws;
+use crate::wait;
 
 /// The tag that says which instance one replaces: the name that is to be put aside under, and the id that RDS gave it.
 const REPLACES: &str = "pgherd:replaces";
@@ -32,26 +33,34 @@ pub(super) async fn in_place(aws: &Aws, to: &Spec, point: &Point, events: &Event
     let ids = [name.to_owned(), beside.clone()];
     let found = rds::instances(session, region, &ids).await?;
     let of = |id: &str| found.iter().find(|one| one.id == id);
-    let stage = match stage(name, of(name), of(&beside), &words)? {
+    let replaces = match stage(name, of(name), of(&beside), &words)? {
         Stage::Begin(old) => {
             let replaces = Replaces { aside: aside(name, Timestamp::now()), resource_id: resource_id(old)?.to_owned() };
             made(aws, to, point, &[(RESTORING, &words), (REPLACES, &replaces.words())], events).await?;
-            Stage::Beside(replaces)
+            Some(replaces)
         }
         Stage::Beside(replaces) => {
-            made(aws, to, point, &[(RESTORING, &words), (REPLACES, &replaces.words())], events).await?;
-            Stage::Beside(replaces)
+            // Once the old one is put aside, this was done before.
+            if of(name).is_some_and(|old| resource_id(old) == Ok(&replaces.resource_id)) {
+                let worn = [(RESTORING, words.as_str()), (REPLACES, &replaces.words())];
+                let resource = late::resource(aws, &beside_it(&instance::wanted(to, region), &worn)).await?;
+                anew::finished(aws, &resource, &timing(to), events).await?;
+            }
+            Some(replaces)
         }
-        stage @ Stage::InPlace => stage,
+        Stage::InPlace => None,
     };
-    if let Stage::Beside(replaces) = stage {
+    if let Some(replaces) = replaces {
         let new = instance_of(aws, &beside).await?;
         let document = match rds::instance(session, region, name).await? {
             // Its password is what clients have; the one in the backup may be an older one.
-            Some(_) => anew::document_in_force(aws, name, events).await?,
-            None => anew::document_in_force_of(aws, name).await?,
+            Some(old) if resource_id(&old)? == replaces.resource_id => {
+                let document = anew::document_in_force(aws, name, events).await?;
+                anew::password_given(aws, &beside, &document.password, events).await?;
+                document
+            }
+            Some(_) | None => anew::document_in_force_of(aws, name).await?,
         };
-        anew::password_given(aws, &beside, &document.password, events).await?;
         put_aside(aws, name, &replaces, &document, events).await?;
         anew::renamed(aws, resource_id(&new)?, &beside, name, events).await?;
     }
@@ -175,15 +184,8 @@ fn beside_it(wanted: &Resource, worn: &[(&str, &str)]) -> Resource {
 /// Refuses when what the instance is put into is not there as the block wants it: one thing at a time.
 async fn groups_are_there(aws: &Aws, to: &Spec) -> Result<(), ProviderError> {
     let needed = instance::wanted(to, aws.region()).needs;
-    let servers = [instance::NAME, replica::NAME];
-    let planned = match rds::instance(aws.session(), aws.region(), &to.name).await? {
-        Some(_) => planned(aws, to).await?,
-        // It is put aside already, and its groups were there then.
-        None => return Ok(()),
-    };
-    let missing =
-        planned.plan.steps.iter().find(|step| needed.contains(&step.id) && !servers.contains(&step.id.kind.as_str()));
-    match missing {
+    let planned = planned(aws, to).await?;
+    match planned.plan.steps.iter().find(|step| needed.contains(&step.id)) {
         Some(step) => {
             let message = format!("{} is not as the block wants it", step.id);
             Err(ProviderError::new(ErrorKind::Conflict, message).help("`pgherd apply` first, then run this again"))
@@ -210,6 +212,7 @@ async fn put_aside(
         }
     }
     let old = anew::renamed(aws, &replaces.resource_id, name, aside, events).await?;
+    wait::say(events, format!("the old {name} goes on as {aside}"));
     owned(aws, &old, aside).await?;
     // A replica that was renamed before a run was killed is not of the name any more.
     for seen in rds::instances(session, region, &names::instances(aside)).await? {
@@ -259,7 +262,6 @@ pub(crate) async fn in_the_way(aws: &Aws, id: &Id) -> Result<(), ProviderError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wait;
 
     fn seen(id: &str, tags: &[(&str, &str)]) -> DbInstance {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();

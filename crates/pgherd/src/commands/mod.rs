@@ -9,8 +9,10 @@ use crate::args::{Cli, Global};
 use crate::error::{CommandError, Exit};
 use crate::printer::Printer;
 
+mod adopt;
 mod agent;
 mod apply;
+mod clone;
 mod completions;
 mod connect;
 mod destroy;
@@ -22,6 +24,7 @@ mod env;
 mod events;
 mod explain;
 mod failover;
+mod forget;
 mod init;
 mod logs;
 mod man;
@@ -30,6 +33,7 @@ mod params;
 mod plan;
 mod promote;
 mod reference;
+mod restore;
 mod rotate;
 mod status;
 mod switchover;
@@ -57,6 +61,10 @@ pub enum Verb {
     Switchover(switchover::SwitchoverArgs),
     Failover(failover::FailoverArgs),
     Promote(promote::PromoteArgs),
+    Restore(restore::RestoreArgs),
+    Clone(clone::CloneArgs),
+    Adopt(adopt::AdoptArgs),
+    Forget(forget::ForgetArgs),
     Destroy(destroy::DestroyArgs),
     Doctor(doctor::DoctorArgs),
     Emulate(emulate::EmulateArgs),
@@ -90,6 +98,10 @@ impl Verb {
             Self::Switchover(_) => "switchover",
             Self::Failover(_) => "failover",
             Self::Promote(_) => "promote",
+            Self::Restore(_) => "restore",
+            Self::Clone(_) => "clone",
+            Self::Adopt(_) => "adopt",
+            Self::Forget(_) => "forget",
             Self::Destroy(_) => "destroy",
             Self::Doctor(_) => "doctor",
             Self::Emulate(_) => "emulate",
@@ -149,6 +161,10 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Switchover(args) => switchover::run(&context, &args),
         Verb::Failover(args) => failover::run(&context, &args),
         Verb::Promote(args) => promote::run(&context, &args),
+        Verb::Restore(args) => restore::run(&context, &args),
+        Verb::Clone(args) => clone::run(&context, &args),
+        Verb::Adopt(args) => adopt::run(&context, &args),
+        Verb::Forget(args) => forget::run(&context, &args),
         Verb::Destroy(args) => destroy::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Emulate(args) => emulate::run(&context, &args),

@@ -6,6 +6,7 @@ use pgherd_engine::provider::Operation;
 use serde::Serialize;
 
 use super::Context;
+use crate::another::{self, Place};
 use crate::applying;
 use crate::args::{Change, OneBlock};
 use crate::confirm::confirm_loss;
@@ -60,7 +61,8 @@ struct Promoted {
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &PromoteArgs) -> Result<Exit, CommandError> {
     let printer = context.printer;
-    let database = databases::one_existing(context, &args.block)?;
+    let (project, database) = another::of_block(context, &args.block)?;
+    let database = databases::existing(context, vec![database])?.remove(0);
     let name = &database.spec.name;
     let which = args.replica.as_deref().unwrap_or("the read replica");
     let doing = format!("make {which} of {name} a database of its own, {}", args.to);
@@ -69,10 +71,15 @@ pub fn run(context: &Context<'_>, args: &PromoteArgs) -> Result<Exit, CommandErr
         return ended(context, &database, &unfinished(name, &args.to), Exit::Done);
     }
     confirm_loss(printer, &args.confirm, name, &doing)?;
-    let to = Spec { replicas: 0, ..database.spec.called(&args.to) };
+    let to = match database.is_here() {
+        // Its agent knows what names it takes.
+        true => database.spec.called(&args.to),
+        false => another::called(context, &project, &database.spec, &args.to)?,
+    };
+    let to = Spec { replicas: 0, ..to };
     let operation = |name| Operation::Promote { name, replica: args.replica.clone(), to: Box::new(to.clone()) };
     let exit = applying::operate(context, &args.change, &[&database], operation)?;
-    let promoted = if exit == Exit::Done { found(context, name, &args.to)? } else { unfinished(name, &args.to) };
+    let promoted = if exit == Exit::Done { found(context, &database, &to)? } else { unfinished(name, &args.to) };
     ended(context, &database, &promoted, exit)
 }
 
@@ -88,7 +95,15 @@ fn unfinished(name: &str, to: &str) -> Promoted {
     }
 }
 
-fn found(context: &Context<'_>, name: &str, to: &str) -> Result<Promoted, CommandError> {
+fn found(context: &Context<'_>, database: &Database, to: &Spec) -> Result<Promoted, CommandError> {
+    let (name, replicas) = (&database.spec.name, database.spec.replicas);
+    if !database.is_here() {
+        let Place { host, port, database_name } = another::place(database, to)?;
+        let replicas_left = Some(replicas.saturating_sub(1));
+        let promoted = to.name.clone();
+        return Ok(Promoted { database: name.clone(), promoted, done: true, host, port, database_name, replicas_left });
+    }
+    let to = to.name.as_str();
     targets::wait_for(async {
         let (old, new) = (databases::instance(context, name).await?, databases::instance(context, to).await?);
         Ok::<_, CommandError>(Promoted {
@@ -113,15 +128,21 @@ fn ended(context: &Context<'_>, database: &Database, promoted: &Promoted, exit: 
     {
         printer
             .result(&format!("{promoted} is a database of its own: postgresql://{host}:{port}/{database_name}\n"))?;
+        let shown = if database.is_here() { "; pgherd status --all shows it" } else { "" };
         printer.next(&format!(
             "a block with name = \"{promoted}\" and database_name = \"{database_name}\", otherwise like {}, lets pgherd change or \
-             destroy it; pgherd status --all shows it",
+             destroy it{shown}",
             database.spec.block
         ));
     }
     if let Some(left) = promoted.replicas_left.filter(|left| *left < database.spec.replicas) {
         let less = match left {
             0 => "create_read_replica = false".to_owned(),
+            // A cloud's replicas have numbers: fewer of them is another one less than the one that left.
+            _ if !database.is_here() => {
+                printer.next("the next apply makes a replica in place of the one that left");
+                return Ok(exit);
+            }
             left => format!("read_replica_count = {left}"),
         };
         printer.next(&format!(

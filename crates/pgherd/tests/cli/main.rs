@@ -1,6 +1,7 @@
 //! The command line as users meet it: whole outputs of the real program in a sealed environment.
 
 mod aws;
+mod aws_restore;
 mod care;
 mod doctor;
 mod documents;

@@ -1,0 +1,68 @@
+//! A database under another name: what `restore`, `clone` and `promote` make.
+
+use pgherd_core::diagnostic::Severity;
+use pgherd_core::spec::Spec;
+use pgherd_core::value::{Props, Value};
+use pgherd_engine::run;
+use serde::Serialize;
+
+use crate::args::{Blocks, OneBlock};
+use crate::commands::Context;
+use crate::databases::{self, Database, Warnings};
+use crate::error::CommandError;
+use crate::project::Project;
+use crate::targets;
+
+/// The chosen block with its target, whether its database exists or not: a backup outlives it.
+pub fn of_block(context: &Context<'_>, chosen: &OneBlock) -> Result<(Project, Database), CommandError> {
+    let project = Project::read(context.global)?;
+    let blocks = Blocks::of([project.one_block(chosen)?.block.clone()]);
+    let database = databases::bind(context, &project, &blocks, Warnings::Leave)?.pop();
+    Ok((project, database.ok_or_else(|| CommandError::not_found("no block was chosen"))?))
+}
+
+/// What a block means under another name, which must be one that can be given.
+pub fn called(context: &Context<'_>, project: &Project, spec: &Spec, name: &str) -> Result<Spec, CommandError> {
+    let called = spec.called(name);
+    let said = project.checked(std::slice::from_ref(&called), context);
+    let refused = said.into_iter().find(|one| one.code == "instance-name" && one.severity == Severity::Error);
+    match refused {
+        Some(refused) => Err(CommandError::failed(refused.message).hint(refused.help)),
+        None => Ok(called),
+    }
+}
+
+/// Where a new database takes connections.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Place {
+    /// Its host, once it has one.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// Its database.
+    pub database_name: Option<String>,
+}
+
+/// Asks its target where that is.
+pub fn place(database: &Database, to: &Spec) -> Result<Place, CommandError> {
+    let outputs: Props = targets::wait_for(run::outputs(&*database.provider, to))??;
+    let text = |name: &str| outputs.get(name).and_then(Value::as_text).map(str::to_owned);
+    let port = outputs.get("db_instance_port").and_then(Value::as_int);
+    Ok(Place {
+        host: text("db_instance_endpoint"),
+        port: port.and_then(|port| u16::try_from(port).ok()),
+        database_name: text("db_instance_name"),
+    })
+}
+
+impl Place {
+    /// `: postgresql://host:5432/shop`, as far as it is known.
+    pub fn words(&self) -> String {
+        match self {
+            Self { host: Some(host), port: Some(port), database_name: Some(name) } => {
+                format!(": postgresql://{host}:{port}/{name}")
+            }
+            Self { .. } => String::new(),
+        }
+    }
+}

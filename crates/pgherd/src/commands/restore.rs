@@ -1,0 +1,137 @@
+//! `pgherd restore`.
+
+use clap::Args;
+use jiff::Timestamp;
+use pgherd_core::spec::Spec;
+use pgherd_engine::provider::{Operation, Point};
+use serde::Serialize;
+
+use super::Context;
+use crate::another::{self, Place};
+use crate::applying;
+use crate::args::{Change, OneBlock};
+use crate::confirm::{Weight, confirm, confirm_loss};
+use crate::databases::Database;
+use crate::error::{CommandError, Exit};
+
+/// Make a database of a backup
+///
+/// The database that was backed up is not touched, and may be gone. The new one is as the block says, under its own name and with a
+/// password of its own; pgherd backups lists what it can be made of. With --replace it takes the place and the password of the old one,
+/// which goes on under another name: nothing is deleted. Repeating the command goes on where it stopped.
+#[derive(Debug, Args)]
+#[command(mut_arg("yes", |flag| flag.long_help("Do not ask; with --replace only --confirm answers")))]
+pub struct RestoreArgs {
+    #[command(flatten)]
+    block: OneBlock,
+
+    /// Name of the new database
+    #[arg(long = "as", value_name = "NAME", required_unless_present = "replace", conflicts_with = "replace")]
+    to: Option<String>,
+
+    /// Put it in the place of the database, which is put aside as NAME-before-TIME
+    #[arg(long)]
+    replace: bool,
+
+    /// As of this moment, such as 2026-11-21T22:00:00Z [default: the latest there is]
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "backup")]
+    at: Option<Timestamp>,
+
+    /// From this backup, as pgherd backups names it
+    #[arg(long, value_name = "BACKUP")]
+    backup: Option<String>,
+
+    #[command(flatten)]
+    change: Change,
+
+    /// Answer the question for the name of the database, which --replace asks
+    #[arg(long, value_name = "NAME")]
+    confirm: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Restored {
+    /// Whose backup it is.
+    database: String,
+    /// The new one; the same with --replace.
+    restored: String,
+    /// `latest`, a time, or the name of a backup.
+    from: String,
+    /// `false`: only shown (--dry-run), or still going on (--no-wait).
+    done: bool,
+    #[serde(flatten)]
+    place: Place,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "write a time with its zone, such as 2026-11-21T22:00:00Z".to_owned())
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &RestoreArgs) -> Result<Exit, CommandError> {
+    let printer = context.printer;
+    let (project, database) = another::of_block(context, &args.block)?;
+    let name = &database.spec.name;
+    let to = match &args.to {
+        Some(to) => another::called(context, &project, &database.spec, to)?,
+        None => database.spec.clone(),
+    };
+    if to.name == *name && !args.replace {
+        return Err(CommandError::failed(format!("{name} is the name of the database itself"))
+            .hint("choose another name, or --replace puts the restored one in its place"));
+    }
+    let (point, from) = point(args);
+    let doing = match args.replace {
+        true => format!("put {from} of {name} in the place of {name}, and put that aside under another name"),
+        false => format!("restore {from} of {name} as {}", to.name),
+    };
+    let restored =
+        |done, place| Restored { database: name.clone(), restored: to.name.clone(), from: from.clone(), done, place };
+    // What this machine cannot do it says itself, and there is nothing to be asked.
+    if !database.is_here() {
+        if args.change.dry_run {
+            printer.say(&format!("would {doing}"));
+            return ended(context, &database, &restored(false, Place::default()), Exit::Done);
+        }
+        match args.replace {
+            true => confirm_loss(printer, &args.confirm, name, &doing)?,
+            false => confirm(printer, &args.change, Weight::Change, &doing)?,
+        }
+    }
+    let operation = |name| Operation::Restore { name, to: Box::new(to.clone()), point: point.clone() };
+    let exit = applying::operate(context, &args.change, &[&database], operation)?;
+    let place = if exit == Exit::Done { another::place(&database, &to)? } else { Place::default() };
+    ended(context, &database, &restored(exit == Exit::Done, place), exit)
+}
+
+fn point(args: &RestoreArgs) -> (Point, String) {
+    match (&args.at, &args.backup) {
+        (Some(at), _) => (Point::At(*at), at.to_string()),
+        (None, Some(backup)) => (Point::Backup(backup.clone()), backup.clone()),
+        (None, None) => (Point::Latest, "latest".to_owned()),
+    }
+}
+
+fn ended(context: &Context<'_>, database: &Database, restored: &Restored, exit: Exit) -> Result<Exit, CommandError> {
+    let printer = context.printer;
+    let Restored { database: name, restored: new, from, done, place } = restored;
+    if printer.is_json() {
+        printer.json(restored)?;
+    } else if *done {
+        printer.result(&format!("{new} is restored from {from} of {name}{}\n", place.words()))?;
+        next(context, &database.spec, new);
+    }
+    Ok(exit)
+}
+
+/// What to do with a new database.
+pub fn next(context: &Context<'_>, spec: &Spec, new: &str) {
+    if spec.name == new {
+        context.printer.next("the one that was put aside goes on and is paid for: look at it, and delete it when it is not needed any more");
+    } else {
+        context.printer.next(&format!(
+            "a block with name = \"{new}\", otherwise like {}, lets pgherd change or destroy it",
+            spec.block
+        ));
+    }
+}
