@@ -81,9 +81,10 @@ pub fn run(context: &Context<'_>, args: &RestoreArgs) -> Result<Exit, CommandErr
             .hint("choose another name, or --replace puts the restored one in its place"));
     }
     let (point, from) = point(args);
+    let what = words(&point, name);
     let doing = match args.replace {
-        true => format!("put {from} of {name} in the place of {name}, and put that aside under another name"),
-        false => format!("restore {from} of {name} as {}", to.name),
+        true => format!("put {what} in the place of {name}, and {name} aside under another name"),
+        false => format!("restore {what} as {}", to.name),
     };
     let restored =
         |done, place| Restored { database: name.clone(), restored: to.name.clone(), from: from.clone(), done, place };
@@ -91,7 +92,7 @@ pub fn run(context: &Context<'_>, args: &RestoreArgs) -> Result<Exit, CommandErr
     if !database.is_here() {
         if args.change.dry_run {
             printer.say(&format!("would {doing}"));
-            return ended(context, &database, &restored(false, Place::default()), Exit::Done);
+            return ended(context, &database, &what, &restored(false, Place::default()), Exit::Done);
         }
         match args.replace {
             true => confirm_loss(printer, &args.confirm, name, &doing)?,
@@ -101,7 +102,7 @@ pub fn run(context: &Context<'_>, args: &RestoreArgs) -> Result<Exit, CommandErr
     let operation = |name| Operation::Restore { name, to: Box::new(to.clone()), point: point.clone() };
     let exit = applying::operate(context, &args.change, &[&database], operation)?;
     let place = if exit == Exit::Done { another::place(&database, &to)? } else { Place::default() };
-    ended(context, &database, &restored(exit == Exit::Done, place), exit)
+    ended(context, &database, &what, &restored(exit == Exit::Done, place), exit)
 }
 
 fn point(args: &RestoreArgs) -> (Point, String) {
@@ -112,13 +113,27 @@ fn point(args: &RestoreArgs) -> (Point, String) {
     }
 }
 
-fn ended(context: &Context<'_>, database: &Database, restored: &Restored, exit: Exit) -> Result<Exit, CommandError> {
+fn words(point: &Point, name: &str) -> String {
+    match point {
+        Point::Latest => format!("what {name} held last"),
+        Point::At(at) => format!("what {name} held at {at}"),
+        Point::Backup(backup) => format!("the backup {backup} of {name}"),
+    }
+}
+
+fn ended(
+    context: &Context<'_>,
+    database: &Database,
+    what: &str,
+    restored: &Restored,
+    exit: Exit,
+) -> Result<Exit, CommandError> {
     let printer = context.printer;
-    let Restored { database: name, restored: new, from, done, place } = restored;
+    let Restored { database: _, restored: new, from: _, done, place } = restored;
     if printer.is_json() {
         printer.json(restored)?;
     } else if *done {
-        printer.result(&format!("{new} is restored from {from} of {name}{}\n", place.words()))?;
+        printer.result(&format!("{new} holds {what}{}\n", place.words()))?;
         next(context, &database.spec, new);
     }
     Ok(exit)

@@ -69,7 +69,7 @@ impl Cloud {
 }
 
 /// What a command said, without what depends on how long it took.
-fn result(ran: Ran) -> String {
+fn result(ran: &Ran) -> String {
     assert!(!ran.stderr.contains("error"), "{}", ran.stderr);
     format!("{}\n{}", ran.transcript().lines().next().unwrap_or_default(), ran.stdout)
 }
@@ -93,7 +93,7 @@ fn a_backup_becomes_another_database_and_is_asked_about_before() {
     );
     let restored = cloud.run(&["restore", "--as", "copy", "--backup", "orders-1", "--yes"]).with_code(0);
     let cloned = cloud.run(&["clone", "--as", "twin", "--yes", "--json"]).with_code(0);
-    insta::assert_snapshot!("restored", [result(restored), result(cloned)].join("\n"));
+    insta::assert_snapshot!("restored", [result(&restored), result(&cloned)].join("\n"));
     let again = cloud.run(&["restore", "--as", "copy", "--backup", "orders-1", "--yes"]).with_code(1);
     assert!(again.stderr.contains("there is an instance copy already"), "{}", again.stderr);
     cloud.sandbox.write("database.hcl", block("copy", "") + &block("twin", "") + &block("orders", ""));
@@ -106,7 +106,7 @@ fn a_backup_takes_the_place_of_its_database_which_is_put_aside() {
     let cloud = Cloud::with(&block("orders", ""));
     let restored = cloud.run(&["restore", "--replace", "--backup", "orders-1", "--confirm", "orders"]).with_code(0);
     assert!(restored.stderr.contains("orders goes on as orders-before-"), "{}", restored.stderr);
-    insta::assert_snapshot!(result(restored));
+    insta::assert_snapshot!(result(&restored));
     let _ = cloud.run(&["plan", "--detailed-exitcode"]).with_code(0);
 }
 
@@ -115,7 +115,7 @@ fn a_replica_becomes_a_database_with_a_block_of_its_own() {
     let more = "  create_read_replica = true\n";
     let cloud = Cloud::with(&block("orders", more));
     let promoted = cloud.run(&["promote", "--as", "copy", "--confirm", "orders"]).with_code(0);
-    insta::assert_snapshot!("promoted", result(promoted));
+    insta::assert_snapshot!("promoted", result(&promoted));
     let misses = cloud.run(&["plan", "--detailed-exitcode"]).with_code(2);
     assert!(misses.stdout.contains("orders-r1"), "{}", misses.stdout);
     cloud.sandbox.write("database.hcl", block("copy", ""));
@@ -133,7 +133,7 @@ fn a_database_is_left_alone_and_taken_back() {
     cloud.sandbox.write("database.hcl", block("orders", ""));
     let unread = cloud.run(&["adopt", "--yes", "--password-file", "missing"]).with_code(1);
     let adopted = cloud.run(&["adopt", "--yes"]).with_code(0);
-    let said = [result(forgotten), missing.transcript(), refused.transcript(), unread.transcript(), result(adopted)];
+    let said = [result(&forgotten), missing.transcript(), refused.transcript(), unread.transcript(), result(&adopted)];
     insta::assert_snapshot!("forgotten_and_adopted", said.join("\n"));
     let _ = cloud.run(&["plan", "--detailed-exitcode"]).with_code(0);
 }
