@@ -11,7 +11,7 @@ use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use crate::api::cloudwatch::{self, Standing};
-use crate::api::rds::{self, DbInstance, Event, Snapshot};
+use crate::api::rds::{self, Automated, DbInstance, Event, Snapshot};
 use crate::kinds::alarm::DIMENSION;
 use crate::kinds::instance::ADDRESS;
 use crate::live::spelling;
@@ -27,17 +27,17 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
     let replicas: Vec<&DbInstance> = seen.iter().filter(|seen| seen.source.as_ref() == Some(name)).collect();
     let ids: Vec<&str> = [primary].into_iter().chain(replicas.iter().copied()).map(|seen| seen.id.as_str()).collect();
     let prefix = names::alarm(name, "");
-    let (snapshots, windows, alarms, events) = join4(
-        rds::snapshots(session, region, name),
-        rds::restore_windows(session, region, name),
+    let (snapshots, automated, alarms, events) = join4(
+        rds::snapshots_of(session, region, name),
+        rds::automated(session, region, name),
         cloudwatch::standings(session, region, &prefix),
         events(aws, &ids),
     )
     .await;
     let mut warnings = warnings(&seen, primary, name);
     let mut may = Tolerant { warnings: &mut warnings };
-    let windows = may.told("automated backups", windows)?;
-    let backups = backups_of(may.told("snapshots", snapshots)?, &windows);
+    let automated = may.told("automated backups", automated)?;
+    let backups = backups_of(may.told("snapshots", snapshots)?, &automated);
     let mut alarms = may.told("alarms", alarms)?;
     alarms.retain(|alarm| ids.iter().any(|id| is_of(alarm, id)));
     let happened = may.told("events", events)?;
@@ -62,12 +62,12 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
 /// Its backups, those of one that is gone included.
 pub(crate) async fn backups(aws: &Aws, spec: &Spec) -> Result<Backups, ProviderError> {
     let (session, region, name) = (aws.session(), aws.region(), &spec.name);
-    let snapshots = rds::snapshots(session, region, name).await?;
-    let windows = rds::restore_windows(session, region, name).await?;
-    if snapshots.is_empty() && windows.is_empty() && rds::instance(session, region, name).await?.is_none() {
+    let snapshots = rds::snapshots_of(session, region, name).await?;
+    let automated = rds::automated(session, region, name).await?;
+    if snapshots.is_empty() && automated.is_empty() && rds::instance(session, region, name).await?.is_none() {
         return Err(missing(name));
     }
-    Ok(backups_of(snapshots, &windows))
+    Ok(backups_of(snapshots, &automated))
 }
 
 /// What happened to it and its replicas, as far as RDS remembers, oldest first. Of one that is gone, too.
@@ -161,18 +161,24 @@ fn opens(primary: &DbInstance, now: Timestamp) -> Option<Timestamp> {
     Some(Window::parse_weekly(&text(primary, "PreferredMaintenanceWindow")?)?.next_opening(now))
 }
 
-fn backups_of(snapshots: Vec<Snapshot>, windows: &[(Option<Timestamp>, Timestamp)]) -> Backups {
+fn backups_of(mut snapshots: Vec<Snapshot>, automated: &[Automated]) -> Backups {
+    snapshots.sort_by_key(|one| (one.taken.is_none(), one.taken));
     let backup = |snapshot: Snapshot| Backup {
         name: snapshot.name,
         automatic: snapshot.kind == "automated",
         state: snapshot.status,
-        taken_at: snapshot.taken_at,
+        taken_at: snapshot.taken,
         bytes: None,
-        engine_version: snapshot.engine_version,
-        encrypted: snapshot.encrypted,
+        engine_version: Some(snapshot.kept.version).filter(|version| !version.is_empty()),
+        encrypted: Some(snapshot.kept.encrypted),
         region: None,
     };
-    let restorable = windows.last().map(|(from, to)| Restorable { from: *from, to: *to });
+    // Of several that had the name, the one that is there, else the one that was there last.
+    let range = automated
+        .iter()
+        .filter_map(|one| Some((one.is_active, one.range?)))
+        .max_by_key(|(active, (_, to))| (*active, *to));
+    let restorable = range.map(|(_, (from, to))| Restorable { from: Some(from), to });
     Backups { kept: snapshots.into_iter().map(backup).collect(), restorable }
 }
 

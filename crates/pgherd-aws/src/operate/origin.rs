@@ -7,7 +7,7 @@ use pgherd_core::value::{Props, Value};
 use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, Point, ProviderError};
 
-use crate::api::rds::{self, Automated, Kept, KeptSnapshot, RestoredFrom};
+use crate::api::rds::{self, Automated, Kept, RestoredFrom, Snapshot};
 use crate::provider::Aws;
 
 /// A backup, and what is known of the database it is of.
@@ -51,7 +51,7 @@ pub(super) async fn found(aws: &Aws, name: &str, point: &Point) -> Result<Origin
     Ok(Origin { from, kept: of.kept.clone(), database })
 }
 
-fn of_snapshot(name: &str, asked: &str, found: Option<KeptSnapshot>) -> Result<Origin, ProviderError> {
+fn of_snapshot(name: &str, asked: &str, found: Option<Snapshot>) -> Result<Origin, ProviderError> {
     let refused = |kind, message: String| Err(ProviderError::new(kind, message).help("pgherd backups lists them"));
     let Some(found) = found else { return refused(ErrorKind::NotFound, format!("there is no backup {asked}")) };
     if found.instance != name {
@@ -84,7 +84,7 @@ fn moment(name: &str, of: &Automated, at: Option<Timestamp>) -> Result<RestoredF
     }
 }
 
-fn no_moments(name: &str, snapshots: &[KeptSnapshot]) -> ProviderError {
+fn no_moments(name: &str, snapshots: &[Snapshot]) -> ProviderError {
     let newest = snapshots.iter().filter(|one| one.status == "available").max_by_key(|one| one.taken);
     let message = format!("RDS has no automated backups of {name} that could be restored");
     match newest {
@@ -198,10 +198,11 @@ mod tests {
         insta::assert_snapshot!(said(moment("orders", &of, Some(at("2026-11-21T00:00:01Z")))), @"orders cannot be restored to 2026-11-21T00:00:01Z: RDS has what is from 2026-11-20T00:00:00Z to 2026-11-21T00:00:00Z; give a time in between, or a backup that pgherd backups lists; the last five minutes come later");
     }
 
-    fn snapshot(instance: &str, status: &str) -> KeptSnapshot {
-        KeptSnapshot {
+    fn snapshot(instance: &str, status: &str) -> Snapshot {
+        Snapshot {
             name: "orders-1".to_owned(),
             instance: instance.to_owned(),
+            kind: "manual".to_owned(),
             status: status.to_owned(),
             taken: Some(at("2026-11-20T00:00:00Z")),
             kept: kept("16.13"),
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn without_automated_backups_the_newest_other_one_is_named() {
-        let error = |snapshots: &[KeptSnapshot]| said::<()>(Err(no_moments("orders", snapshots)));
+        let error = |snapshots: &[Snapshot]| said::<()>(Err(no_moments("orders", snapshots)));
         insta::assert_snapshot!(error(&[snapshot("orders", "available")]), @"RDS has no automated backups of orders that could be restored; --backup orders-1 restores its newest backup");
         insta::assert_snapshot!(error(&[]), @"RDS has no automated backups of orders that could be restored; there is no other backup of it either; automated ones are there a few minutes after creation, while backup_retention_period is not 0");
     }

@@ -36,11 +36,13 @@ impl Kept {
 
 /// A snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeptSnapshot {
+pub(crate) struct Snapshot {
     /// `DBSnapshotIdentifier`.
     pub(crate) name: String,
     /// The instance it was taken of, as that was called then.
     pub(crate) instance: String,
+    /// `manual`, `automated`, `awsbackup`.
+    pub(crate) kind: String,
     /// RDS's word for how it is.
     pub(crate) status: String,
     /// When it was taken.
@@ -49,12 +51,13 @@ pub(crate) struct KeptSnapshot {
     pub(crate) kept: Kept,
 }
 
-impl KeptSnapshot {
+impl Snapshot {
     fn read(told: &Element) -> Self {
         let text = |path: &str| text(told, path).unwrap_or_default();
         Self {
             name: text("DBSnapshotIdentifier"),
             instance: text("DBInstanceIdentifier"),
+            kind: text("SnapshotType"),
             status: text("Status"),
             taken: told.time("SnapshotCreateTime"),
             kept: Kept::read(told),
@@ -88,20 +91,16 @@ impl Automated {
 }
 
 /// A snapshot by its name.
-pub(crate) async fn snapshot(session: &Session, region: &str, name: &str) -> Result<Option<KeptSnapshot>, AwsError> {
+pub(crate) async fn snapshot(session: &Session, region: &str, name: &str) -> Result<Option<Snapshot>, AwsError> {
     let form = Form::new("DescribeDBSnapshots").set("DBSnapshotIdentifier", name);
-    let found = listed(session, region, form, ("DBSnapshots", "DBSnapshot"), KeptSnapshot::read).await;
+    let found = listed(session, region, form, ("DBSnapshots", "DBSnapshot"), Snapshot::read).await;
     Ok(unless_missing(found, "DBSnapshotNotFound")?.and_then(|found| found.into_iter().next()))
 }
 
 /// All snapshots that were taken of instances of a name.
-pub(crate) async fn snapshots_of(
-    session: &Session,
-    region: &str,
-    instance: &str,
-) -> Result<Vec<KeptSnapshot>, AwsError> {
+pub(crate) async fn snapshots_of(session: &Session, region: &str, instance: &str) -> Result<Vec<Snapshot>, AwsError> {
     let form = Form::new("DescribeDBSnapshots").set("DBInstanceIdentifier", instance);
-    let found = listed(session, region, form, ("DBSnapshots", "DBSnapshot"), KeptSnapshot::read).await;
+    let found = listed(session, region, form, ("DBSnapshots", "DBSnapshot"), Snapshot::read).await;
     Ok(unless_missing(found, "DBSnapshotNotFound")?.unwrap_or_default())
 }
 

@@ -22,7 +22,7 @@ pub(crate) use instance::{
     Last, create_instance, create_replica, delete_instance, fail_over, instance, instances, modify_instance, reboot,
 };
 pub(crate) use kept::{
-    Automated, Kept, KeptSnapshot, RestoredFrom, automated, promote, rename, restore, snapshot, snapshots_of,
+    Automated, Kept, RestoredFrom, Snapshot, automated, promote, rename, restore, snapshot, snapshots_of,
 };
 pub(crate) use log_files::{LogFile, MOST_LINES, Portion, log_files, log_portion};
 pub(crate) use offers::{DefaultParameter, EngineVersion, Offer, Quota, defaults, engine_versions, offers, quotas};
@@ -30,9 +30,7 @@ pub(crate) use proxy::{
     DbProxy, Login, Shares, Target, create_proxy, delete_proxy, deregister, logins, modify_pool, modify_proxy, pool,
     proxy, register, tagged, targets,
 };
-pub(crate) use snapshots::{
-    Snapshot, Taken, create_snapshot, restore_windows, snapshot_status, snapshots, snapshots_taken,
-};
+pub(crate) use snapshots::{Taken, create_snapshot, snapshot_status, snapshots_taken};
 pub(crate) use told::{DbInstance, LOGS};
 
 use std::collections::BTreeMap;
