@@ -78,7 +78,7 @@ async fn a_destroy_leaves_logs_and_a_last_snapshot() {
         "snapshot of orders",
     ];
     suite::destroyed::<Whole>(WHOLE, &left).await;
-    suite::destroyed::<Servers>(&with(SMALL, &[("skip_final_snapshot", "true")]), &[]).await;
+    suite::destroyed::<Whole>(&with(SMALL, &[("skip_final_snapshot", "true")]), &[]).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The emulated AWS as a world of the suite.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use pgherd_core::resource::Id;
@@ -10,7 +10,7 @@ use pgherd_emulate::wire::{Body, Fields, Form, Said};
 use pgherd_engine::provider::Provider;
 use pgherd_engine::suite::{self, Fault};
 
-use crate::world::{REGION, World, is_write, shown, spec};
+use crate::world::{REGION, World, hangs, spec};
 
 /// An AWS in which each call takes so many seconds; `WHOLE`: with everything around RDS.
 pub struct Cloud<const WHOLE: bool, const SECONDS: i64>(pub World);
@@ -54,7 +54,7 @@ impl<const WHOLE: bool, const SECONDS: i64> suite::World for Cloud<WHOLE, SECOND
     }
 
     fn writes(&self) -> Vec<String> {
-        self.0.emulator.asked().iter().filter(|asked| is_write(asked)).map(shown).collect()
+        self.0.writes_of_all()
     }
 
     fn forget_calls(&self) {
@@ -76,9 +76,7 @@ impl<const WHOLE: bool, const SECONDS: i64> suite::World for Cloud<WHOLE, SECOND
     }
 
     async fn hung(&self) {
-        while !self.0.emulator.asked().iter().any(|asked| asked.outcome == "hang") {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        hangs(&self.0).await;
     }
 
     fn things(&self) -> Vec<String> {
