@@ -140,7 +140,7 @@ impl Provider for Aws {
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {
-        operate::can(operation)
+        operate::can(operation, self.session.is_emulated())
     }
 
     async fn report(&self, spec: &Spec) -> Result<Report, ProviderError> {

@@ -2,7 +2,7 @@
 //!
 //! What beside RDS's own word on the servers may not be read is left out with a warning: whoever may look at a database sees it.
 
-use futures_util::future::{join_all, join4};
+use futures_util::future::{join_all, join5};
 use jiff::Timestamp;
 use pgherd_core::report::{Address, Alarm, AlarmState, Backup, Backups, Happened, Report, Restorable, Server, Storage};
 use pgherd_core::spec::Spec;
@@ -11,10 +11,10 @@ use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use crate::api::cloudwatch::{self, Standing};
-use crate::api::rds::{self, Automated, DbInstance, Event, Snapshot};
+use crate::api::rds::{self, Automated, DbInstance, DbProxy, Event, Snapshot};
 use crate::kinds::alarm::DIMENSION;
 use crate::kinds::instance::ADDRESS;
-use crate::live::spelling;
+use crate::live::{marks, spelling};
 use crate::names;
 use crate::protocol::error::AwsError;
 use crate::provider::Aws;
@@ -27,11 +27,18 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
     let replicas: Vec<&DbInstance> = seen.iter().filter(|seen| seen.source.as_ref() == Some(name)).collect();
     let ids: Vec<&str> = [primary].into_iter().chain(replicas.iter().copied()).map(|seen| seen.id.as_str()).collect();
     let prefix = names::alarm(name, "");
-    let (snapshots, automated, alarms, events) = join4(
+    let proxy = async {
+        match marks::is_proxied(&primary.tags) {
+            true => rds::proxy(session, region, &names::proxy(name)).await,
+            false => Ok(None),
+        }
+    };
+    let (snapshots, automated, alarms, events, proxy) = join5(
         rds::snapshots_of(session, region, name),
         rds::automated(session, region, name),
         cloudwatch::standings(session, region, &prefix),
         events(aws, &ids),
+        proxy,
     )
     .await;
     let mut warnings = warnings(&seen, primary, name);
@@ -41,6 +48,7 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
     let mut alarms = may.told("alarms", alarms)?;
     alarms.retain(|alarm| ids.iter().any(|id| is_of(alarm, id)));
     let happened = may.told("events", events)?;
+    let proxy = may.told("proxy", proxy)?;
     let pending = spelling::pending(primary);
     let in_window = pending.iter().any(|one| one.waits_for == spelling::WINDOW);
     Ok(Report {
@@ -48,7 +56,11 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
         status: spelling::status(primary, name),
         engine_version: text(primary, "EngineVersion"),
         address: address(primary),
-        servers: servers(primary, &replicas),
+        servers: [
+            servers(primary, &replicas),
+            proxy.into_iter().map(|proxy| pooler(name, proxy, port(primary))).collect(),
+        ]
+        .concat(),
         storage: storage(primary),
         window_opens: in_window.then(|| opens(primary, now)).flatten(),
         pending,
@@ -142,6 +154,17 @@ fn servers(primary: &DbInstance, replicas: &[&DbInstance]) -> Vec<Server> {
     servers
 }
 
+fn pooler(name: &str, proxy: DbProxy, port: Option<u16>) -> Server {
+    Server {
+        name: Some(names::proxy(name)),
+        role: "pooler".to_owned(),
+        state: proxy.status,
+        address: proxy.endpoint.zip(port).map(|(host, port)| Address { host, port }),
+        place: None,
+        behind_ms: None,
+    }
+}
+
 fn storage(primary: &DbInstance) -> Storage {
     let gib = |field: &str| primary.props.get(field).and_then(Value::as_int).and_then(|gib| u64::try_from(gib).ok());
     let allocated_gib = gib("AllocatedStorage");
@@ -200,8 +223,11 @@ fn happening(event: Event) -> Happened {
 }
 
 fn address(seen: &DbInstance) -> Option<Address> {
-    let port = seen.props.get("Port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok());
-    Some(Address { host: text(seen, ADDRESS)?, port: port? })
+    Some(Address { host: text(seen, ADDRESS)?, port: port(seen)? })
+}
+
+fn port(seen: &DbInstance) -> Option<u16> {
+    seen.props.get("Port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok())
 }
 
 fn text(seen: &DbInstance, field: &str) -> Option<String> {

@@ -43,7 +43,9 @@ pub fn announce(context: &Context<'_>, plans: &Plans) {
                 context.printer.say(&format!("{}: a last backup {} is taken first", spec.name, backup.name));
             }
             None => {
-                let message = format!("{}: no last backup is taken (skip_final_snapshot)", spec.name);
+                // RDS deletes them with the instance, so not even a moment before is left.
+                let more = if spec.target == Cloud::Aws { ", and its automated backups go with it" } else { "" };
+                let message = format!("{}: no last backup is taken (skip_final_snapshot){more}", spec.name);
                 context.printer.warn("no-last-backup", &message, "skip_final_snapshot = false takes one");
             }
         }

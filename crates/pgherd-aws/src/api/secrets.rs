@@ -108,7 +108,15 @@ pub(crate) async fn stage(
     if let Some(to) = to {
         body["MoveToVersionId"] = json!(to);
     }
-    ask(session, region, "UpdateSecretVersionStage", &body).await.map(drop)
+    match ask(session, region, "UpdateSecretVersionStage", &body).await {
+        // Asked again because the first answer was lost, it finds the stage moved.
+        Err(error) if error.is("InvalidParameterException") => {
+            let described = describe(session, region, name).await?;
+            let at = described.as_ref().and_then(|described| described.stages.get(stage)).map(String::as_str);
+            if at == to { Ok(()) } else { Err(error) }
+        }
+        asked => asked.map(drop),
+    }
 }
 
 /// Schedules a secret for deletion.

@@ -3,6 +3,7 @@
 //! A mark is set before the first such thing is made and taken off when the last one is gone, so that whatever is cut short in between
 //! is found again, even after it was taken out of the block; and a plan asks for nothing where there is no mark.
 
+use pgherd_core::resource::Observed;
 use pgherd_core::value::Value;
 use pgherd_engine::provider::ProviderError;
 
@@ -58,6 +59,16 @@ pub(super) fn told(worn: &Tags) -> Value {
 pub(super) fn read(told: Option<&Value>) -> Vec<Mark> {
     let keys = told.and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_text);
     keys.filter_map(Mark::of).collect()
+}
+
+/// Whether tags of an instance tell of a proxy in front of it.
+pub(crate) fn is_proxied(worn: &Tags) -> bool {
+    worn.contains_key(PROXY)
+}
+
+/// The keys of the marks that an observed thing wears.
+pub(crate) fn keys(seen: &Observed) -> Vec<String> {
+    read(seen.props.get(FIELD)).iter().map(Mark::key).collect()
 }
 
 /// Sets a mark on a database's instance, unless it has it.

@@ -13,7 +13,7 @@ mod elsewhere;
 mod instance;
 mod log_group;
 pub(crate) mod made;
-mod marks;
+pub(crate) mod marks;
 mod orphans;
 mod ours;
 mod parameter_group;

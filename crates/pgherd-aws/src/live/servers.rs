@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{try_join_all, try_join3};
 use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::value::{Props, Value};
-use pgherd_engine::provider::ProviderError;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::backup_replication;
 use super::marks::{self, Mark};
@@ -270,7 +270,11 @@ impl Place<'_> {
                 }
             }
             if !is_ours && (wanted.is_some() || !is_used) {
-                let tags = aws.worn(rds::tags(aws.session(), &self.region, &group.arn).await?);
+                let tags = match rds::tags(aws.session(), &self.region, &group.arn).await {
+                    // Somebody has just deleted it.
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    tags => aws.worn(tags?),
+                };
                 match spelling::foreign(&tags, self.block) {
                     Some(reason) if wanted.is_some() => status = Status::Foreign(reason),
                     Some(_) => continue,
@@ -299,7 +303,12 @@ impl Place<'_> {
         let Some(group) = group else { return Ok(None) };
         let mut status = Status::Available;
         if used.is_none() {
-            match self.whose(aws, &group).await? {
+            let whose = match self.whose(aws, &group).await {
+                // Somebody has just deleted it.
+                Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+                whose => whose?,
+            };
+            match whose {
                 Some(reason) if wanted.is_some() => status = Status::Foreign(reason),
                 Some(_) => return Ok(None),
                 None => {}

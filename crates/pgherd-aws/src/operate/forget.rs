@@ -7,6 +7,7 @@ use pgherd_engine::provider::{ErrorKind, Events, Provider as _, ProviderError};
 
 use super::worn;
 use crate::kinds::{instance, tags};
+use crate::live::marks;
 use crate::provider::Aws;
 use crate::wait;
 
@@ -19,8 +20,9 @@ pub(super) async fn forget(aws: &Aws, spec: &Spec, events: &Events) -> Result<()
     }
     let (last, first): (Vec<Observed>, Vec<Observed>) =
         seen.into_iter().partition(|seen| seen.id.kind == instance::NAME);
-    let keys = [tags::BLOCK.to_owned(), tags::KEYS.to_owned()];
     for seen in first.iter().chain(&last) {
+        let keys =
+            [tags::BLOCK.to_owned(), tags::KEYS.to_owned()].into_iter().chain(marks::keys(seen)).collect::<Vec<_>>();
         if worn::taken_off(aws, seen, &keys).await? {
             wait::say(events, format!("{} is left alone", seen.id));
         }

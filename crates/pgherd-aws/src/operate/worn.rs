@@ -92,6 +92,7 @@ async fn wearer(aws: &Aws, seen: &Observed, region: &str, name: String) -> Resul
             let found = logs::groups(aws.session(), region, &name).await?;
             found.into_iter().find(|group| group.name == name).map(|group| Wearer::LogGroup(group.arn))
         }
+        kinds::proxy::NAME => rds::proxy(aws.session(), region, &name).await?.map(|proxy| Wearer::Rds(proxy.arn)),
         // Of a dashboard its widgets tell whose it is.
         _ => None,
     })

@@ -1,6 +1,7 @@
 //! What stands in the way of making more: the account's quotas, and a secret of the same name that was deleted.
 
 use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::resource::Status;
 use pgherd_core::value::Value;
 
 use super::{About, Answer, Doubt};
@@ -49,7 +50,23 @@ pub(super) fn say(about: &About<'_>, facts: &Facts) -> Vec<Diagnostic> {
     let quotas = facts.quotas.known().map_or(&[][..], Vec::as_slice);
     let exceeded = wanted(about).into_iter().filter_map(|wanted| exceeded(about, quotas, wanted));
     let deleted = facts.is_deleted.known().filter(|is_deleted| **is_deleted).map(|_| deleted(about));
-    exceeded.chain(deleted).collect()
+    exceeded.chain(deleted).chain(replaced(about)).collect()
+}
+
+/// Nobody knows the password of an instance without its secret, so a new one would be set: whoever has the old one is locked out.
+fn replaced(about: &About<'_>) -> Option<Diagnostic> {
+    let secret = about.begun_anew(secret::NAME).next()?;
+    let seen = about.seen(&instance::id(about.spec))?;
+    let is_used = !matches!(seen.status, Status::Incomplete(_) | Status::Foreign(_));
+    is_used.then(|| {
+        let message = format!(
+            "{} is there and its secret {} is not: with a new secret it gets a new password, and nobody can log in with the old one",
+            seen.id.name, secret.id.name
+        );
+        about.error("password-replaced", "name", message).help(
+            "put {\"username\":…,\"password\":…} into a secret of that name, with the tags of the instance, and the password stays",
+        )
+    })
 }
 
 /// How much more of what is wanted: the quota's name, how many, and what they are called.

@@ -39,6 +39,7 @@ const ACCEPTABLE: &[&str] = &[
     "major-upgrade",
     "parameter-allowed-values",
     "parameter-not-modifiable",
+    "password-replaced",
     "port-restarts-now",
     "quota",
     "upgrade-path",

@@ -133,7 +133,7 @@ mod tests {
         check(
             &Case::changed("engine_version = \"16.13\"", "engine_version = \"17.9\""),
             &[
-                "error engine_version: orders goes from PostgreSQL 16 to 17, which RDS cannot take back [try it on a copy first; a snapshot is taken before it begins]",
+                "error engine_version: orders goes from PostgreSQL 16 to 17, which RDS cannot take back [try it on a copy first; in the window RDS takes a snapshot before it begins where backups are kept, and `apply --now` always takes one]",
             ],
         );
         check(&Case::changed("engine_version = \"16.13\"", "engine_version = \"16.14\""), &[]);

@@ -50,7 +50,7 @@ impl World {
             answer_within: Duration::from_secs(30),
         });
         let patience = Patience {
-            letting_go: Duration::from_millis(20),
+            letting_go: Duration::from_millis(500),
             unprotecting: Duration::from_millis(500),
             telling: Duration::from_millis(500),
             before_first_look: Duration::ZERO,

@@ -93,6 +93,12 @@ impl Candidate {
         candidate::rehearse(&self.server, &self.run_as, &self.paths.templates(), &self.config.layout).await
     }
 
+    /// Whether it is what the files in force say.
+    pub fn is_in_force(&self) -> bool {
+        let text = std::fs::read_to_string(self.config.layout.postgresql_conf());
+        text.is_ok_and(|text| text == conf::render(&self.config).postgresql)
+    }
+
     /// Writes it and puts it in force; a running server has to be told.
     pub async fn put_in_force(&self) -> Result<(), ProviderError> {
         self.certify().await?;

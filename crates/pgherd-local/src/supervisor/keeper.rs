@@ -98,8 +98,6 @@ pub struct Keeper {
     current: Option<Current>,
     waiting: VecDeque<(Ask, Watcher)>,
     look_at: Option<Timestamp>,
-    /// Whether what a step learnt is still to be written down: the round that follows has more to write.
-    unsaved: bool,
     requests: mpsc::UnboundedReceiver<(Ask, Watcher)>,
     shown: watch::Sender<Option<Shown>>,
     stop: watch::Receiver<bool>,
@@ -125,7 +123,6 @@ impl Keeper {
             current: None,
             waiting: VecDeque::new(),
             look_at: None,
-            unsaved: false,
             requests,
             shown,
             stop,
@@ -232,9 +229,6 @@ impl Keeper {
             let ended = ended(&mut self.job).await;
             if let Ended::Step(outcome) = ended {
                 self.stepped(*outcome);
-                if let Err(error) = self.save() {
-                    tracing::error!(instance = self.site.name, "{error}");
-                }
             }
         }
     }
@@ -405,9 +399,10 @@ impl Keeper {
                 };
                 current.request = asked.map(|what| accepted.ask(what));
             }
-            self.record = Some(accepted);
+            let before = self.record.replace(accepted);
             self.ways.pooled.try_again();
-            self.save()
+            // What is answered with an error is not done either.
+            self.save().inspect_err(|_| self.record = before)
         });
         // What was promised is in the ledger by now, or is not wanted.
         self.site.agent.names.take_back(&self.site.name);
@@ -447,7 +442,9 @@ impl Keeper {
                 self.went_wrong(words(step), error);
             }
         }
-        self.unsaved = true;
+        if let Err(error) = self.save() {
+            self.went_wrong("the ledger", error);
+        }
     }
 
     /// Notes what went wrong, for the history, the status and whoever waits.

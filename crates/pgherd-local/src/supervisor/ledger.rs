@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::alone::Alone;
 use super::files;
 use super::promotion::{Origin, Promotion};
-use super::upkeep::Memory;
+use super::secret;
+use super::upkeep::{Goal, Memory};
 use crate::desired::{Pool, Wanted};
 use crate::postgres::server::Server;
 
@@ -181,12 +182,13 @@ impl Record {
             Self { memory, ha, request, last_request, trouble, promotion, alone, wanted, system_identifier, ..learnt };
     }
 
-    /// Writes it down durably. Of a database that nobody has used yet the machine may keep an earlier version: whatever that
-    /// says of its servers, they are made anew.
+    /// Writes it down durably. Of a database on its way, whose password is not in force, the machine may keep an earlier version:
+    /// whatever that says of its servers, they are made anew.
     pub fn save(&self, folder: &Path) -> Result<(), ProviderError> {
         let path = folder.join(FILE);
-        let write: Write = if self.memory.made || !path.exists() { files::replace } else { files::replace_soon };
-        self.write(&path, write)
+        let is_on_its_way = !self.memory.made && self.memory.goal == Goal::Serve;
+        let is_made_anew = is_on_its_way && path.exists() && !folder.join(secret::FILE).exists();
+        self.write(&path, if is_made_anew { files::replace_soon } else { files::replace })
     }
 
     fn write(&self, path: &Path, write: Write) -> Result<(), ProviderError> {

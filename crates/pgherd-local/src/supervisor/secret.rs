@@ -15,6 +15,8 @@ use super::ledger::Record;
 use super::site::HOST;
 
 /// 64 characters that need no escaping in URLs, shells and passfiles: six bits of chance choose one without bias.
+/// The file that holds the password that is in force.
+pub const FILE: &str = "secret.json";
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const LENGTH: usize = 32;
 
@@ -47,7 +49,7 @@ impl SecretFiles {
     /// In an instance's folder.
     pub fn of(folder: &Path) -> Self {
         Self {
-            secret: folder.join("secret.json"),
+            secret: folder.join(FILE),
             passfile: folder.join("passfile"),
             pending: folder.join("secret.pending.json"),
         }

@@ -19,7 +19,7 @@ use crate::postgres::conf::SUPERUSER;
 use crate::postgres::packed::{sync_all, sync_folder};
 use crate::postgres::runas::RunAs;
 use crate::postgres::session::Session;
-use crate::postgres::{Result, control, io_error, template};
+use crate::postgres::{Result, control, io_error, segment, template};
 
 /// Holds the number of the copy or rewind that was last completed in a data directory.
 pub(super) const MADE: &str = "pgherd.made";
@@ -93,6 +93,7 @@ pub fn remove(layout: &Layout) -> Result<()> {
         return Err(ProviderError::new(ErrorKind::Invalid, message));
     }
     nobody_at_work(layout)?;
+    segment::remove(&layout.data);
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let removed = layout.root.join(format!(".removed-{name}"));
     remove_folder(&removed)?;
@@ -293,6 +294,7 @@ fn keep_as_evidence(layout: &Layout, serial: u64) -> Result<()> {
     standbys.sort();
     let between = if ran_as_standby(&layout.data) { standbys.split_off(standbys.len().min(1)) } else { Vec::new() };
     let place = free_name(&evidence, serial);
+    segment::remove(&layout.data);
     std::fs::rename(&layout.data, &place).map_err(|error| io_error("rename", &layout.data, &error))?;
     sync_folder(&evidence)?;
     sync_folder(layout.folder())?;

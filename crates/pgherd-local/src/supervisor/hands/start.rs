@@ -85,7 +85,9 @@ async fn make_whole(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderErr
     let layout = site.node(node);
     site.reserve_node_ports(keeper.record_mut()?)?;
     let candidate = Candidate::of(&site, keeper.record()?, node)?;
-    if !configure::is_for(&layout) {
+    // Of a new pair the files are written while others may be, and the last to write may have been told of an earlier port.
+    let is_stale = !keeper.record()?.memory.made && !candidate.is_in_force();
+    if is_stale || !configure::is_for(&layout) {
         let (paths, run_as) = (site.agent.options.paths.clone(), site.agent.run_as.clone());
         blocking(move || folders::make(&paths, &layout, &run_as)).await?;
         candidate.put_in_force().await?;
@@ -146,7 +148,10 @@ fn ensure_free(keeper: &Keeper, node: NodeId) -> Result<(), ProviderError> {
 async fn move_to_another_port(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderError> {
     let site = keeper.site.clone();
     site.agent.release_ports(&site.name);
-    keeper.record_mut()?.port = Some(site.agent.reserve_port(&site.name, None, &[])?);
+    let record = keeper.record_mut()?;
+    record.port = Some(site.agent.reserve_port(&site.name, None, &[])?);
+    record.node_ports.clear();
+    site.reserve_node_ports(record)?;
     keeper.save()?;
     Candidate::of(&site, keeper.record()?, node)?.put_in_force().await
 }

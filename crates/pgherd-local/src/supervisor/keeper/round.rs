@@ -106,7 +106,7 @@ impl Keeper {
         if promotion::is_over(&next) {
             next.promotion = None;
         }
-        let changed = next != now || self.unsaved;
+        let changed = next != now;
         if changed && !self.remember(next, &now, &actions) {
             return Next::Pause;
         }
@@ -157,10 +157,7 @@ impl Keeper {
             && ha::Memory { members, route_ordered_at, ..next.ha.clone() } == before.ha;
         self.record = Some(next);
         match self.save() {
-            Ok(()) => {
-                self.unsaved = false;
-                true
-            }
+            Ok(()) => true,
             Err(error) if start_in_place && !actions.is_empty() => {
                 tracing::error!(instance = self.site.name, "{error}");
                 true
