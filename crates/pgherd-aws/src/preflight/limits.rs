@@ -2,6 +2,7 @@
 
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::resource::Status;
+use pgherd_core::spec::Setting;
 use pgherd_core::value::Value;
 
 use super::{About, Answer, Doubt};
@@ -54,7 +55,11 @@ pub(super) fn say(about: &About<'_>, facts: &Facts) -> Vec<Diagnostic> {
 }
 
 /// Nobody knows the password of an instance without its secret, so a new one would be set: whoever has the old one is locked out.
+/// One that the block says is asked for.
 fn replaced(about: &About<'_>) -> Option<Diagnostic> {
+    if matches!(about.spec.master_password, Setting::Known(_)) {
+        return None;
+    }
     let secret = about.begun_anew(secret::NAME).next()?;
     let seen = about.seen(&instance::id(about.spec))?;
     let is_used = !matches!(seen.status, Status::Incomplete(_) | Status::Foreign(_));
