@@ -17,7 +17,7 @@ use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Goal, Intended, Operation, Provider, ProviderError};
 
 use crate::api::tags::Tags;
-use crate::kinds::tags::BLOCK;
+use crate::kinds::tags::{self, BLOCK};
 use crate::kinds::{KINDS, instance};
 use crate::session::Session;
 use crate::wait::Patience;
@@ -42,18 +42,26 @@ pub struct Aws {
     options: AwsOptions,
     /// Tags that everything is taken to wear that nobody else has claimed: what would be, if it were pgherd's.
     claimed: Tags,
+    /// Tags that the instance is wanted with meanwhile: what says how far a verb is.
+    stage: Tags,
 }
 
 impl Aws {
     /// AWS as a session knows it, for a block in `region`; `None`: the session's. Nothing is asked yet.
     pub fn new(session: Arc<Session>, region: Option<&str>, options: AwsOptions) -> Self {
         let region = region.unwrap_or(session.region()).to_owned();
-        Self { session, region, options, claimed: Tags::new() }
+        Self { session, region, options, claimed: Tags::new(), stage: Tags::new() }
     }
 
     /// The same, which looks at everything as if it wore these tags, but for what belongs to another block.
     pub(crate) fn claiming(&self, tags: Tags) -> Self {
         Self { claimed: tags, ..self.clone() }
+    }
+
+    /// The same, which leaves tags on the instance that say how far a verb is with it.
+    pub(crate) fn amid(&self, stage: &[(&str, &str)]) -> Self {
+        let stage = stage.iter().map(|(key, words)| ((*key).to_owned(), (*words).to_owned())).collect();
+        Self { stage, ..self.clone() }
     }
 
     /// The tags of something, as they are looked at.
@@ -92,7 +100,11 @@ impl Provider for Aws {
     }
 
     fn desired(&self, spec: &Spec) -> Vec<Resource> {
-        desired::desired(spec, &self.region)
+        let mut desired = desired::desired(spec, &self.region);
+        for instance in desired.iter_mut().filter(|one| one.id.kind == instance::NAME) {
+            self.stage.iter().for_each(|(key, words)| tags::wear(instance, key, words));
+        }
+        desired
     }
 
     async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
@@ -140,7 +152,7 @@ impl Provider for Aws {
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {
-        operate::can(operation, self.session.is_emulated())
+        operate::can(operation)
     }
 
     async fn report(&self, spec: &Spec) -> Result<Report, ProviderError> {

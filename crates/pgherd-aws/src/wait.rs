@@ -324,6 +324,7 @@ pub(crate) mod tests {
             source: None,
             following: None,
             replicas: Vec::new(),
+            clusters: Vec::new(),
             copies: Vec::new(),
             tags: Default::default(),
         }

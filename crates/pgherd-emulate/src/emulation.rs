@@ -20,7 +20,7 @@ pub const BEGINNING: Timestamp = Timestamp::constant(1_767_225_600, 0);
 const REMEMBERED: usize = 100_000;
 
 /// The whole emulated cloud.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Emulation {
     /// Its time.
     pub clock: Clock,

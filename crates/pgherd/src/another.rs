@@ -3,6 +3,7 @@
 use pgherd_core::diagnostic::Severity;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
+use pgherd_engine::provider::Point;
 use pgherd_engine::run;
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ use crate::args::{Blocks, OneBlock};
 use crate::commands::Context;
 use crate::databases::{self, Database, Warnings};
 use crate::error::CommandError;
+use crate::planning::{self, Goal};
 use crate::project::Project;
 use crate::targets;
 
@@ -30,6 +32,38 @@ pub fn called(context: &Context<'_>, project: &Project, spec: &Spec, name: &str)
         Some(refused) => Err(CommandError::failed(refused.message).hint(refused.help)),
         None => Ok(called),
     }
+}
+
+/// Shows everything that is made when a database of a name is made of another one, as the plan of its block. An error when something
+/// stands in the way. What an earlier run began is gone on with, and was shown then.
+pub fn show(context: &Context<'_>, project: &Project, to: &Spec) -> Result<(), CommandError> {
+    let database = Database { spec: to.clone(), provider: targets::provider(context.global, to)? };
+    let plans = planning::plan(context, vec![database], Goal::Apply { now: true })?;
+    let is_begun = plans.each.iter().flat_map(|one| &one.planned.observed).any(|seen| seen.id.kind == INSTANCE);
+    if is_begun { Ok(()) } else { plans.show(context.printer, project) }
+}
+
+/// What clouds call that which holds the data.
+const INSTANCE: &str = "instance";
+
+/// What putting a database back in its own place comes to: from which moment on nothing is in it any more, and what that costs.
+pub fn replaced(database: &Database, point: &Point) -> Result<String, CommandError> {
+    let (provider, name) = (&database.provider, &database.spec.name);
+    let backups = targets::wait_for(provider.backups(&database.spec))??;
+    let moment = match point {
+        Point::At(at) => Some(*at),
+        Point::Latest => backups.restorable.map(|range| range.to),
+        Point::Backup(asked) => backups.kept.into_iter().find(|one| one.name == *asked).and_then(|one| one.taken_at),
+    };
+    let since = moment.map_or_else(|| "since then".to_owned(), |moment| format!("after {moment}"));
+    let replicas = match database.spec.replicas {
+        0 => String::new(),
+        _ => ", its read replicas are made anew".to_owned(),
+    };
+    Ok(format!(
+        "what was written {since} is only in the old {name}, which goes on as {name}-before-TIME and is paid for until it is deleted; \
+         connections end while names change, for some minutes{replicas}"
+    ))
 }
 
 /// Where a new database takes connections.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pgherd_core::resource::Resource;
 use pgherd_core::spec::{Setting, Spec};
 use pgherd_core::value::{Props, Value};
 
@@ -13,6 +14,16 @@ pub const KEYS: &str = "pgherd:tags";
 pub const PROXY: &str = "pgherd:proxy";
 /// Beginning of a tag of an instance that says that something of it is in a second region, which is its end.
 pub const REGION: &str = "pgherd:region:";
+/// Tag of an instance that says what it is being restored from, until it is done.
+pub const RESTORING: &str = "pgherd:restoring";
+/// Tag of an instance that says which one it replaces: the `db-…` id of that, and the name it is to be put aside under.
+pub const REPLACES: &str = "pgherd:replaces";
+/// Tag of an instance that says what a replica becomes, until it is done.
+pub const BECOMES: &str = "pgherd:becomes";
+/// Tag of an instance that says what it was put back from in its own place, so that nobody does the same again by repeating a command.
+pub const RESTORED: &str = "pgherd:restored";
+/// Tags of what is half done. They are compared, so that an apply which does the rest takes them off.
+const STAGES: [&str; 3] = [RESTORING, REPLACES, BECOMES];
 /// Longest value of a tag (Tagging AWS Resources User Guide, "Tag naming limits and requirements").
 const MAX_VALUE: usize = 256;
 
@@ -40,19 +51,34 @@ pub fn are_ours(live: &BTreeMap<String, String>, name: &str) -> bool {
     live.get(BLOCK).is_some_and(|block| block == name)
 }
 
-/// The tags that a thing wears as far as they are compared: those wanted, pgherd's own, and those that were the block's once.
+/// The tags that a thing wears as far as they are compared: those wanted, pgherd's own but for marks, and those that were the block's once.
 pub fn compared(live: &BTreeMap<String, String>, wanted: &Props) -> Value {
     let once: Vec<&str> = live.get(KEYS).map(|keys| keys.split(' ').collect()).unwrap_or_default();
-    let is_ours = |key: &str| wanted.contains_key(key) || matches!(key, BLOCK | KEYS) || once.contains(&key);
+    let is_own = |key: &str| matches!(key, BLOCK | KEYS) || STAGES.contains(&key);
+    let is_ours = |key: &str| wanted.contains_key(key) || is_own(key) || once.contains(&key);
     Value::Map(
         live.iter().filter(|(key, _)| is_ours(key)).map(|(key, value)| (key.clone(), Value::text(value))).collect(),
     )
+}
+
+/// Has a resource wear one tag more.
+pub fn wear(resource: &mut Resource, key: &str, value: &str) {
+    if let Some(Value::Map(tags)) = resource.props.get_mut("Tags") {
+        tags.insert(key.to_owned(), value.into());
+    }
 }
 
 /// The tags of a resource as they are sent: key and value, without what nobody knows.
 pub fn sent(props: &Props) -> Vec<(String, String)> {
     let tags = props.get("Tags").and_then(Value::as_map);
     tags.into_iter().flatten().filter_map(|(key, value)| Some((key.clone(), value.as_text()?.to_owned()))).collect()
+}
+
+/// The same for what stands around a resource: what says how far a verb is stays with the instance.
+pub fn sent_around(props: &Props) -> Vec<(String, String)> {
+    let mut tags = sent(props);
+    tags.retain(|(key, _)| !STAGES.contains(&key.as_str()));
+    tags
 }
 
 #[cfg(test)]
@@ -75,6 +101,16 @@ mod tests {
         let wanted = Props::from([("Owner".to_owned(), Value::text("bob"))]);
         insta::assert_snapshot!(compared(&live, &wanted), @"{Owner = ann, Team = shop, pgherd:block = orders, pgherd:tags = Owner Team}");
         assert!(are_ours(&live, "orders") && !are_ours(&live, "others"));
+    }
+
+    /// An apply that does the rest of a restore ends it: the same restore would begin with a database in use otherwise.
+    #[test]
+    fn what_says_that_something_is_half_done_is_compared_and_marks_are_not() {
+        let live = live(
+            &["pgherd:restoring", "pgherd:replaces", "pgherd:becomes", "pgherd:proxy", "pgherd:restored"]
+                .map(|key| (key, "x")),
+        );
+        insta::assert_snapshot!(compared(&live, &Props::new()), @"{pgherd:becomes = x, pgherd:replaces = x, pgherd:restoring = x}");
     }
 
     #[test]

@@ -20,7 +20,6 @@ use crate::kinds::{self, KINDS, tags};
 use crate::names;
 use crate::protocol::form::Form;
 use crate::provider::Aws;
-use crate::wait::{self, Rest};
 
 /// Fields that both calls of a restore take (botocore 1.43.11). What they take and nobody says is RDS's default, not what it was: the
 /// network's default security group, the default parameters, no protection.
@@ -131,7 +130,7 @@ pub(crate) async fn password_intended(aws: &Aws, instance: &Resource) -> Result<
     let described = match look().await? {
         Some(described) => Some(described),
         None => {
-            let given = tags::sent(&instance.props);
+            let given = tags::sent_around(&instance.props);
             let make = || secrets::create(session, region, &id.name, None, (secret::DESCRIPTION, &given));
             made::once("ResourceExistsException", make, look).await?
         }
@@ -188,7 +187,7 @@ pub(crate) async fn password_given(
     rotation::given(aws, instance, password, events).await
 }
 
-/// Writes down how a database is connected to, where nothing is written down yet.
+/// Writes down how a database is connected to, where nothing is written down yet. What is there already must hold the same password.
 pub(crate) async fn written_down(
     aws: &Aws,
     database: &str,
@@ -197,29 +196,39 @@ pub(crate) async fn written_down(
 ) -> Result<(), ProviderError> {
     let (session, region, name) = (aws.session(), aws.region(), names::secret(database));
     let look = || secrets::describe(session, region, &name);
-    if look().await?.is_some() {
-        return Ok(());
+    let found = match look().await? {
+        Some(found) => Some(found),
+        None => {
+            let text = document.text();
+            let make = || secrets::create(session, region, &name, Some(&text), (secret::DESCRIPTION, given));
+            made::once("ResourceExistsException", make, look).await?
+        }
+    };
+    let Some(found) = found else { return Ok(()) };
+    if found.deleted {
+        return Err(scheduled(&name));
     }
-    let text = document.text();
-    let make = || secrets::create(session, region, &name, Some(&text), (secret::DESCRIPTION, given));
-    made::once("ResourceExistsException", make, look).await.map(drop)
+    let version = secrets::value(session, region, &name, CURRENT).await?;
+    match version.and_then(|version| Read::of(&version.text).password) == Some(document.password.clone()) {
+        true => Ok(()),
+        false => {
+            let message = format!("secret {name} holds another password than the one to be written down");
+            let help = format!(
+                "`aws secretsmanager put-secret-value --secret-id {name}` puts the right one in; then run this again"
+            );
+            Err(ProviderError::new(ErrorKind::Conflict, message).help(help))
+        }
+    }
 }
 
-/// A document with this password.
-pub(crate) fn document(seen: &DbInstance, password: Secret) -> Document {
-    let text = |field: &str| seen.props.get(field).and_then(Value::as_text).map(str::to_owned);
-    Document {
-        username: text("MasterUsername").unwrap_or_default(),
-        password,
-        host: text(kinds::instance::ADDRESS).unwrap_or_default(),
-        port: seen
-            .props
-            .get("Port")
-            .and_then(Value::as_int)
-            .unwrap_or_else(|| kinds::security_group::DEFAULT_PORT.into()),
-        // RDS tells no name of a database that it made by itself.
-        dbname: text("DBName").unwrap_or_else(|| "postgres".to_owned()),
-    }
+/// Nobody can say which of two passwords is meant: the one that would come back, or the one that is given.
+fn scheduled(name: &str) -> ProviderError {
+    let message = format!("secret {name} is scheduled for deletion, so no password is written into it");
+    let help = format!(
+        "`aws secretsmanager restore-secret --secret-id {name}` brings it back with the password it had; \
+         `aws secretsmanager delete-secret --force-delete-without-recovery --secret-id {name}` makes room for another one"
+    );
+    ProviderError::new(ErrorKind::Conflict, message).help(help)
 }
 
 /// Makes an instance of its own of a replica, and returns when it is at rest as one.
@@ -246,47 +255,6 @@ pub(crate) async fn promoted(
             Err(ProviderError::new(ErrorKind::Conflict, message).help("run this again"))
         }
     }
-}
-
-/// Gives an instance another name, and returns when it is at rest under that. Which one it is, is told by the id that RDS gave it: names
-/// may be anybody's by now.
-pub(crate) async fn renamed(
-    aws: &Aws,
-    resource_id: &str,
-    from: &str,
-    to: &str,
-    events: &Events,
-) -> Result<DbInstance, ProviderError> {
-    let region = aws.region();
-    let is_it = |seen: &DbInstance| seen.props.get("DbiResourceId").and_then(Value::as_text) == Some(resource_id);
-    let taken = |name: &str| {
-        let message = format!("there is an instance {name} already, and it is another one");
-        ProviderError::new(ErrorKind::Conflict, message).help("rename or destroy that one, then run this again")
-    };
-    match rds::instance(aws.session(), region, to).await? {
-        Some(found) if !is_it(&found) => return Err(taken(to)),
-        Some(_) => {}
-        None => {
-            let found = rds::instance(aws.session(), region, from).await?;
-            if found.as_ref().is_some_and(|found| !is_it(found)) {
-                return Err(taken(from));
-            }
-            if found.is_some_and(|found| found.status != "renaming") {
-                let at = At { region: region.to_owned(), name: from.to_owned(), block: from.to_owned() };
-                let attempt = || rds::rename(aws.session(), region, from, to);
-                match change::once_taken(aws, &at, events, attempt).await {
-                    // A repeated request finds nobody of the old name where the first one was heard.
-                    Err(made::Refused::Aws(error)) if error.is("DBInstanceNotFound") => {}
-                    ended => ended?,
-                }
-            }
-            wait::called(aws, region, to, events).await?;
-        }
-    }
-    let nothing = BTreeSet::new();
-    let rest = Rest { region, id: to, at_most: aws.patience().changing, changed: &nothing };
-    let seen = wait::settled(aws, &rest, events).await?;
-    if is_it(&seen) { Ok(seen) } else { Err(taken(to)) }
 }
 
 #[cfg(test)]

@@ -3,8 +3,13 @@
 use std::fmt;
 
 use pgherd_core::secret::Secret;
+use pgherd_core::value::Value;
 use serde_json::Value as Json;
 use zeroize::Zeroizing;
+
+use crate::api::rds::DbInstance;
+use crate::kinds::instance::ADDRESS;
+use crate::kinds::security_group::DEFAULT_PORT;
 
 /// Letters, digits and four marks, none of which means anything in a URL: programs put passwords into one as they are.
 const ALPHABET: &[u8; 66] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
@@ -24,6 +29,19 @@ pub(crate) struct Document {
 }
 
 impl Document {
+    /// How an instance is connected to with a password.
+    pub(crate) fn of(seen: &DbInstance, password: Secret) -> Self {
+        let text = |field: &str| seen.props.get(field).and_then(Value::as_text).map(str::to_owned);
+        Self {
+            username: text("MasterUsername").unwrap_or_default(),
+            password,
+            host: text(ADDRESS).unwrap_or_default(),
+            port: seen.props.get("Port").and_then(Value::as_int).unwrap_or_else(|| DEFAULT_PORT.into()),
+            // RDS tells no name of a database that it made by itself.
+            dbname: text("DBName").unwrap_or_else(|| "postgres".to_owned()),
+        }
+    }
+
     /// The text, in this order of keys.
     ///
     /// # Panics

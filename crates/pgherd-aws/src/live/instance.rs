@@ -196,8 +196,9 @@ const WITHOUT_SNAPSHOT: [&str; 3] = ["failed", "incompatible-restore", "incompat
 fn may_be_deleted(at: &At, seen: &DbInstance, last: &Last) -> Result<(), ProviderError> {
     only_ours(at, seen)?;
     only_unprotected(at, seen, "write enable_deletion_protection = false and apply that first")?;
-    if !seen.replicas.is_empty() {
-        let replicas = seen.replicas.join(", ");
+    let followers = [seen.replicas.as_slice(), seen.clusters.as_slice()].concat();
+    if !followers.is_empty() {
+        let replicas = followers.join(", ");
         let message = format!("{} has read replicas that would become databases of their own: {replicas}", at.name);
         return Err(ProviderError::new(ErrorKind::Protected, message).help("delete or promote them first"));
     }

@@ -3,6 +3,8 @@
 //! A mark is set before the first such thing is made and taken off when the last one is gone, so that whatever is cut short in between
 //! is found again, even after it was taken out of the block; and a plan asks for nothing where there is no mark.
 
+use std::collections::BTreeMap;
+
 use pgherd_core::resource::Observed;
 use pgherd_core::value::Value;
 use pgherd_engine::provider::ProviderError;
@@ -10,6 +12,7 @@ use pgherd_engine::provider::ProviderError;
 use crate::api::rds;
 use crate::api::tags::Tags;
 use crate::kinds::tags::{PROXY, REGION};
+use crate::kinds::{backup_replication, proxy};
 use crate::names;
 use crate::provider::Aws;
 
@@ -71,6 +74,24 @@ pub(crate) fn keys(seen: &Observed) -> Vec<String> {
     read(seen.props.get(FIELD)).iter().map(Mark::key).collect()
 }
 
+/// The tags that mark an instance with what stands beside it of a database, all of it there already.
+pub(crate) fn of<'a>(database: &str, beside: impl IntoIterator<Item = &'a Observed>) -> Vec<(String, String)> {
+    let mark = |seen: &Observed| match seen.id.kind.as_str() {
+        proxy::NAME => Some(Mark::Proxy),
+        // The instance itself tells of copies of its backups.
+        backup_replication::NAME => None,
+        kind => names::place(kind, &seen.id.name).0.map(Mark::Region),
+    };
+    let tag = |mark: Mark| (mark.key(), mark.words(database));
+    let marks: BTreeMap<String, String> = beside.into_iter().filter_map(mark).map(tag).collect();
+    marks.into_iter().collect()
+}
+
+/// The tag that marks an instance with a proxy.
+pub(crate) fn of_proxy(database: &str) -> (String, String) {
+    (Mark::Proxy.key(), Mark::Proxy.words(database))
+}
+
 /// Sets a mark on a database's instance, unless it has it.
 pub(super) async fn set(aws: &Aws, database: &str, mark: &Mark) -> Result<(), ProviderError> {
     let Some(seen) = rds::instance(aws.session(), aws.region(), database).await? else { return Ok(()) };
@@ -96,7 +117,22 @@ pub(super) async fn clear(aws: &Aws, database: &str, mark: &Mark) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
+    use pgherd_core::resource::{Id, Status};
+    use pgherd_core::value::Props;
+
     use super::*;
+
+    #[test]
+    fn what_stands_beside_an_instance_is_marked_on_it() {
+        let seen =
+            |kind: &str, name: &str| crate::live::ours::seen(&Id::new(kind, name), Props::new(), Status::Available);
+        let here = [seen("instance", "orders"), seen("secret", "pgherd/orders/master"), seen("alarm", "orders-cpu")];
+        assert_eq!(of("orders", &here), []);
+        let copies = seen("backup_replication", "eu-west-1/orders");
+        let there = [seen("proxy", "orders-proxy"), seen("replica", "eu-west-1/orders-dr"), copies];
+        let expected = [("pgherd:proxy", "orders-proxy"), ("pgherd:region:eu-west-1", "orders-dr")];
+        assert_eq!(of("orders", &there), expected.map(|(key, words)| (key.to_owned(), words.to_owned())));
+    }
 
     #[test]
     fn marks_are_told_by_their_keys() {

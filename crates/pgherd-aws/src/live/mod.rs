@@ -11,6 +11,7 @@ mod dashboard;
 pub(crate) mod document;
 mod elsewhere;
 mod instance;
+pub(crate) mod led;
 mod log_group;
 pub(crate) mod made;
 pub(crate) mod marks;
@@ -19,6 +20,7 @@ mod ours;
 mod parameter_group;
 mod proxy;
 mod reach;
+pub(crate) mod renaming;
 mod replica;
 mod request;
 mod role;
@@ -32,7 +34,8 @@ mod subnet_group;
 mod tagged;
 mod topic;
 mod upgrade;
-mod waiting;
+pub(crate) mod users;
+pub(crate) mod waiting;
 
 pub(crate) use tagged::sibling;
 

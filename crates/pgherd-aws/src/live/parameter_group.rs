@@ -7,7 +7,7 @@ use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderErr
 
 use super::change::{self, not_ours};
 use super::servers::At;
-use super::{made, spelling};
+use super::{made, spelling, users};
 use crate::api::rds::{self, DbInstance, ParameterGroup};
 use crate::kinds::tags;
 use crate::names;
@@ -97,6 +97,7 @@ pub(super) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     let at = At::of(aws, id);
     let Some(found) = rds::parameter_group(aws.session(), &at.region, &at.name).await? else { return Ok(()) };
     only_ours(aws, &at, &found).await?;
+    users::nobody_stays(aws, &at.region, id, None).await?;
     let attempt = || rds::delete_parameter_group(aws.session(), &at.region, &at.name);
     Ok(wait::tried(aws, aws.patience().letting_go, events, is_in_use, attempt).await?)
 }

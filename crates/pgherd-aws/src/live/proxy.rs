@@ -25,6 +25,7 @@ pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observ
         let worn = rds::tags(session, region, &found.arn);
         let (worn, pool, targets) =
             try_join3(worn, rds::pool(session, region, name), rds::targets(session, region, name)).await?;
+        let worn = aws.worn(worn);
         let seen = Seen { proxy: found, pool: pool.unwrap_or_default(), targets };
         let status = if is_ours(&worn, name) { seen.status() } else { ours::status(false) };
         let database = names::database_of_proxy(name).unwrap_or(name);
@@ -328,8 +329,12 @@ fn texts(props: &Props, field: &str) -> Vec<String> {
 }
 
 async fn only_ours(aws: &Aws, id: &Id, found: &DbProxy) -> Result<(), ProviderError> {
-    let worn = rds::tags(aws.session(), aws.region(), &found.arn).await?;
-    if is_ours(&worn, &id.name) { Ok(()) } else { Err(ours::foreign(id)) }
+    if wears_our_tag(aws, found).await? { Ok(()) } else { Err(ours::foreign(id)) }
+}
+
+/// Whether a proxy is pgherd's.
+pub(super) async fn wears_our_tag(aws: &Aws, found: &DbProxy) -> Result<bool, AwsError> {
+    Ok(is_ours(&rds::tags(aws.session(), aws.region(), &found.arn).await?, &found.name))
 }
 
 fn is_ours(worn: &api::tags::Tags, name: &str) -> bool {
@@ -337,7 +342,7 @@ fn is_ours(worn: &api::tags::Tags, name: &str) -> bool {
 }
 
 /// Whether RDS is at something else with a proxy or its instance, and takes the same later.
-fn is_at_work(error: &AwsError) -> bool {
+pub(super) fn is_at_work(error: &AwsError) -> bool {
     error.is("InvalidDBProxyStateFault") || error.is("InvalidDBInstanceState")
 }
 

@@ -5,16 +5,13 @@ use std::collections::BTreeSet;
 
 use pgherd_core::resource::Id;
 use pgherd_core::secret::Secret;
-use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
 use super::document::{self, Document, Read};
 use super::ours;
 use crate::api::rds;
 use crate::api::secrets::{self, CURRENT, PENDING};
-use crate::kinds::instance::ADDRESS;
 use crate::kinds::secret::NAME;
-use crate::kinds::security_group::DEFAULT_PORT;
 use crate::names;
 use crate::protocol::form::Form;
 use crate::provider::Aws;
@@ -61,15 +58,10 @@ pub(crate) async fn renewed(aws: &Aws, database: &str, events: &Events) -> Resul
     let rotation = Rotation { secret: &secret, instance: database };
     resumed(aws, &rotation, events).await?;
     let seen = rds::instance(session, region, database).await?.ok_or_else(|| missing(database))?;
-    let text = |field: &str| seen.props.get(field).and_then(Value::as_text).map(str::to_owned);
-    let document = Document {
-        username: text("MasterUsername").unwrap_or_default(),
-        password: document::password(),
-        host: text(ADDRESS).ok_or_else(|| missing(&format!("the endpoint of {database}")))?,
-        port: seen.props.get("Port").and_then(Value::as_int).unwrap_or_else(|| DEFAULT_PORT.into()),
-        // RDS tells no name of a database that it made by itself.
-        dbname: text("DBName").unwrap_or_else(|| "postgres".to_owned()),
-    };
+    let document = Document::of(&seen, document::password());
+    if document.host.is_empty() {
+        return Err(missing(&format!("the endpoint of {database}")));
+    }
     rotated(aws, &rotation, &document, events).await
 }
 

@@ -6,11 +6,10 @@ use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
-use super::made;
 use super::ours::{self, Retagging};
 use super::rules::{self, Steps};
+use super::{made, users};
 use crate::api::ec2::{self, Doing, Permission, SecurityGroup, Which};
-use crate::api::tags::Tags;
 use crate::kinds::security_group::{GROUP_ID, NAME, SUBNET_IDS};
 use crate::kinds::{instance, props, tags};
 use crate::names;
@@ -26,7 +25,7 @@ pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observ
     let looks = ours::of_kind(wanted, NAME).map(|Resource { id, props, .. }| async move {
         let place = Place::of(aws, id);
         let found = place.groups(aws).await?;
-        if let Some(group) = chosen(&found, &place.name, vpc_written(props)) {
+        if let Some(group) = chosen(&found, &place.block, vpc_written(props)) {
             return Ok(Some(observed(id, group, props)));
         }
         if found.is_empty() {
@@ -49,7 +48,7 @@ pub(crate) async fn create(
 ) -> Result<(), ProviderError> {
     let place = Place::of(aws, &resource.id);
     let found = place.groups(aws).await?;
-    let group = match chosen(&found, &place.name, vpc_written(&resource.props)) {
+    let group = match chosen(&found, &place.block, vpc_written(&resource.props)) {
         Some(group) => group.clone(),
         None => new_group(aws, &place, resource, events).await?,
     };
@@ -67,7 +66,8 @@ pub(crate) async fn update(
 ) -> Result<(), ProviderError> {
     let place = Place::of(aws, &resource.id);
     let found = place.groups(aws).await?;
-    let group = chosen(&found, &place.name, vpc_written(&resource.props)).ok_or_else(|| ours::foreign(&resource.id))?;
+    let group =
+        chosen(&found, &place.block, vpc_written(&resource.props)).ok_or_else(|| ours::foreign(&resource.id))?;
     // What is not among the changes was not in the plan.
     let among: Vec<&str> = changes.iter().filter_map(|change| change.field.strip_prefix("Rules.")).collect();
     let steps = rules::steps(&group.id, wanted(&resource.props), &group.permissions, Some(&among));
@@ -85,8 +85,9 @@ pub(crate) async fn update(
 pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events) -> Result<(), ProviderError> {
     let place = Place::of(aws, id);
     let found = place.groups(aws).await?;
-    let of_ours: Vec<&SecurityGroup> = found.iter().filter(|group| is_ours(&group.tags, &place.name)).collect();
+    let of_ours: Vec<&SecurityGroup> = found.iter().filter(|group| tags::are_ours(&group.tags, &place.block)).collect();
     for group in of_ours {
+        users::nobody_stays(aws, &place.region, id, Some(&Value::text(&group.id))).await?;
         let delete = || ec2::delete(aws.session(), &place.region, &group.id);
         let at_most = aws.patience().letting_go;
         match wait::tried(aws, at_most, events, |error| error.is("DependencyViolation"), delete).await {
@@ -98,16 +99,23 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     Ok(())
 }
 
-/// Where a group is, and what EC2 calls it.
+/// Where a group is, what EC2 calls it, and whose it is.
 struct Place {
     region: String,
     name: String,
+    /// `orders-dr-db` is of a block `orders-dr` where that is, and of `orders` in its second region.
+    block: String,
 }
 
 impl Place {
     fn of(aws: &Aws, id: &Id) -> Self {
         let (region, name) = names::place(NAME, &id.name);
-        Self { region: region.unwrap_or_else(|| aws.region().to_owned()), name }
+        let owner = match &region {
+            Some(_) => names::database_elsewhere(&name),
+            None => names::database_of_security_group(&name),
+        };
+        let block = owner.unwrap_or(&name).to_owned();
+        Self { region: region.unwrap_or_else(|| aws.region().to_owned()), name, block }
     }
 
     /// All of the name, at most one a network.
@@ -135,14 +143,9 @@ fn vpc_written(props: &Props) -> Option<&str> {
     props.get(VPC).and_then(Value::as_text)
 }
 
-fn is_ours(worn: &Tags, name: &str) -> bool {
-    let of = |database: &str| names::security_group(database) == name;
-    ours::is(worn, |database| of(database) || of(&names::recovery(database)))
-}
-
 /// The group that is meant: ours in the network that is written or, which is then a difference, ours elsewhere.
-fn chosen<'a>(found: &'a [SecurityGroup], name: &str, vpc: Option<&str>) -> Option<&'a SecurityGroup> {
-    let of_ours = || found.iter().filter(|group| is_ours(&group.tags, name));
+fn chosen<'a>(found: &'a [SecurityGroup], block: &str, vpc: Option<&str>) -> Option<&'a SecurityGroup> {
+    let of_ours = || found.iter().filter(|group| tags::are_ours(&group.tags, block));
     let there = |group: &&SecurityGroup| Some(group.vpc_id.as_str()) == vpc;
     of_ours().find(there).or_else(|| of_ours().next())
 }
@@ -193,7 +196,7 @@ async fn new_group(
     // What was just made is not seen everywhere at once.
     let seen = || async { look().await?.ok_or_else(|| ec2::not_seen_yet(&place.name)) };
     let group = wait::tried(aws, aws.patience().spreading, events, is_not_known_yet, seen).await?;
-    if is_ours(&group.tags, &place.name) { Ok(group) } else { Err(ours::foreign(&resource.id)) }
+    if tags::are_ours(&group.tags, &place.block) { Ok(group) } else { Err(ours::foreign(&resource.id)) }
 }
 
 fn is_not_known_yet(error: &AwsError) -> bool {
@@ -270,7 +273,7 @@ mod tests {
 
     #[track_caller]
     fn check(found: &[SecurityGroup], vpc: Option<&str>, expected: Option<&str>) {
-        assert_eq!(chosen(found, "orders-db", vpc).map(|group| group.id.as_str()), expected);
+        assert_eq!(chosen(found, "orders", vpc).map(|group| group.id.as_str()), expected);
     }
 
     #[test]
@@ -282,11 +285,5 @@ mod tests {
         check(&[group("sg-3", "vpc-1", None), ours], None, Some("sg-1"));
         check(&[group("sg-3", "vpc-1", None)], Some("vpc-1"), None);
         check(&[group("sg-4", "vpc-1", Some("others"))], None, None);
-    }
-
-    #[test]
-    fn the_group_of_the_second_region_is_ours_too() {
-        let worn = Tags::from([(tags::BLOCK.to_owned(), "orders".to_owned())]);
-        assert!(is_ours(&worn, "orders-dr-db") && is_ours(&worn, "orders-db") && !is_ours(&worn, "orders-x-db"));
     }
 }

@@ -7,7 +7,7 @@ use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderErr
 
 use super::change::not_ours;
 use super::servers::At;
-use super::{made, spelling};
+use super::{made, spelling, users};
 use crate::api::rds::{self, SubnetGroup};
 use crate::kinds::tags;
 use crate::names;
@@ -71,6 +71,7 @@ pub(super) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     let at = At::of(aws, id);
     let Some(found) = rds::subnet_group(aws.session(), &at.region, &at.name).await? else { return Ok(()) };
     only_ours(aws, &at, &found).await?;
+    users::nobody_stays(aws, &at.region, id, None).await?;
     let attempt = || rds::delete_subnet_group(aws.session(), &at.region, &at.name);
     Ok(wait::tried(aws, aws.patience().letting_go, events, is_in_use, attempt).await?)
 }

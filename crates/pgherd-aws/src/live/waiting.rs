@@ -38,17 +38,30 @@ pub(super) fn is_planned(kind: &Kind, field: &str) -> bool {
     kind.field(field).is_some_and(|field| matches!(field.owner, Owner::Set | Owner::Floor))
 }
 
-/// Whether nobody notices when that is done (Amazon RDS User Guide, "Settings for DB instances").
+/// Fields whose waiting change nobody notices (Amazon RDS User Guide, "Settings for DB instances").
+const HARMLESS: [&str; 7] = [
+    "AllocatedStorage",
+    "Iops",
+    "StorageThroughput",
+    "MultiAZ",
+    "EnableIAMDatabaseAuthentication",
+    "MasterUserPassword",
+    LOGS,
+];
+
+/// Fields of which that depends on what they are and what they become.
+const SOMETIMES_HARMLESS: [&str; 2] = ["StorageType", "BackupRetentionPeriod"];
+
+/// Whether it may be that nobody notices when that is done, as far as the name of a field tells.
+pub(crate) fn may_be_harmless(field: &str) -> bool {
+    HARMLESS.contains(&field) || SOMETIMES_HARMLESS.contains(&field)
+}
+
+/// Whether nobody notices when that is done.
 fn is_harmless(field: &str, seen: &DbInstance) -> bool {
     let (from, to) = (seen.props.get(field), seen.pending.get(field));
     match field {
-        "AllocatedStorage"
-        | "Iops"
-        | "StorageThroughput"
-        | "MultiAZ"
-        | "EnableIAMDatabaseAuthentication"
-        | "MasterUserPassword"
-        | LOGS => true,
+        _ if HARMLESS.contains(&field) => true,
         // From and to magnetic storage takes a restart.
         "StorageType" => {
             let is_ssd = |kind: Option<&Value>| kind.and_then(Value::as_text).is_some_and(|kind| kind != "standard");
@@ -80,13 +93,18 @@ fn refusal(call: &Modify, waiting: &str) -> ProviderError {
         true => format!("changing {} now also does what waits for the window: {waiting}", fields.join(", ")),
         false => format!("the maintenance window it is to have is open now, and does what waits for it: {waiting}"),
     };
-    let help = match is_planned(&instance::KIND, waiting) {
-        true => "`apply --now` does both; or wait for the maintenance window",
+    ProviderError::new(ErrorKind::Conflict, message).help(help(waiting, "does both"))
+}
+
+/// What somebody can do in whose way something is that waits; `apply --now` of it does what the words say.
+pub(super) fn help(waiting: &str, does: &str) -> String {
+    match is_planned(&instance::KIND, waiting) {
+        true => format!("`apply --now` {does}; or wait for the maintenance window"),
         false => {
             "pgherd did not ask for that and never does it: wait for the maintenance window, or have RDS do it first"
+                .to_owned()
         }
-    };
-    ProviderError::new(ErrorKind::Conflict, message).help(help)
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +139,8 @@ mod tests {
         }
         check_harmless("StorageType", "gp2".into(), "gp3".into(), true);
         check_harmless("BackupRetentionPeriod", Value::Int(1), Value::Int(7), true);
+        assert!(HARMLESS.iter().chain(&SOMETIMES_HARMLESS).all(|field| may_be_harmless(field)));
+        assert!(!may_be_harmless("DBInstanceClass"));
     }
 
     #[test]

@@ -13,7 +13,8 @@ use super::through::timing;
 use super::worn;
 use crate::api::rds;
 use crate::kinds::{instance, secret, tags};
-use crate::live::anew;
+use crate::live::document::Document;
+use crate::live::{anew, marks};
 use crate::provider::Aws;
 use crate::wait;
 
@@ -34,11 +35,14 @@ pub(super) async fn adopt(aws: &Aws, spec: &Spec, events: &Events) -> Result<(),
     if let Some(password) = writes_secret {
         let seen = rds::instance(aws.session(), aws.region(), &spec.name).await?;
         let seen = seen.ok_or_else(|| ProviderError::new(ErrorKind::NotFound, format!("{} is gone", spec.name)))?;
-        anew::written_down(aws, &spec.name, &anew::document(&seen, password), &given).await?;
+        anew::written_down(aws, &spec.name, &Document::of(&seen, password), &given).await?;
         wait::say(events, format!("{} is written down", secret::id(spec)));
     }
-    for seen in in_order(&planned.observed, &wanted.id) {
-        if worn::put_on(aws, seen, &given).await? {
+    let ours: Vec<&Observed> = in_order(&planned.observed, &wanted.id).collect();
+    let marks = marks::of(&spec.name, ours.iter().copied());
+    for seen in ours {
+        let marks = if seen.id == wanted.id { marks.as_slice() } else { &[] };
+        if worn::put_on(aws, seen, &[&given, marks].concat()).await? {
             wait::say(events, format!("{} is pgherd's", seen.id));
         }
     }

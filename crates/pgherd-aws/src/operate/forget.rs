@@ -21,8 +21,11 @@ pub(super) async fn forget(aws: &Aws, spec: &Spec, events: &Events) -> Result<()
     let (last, first): (Vec<Observed>, Vec<Observed>) =
         seen.into_iter().partition(|seen| seen.id.kind == instance::NAME);
     for seen in first.iter().chain(&last) {
-        let keys =
-            [tags::BLOCK.to_owned(), tags::KEYS.to_owned()].into_iter().chain(marks::keys(seen)).collect::<Vec<_>>();
+        let keys = [tags::BLOCK, tags::KEYS, tags::RESTORED]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(marks::keys(seen))
+            .collect::<Vec<_>>();
         if worn::taken_off(aws, seen, &keys).await? {
             wait::say(events, format!("{} is left alone", seen.id));
         }

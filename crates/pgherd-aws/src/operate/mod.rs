@@ -9,6 +9,7 @@ mod promote;
 mod replace;
 mod restart;
 mod restore;
+mod stage;
 mod through;
 mod worn;
 
@@ -21,7 +22,7 @@ use crate::provider::Aws;
 
 /// Does one.
 pub(crate) async fn operate(aws: &Aws, operation: &Operation, events: &Events) -> Result<(), ProviderError> {
-    can(operation, aws.session().is_emulated())?;
+    can(operation)?;
     match operation {
         Operation::Rotate { name } => live::rotate(aws, name, events).await,
         Operation::Restart { name } => restart::restart(aws, name, events).await,
@@ -38,7 +39,7 @@ pub(crate) async fn operate(aws: &Aws, operation: &Operation, events: &Events) -
 }
 
 /// Refuses what RDS has no way to do well.
-pub(crate) fn can(operation: &Operation, is_emulated: bool) -> Result<(), ProviderError> {
+pub(crate) fn can(operation: &Operation) -> Result<(), ProviderError> {
     let refused = |message: &str, help: &str| Err(ProviderError::new(ErrorKind::Unsupported, message).help(help));
     match operation {
         Operation::Switchover { .. } => refused(
@@ -51,9 +52,6 @@ pub(crate) fn can(operation: &Operation, is_emulated: bool) -> Result<(), Provid
                 "`aws rds stop-db-instance --db-instance-identifier {name}` stops it for a week, start-db-instance starts it"
             ),
         ),
-        Operation::Restore { name, to, .. } if to.name == *name && !is_emulated => not_yet("restores in place"),
-        Operation::Promote { .. } if !is_emulated => not_yet("promotes a replica"),
-        Operation::Adopt { .. } if !is_emulated => not_yet("adopts a database"),
         Operation::Restart { .. }
         | Operation::Rotate { .. }
         | Operation::Failover { .. }
@@ -64,12 +62,4 @@ pub(crate) fn can(operation: &Operation, is_emulated: bool) -> Result<(), Provid
         | Operation::Adopt { .. }
         | Operation::Forget { .. } => Ok(()),
     }
-}
-
-/// What a review found that could go wrong with a real database is not worked off yet: renaming brings what waits for the window, a
-/// proxy and a second region stay with the old instance, and the secret of an adopted one may be that of an earlier database.
-fn not_yet(what: &str) -> Result<(), ProviderError> {
-    let message = format!("this version {what} only where AWS is emulated on this machine");
-    Err(ProviderError::new(ErrorKind::Unsupported, message)
-        .help("restore --as makes a new database of a backup, and touches none"))
 }

@@ -7,8 +7,13 @@ use pgherd_core::value::{Props, Value};
 use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, Point, ProviderError};
 
+use crate::api::kms;
 use crate::api::rds::{self, Automated, Kept, RestoredFrom, Snapshot};
+use crate::live::spelling::{self, Keys};
 use crate::provider::Aws;
+
+/// The field of an instance that names its key.
+const KEY: &str = "KmsKeyId";
 
 /// A backup, and what is known of the database it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,13 +113,27 @@ impl Origin {
         Version::parse(&self.kept.version).map(|version| version.major)
     }
 
+    /// Refuses what is wanted and cannot come of this.
+    pub(super) async fn fits(&self, aws: &Aws, wanted: &Resource) -> Result<(), ProviderError> {
+        let mut keys = Keys::new();
+        // Only an alias has to be asked for.
+        let written = wanted.props.get(KEY).and_then(Value::as_text).filter(|key| key.contains("alias/"));
+        if let Some(alias) = written
+            && let Some(arn) = kms::key_arn(aws.session(), aws.region(), alias).await?
+        {
+            keys.insert(alias.to_owned(), arn);
+        }
+        self.refuses(wanted, &keys).map_or(Ok(()), Err)
+    }
+
     /// What is wanted and cannot come of this; all of it at once.
-    pub(super) fn refuses(&self, wanted: &Resource) -> Option<ProviderError> {
+    fn refuses(&self, wanted: &Resource, keys: &Keys) -> Option<ProviderError> {
         let refused = [
             self.of_other_major(&wanted.props),
             self.of_other_text(&wanted.props, "MasterUsername", "administrator", "master_username"),
             self.of_other_text(&wanted.props, "DBName", "database", "database_name"),
             self.of_other_encryption(&wanted.props),
+            self.of_other_key(&wanted.props, keys),
         ];
         let (messages, helps): (Vec<String>, Vec<String>) = refused.into_iter().flatten().unzip();
         let error = ProviderError::new(ErrorKind::Invalid, messages.join("; ")).help(helps.join("; "));
@@ -155,6 +174,19 @@ impl Origin {
             ),
         })
     }
+
+    /// A restore takes the key of the backup along; no call of it names another one.
+    fn of_other_key(&self, wanted: &Props, keys: &Keys) -> Option<(String, String)> {
+        let (written, kept) = (wanted.get(KEY)?.as_text()?, self.kept.key.as_ref()?);
+        if spelling::is_same_key(written, kept, keys) {
+            return None;
+        }
+        let message = format!("the backup is encrypted with {kept}, the block says {written}");
+        Some((
+            message,
+            format!("write kms_key_id = \"{kept}\"; or copy the snapshot with the other key and restore that copy"),
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +197,13 @@ mod tests {
     use crate::kinds::{instance, props};
 
     fn kept(version: &str) -> Kept {
-        Kept { version: version.to_owned(), username: "chief".to_owned(), gib: 20, encrypted: true }
+        Kept {
+            version: version.to_owned(),
+            username: "chief".to_owned(),
+            gib: 20,
+            encrypted: true,
+            key: Some("arn:aws:kms:eu-central-1:123456789012:key/k-1".to_owned()),
+        }
     }
 
     fn at(text: &str) -> Timestamp {
@@ -229,11 +267,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(wanted: [(&'static str, Value); 4], expected: &str) {
+    fn check(wanted: impl IntoIterator<Item = (&'static str, Value)>, expected: &str) {
         let resource = Resource { id: Id::new(instance::NAME, "orders"), props: props(wanted), needs: Vec::new() };
         let from = RestoredFrom::Snapshot("orders-1".to_owned());
         let origin = Origin { from, kept: kept("16.13"), database: Some("shop".to_owned()) };
-        let found = origin.refuses(&resource);
+        let keys = Keys::from([("alias/orders".to_owned(), kept("16").key.unwrap_or_default())]);
+        let found = origin.refuses(&resource, &keys);
         assert_eq!(found.map_or_else(String::new, |error| format!("{}\n{}", error.message, error.help)), expected);
     }
 
@@ -254,6 +293,19 @@ mod tests {
              the database in the backup is shop, the block says store; the backup is encrypted, and what comes of it is, too\n\
              write engine_version = \"16\", and upgrade what is restored afterwards; write master_username = \"chief\"; \
              write database_name = \"shop\"; write storage_encrypted = true",
+        );
+    }
+    #[test]
+    fn a_restore_takes_the_key_of_the_backup_along() {
+        let wanted = |key: &str| [("StorageEncrypted", true.into()), ("KmsKeyId", Value::text(key))];
+        for same in ["alias/orders", "k-1", "arn:aws:kms:eu-central-1:123456789012:key/k-1"] {
+            check(wanted(same), "");
+        }
+        check(
+            wanted("alias/other"),
+            "the backup is encrypted with arn:aws:kms:eu-central-1:123456789012:key/k-1, the block says alias/other\n\
+             write kms_key_id = \"arn:aws:kms:eu-central-1:123456789012:key/k-1\"; or copy the snapshot with the other key and \
+             restore that copy",
         );
     }
 }

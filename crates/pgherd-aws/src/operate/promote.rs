@@ -9,13 +9,11 @@ use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
 use super::through::{planned, through};
 use crate::api::rds::{self, DbInstance};
-use crate::kinds::{instance, tags};
-use crate::live::anew;
+use crate::kinds::instance;
+use crate::kinds::tags::{self, BECOMES};
+use crate::live::{anew, renaming};
 use crate::names;
 use crate::provider::Aws;
-
-/// The tag that says what an instance becomes, until it is done.
-const BECOMES: &str = "pgherd:becomes";
 
 /// Makes a database of its own of a replica.
 pub(super) async fn promote(
@@ -32,6 +30,9 @@ pub(super) async fn promote(
         Some(begun) => begun,
         None => {
             let chosen = chosen(name, &servers, replica)?;
+            if let Some(refused) = renaming::refused(chosen, Some(&to.name)) {
+                return Err(refused);
+            }
             // What stands in the way is better known before than after.
             planned(aws, to).await?;
             chosen
@@ -44,10 +45,10 @@ pub(super) async fn promote(
     if !tags::are_ours(&chosen.tags, &to.name) {
         anew::password_intended(aws, &instance::wanted(to, region)).await?;
         anew::promoted(aws, chosen, (to.backup.retention_days, &to.backup.window.to_string()), events).await?;
-        let renamed = anew::renamed(aws, resource_id, &chosen.id, &to.name, events).await?;
+        let renamed = renaming::renamed(aws, resource_id, &chosen.id, &to.name, events).await?;
         rds::add_tags(session, region, &renamed.arn, &[(tags::BLOCK.to_owned(), to.name.clone())]).await?;
     }
-    through(aws, to, events).await?;
+    through(&aws.amid(&[(BECOMES, &to.name)]), to, events).await?;
     match rds::instance(session, region, &to.name).await? {
         Some(seen) => Ok(rds::remove_tags(session, region, &seen.arn, &[BECOMES.to_owned()]).await?),
         None => Ok(()),
@@ -76,6 +77,16 @@ fn chosen<'a>(name: &str, servers: &'a [DbInstance], replica: Option<&str>) -> R
     let refused = |message: String, help: &str| Err(ProviderError::new(ErrorKind::Invalid, message).help(help));
     let follows = |one: &&DbInstance| one.source.as_deref() == Some(name) && tags::are_ours(&one.tags, name);
     let replicas: Vec<&DbInstance> = servers.iter().filter(follows).collect();
+    let is_meant = |one: &DbInstance| replica.is_none_or(|asked| one.id == asked);
+    let elsewhere = servers.iter().filter(|one| is_meant(one)).find_map(|one| Some((one, one.tags.get(BECOMES)?)));
+    if let Some((one, becomes)) = elsewhere {
+        let message = format!("{} is becoming {becomes} already", one.id);
+        let help = format!(
+            "--as {becomes} goes on with that{}",
+            if replica.is_none() { "; --replica names another one" } else { "" }
+        );
+        return Err(ProviderError::new(ErrorKind::Conflict, message).help(help));
+    }
     let listed = replicas.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ");
     match (replica, replicas.as_slice()) {
         (_, []) => refused(
@@ -137,6 +148,8 @@ mod tests {
         };
         assert_eq!(of(None, "copy"), Ok(Some("orders-r1".to_owned())));
         assert_eq!(of(None, "other"), Ok(None));
+        let other = chosen("orders", &servers, None).map(|one| one.id.clone()).map_err(|error| error.message);
+        assert_eq!(other, Err("orders-r1 is becoming copy already".to_owned()));
         let renamed = DbInstance { id: "copy".to_owned(), ..replica };
         assert_eq!(of(Some(&renamed), "copy"), Ok(Some("copy".to_owned())));
         let other = seen("copy", None, "copy");

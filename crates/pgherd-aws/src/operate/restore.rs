@@ -10,7 +10,7 @@ use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::spec::Spec;
-use pgherd_core::value::{Props, Value};
+use pgherd_core::value::Props;
 use pgherd_engine::provider::{
     ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Point, Provider, ProviderError,
 };
@@ -20,11 +20,9 @@ use super::replace;
 use super::through::{self, through};
 use crate::api::rds::{self, DbInstance};
 use crate::kinds::instance;
+use crate::kinds::tags::RESTORING;
 use crate::live::{anew, late};
 use crate::provider::Aws;
-
-/// The tag that says what an instance is being restored from, until it is done.
-pub(super) const RESTORING: &str = "pgherd:restoring";
 
 /// Restores a database as another one, or in its own place.
 pub(super) async fn restore(
@@ -57,10 +55,8 @@ async fn made(aws: &Aws, name: &str, to: &Spec, point: &Point, events: &Events) 
     }
     let origin = origin::found(aws, name, point).await?;
     let to = origin.fitted(to);
-    if let Some(error) = origin.refuses(&instance::wanted(&to, aws.region())) {
-        return Err(error);
-    }
-    let provider = Restoring { aws, origin: &origin, words: &words, spec: &to };
+    origin.fits(aws, &instance::wanted(&to, aws.region())).await?;
+    let provider = Restoring { aws: &aws.amid(&[(RESTORING, &words)]), origin: &origin, spec: &to };
     through(&provider, &to, events).await?;
     let seen = rds::instance(aws.session(), aws.region(), &to.name).await?;
     match seen {
@@ -79,20 +75,10 @@ fn another(there: &DbInstance, words: &str) -> Option<ProviderError> {
     Some(ProviderError::new(ErrorKind::Conflict, message).help("choose another name"))
 }
 
-/// The resource of an instance that wears one tag more.
-pub(super) fn tagged(resource: &Resource, key: &str, value: &str) -> Resource {
-    let mut resource = resource.clone();
-    if let Some(Value::Map(tags)) = resource.props.get_mut("Tags") {
-        tags.insert(key.to_owned(), value.into());
-    }
-    resource
-}
-
 /// AWS, where an instance that is not there comes of a restore.
 struct Restoring<'a> {
     aws: &'a Aws,
     origin: &'a Origin,
-    words: &'a str,
     spec: &'a Spec,
 }
 
@@ -126,7 +112,6 @@ impl Provider for Restoring<'_> {
         if rds::instance(self.aws.session(), self.aws.region(), &resource.id.name).await?.is_none() {
             anew::password_intended(self.aws, &resource).await?;
         }
-        let resource = tagged(&resource, RESTORING, self.words);
         let Origin { from, kept, database: _ } = self.origin;
         anew::restored(self.aws, &resource, from, kept.gib, &through::timing(self.spec), events).await
     }

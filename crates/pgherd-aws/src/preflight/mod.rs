@@ -11,6 +11,7 @@ mod limits;
 mod network;
 mod parameters;
 mod pending;
+mod shared;
 mod storage;
 
 use std::collections::BTreeSet;
@@ -53,7 +54,7 @@ pub(crate) async fn preflight(
     accepted: &BTreeSet<String>,
     today: Date,
 ) -> Vec<Diagnostic> {
-    let Goal::Apply { now } = intended.goal else { return Vec::new() };
+    let Goal::Apply { now } = intended.goal else { return shared::told(aws, spec, intended).await };
     let about = About {
         spec,
         plan: intended.plan,

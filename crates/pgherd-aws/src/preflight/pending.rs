@@ -8,22 +8,8 @@ use pgherd_core::value::Value;
 use pgherd_core::version::Version;
 
 use super::About;
-use crate::api::rds::LOGS;
 use crate::kinds::{instance, replica};
-use crate::live::modify;
-
-/// Fields whose waiting change nobody notices, or only sometimes: that is looked at once more when it is done (`live/waiting.rs`).
-const HARMLESS: [&str; 9] = [
-    "AllocatedStorage",
-    "BackupRetentionPeriod",
-    "EnableIAMDatabaseAuthentication",
-    LOGS,
-    "Iops",
-    "MasterUserPassword",
-    "MultiAZ",
-    "StorageThroughput",
-    "StorageType",
-];
+use crate::live::{modify, waiting};
 
 /// Days before the end of standard support from which it is told.
 const NOTICE_DAYS: i32 = 180;
@@ -66,8 +52,9 @@ fn would_fire(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
     let call = modify::calls(changes, false).into_iter().find(|call| call.immediately)?;
     let is_meant = |field: &str| changes.iter().any(|one| one.field == field && one.when == When::Now);
     let seen = about.seen(&step.id)?;
-    let mut waiting = seen.pending.iter().filter(|pending| pending.waits_for == "the maintenance window");
-    let fired = waiting.find(|pending| !HARMLESS.contains(&pending.field.as_str()) && !is_meant(&pending.field))?;
+    let mut waits = seen.pending.iter().filter(|pending| pending.waits_for == "the maintenance window");
+    // What is harmless only sometimes is looked at once more when it is done.
+    let fired = waits.find(|pending| !waiting::may_be_harmless(&pending.field) && !is_meant(&pending.field))?;
     let fields: Vec<&str> = call.fields.iter().map(|(field, _)| field.as_str()).collect();
     let message = format!(
         "changing {} of {} now also applies {}, which restarts it",

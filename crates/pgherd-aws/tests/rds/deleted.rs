@@ -99,6 +99,9 @@ async fn a_replica_that_was_promoted_is_left_alone() {
     let mut failed: Vec<_> = outcome.failed.iter().map(|(id, _)| id.to_string()).collect();
     failed.sort();
     assert_eq!(failed, ["parameter_group orders-pg16", "subnet_group orders"]);
+    // Nobody waits for it to go: the end of the instance asks once whether they may.
+    let asked = |action: &str| world.writes().iter().filter(|call| call.starts_with(action)).count();
+    assert_eq!((asked("DeleteDBSubnetGroup"), asked("DeleteDBParameterGroup")), (1, 1));
     assert_eq!(world.instances(), ["orders-r1"]);
 }
 
@@ -120,7 +123,11 @@ async fn a_replica_that_was_promoted_is_not_taken_for_one() {
     let destroyed = world.plan_destroy(&block).await;
     assert_eq!(
         told(&destroyed),
-        [format!("left-alone: replica orders-r1 is not pgherd's and is left alone: {reason}")]
+        [
+            "groups-in-use: orders-r1 stays, and so does what it is in: parameter_group orders-pg16, subnet_group orders"
+                .to_owned(),
+            format!("left-alone: replica orders-r1 is not pgherd's and is left alone: {reason}"),
+        ]
     );
 }
 

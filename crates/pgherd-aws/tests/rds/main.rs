@@ -3,6 +3,7 @@
 //! Nothing here waits: the emulator's time goes by with every call, so that whoever looks again gets on.
 
 mod adopted;
+mod cut;
 mod deleted;
 mod guarded;
 mod made;

@@ -1,9 +1,7 @@
 //! RDS Proxy in front of an instance: made, changed in place, taken away; whatever is cut short goes on.
 
-use pgherd_engine::run;
-use pgherd_engine::stop::Stop;
-
-use crate::world::{World, changes, events, hangs, spec, with};
+use crate::cut::Doing;
+use crate::world::{World, changes, with};
 
 const PROXIED: &str = r#"
     name                = "orders"
@@ -187,33 +185,16 @@ fn made(world: &World) -> Vec<String> {
     created.map(|asked| asked.action.clone()).collect()
 }
 
-/// Kills an apply after its nth call was done. `false`: it was over by then.
-async fn killed_after(world: &World, block: &str, nth: usize) -> bool {
-    let planned = world.plan(block).await;
-    world.forget_what_was_asked();
-    world.fault(&format!(r#"{{"nth":{nth},"fault":"hang"}}"#));
-    let (events, _heard) = events();
-    let (provider, spec, now, stop) = (world.provider(), spec(block), world.now(), Stop::never());
-    tokio::select! {
-        outcome = run::apply(provider.as_ref(), &spec, &planned, now, &events, &stop) => {
-            assert!(outcome.is_success(), "{outcome:?}");
-            false
-        }
-        () = hangs(world) => true,
-    }
+/// A world without the proxy, or with it.
+async fn applied(block: &str) -> World {
+    let world = World::whole(SECONDS).await;
+    world.apply(block).await;
+    world
 }
 
 #[tokio::test]
 async fn killed_after_any_call_of_a_creation_it_ends_well_and_nothing_is_made_twice() {
-    let before = without();
-    let mut nth = 1;
-    loop {
-        let world = World::whole(SECONDS).await;
-        world.apply(&before).await;
-        world.forget_what_was_asked();
-        if !killed_after(&world, PROXIED, nth).await {
-            break;
-        }
+    let then = async |world: World, nth| {
         let mut all = made(&world);
         world.forget_what_was_asked();
         world.apply(PROXIED).await;
@@ -221,69 +202,40 @@ async fn killed_after_any_call_of_a_creation_it_ends_well_and_nothing_is_made_tw
         all.sort();
         assert_eq!(all, ["CreateDBProxy", "CreateRole", "RegisterDBProxyTargets"], "killed after call {nth}");
         assert_eq!(world.left(PROXIED).await, [""; 0], "killed after call {nth}");
-        nth += 1;
-    }
-    assert!(nth > 12, "only {nth} calls");
+    };
+    Doing::Apply(PROXIED).killed_anywhere(&applied(&without()).await, 7, then).await;
 }
 
 #[tokio::test]
 async fn whichever_answer_is_lost_one_apply_is_enough() {
-    let before = without();
-    let mut nth = 1;
-    loop {
-        let world = World::whole(SECONDS).await;
-        world.apply(&before).await;
-        let planned = world.plan(PROXIED).await;
-        world.forget_what_was_asked();
-        world.fault(&format!(r#"{{"nth":{nth},"fault":"lost"}}"#));
-        let (outcome, _) = world.walk(PROXIED, &planned).await;
-        assert!(outcome.is_success(), "call {nth}: {outcome:?}");
-        let was_lost = world.emulator.asked().iter().any(|asked| asked.outcome == "lost");
+    let then = async |world: World, nth| {
         assert_eq!(proxies(&world), ["orders-proxy"], "call {nth}");
         assert_eq!(world.left(PROXIED).await, [""; 0], "call {nth}");
-        if !was_lost {
-            break;
-        }
-        nth += 1;
-    }
-    assert!(nth > 12, "only {nth} calls");
+    };
+    Doing::Apply(PROXIED).answers_lost(&applied(&without()).await, 7, then).await;
 }
 
 /// It was taken out of the block meanwhile, so only the mark on the instance tells of what is left.
 #[tokio::test]
 async fn killed_after_any_call_of_its_end_nothing_is_left_over() {
     let after = without();
-    let mut nth = 1;
-    loop {
-        let world = World::whole(SECONDS).await;
-        world.apply(PROXIED).await;
-        if !killed_after(&world, &after, nth).await {
-            break;
-        }
+    let then = async |world: World, nth| {
         world.pass(3600);
         world.apply(&after).await;
         assert_eq!(world.left(&after).await, [""; 0], "killed after call {nth}");
         assert_eq!(proxies(&world), [""; 0], "killed after call {nth}");
-        nth += 1;
-    }
-    assert!(nth > 8, "only {nth} calls");
+    };
+    Doing::Apply(&after).killed_anywhere(&applied(PROXIED).await, 5, then).await;
 }
 
 /// Taken out of the block before it was ever done: what was made of it is found.
 #[tokio::test]
 async fn one_that_was_cut_short_and_given_up_leaves_nothing() {
-    for nth in [4, 8, 12] {
-        let world = World::whole(SECONDS).await;
-        world.apply(&without()).await;
-        if !killed_after(&world, PROXIED, nth).await {
-            break;
-        }
+    let then = async |world: World, nth| {
         world.pass(3600);
         world.apply(&without()).await;
-        assert_eq!(
-            (proxies(&world), world.left(&without()).await),
-            (Vec::new(), Vec::new()),
-            "killed after call {nth}"
-        );
-    }
+        let left = (proxies(&world), world.left(&without()).await);
+        assert_eq!(left, (Vec::new(), Vec::new()), "killed after call {nth}");
+    };
+    Doing::Apply(PROXIED).killed_anywhere(&applied(&without()).await, 7, then).await;
 }

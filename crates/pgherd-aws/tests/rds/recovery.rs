@@ -2,10 +2,9 @@
 
 use jiff::Timestamp;
 use pgherd_emulate::rds::Region;
-use pgherd_engine::run;
-use pgherd_engine::stop::Stop;
 
-use crate::world::{World, changes, events, hangs, is_write, spec, with};
+use crate::cut::Doing;
+use crate::world::{World, changes, with};
 
 const THERE: &str = "eu-west-1";
 
@@ -221,45 +220,16 @@ async fn a_destroy_ends_what_is_there_first_and_promotes_nothing() {
     assert!(asked.iter().all(|asked| asked.action != "PromoteReadReplica"));
 }
 
-/// The calls of an apply after which something is otherwise than before, by their numbers. Killed after another one, it is as if it
-/// had been killed after the last of these.
-async fn writes(before: &str, after: &str) -> Vec<usize> {
+async fn applied(block: &str) -> World {
     let world = World::whole(SECONDS).await;
-    world.apply(before).await;
-    let planned = world.plan(after).await;
-    world.forget_what_was_asked();
-    let (outcome, _) = world.walk(after, &planned).await;
-    assert!(outcome.is_success(), "{outcome:?}");
-    let asked = world.emulator.asked();
-    asked.iter().enumerate().filter(|(_, asked)| is_write(asked)).map(|(index, _)| index + 1).collect()
-}
-
-/// Kills an apply after its nth call was done. `false`: it was over by then.
-async fn killed_after(world: &World, block: &str, nth: usize) -> bool {
-    let planned = world.plan(block).await;
-    world.forget_what_was_asked();
-    world.fault(&format!(r#"{{"nth":{nth},"fault":"hang"}}"#));
-    let (events, _heard) = events();
-    let (provider, spec, now, stop) = (world.provider(), spec(block), world.now(), Stop::never());
-    tokio::select! {
-        outcome = run::apply(provider.as_ref(), &spec, &planned, now, &events, &stop) => {
-            assert!(outcome.is_success(), "{outcome:?}");
-            // It would meet the next apply.
-            world.emulator.with(|emulation| emulation.faults.clear());
-            false
-        }
-        () = hangs(world) => true,
-    }
+    world.apply(block).await;
+    world
 }
 
 #[tokio::test]
 async fn killed_after_any_write_of_a_creation_it_ends_well_and_nothing_is_made_twice() {
-    let (before, block) = (short_without(), short());
-    let mut kills = 0;
-    for nth in writes(&before, &block).await {
-        let world = World::whole(SECONDS).await;
-        world.apply(&before).await;
-        kills += usize::from(killed_after(&world, &block, nth).await);
+    let block = short();
+    let then = async |world: World, nth| {
         let done = made(&world);
         world.forget_what_was_asked();
         world.apply(&block).await;
@@ -270,40 +240,32 @@ async fn killed_after_any_write_of_a_creation_it_ends_well_and_nothing_is_made_t
         assert_eq!(all, once, "killed after call {nth}");
         assert_eq!(things(&world), ALL, "killed after call {nth}");
         assert_eq!(world.left(&block).await, [""; 0], "killed after call {nth}");
-    }
-    assert!(kills > 15, "only {kills} kills");
+    };
+    Doing::Apply(&block).killed_anywhere(&applied(&short_without()).await, 16, then).await;
 }
 
 /// It was taken out of the block meanwhile, so only the mark on the instance tells of what is left.
 #[tokio::test]
 async fn killed_after_any_write_and_given_up_nothing_is_left_there() {
-    let (after, block) = (short_without(), short());
-    let mut kills = 0;
-    for nth in writes(&after, &block).await {
-        let world = World::whole(SECONDS).await;
-        world.apply(&after).await;
-        kills += usize::from(killed_after(&world, &block, nth).await);
+    let after = short_without();
+    let then = async |world: World, nth| {
         world.pass(3600);
         world.apply(&after).await;
         assert_eq!((things(&world), world.left(&after).await), (Vec::new(), Vec::new()), "killed after call {nth}");
-    }
-    assert!(kills > 15, "only {kills} kills");
+    };
+    Doing::Apply(&short()).killed_anywhere(&applied(&after).await, 16, then).await;
 }
 
 #[tokio::test]
 async fn killed_after_any_write_of_its_end_nothing_is_left_there() {
-    let (after, block) = (short_without(), short());
-    let mut kills = 0;
-    for nth in writes(&block, &after).await {
-        let world = World::whole(SECONDS).await;
-        world.apply(&block).await;
-        kills += usize::from(killed_after(&world, &after, nth).await);
+    let after = short_without();
+    let then = async |world: World, nth| {
         world.pass(3600);
         world.apply(&after).await;
         assert_eq!((things(&world), world.left(&after).await), (Vec::new(), Vec::new()), "killed after call {nth}");
         assert_eq!(world.instances(), ["orders"], "killed after call {nth}");
-    }
-    assert!(kills > 8, "only {kills} kills");
+    };
+    Doing::Apply(&after).killed_anywhere(&applied(&short()).await, 9, then).await;
 }
 
 #[tokio::test]
@@ -320,4 +282,21 @@ async fn somebody_elses_instance_there_is_left_alone() {
     let planned = world.plan(BOTH).await;
     assert!(planned.plan.is_refused() && planned.plan.diagnostics.iter().any(|said| said.code == "not-ours"));
     assert_eq!(world.left(&without()).await, [""; 0]);
+}
+
+/// `orders-dr-db` is of `orders` there, and of a block that is called `orders-dr`, whose instance would be in the way all the same.
+#[tokio::test]
+async fn the_group_of_a_block_that_is_called_like_a_second_region_is_not_taken_for_its_own() {
+    let world = World::whole(60).await;
+    world.apply(&without()).await;
+    there(&world, |region| {
+        let mut group = region.around.security_groups.values().next().expect("the default one").clone();
+        group.name = "orders-dr-db".to_owned();
+        group.tags = [("pgherd:block".to_owned(), "orders-dr".to_owned())].into();
+        region.around.security_groups.insert("sg-theirs".to_owned(), group);
+    });
+    let planned = world.plan(BOTH).await;
+    let said: Vec<_> = planned.plan.diagnostics.iter().filter(|said| said.code == "not-ours").collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].message.contains("security_group eu-west-1/orders-dr-db"), "{said:?}");
 }

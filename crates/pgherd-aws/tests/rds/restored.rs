@@ -2,7 +2,8 @@
 
 use pgherd_engine::provider::{ErrorKind, Operation, Point};
 
-use crate::world::{World, changes, spec, with};
+use crate::cut::Doing;
+use crate::world::{World, spec, with};
 
 /// A database with what no restore call takes, and with what every one of them would turn off.
 pub const SOURCE: &str = r#"
@@ -129,6 +130,10 @@ async fn what_cannot_come_of_a_backup_is_refused_before_anything_is_made() {
     the backup is of PostgreSQL 16, the block says 17; the database in the backup is shop, the block says store
     write engine_version = "16", and upgrade what is restored afterwards; write database_name = "shop"
     "#);
+    let key = with(&copy(SOURCE), &[("kms_key_id", "\"alias/other\"")]);
+    let refused = world.operate(&restore(&key, Point::Latest)).await.expect_err("another key");
+    assert!(refused.message.starts_with("the backup is encrypted with arn:aws:kms:"), "{refused:?}");
+    assert!(refused.message.ends_with(", the block says alias/other"), "{refused:?}");
     let missing = world.operate(&restore(&copy(SOURCE), Point::Backup("orders-9".to_owned()))).await;
     assert_eq!(missing.expect_err("there is none").message, "there is no backup orders-9");
     assert_eq!(world.writes_of_all(), [""; 0]);
@@ -138,13 +143,7 @@ async fn what_cannot_come_of_a_backup_is_refused_before_anything_is_made() {
 async fn killed_after_any_call_of_a_restore_it_ends_well_and_nothing_is_made_twice() {
     let block = copy(SOURCE);
     let operation = restore(&block, Point::Backup("orders-1".to_owned()));
-    let undisturbed = world(300).await;
-    undisturbed.operate(&operation).await.expect("it is restored");
-    let numbers = undisturbed.numbers_of_writes();
-    assert!(numbers.len() > 20, "only {numbers:?}");
-    for nth in numbers {
-        let world = world(300).await;
-        assert!(world.operation_killed_after(&operation, nth).await);
+    let then = async |world: World, nth| {
         if !world.was_the_last_call("pgherd:restoring") {
             world.operate(&operation).await.unwrap_or_else(|error| panic!("killed after call {nth}: {error:?}"));
         }
@@ -152,38 +151,51 @@ async fn killed_after_any_call_of_a_restore_it_ends_well_and_nothing_is_made_twi
         let made = (made("RestoreDBInstanceFromDBSnapshot"), made("CreateDBInstance "));
         assert_eq!(made, (1, 0), "killed after call {nth}");
         is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
-    }
+    };
+    Doing::Verb(&operation).killed_anywhere(&world(300).await, 21, then).await;
 }
 
 #[tokio::test]
 async fn whichever_answer_is_lost_a_restore_ends_well() {
     let block = copy(SOURCE);
-    let operation = restore(&block, Point::Latest);
-    for nth in (1..120).step_by(11) {
-        let world = world(300).await;
-        world.fault(&format!(r#"{{"nth":{nth},"fault":"lost"}}"#));
-        world.operate(&operation).await.unwrap_or_else(|error| panic!("call {nth}: {error:?}"));
-        is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
+    let then = async |world: World, _| is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
+    Doing::Verb(&restore(&block, Point::Latest)).answers_lost(&world(300).await, 20, then).await;
+}
+
+/// The same restore would begin with it otherwise, restarts and all, when it is in use.
+#[tokio::test]
+async fn an_apply_that_does_the_rest_of_a_restore_ends_it() {
+    let block = copy(SOURCE);
+    let operation = restore(&block, Point::Backup("orders-1".to_owned()));
+    let world = half_restored(&operation).await;
+    world.pass(3600);
+    world.apply_now(&block).await;
+    is_done(&world, &world.left(&block).await, &world.left(SOURCE).await);
+    world.forget_what_was_asked();
+    let refused = world.operate(&operation).await.expect_err("it is a database like any other");
+    assert_eq!((refused.message.as_str(), world.writes_of_all()), ("there is an instance copy already", Vec::new()));
+}
+
+/// A world in which the instance has just been asked for.
+async fn half_restored(operation: &Operation) -> World {
+    let begun = world(300).await;
+    let mut nth = 1;
+    loop {
+        let world = begun.like().await;
+        assert!(Doing::Verb(operation).killed_after(&world, nth).await);
+        if world.instances().contains(&"copy".to_owned()) {
+            return world;
+        }
+        nth += 1;
     }
 }
 
 /// What makes it anew instead would be empty.
 #[tokio::test]
 async fn what_is_half_restored_is_no_databases_of_another_command() {
-    let world = world(300).await;
     let block = copy(SOURCE);
-    let operation = restore(&block, Point::Backup("orders-1".to_owned()));
-    let mut nth = 1;
-    while !world.instances().contains(&"copy".to_owned()) {
-        assert!(world.operation_killed_after(&operation, nth).await);
-        nth += 1;
-    }
+    let world = half_restored(&restore(&block, Point::Backup("orders-1".to_owned()))).await;
     let other = restore(&block, Point::Latest);
     let refused = world.operate(&other).await.expect_err("it is another's");
     assert_eq!(refused.message, "copy is being restored from something else: orders backup orders-1");
-    // A plan of its block goes on with it, its password included.
-    world.pass(3600);
-    world.apply_now(&block).await;
-    assert_eq!(changes(&world.plan(&block).await), [""; 0]);
-    assert!(world.secret_opens("copy", "copy"));
 }

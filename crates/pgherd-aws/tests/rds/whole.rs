@@ -1,22 +1,6 @@
 //! A whole block: an instance, its replica, and everything that stands around them, on one emulated AWS.
 
-use crate::world::{World, with};
-
-const WHOLE: &str = r#"
-    name                = "orders"
-    engine_version      = "16.13"
-    instance_class      = "db.t3.micro"
-    allocated_storage   = 20
-    vpc_id              = "vpc-default"
-    subnet_ids          = ["subnet-a", "subnet-b", "subnet-c"]
-    allowed_cidr_blocks = ["10.0.0.0/16"]
-    create_read_replica = true
-    monitoring_interval = 60
-    enable_logging      = true
-    create_dashboard    = true
-    alarm_targets       = ["ann@example.org"]
-    tags                = { Owner = "ann" }
-"#;
+use crate::world::{WHOLE, World, with};
 
 /// Tags are compared on the servers and carried to the rest.
 #[tokio::test]

@@ -60,6 +60,15 @@ impl World {
         Self { is_whole: true, ..Self::going_by(seconds).await }
     }
 
+    /// Another world that is as this one is, in which nothing has been asked yet and nothing goes wrong.
+    pub async fn like(&self) -> Self {
+        let mut emulation = self.emulator.with(|emulation| emulation.clone());
+        (emulation.faults, emulation.asked) = (Vec::new(), Vec::new());
+        let other = Self { is_whole: self.is_whole, accepted: self.accepted.clone(), ..Self::new().await };
+        other.emulator.with(|as_new| *as_new = emulation);
+        other
+    }
+
     /// A world in which a block has been applied.
     pub async fn with(block: &str) -> Self {
         let world = Self::new().await;
@@ -156,29 +165,6 @@ impl World {
         Ok(told(heard))
     }
 
-    /// Kills that after its nth call was done. `false`: it was over by then, and well.
-    pub async fn operation_killed_after(&self, operation: &Operation, nth: usize) -> bool {
-        self.forget_what_was_asked();
-        self.fault(&format!(r#"{{"nth":{nth},"fault":"hang"}}"#));
-        let (events, _heard) = events();
-        let provider = self.provider();
-        tokio::select! {
-            ended = provider.operate(operation, &events) => {
-                ended.unwrap_or_else(|error| panic!("call {nth}: {error:?}"));
-                false
-            }
-            () = hangs(self) => true,
-        }
-    }
-
-    /// The numbers of the calls that changed something, since the log was cleared. Whoever is killed after a call that only looked is
-    /// where the one before it left things.
-    pub fn numbers_of_writes(&self) -> Vec<usize> {
-        let asked = self.emulator.asked();
-        let numbered = (1..).zip(&asked);
-        numbered.filter(|(_, asked)| is_write(asked)).map(|(number, _)| number).collect()
-    }
-
     /// Whether the last call that was done took these tags away, which ends an operation: nothing is left to be gone on with.
     pub fn was_the_last_call(&self, mark: &str) -> bool {
         let asked = self.emulator.asked();
@@ -203,11 +189,20 @@ impl World {
 
     /// Takes a secret away for good, as somebody else would.
     pub fn lose_secret(&self, database: &str) {
-        let asked = serde_json::json!({
+        self.delete_secret(&serde_json::json!({
             "SecretId": format!("pgherd/{database}/master"),
             "ForceDeleteWithoutRecovery": true,
-        });
-        let body = Body::Fields(Fields::of(asked).expect("a structure"));
+        }));
+    }
+
+    /// Has it taken away in a week.
+    pub fn schedule_secret(&self, database: &str) {
+        let asked = serde_json::json!({ "SecretId": format!("pgherd/{database}/master"), "RecoveryWindowInDays": 7 });
+        self.delete_secret(&asked);
+    }
+
+    fn delete_secret(&self, asked: &serde_json::Value) {
+        let body = Body::Fields(Fields::of(asked.clone()).expect("a structure"));
         let lost = self
             .emulator
             .with(|emulation| emulation.tamper("secretsmanager", REGION, "DeleteSecret", &body, Instant::now()));
@@ -452,4 +447,21 @@ pub const LARGE: &str = r#"
     enable_logging              = true
     parameters                  = [{ name = "shared_buffers", value = "256MB" }, { name = "work_mem", value = "8MB" }]
     tags                        = { Owner = "ann" }
+"#;
+
+/// A block with about everything that stands around an instance and its replica.
+pub const WHOLE: &str = r#"
+    name                = "orders"
+    engine_version      = "16.13"
+    instance_class      = "db.t3.micro"
+    allocated_storage   = 20
+    vpc_id              = "vpc-default"
+    subnet_ids          = ["subnet-a", "subnet-b", "subnet-c"]
+    allowed_cidr_blocks = ["10.0.0.0/16"]
+    create_read_replica = true
+    monitoring_interval = 60
+    enable_logging      = true
+    create_dashboard    = true
+    alarm_targets       = ["ann@example.org"]
+    tags                = { Owner = "ann" }
 "#;

@@ -3,24 +3,7 @@
 use pgherd_engine::suite;
 
 use crate::target::{Hurried, Servers, Whole};
-use crate::world::{LARGE, SMALL, World, with};
-
-/// An instance, its replica, and everything that stands around them.
-const WHOLE: &str = r#"
-    name                = "orders"
-    engine_version      = "16.13"
-    instance_class      = "db.t3.micro"
-    allocated_storage   = 20
-    vpc_id              = "vpc-default"
-    subnet_ids          = ["subnet-a", "subnet-b", "subnet-c"]
-    allowed_cidr_blocks = ["10.0.0.0/16"]
-    create_read_replica = true
-    monitoring_interval = 60
-    enable_logging      = true
-    create_dashboard    = true
-    alarm_targets       = ["ann@example.org"]
-    tags                = { Owner = "ann" }
-"#;
+use crate::world::{LARGE, SMALL, WHOLE, World, with};
 
 /// A block with one of each kind of RDS, which is made in few calls.
 fn servers() -> String {

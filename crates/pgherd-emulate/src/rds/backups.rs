@@ -107,6 +107,7 @@ fn shown(region: &Region, instance: &Instance, (earliest, latest): (Timestamp, T
         .put("Engine", "postgres")
         .put("EngineVersion", &set.version)
         .put("Encrypted", set.encrypted)
+        .maybe("KmsKeyId", set.kms_key.as_ref().map(|key| show::key_arn(region, key)))
         .put("StorageType", &set.storage_type)
         .put("BackupRetentionPeriod", set.retention_days)
 }

@@ -166,7 +166,7 @@ fn watched(element: Element, set: &Settings, region: &Region, resource_id: &str)
 }
 
 /// Keys are always shown by ARN, however they were named.
-fn key_arn(region: &Region, named: &str) -> String {
+pub fn key_arn(region: &Region, named: &str) -> String {
     match region.keys.arn_of(named) {
         Some(arn) => arn,
         // RDS would find out after minutes that there is no such key. Here it is believed.

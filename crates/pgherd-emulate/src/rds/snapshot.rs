@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::backed::{Given, Origin};
 use super::instance::{Instance, Settings};
 use super::state::{Region, seconds};
-use super::{Call, Listing, paged, tags, validate};
+use super::{Call, Listing, paged, show, tags, validate};
 use crate::clock::later;
 use crate::wire::{Element, Form, Refusal};
 
@@ -180,7 +180,7 @@ fn shown(region: &Region, snapshot: &Snapshot, now: Timestamp) -> Element {
         .put("PercentProgress", if is_complete { 100 } else { 0 })
         .put("StorageType", &set.storage_type)
         .put("Encrypted", set.encrypted)
-        .maybe("KmsKeyId", set.kms_key.as_ref())
+        .maybe("KmsKeyId", set.kms_key.as_ref().map(|key| show::key_arn(region, key)))
         .put("IAMDatabaseAuthenticationEnabled", set.iam)
         .put("DbiResourceId", resource_id)
         .list("TagList", tags::shown(region.tags.get(&arn).unwrap_or(&Default::default())))

@@ -62,6 +62,7 @@ pub fn run(context: &Context<'_>, args: &CloneArgs) -> Result<Exit, CommandError
     };
     // What this machine cannot do it says itself, and there is nothing to be asked.
     if !database.is_here() {
+        another::show(context, &project, &to)?;
         if args.change.dry_run {
             printer.say(&format!("would {doing}"));
             return ended(false, Place::default(), Exit::Done);

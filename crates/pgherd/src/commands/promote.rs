@@ -66,17 +66,20 @@ pub fn run(context: &Context<'_>, args: &PromoteArgs) -> Result<Exit, CommandErr
     let name = &database.spec.name;
     let which = args.replica.as_deref().unwrap_or("the read replica");
     let doing = format!("make {which} of {name} a database of its own, {}", args.to);
-    if args.change.dry_run {
-        printer.say(&format!("would {doing}"));
-        return ended(context, &database, &unfinished(name, &args.to), Exit::Done);
-    }
-    confirm_loss(printer, &args.confirm, name, &doing)?;
     let to = match database.is_here() {
         // Its agent knows what names it takes.
         true => database.spec.called(&args.to),
         false => another::called(context, &project, &database.spec, &args.to)?,
     };
     let to = Spec { replicas: 0, ..to };
+    if !database.is_here() {
+        another::show(context, &project, &to)?;
+    }
+    if args.change.dry_run {
+        printer.say(&format!("would {doing}"));
+        return ended(context, &database, &unfinished(name, &args.to), Exit::Done);
+    }
+    confirm_loss(printer, &args.confirm, name, &doing)?;
     let operation = |name| Operation::Promote { name, replica: args.replica.clone(), to: Box::new(to.clone()) };
     let exit = applying::operate(context, &args.change, &[&database], operation)?;
     let promoted = if exit == Exit::Done { found(context, &database, &to)? } else { unfinished(name, &args.to) };

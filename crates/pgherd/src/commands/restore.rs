@@ -90,6 +90,10 @@ pub fn run(context: &Context<'_>, args: &RestoreArgs) -> Result<Exit, CommandErr
         |done, place| Restored { database: name.clone(), restored: to.name.clone(), from: from.clone(), done, place };
     // What this machine cannot do it says itself, and there is nothing to be asked.
     if !database.is_here() {
+        match args.replace {
+            true => printer.say(&another::replaced(&database, &point)?),
+            false => another::show(context, &project, &to)?,
+        }
         if args.change.dry_run {
             printer.say(&format!("would {doing}"));
             return ended(context, &database, &what, &restored(false, Place::default()), Exit::Done);

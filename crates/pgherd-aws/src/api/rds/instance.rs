@@ -15,6 +15,12 @@ pub(crate) async fn instances(session: &Session, region: &str, ids: &[String]) -
     listed(session, region, form, ("DBInstances", "DBInstance"), DbInstance::read).await
 }
 
+/// All instances of a region, whoever they belong to.
+pub(crate) async fn all_instances(session: &Session, region: &str) -> Result<Vec<DbInstance>, AwsError> {
+    let list = ("DBInstances", "DBInstance");
+    listed(session, region, Form::new("DescribeDBInstances"), list, DbInstance::read).await
+}
+
 /// One instance; `None` where there is none of that name.
 pub(crate) async fn instance(session: &Session, region: &str, id: &str) -> Result<Option<DbInstance>, AwsError> {
     let form = Form::new("DescribeDBInstances").set("DBInstanceIdentifier", id);

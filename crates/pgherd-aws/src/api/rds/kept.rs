@@ -20,6 +20,8 @@ pub(crate) struct Kept {
     pub(crate) gib: i64,
     /// `Encrypted`.
     pub(crate) encrypted: bool,
+    /// `KmsKeyId`, an ARN.
+    pub(crate) key: Option<String>,
 }
 
 impl Kept {
@@ -30,6 +32,7 @@ impl Kept {
             username: text("MasterUsername"),
             gib: told.int("AllocatedStorage").unwrap_or_default(),
             encrypted: told.bool("Encrypted").unwrap_or_default(),
+            key: super::told::text(told, "KmsKeyId"),
         }
     }
 }

@@ -19,7 +19,8 @@ pub(crate) use groups::{
     reset_parameters, settings, subnet_group,
 };
 pub(crate) use instance::{
-    Last, create_instance, create_replica, delete_instance, fail_over, instance, instances, modify_instance, reboot,
+    Last, all_instances, create_instance, create_replica, delete_instance, fail_over, instance, instances,
+    modify_instance, reboot,
 };
 pub(crate) use kept::{
     Automated, Kept, RestoredFrom, Snapshot, automated, promote, rename, restore, snapshot, snapshots_of,
@@ -28,7 +29,7 @@ pub(crate) use log_files::{LogFile, MOST_LINES, Portion, log_files, log_portion}
 pub(crate) use offers::{DefaultParameter, EngineVersion, Offer, Quota, defaults, engine_versions, offers, quotas};
 pub(crate) use proxy::{
     DbProxy, Login, Shares, Target, create_proxy, delete_proxy, deregister, logins, modify_pool, modify_proxy, pool,
-    proxy, register, tagged, targets,
+    proxies, proxy, register, tagged, targets,
 };
 pub(crate) use snapshots::{Taken, create_snapshot, snapshot_status, snapshots_taken};
 pub(crate) use told::{DbInstance, LOGS};

@@ -13,6 +13,8 @@ const GROUP: &str = "default";
 /// A proxy as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DbProxy {
+    /// `DBProxyName`.
+    pub(crate) name: String,
     /// `DBProxyArn`, which has an id instead of its name.
     pub(crate) arn: String,
     /// RDS's word for what it is doing.
@@ -53,6 +55,7 @@ impl DbProxy {
         let word = |path: &str| text(told, path).unwrap_or_default();
         let texts = |list: &str| told.list(list, "member").map(|one| one.text.clone()).collect();
         Self {
+            name: word("DBProxyName"),
             arn: word("DBProxyArn"),
             status: word("Status"),
             family: word("EngineFamily"),
@@ -80,6 +83,11 @@ pub(crate) async fn proxy(session: &Session, region: &str, name: &str) -> Result
     let form = Form::new("DescribeDBProxies").set("DBProxyName", name);
     let found = listed(session, region, form, ("DBProxies", "member"), DbProxy::read).await;
     Ok(unless_missing(found, "DBProxyNotFoundFault")?.and_then(|found| found.into_iter().next()))
+}
+
+/// All proxies of a region.
+pub(crate) async fn proxies(session: &Session, region: &str) -> Result<Vec<DbProxy>, AwsError> {
+    listed(session, region, Form::new("DescribeDBProxies"), ("DBProxies", "member"), DbProxy::read).await
 }
 
 /// CreateDBProxy with these fields.

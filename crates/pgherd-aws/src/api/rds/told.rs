@@ -33,8 +33,10 @@ pub(crate) struct DbInstance {
     pub(crate) source: Option<String>,
     /// What RDS says of how it follows that: `replicating`, `error`, `terminated`, …
     pub(crate) following: Option<String>,
-    /// Its own replicas, likewise, and Aurora clusters that follow it.
+    /// Its own replicas, likewise.
     pub(crate) replicas: Vec<String>,
+    /// Aurora clusters that follow it.
+    pub(crate) clusters: Vec<String>,
     /// Copies of its automated backups that are made in other regions: their ARNs.
     pub(crate) copies: Vec<String>,
     /// Its tags.
@@ -124,11 +126,8 @@ impl DbInstance {
                 .list("StatusInfos", "DBInstanceStatusInfo")
                 .find(|info| info.text("StatusType") == Some("read replication"))
                 .and_then(|info| self::text(info, "Status")),
-            replicas: [
-                texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier"),
-                texts("ReadReplicaDBClusterIdentifiers", "ReadReplicaDBClusterIdentifier"),
-            ]
-            .concat(),
+            replicas: texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier"),
+            clusters: texts("ReadReplicaDBClusterIdentifiers", "ReadReplicaDBClusterIdentifier"),
             copies: copies(told),
             tags: tags(told),
         }
@@ -256,6 +255,6 @@ mod tests {
                     <ReadReplicaDBClusterIdentifiers><ReadReplicaDBClusterIdentifier>aurora</ReadReplicaDBClusterIdentifier>\
                     </ReadReplicaDBClusterIdentifiers></DBInstance>";
         let seen = DbInstance::read(&Element::parse(told.as_bytes()).expect("it is XML"));
-        assert_eq!(seen.replicas, ["orders-r1", "aurora"]);
+        assert_eq!((seen.replicas, seen.clusters), (vec!["orders-r1".to_owned()], vec!["aurora".to_owned()]));
     }
 }
