@@ -1,3 +1,13 @@
 //! pgherd for Terraform and OpenTofu: the protocol they speak to providers, and the database resource on it.
 
+mod database;
+mod fields;
+mod functions;
+mod lookup;
+mod meaning;
 pub mod protocol;
+mod provider;
+mod settings;
+
+pub use functions::Problem;
+pub use provider::plugin;

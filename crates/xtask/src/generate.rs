@@ -1,19 +1,29 @@
-//! The reference pages, printed by the program itself so that they cannot drift from it.
+//! The reference pages, printed by the program itself so that they cannot drift from it, and the Terraform module.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::module;
 
 /// What `pgherd reference` prints, each a page of the same name.
 const PAGES: [&str; 6] = ["cli", "variables", "outputs", "checks", "functions", "exit-codes"];
 
 /// Writes every page.
 pub fn write() -> Result<(), String> {
+    for (file, text) in module::files() {
+        keep(&root().join(file), &text)?;
+    }
     for page in PAGES {
-        let path = path(page);
-        fs::write(&path, print(page)?).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        keep(&path(page), &print(page)?)?;
     }
     Ok(())
+}
+
+fn keep(path: &Path, text: &str) -> Result<(), String> {
+    let cannot = |error| format!("cannot write {}: {error}", path.display());
+    path.parent().map_or(Ok(()), fs::create_dir_all).map_err(cannot)?;
+    fs::write(path, text).map_err(cannot)
 }
 
 /// Says which pages are not what the program prints.
@@ -24,11 +34,20 @@ pub fn check() -> Result<(), String> {
             stale.push(format!("docs/src/reference/{page}.md"));
         }
     }
+    for (file, text) in module::files() {
+        if fs::read_to_string(root().join(&file)).unwrap_or_default() != text {
+            stale.push(file);
+        }
+    }
     if stale.is_empty() { Ok(()) } else { Err(format!("not fresh: {}; run cargo xtask generate", stale.join(", "))) }
 }
 
 fn path(page: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/src/reference/{page}.md"))
+    root().join(format!("docs/src/reference/{page}.md"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn print(page: &str) -> Result<String, String> {

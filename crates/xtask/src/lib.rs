@@ -8,13 +8,14 @@ mod bench;
 mod generate;
 mod herd;
 mod machine;
+mod module;
 pub mod scenarios;
 mod writers;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
        cargo xtask bench [NAME]...
        cargo xtask scenarios [NAME]...
-  generate   writes docs/src/reference/*.md from the program itself; --check only says whether they are fresh
+  generate   writes docs/src/reference/*.md and modules/ from the program itself; --check only says whether they are fresh
   bench      measures pgherd and fails above a bar; all benches when none is named
   scenarios  plays scenarios/ on real PostgreSQL; all when none is named";
 

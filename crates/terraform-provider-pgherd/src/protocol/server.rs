@@ -52,9 +52,7 @@ impl Started {
     /// The certificate of who may call, or why nobody can.
     fn client(&self) -> Result<&str, String> {
         if self.cookie.as_deref() != Some(COOKIE.1) {
-            return Err("this is a plugin of Terraform and OpenTofu, which start it themselves; \
-                `pgherd terraform install` puts it where they look"
-                .to_owned());
+            return Err("this is a plugin of Terraform and OpenTofu, which start it themselves".to_owned());
         }
         let versions = self.versions.as_deref().unwrap_or_default();
         if !versions.split(',').any(|version| version == "6") {

@@ -1,0 +1,98 @@
+//! The targets as this version offers them, this machine and AWS: the same for the command line and for Terraform.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pgherd_aws::{Aws, AwsOptions, Patience, Session};
+use pgherd_core::spec::Spec;
+use pgherd_engine::provider::ProviderError;
+use pgherd_local::paths::{Paths, Surroundings};
+use pgherd_local::provider::{Local, LocalOptions};
+use pgherd_local::supervisor::AgentOptions;
+use tokio::sync::Mutex;
+
+/// How targets are used, whichever they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Where this machine's databases are kept; `None`: where the environment says.
+    pub state_dir: Option<PathBuf>,
+    /// Further directories to look for PostgreSQL in.
+    pub postgres_dirs: Vec<PathBuf>,
+    /// Whether another version than the one asked for is refused.
+    pub strict_engine_version: bool,
+    /// Codes of the errors that the user has acknowledged: they become warnings.
+    pub accepted: BTreeSet<String>,
+}
+
+impl Options {
+    /// Where things are kept on this machine.
+    pub fn paths(&self) -> Paths {
+        let uid = rustix::process::geteuid().as_raw();
+        let mut around = Surroundings::read(uid, |name| std::env::var_os(name));
+        if let Some(dir) = &self.state_dir {
+            // The agent outlives its starter and does not share its working folder.
+            around.state_dir = Some(std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
+        }
+        Paths::choose(&around)
+    }
+
+    /// How the agent runs when one has to be started.
+    pub fn agent(&self) -> AgentOptions {
+        AgentOptions {
+            paths: self.paths(),
+            run_as: std::env::var("PGHERD_POSTGRES_USER").ok().filter(|user| !user.is_empty()),
+            postgres_dirs: self.postgres_dirs.clone(),
+            strict_minor: self.strict_engine_version,
+            announce: false,
+        }
+    }
+
+    /// This machine as a target. `program` is the executable that has the `agent` command.
+    pub fn local(&self, program: &Path) -> Local {
+        Local::new(LocalOptions {
+            agent: self.agent(),
+            program: program.to_path_buf(),
+            accepted: self.accepted.clone(),
+        })
+    }
+
+    /// AWS as a target, in the region of the spec.
+    pub async fn aws(&self, spec: &Spec) -> Result<Aws, ProviderError> {
+        let region = spec.place.region.known().map(String::as_str);
+        let session = session(region).await?;
+        let options = AwsOptions {
+            accepted: self.accepted.clone(),
+            root_certificate: root_certificate(),
+            patience: Patience::with(&session),
+        };
+        Ok(Aws::new(session, region, options))
+    }
+}
+
+/// Who we are at AWS: found once a process, however many databases there are. Regions may differ, the credentials are the same.
+async fn session(region: Option<&str>) -> Result<Arc<Session>, ProviderError> {
+    static SESSIONS: Mutex<BTreeMap<bool, Arc<Session>>> = Mutex::const_new(BTreeMap::new());
+    let mut sessions = SESSIONS.lock().await;
+    // A block without a region takes the environment's, which one with a region does not need.
+    if let Some(known) = sessions.get(&region.is_some()) {
+        return Ok(Arc::clone(known));
+    }
+    let session = Session::load(region).await?;
+    sessions.insert(region.is_some(), Arc::clone(&session));
+    Ok(session)
+}
+
+/// The certificates of Amazon's authorities, which RDS's are signed by and no system knows, where somebody has put them.
+pub fn root_certificate() -> Option<String> {
+    let given = std::env::var_os("PGHERD_RDS_CA").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let usual = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".postgresql/rds-global-bundle.pem"));
+    let found = given.or_else(|| usual().filter(|path| path.is_file()))?;
+    Some(found.to_string_lossy().into_owned())
+}
+
+/// What is true of a database on a target that this version does not reach.
+pub fn unreached(spec: &Spec) -> String {
+    let Spec { block, target, .. } = spec;
+    format!("`{block}` runs on {target}, which this version of pgherd cannot reach; nothing was touched")
+}

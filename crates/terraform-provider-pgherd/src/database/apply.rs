@@ -1,0 +1,228 @@
+//! Does what was planned: planned once more, since the world may have moved, and carried out by the engine.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pgherd_core::event::{Event, What};
+use pgherd_core::lint::Intent;
+use pgherd_core::spec::Spec;
+use pgherd_engine::provider::{ErrorKind, Events, Provider, ProviderError};
+use pgherd_engine::run::{self, Planned};
+use pgherd_engine::walk::Outcome;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::{TIMEOUTS, begun::Begun, look, plan, refused};
+use crate::meaning::{self, Meaning, sentence};
+use crate::protocol::{Answer, Apply, Diagnostic, Value, has_error, log};
+use crate::provider::Shared;
+
+/// Applies.
+pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
+    let settings = shared.settings();
+    let ends = asked.planned.is_null();
+    let now = Timestamp::now();
+    let (spec, said) = if ends {
+        (Meaning::of(&asked.prior, &settings).0, Vec::new())
+    } else {
+        let meaning = Meaning::checked(&asked.config, &settings, now.to_zoned(TimeZone::UTC).date());
+        (meaning.spec, meaning.diagnostics)
+    };
+    // A create that went wrong leaves no state: Terraform would destroy what it calls tainted.
+    let before = asked.prior.clone();
+    let fails = |said: Vec<Diagnostic>| Answer::refused(before.clone(), asked.private.clone(), said);
+    if has_error(&said) {
+        return fails(said);
+    }
+    let Some(spec) = spec else {
+        return fails(vec![Diagnostic::error("It is not known where the database is.", "Write cloud_provider.")]);
+    };
+    let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
+    if let Some(fixed) = old.as_ref().filter(|_| !ends).and_then(|old| plan::moved(old, &spec)) {
+        return fails(vec![fixed]);
+    }
+    let work = async {
+        let provider = settings.provider(&spec).await.map_err(|error| vec![refused(&error)])?;
+        carry_out(shared, &*provider, &spec, &asked, now).await
+    };
+    let which = Which::of(&asked);
+    let done = match limit(asked.config.get(TIMEOUTS), asked.prior.get(TIMEOUTS), which) {
+        None => work.await,
+        Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(vec![too_long(which)])),
+    };
+    match done {
+        Ok(state) => Answer::of(state, asked.private),
+        Err(said) => fails(said),
+    }
+}
+
+async fn carry_out(
+    shared: &Shared,
+    provider: &dyn Provider,
+    spec: &Spec,
+    asked: &Apply,
+    now: Timestamp,
+) -> Result<Value, Vec<Diagnostic>> {
+    let told = |error: ProviderError| vec![refused(&error)];
+    let which = Which::of(asked);
+    let planned = match which {
+        Which::Delete => run::observe_and_plan_destroy(provider, spec).await.map_err(told)?,
+        Which::Create | Which::Update => {
+            run::observe_and_plan(provider, spec, &run::timing(spec, now), Intent::default()).await.map_err(told)?
+        }
+    };
+    let said: Vec<Diagnostic> = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
+    if has_error(&said) {
+        return Err(said);
+    }
+    if which == Which::Create {
+        if let Some(taken) = plan::taken(spec, &planned) {
+            return Err(vec![taken]);
+        }
+        Begun::of(spec).write().map_err(|error| {
+            let help = "It is written so that a create that is cut short is gone on with. Make Terraform's data folder writable.";
+            vec![Diagnostic::error(format!("What is begun cannot be written down: {error}."), help)]
+        })?;
+    }
+    walk(shared, provider, spec, &planned, now).await?;
+    if which == Which::Delete {
+        Begun::of(spec).remove();
+        return Ok(Value::Null);
+    }
+    // Without the password, which would be compared again for nothing.
+    let after = look::left(provider, spec).await.map_err(told)?;
+    let mut state = look::state(&asked.planned, provider, spec, &after);
+    state.set(super::REVISION, asked.planned.get(super::REVISION).clone());
+    if !matches!(state.get(super::REVISION), Value::Number(_)) {
+        state.set(super::REVISION, Value::int(asked.prior.get(super::REVISION).as_int().unwrap_or(1)));
+    }
+    Ok(state)
+}
+
+async fn walk(
+    shared: &Shared,
+    provider: &dyn Provider,
+    spec: &Spec,
+    planned: &Planned,
+    now: Timestamp,
+) -> Result<(), Vec<Diagnostic>> {
+    let (sender, events) = unbounded_channel();
+    let telling = tokio::spawn(tell(events));
+    let outcome =
+        run::apply(provider, spec, planned, now, &Events::new(spec.name.clone(), sender), shared.stop()).await;
+    // Its sender is gone, so it ends.
+    let _ = telling.await;
+    if outcome.is_success() { Ok(()) } else { Err(failed(&outcome)) }
+}
+
+/// What happens, for whoever reads the log.
+async fn tell(mut events: UnboundedReceiver<Event>) {
+    while let Some(Event { block, id, what, .. }) = events.recv().await {
+        let about = id.map_or(block, |id| id.to_string());
+        let words = match what {
+            What::Started { action, .. } => format!("{action} begins"),
+            What::Phase { phase } => phase,
+            What::Progress { done, total: Some(total), unit } => format!("{done} of {total} {unit}"),
+            What::Progress { done, total: None, unit } => format!("{done} {unit}"),
+            What::Finished { took_ms } => format!("done in {took_ms} ms"),
+            What::Failed { message } => format!("failed: {message}"),
+            What::Skipped { because } => format!("skipped: {because}"),
+            What::Said { message } => message,
+        };
+        log("INFO", &format!("{about}: {words}"));
+    }
+}
+
+fn failed(outcome: &Outcome) -> Vec<Diagnostic> {
+    let rest = "What was done stays done; the next apply does the rest.";
+    let mut said: Vec<Diagnostic> = outcome
+        .failed
+        .iter()
+        .map(|(id, error)| {
+            let help = if error.help.is_empty() { String::new() } else { format!("{} ", sentence(&error.help)) };
+            Diagnostic::error(sentence(&format!("{id}: {}", error.message)), format!("{help}{rest}"))
+        })
+        .collect();
+    if said.is_empty() {
+        let error = ProviderError::new(ErrorKind::Interrupted, "the run was asked to stop").help(rest);
+        said.push(refused(&error));
+    }
+    said
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Which {
+    fn of(asked: &Apply) -> Self {
+        match (asked.prior.is_null(), asked.planned.is_null()) {
+            (_, true) => Self::Delete,
+            (true, false) => Self::Create,
+            (false, false) => Self::Update,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// How long is waited; of a database that ends the state knows it.
+fn limit(written: &Value, kept: &Value, which: Which) -> Option<Duration> {
+    let times = if written.is_null() { kept } else { written };
+    times.get(which.name()).as_text().and_then(time)
+}
+
+fn time(text: &str) -> Option<Duration> {
+    Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok().filter(|time| !time.is_zero())
+}
+
+fn too_long(which: Which) -> Diagnostic {
+    let name = which.name();
+    let help = format!("What was begun goes on, and the next apply does the rest. Write a longer timeouts.{name}.");
+    Diagnostic::error(format!("The {name} took longer than timeouts.{name} allows."), help).at(TIMEOUTS)
+}
+
+/// What is no time.
+pub fn wrong_times(config: &Value) -> Vec<Diagnostic> {
+    let times = config.get(TIMEOUTS).as_map().into_iter().flatten();
+    let wrong = times.filter(|(_, value)| value.as_text().is_some_and(|text| time(text).is_none()));
+    wrong
+        .map(|(name, _)| {
+            let help = "Write a time with its unit, such as 30s, 5m or 1h.";
+            Diagnostic::error(format!("timeouts.{name} is no time."), help).at(TIMEOUTS)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_others_refused() {
+        let times = |create: &str| Value::object([(TIMEOUTS, Value::object([("create", Value::text(create))]))]);
+        for fine in ["30s", "5m", "1h 30m"] {
+            assert_eq!(wrong_times(&times(fine)), [], "{fine}");
+        }
+        for wrong in ["", "5", "-5m", "0s", "soon"] {
+            assert_eq!(wrong_times(&times(wrong)).len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_ends_is_waited_for_as_its_state_says() {
+        let times = Value::object([("delete", Value::text("2m"))]);
+        assert_eq!(limit(&Value::Null, &times, Which::Delete), Some(Duration::from_secs(120)));
+        assert_eq!(limit(&times, &Value::Null, Which::Create), None);
+    }
+}

@@ -1,0 +1,79 @@
+//! Which creates were begun from this working folder: written before the first step, and taken away when the state knows better.
+//!
+//! Terraform that is killed in the middle of a create knows nothing of what there is. A database of that name may also be somebody
+//! else's, another configuration's say, and is not taken over just like that; so the intent is written down where only this
+//! configuration looks.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pgherd_core::spec::Spec;
+
+use crate::meaning::identity;
+
+/// The note about one create.
+#[derive(Debug)]
+pub struct Begun(PathBuf);
+
+impl Begun {
+    /// The note about this database, in Terraform's own folder of the configuration.
+    pub fn of(spec: &Spec) -> Self {
+        let folder = std::env::var_os("TF_DATA_DIR").filter(|folder| !folder.is_empty());
+        let folder = folder.map_or_else(|| PathBuf::from(".terraform"), PathBuf::from);
+        Self::within(&folder, spec)
+    }
+
+    fn within(folder: &Path, spec: &Spec) -> Self {
+        let (target, region, name) = identity(spec);
+        let region = region.map_or(String::new(), |region| format!("{region}-"));
+        // A region may be anything that somebody wrote; names hold letters, digits and hyphens.
+        let safe = |text: String| text.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_");
+        Self(folder.join("pgherd").join(safe(format!("{target}-{region}{name}"))).with_extension("begun"))
+    }
+
+    /// Whether it was begun.
+    pub fn is_there(&self) -> bool {
+        self.0.is_file()
+    }
+
+    /// Writes it down.
+    pub fn write(&self) -> io::Result<()> {
+        if let Some(folder) = self.0.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&self.0, "")
+    }
+
+    /// Takes it away; what is not there is away.
+    pub fn remove(&self) {
+        // At worst a later create of the same name, in the same folder, goes on with what there is.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::cloud::Cloud;
+    use pgherd_core::inputs::Inputs;
+    use pgherd_core::spec;
+
+    use super::*;
+
+    fn spec(name: &str) -> Spec {
+        let values = [("name".to_owned(), name.into())].into();
+        spec::resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("the target is given")
+    }
+
+    #[test]
+    fn a_create_is_known_from_its_beginning_to_its_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = |name: &str| Begun::within(&folder.path().join("data"), &spec(name));
+        assert!(!of("orders").is_there());
+        of("orders").write().expect("it is written");
+        assert!(of("orders").is_there() && !of("others").is_there());
+        of("orders").remove();
+        of("orders").remove();
+        assert!(!of("orders").is_there());
+    }
+}

@@ -1,0 +1,131 @@
+//! What there is: read, compared with what was left there, imported by name.
+
+use jiff::Timestamp;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::plan::Action;
+use pgherd_core::resource::Status;
+use pgherd_core::spec::Spec;
+use pgherd_engine::provider::{Provider, ProviderError};
+use pgherd_engine::run::{self, Planned};
+
+use super::{DRIFT, REVISION, begun::Begun, promised, refused};
+use crate::fields;
+use crate::meaning::{Meaning, identity};
+use crate::protocol::{Answer, Diagnostic, Kept, Schema, Value};
+use crate::provider::Shared;
+
+/// How a database is, by its state.
+pub async fn read(shared: &Shared, kept: Kept) -> Answer {
+    let settings = shared.settings();
+    let (spec, ..) = Meaning::of(&kept.state, &settings);
+    let Some(spec) = spec else { return Answer::of(kept.state, kept.private) };
+    // The state knows of it, whoever made it.
+    Begun::of(&spec).remove();
+    let looked = async {
+        let provider = settings.provider(&spec).await?;
+        if !provider.exists(&spec).await? {
+            return Ok::<_, ProviderError>(Value::Null);
+        }
+        let planned = left(&*provider, &spec).await?;
+        Ok(state(&kept.state, &*provider, &spec, &planned))
+    };
+    match looked.await {
+        Ok(state) => Answer::of(state, kept.private),
+        Err(error) => Answer::refused(kept.state, kept.private, vec![refused(&error)]),
+    }
+}
+
+/// What it would take to have it as it was left.
+pub async fn left(provider: &dyn Provider, spec: &Spec) -> Result<Planned, ProviderError> {
+    run::observe_and_plan(provider, spec, &run::timing(spec, Timestamp::now()), lint_nothing()).await
+}
+
+fn lint_nothing() -> pgherd_core::lint::Intent {
+    pgherd_core::lint::Intent::default()
+}
+
+/// The state with everything that is told of it.
+pub fn state(base: &Value, provider: &dyn Provider, spec: &Spec, planned: &Planned) -> Value {
+    let mut state = base.clone();
+    let mut outputs = provider.outputs(spec, &planned.observed);
+    state.set("engine_version_actual", promised::take_version(&mut outputs));
+    for (name, value) in fields::told(&outputs) {
+        state.set(&name, value);
+    }
+    state.set("id", Value::text(id(spec)));
+    state.set(DRIFT, drift(planned));
+    if !matches!(state.get(REVISION), Value::Number(_)) {
+        state.set(REVISION, Value::int(1));
+    }
+    state
+}
+
+/// What differs, by field, with the value it has.
+fn drift(planned: &Planned) -> Value {
+    let mut differs = Vec::new();
+    for step in &planned.plan.steps {
+        let id = &step.id;
+        match &step.action {
+            Action::Create { .. } => {
+                let seen = planned.observed.iter().find(|seen| seen.id == *id).map(|seen| &seen.status);
+                let why = match seen {
+                    Some(Status::Incomplete(why)) => why.clone(),
+                    _ => "is not there".to_owned(),
+                };
+                differs.push((id.to_string(), Value::text(why)));
+            }
+            Action::Update { changes, .. } => {
+                let each = changes.iter().filter(|change| !change.is_waiting());
+                differs.extend(
+                    each.map(|change| (format!("{id}: {}", change.field), Value::text(change.from.to_string()))),
+                );
+            }
+            Action::Delete { .. } => differs.push((id.to_string(), Value::text("is there, and nothing wants it"))),
+        }
+    }
+    Value::object(differs)
+}
+
+/// What a database is imported by.
+pub fn id(spec: &Spec) -> String {
+    let (target, region, name) = identity(spec);
+    match region {
+        Some(region) => format!("{target}/{region}/{name}"),
+        None => format!("{target}/{name}"),
+    }
+}
+
+/// The state of a database that exists, as far as its name tells: what it says is compared with at the next plan.
+pub fn import(shared: &Shared, schema: &Schema, id: &str) -> Answer {
+    let parts: Vec<&str> = id.split('/').collect();
+    let (target, region, name) = match parts.as_slice() {
+        [name] => (None, None, *name),
+        [target, name] => (Some(*target), None, *name),
+        [target, region, name] => (Some(*target), Some(*region), *name),
+        _ => (None, None, ""),
+    };
+    let cloud = target.map(Cloud::from_name);
+    if name.is_empty() || cloud == Some(None) {
+        let clouds: Vec<&str> = Cloud::ALL.iter().map(|cloud| cloud.name()).collect();
+        let help = format!(
+            "Write target/region/name, target/name, or name: the target is one of {}, as in local/orders or aws/eu-central-1/orders.",
+            clouds.join(", ")
+        );
+        return Answer::refused(
+            Value::Null,
+            Vec::new(),
+            vec![Diagnostic::error(format!("\"{id}\" names no database."), help)],
+        );
+    }
+    let mut state = Value::object(schema.attributes.iter().map(|attribute| (attribute.name.clone(), Value::Null)));
+    state.set("name", Value::text(name));
+    if let Some(target) = target {
+        state.set("cloud_provider", Value::text(target));
+    }
+    let variable = cloud.flatten().or(shared.settings().target).and_then(fields::region);
+    if let (Some(variable), Some(region)) = (variable, region) {
+        state.set(variable, Value::text(region));
+    }
+    state.set(REVISION, Value::int(1));
+    Answer::of(state, Vec::new())
+}

@@ -1,0 +1,97 @@
+//! The resource `pgherd_postgres`: one database, planned and kept by the same engine as on the command line.
+//!
+//! Invariant: Terraform never replaces a database. No attribute asks for it, and a create that went wrong leaves no state, since
+//! Terraform would mark that as tainted and destroy it; the next create finds what was begun.
+
+mod apply;
+mod begun;
+mod look;
+mod plan;
+mod promised;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pgherd_engine::provider::ProviderError;
+
+use crate::fields;
+use crate::meaning::{Meaning, sentence};
+use crate::protocol::{Answer, Apply, Attribute, Block, Diagnostic, Kept, Plan, Resource, Schema, Shape, Type, Value};
+use crate::provider::Shared;
+
+/// The resource.
+pub struct Database(pub Arc<Shared>);
+
+/// Which counts the passwords that were in force.
+const REVISION: &str = "master_password_revision";
+/// What is not as it was left.
+const DRIFT: &str = "drift";
+/// The block with the times that are waited.
+const TIMEOUTS: &str = "timeouts";
+
+#[async_trait]
+impl Resource for Database {
+    fn schema(&self) -> Schema {
+        let drift =
+            "What somebody changed behind Terraform's back, by field: the value it has. An apply puts it right.";
+        let own = [
+            Attribute::computed(
+                "id",
+                Type::Text,
+                "Identity of the database, by which it is imported: target/region/name, or target/name.",
+            ),
+            Attribute::computed(
+                REVISION,
+                Type::Number,
+                "Grows by one whenever the password of the block is another than the one in force.",
+            ),
+            Attribute::computed(DRIFT, Type::map(Type::Text), drift),
+            Attribute::computed("engine_version_actual", Type::Text, "Version of PostgreSQL that runs."),
+        ];
+        let time = |name: &str| {
+            let description = format!("How long a {name} is waited for, such as 30m; what was begun goes on.");
+            Attribute::optional(name, Shape::Plain(Type::Text), description)
+        };
+        Schema {
+            description:
+                "A PostgreSQL database with what belongs to it: standby, replicas, backups, monitoring, pooler."
+                    .to_owned(),
+            attributes: fields::inputs().into_iter().chain(fields::outputs()).chain(own).collect(),
+            blocks: vec![Block {
+                name: TIMEOUTS.to_owned(),
+                description: "How long is waited.".to_owned(),
+                attributes: ["create", "update", "delete"].map(time).into(),
+            }],
+        }
+    }
+
+    fn validate(&self, config: &Value) -> Vec<Diagnostic> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let mut said = Meaning::validated(config, today);
+        said.extend(apply::wrong_times(config));
+        said
+    }
+
+    async fn read(&self, kept: Kept) -> Answer {
+        look::read(&self.0, kept).await
+    }
+
+    async fn plan(&self, asked: Plan) -> Answer {
+        plan::plan(&self.0, asked).await
+    }
+
+    async fn apply(&self, asked: Apply) -> Answer {
+        apply::apply(&self.0, asked).await
+    }
+
+    async fn import(&self, id: &str) -> Answer {
+        look::import(&self.0, &self.schema(), id)
+    }
+}
+
+/// What a target refused, as Terraform shows it.
+pub fn refused(error: &ProviderError) -> Diagnostic {
+    Diagnostic::error(sentence(&error.message), sentence(&error.help))
+}

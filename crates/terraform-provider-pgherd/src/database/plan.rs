@@ -1,0 +1,199 @@
+//! What would be done: the engine's plan, said in Terraform's terms.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pgherd_core::lint::Intent;
+use pgherd_core::plan::{Action, text};
+use pgherd_core::resource::Status;
+use pgherd_core::spec::Spec;
+use pgherd_engine::provider::{Provider, ProviderError};
+use pgherd_engine::run::{self, Planned};
+
+use super::{DRIFT, REVISION, begun::Begun, look, promised, refused};
+use crate::fields;
+use crate::meaning::{self, Meaning, identity};
+use crate::protocol::{Answer, Diagnostic, Plan, Value, has_error, log};
+use crate::provider::Shared;
+use crate::settings::Settings;
+
+/// Plans.
+pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
+    let settings = shared.settings();
+    if asked.proposed.is_null() {
+        return destroy(&settings, asked).await;
+    }
+    let now = Timestamp::now();
+    let meaning = Meaning::checked(&asked.config, &settings, now.to_zoned(TimeZone::UTC).date());
+    let mut said: Vec<Diagnostic> = Vec::new();
+    if has_error(&meaning.diagnostics) {
+        return Answer::refused(asked.proposed, asked.private, meaning.diagnostics);
+    }
+    // What the configuration alone says was said when it was validated; only what could not be known then is new.
+    let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
+    let Some(spec) = &meaning.spec else { return Answer::of(open(&asked, None), asked.private) };
+    if let Some(fixed) = old.as_ref().and_then(|old| moved(old, spec)) {
+        return Answer::refused(asked.proposed, asked.private, vec![fixed]);
+    }
+    if meaning.unknown.iter().any(|variable| !variable.sensitive) {
+        let effective = meaning.is_settled().then(|| effective(spec, &meaning));
+        return Answer::of(open(&asked, effective), asked.private);
+    }
+    let looked = async {
+        let provider = settings.provider(spec).await?;
+        let planned = run::observe_and_plan(&*provider, spec, &run::timing(spec, now), Intent::default()).await?;
+        Ok::<_, ProviderError>((provider, planned))
+    };
+    let (provider, planned) = match looked.await {
+        Ok(found) => found,
+        Err(error) => return Answer::refused(asked.proposed, asked.private, vec![refused(&error)]),
+    };
+    said.extend(planned.plan.diagnostics.iter().filter_map(meaning::diagnostic));
+    if old.is_none() {
+        said.extend(taken(spec, &planned));
+    }
+    if has_error(&said) {
+        return Answer::refused(asked.proposed, asked.private, said);
+    }
+    said.extend(interruption(spec, &planned));
+    tell(spec, &planned);
+    let state = promise(&asked, &*provider, old.as_ref(), spec, &planned);
+    Answer::refused(state, asked.private, said)
+}
+
+/// The end of a database: what protects it stops the plan, not only the apply.
+async fn destroy(settings: &Settings, asked: Plan) -> Answer {
+    let (spec, ..) = Meaning::of(&asked.prior, settings);
+    let Some(spec) = spec else { return Answer::of(Value::Null, asked.private) };
+    let looked = async {
+        let provider = settings.provider(&spec).await?;
+        run::observe_and_plan_destroy(&*provider, &spec).await
+    };
+    match looked.await {
+        Ok(planned) => {
+            let said = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
+            Answer::refused(Value::Null, asked.private, said)
+        }
+        Err(error) => Answer::refused(Value::Null, asked.private, vec![refused(&error)]),
+    }
+}
+
+/// Another identity is another database: this one would be left behind, or deleted.
+pub fn moved(old: &Spec, new: &Spec) -> Option<Diagnostic> {
+    let ((target, region, name), (new_target, new_region, new_name)) = (identity(old), identity(new));
+    let is = look::id(old);
+    let advice = "Nothing is replaced here: a replaced database is an empty one. Write it back; or add a second database, bring the \
+        data over, and take this one away.";
+    let differs = |what: &str, from: &str, to: &str| {
+        Some(Diagnostic::error(format!("The {what} of {is} cannot become {to}: it is {from}."), advice))
+    };
+    if target != new_target {
+        return differs("target", target.name(), new_target.name()).map(|one| one.at("cloud_provider"));
+    }
+    if name != new_name {
+        return differs("name", &name, &new_name).map(|one| one.at("name"));
+    }
+    match (region, new_region) {
+        (Some(region), Some(new_region)) if region != new_region => {
+            let one = differs("region", &region, &new_region)?;
+            Some(match fields::region(target) {
+                Some(variable) => one.at(variable),
+                None => one,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Why a database cannot be made: there is one of that name, and nothing says that it was begun here.
+pub fn taken(spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
+    let is_whole = |status: &Status| match status {
+        Status::Available | Status::Busy(_) | Status::Stopped | Status::Failed(_) => true,
+        Status::Incomplete(_) | Status::Foreign(_) => false,
+    };
+    // What is half made was cut short, and is finished by whoever asks for the same.
+    if !planned.observed.iter().any(|seen| is_whole(&seen.status)) || Begun::of(spec).is_there() {
+        return None;
+    }
+    let id = look::id(spec);
+    let help = format!(
+        "Take it over with `terraform import ADDRESS {id}`, where ADDRESS is the one of this resource, or with an import block; \
+         or choose another name."
+    );
+    Some(Diagnostic::error(format!("There is a database {id} already."), help).at("name"))
+}
+
+/// What users of the database will notice, which no attribute says.
+fn interruption(spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
+    let interrupts =
+        planned.plan.steps.iter().flat_map(|step| step.action.changes()).any(|change| change.impact.interrupts());
+    if !interrupts {
+        return None;
+    }
+    let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
+    Some(Diagnostic::warning(format!("Who uses {} will notice.", spec.name), lines.join("\n")))
+}
+
+/// The engine's own plan, for the log.
+fn tell(spec: &Spec, planned: &Planned) {
+    for line in text::lines(&planned.plan, true) {
+        log("INFO", &format!("{}: {}", spec.name, line.text));
+    }
+}
+
+/// A plan in which something that is needed is not known yet: everything that is told is open.
+fn open(asked: &Plan, effective: Option<Value>) -> Value {
+    let mut planned = asked.proposed.clone();
+    for attribute in fields::outputs() {
+        planned.set(&attribute.name, Value::Unknown);
+    }
+    for name in ["id", "engine_version_actual", DRIFT, REVISION] {
+        planned.set(name, Value::Unknown);
+    }
+    if let Some(effective) = effective {
+        planned.set("effective", effective);
+    }
+    planned
+}
+
+/// Every setting that is known.
+fn effective(spec: &Spec, meaning: &Meaning) -> Value {
+    let outputs = pgherd_core::outputs::outputs(spec, &pgherd_core::outputs::Facts::default());
+    let told = fields::told(&outputs).into_iter().find(|(name, _)| name == "effective");
+    let mut settings = told.map_or(Value::Null, |(_, settings)| settings);
+    for variable in meaning.unknown.iter().filter(|variable| !variable.sensitive) {
+        settings.set(variable.name, Value::Unknown);
+    }
+    settings
+}
+
+/// What comes of it, as far as it can be promised.
+fn promise(asked: &Plan, provider: &dyn Provider, old: Option<&Spec>, spec: &Spec, planned: &Planned) -> Value {
+    let mut state = asked.proposed.clone();
+    let mut outputs = provider.outputs(spec, &planned.observed);
+    let runs = promised::take_version(&mut outputs);
+    let had_drift = asked.prior.get(DRIFT).as_map().is_some_and(|drift| !drift.is_empty());
+    for (name, value) in promised::outputs(&outputs, old, spec, planned, had_drift) {
+        state.set(&name, value);
+    }
+    let does_something = !planned.plan.steps.is_empty();
+    state.set("engine_version_actual", if does_something { Value::Unknown } else { runs });
+    state.set("id", Value::text(look::id(spec)));
+    state.set(DRIFT, Value::object::<String>([]));
+    let revision = asked.prior.get(REVISION).as_int();
+    let next = match revision {
+        None => 1,
+        Some(revision) if has_new_password(planned) => revision + 1,
+        Some(revision) => revision,
+    };
+    state.set(REVISION, Value::int(next));
+    state
+}
+
+/// Whether the password that is given is another than the one in force. The target knows a verifier of that, so nothing made of the
+/// password has to be kept to compare it with.
+fn has_new_password(planned: &Planned) -> bool {
+    planned.plan.steps.iter().any(|step| match &step.action {
+        Action::Update { changes, .. } => changes.iter().any(|change| change.to.has_secret()),
+        Action::Create { .. } | Action::Delete { .. } => false,
+    })
+}

@@ -1,0 +1,128 @@
+//! What is only looked up of a database that exists: its outputs, and the password for whoever may have it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pgherd_core::spec::Spec;
+use pgherd_core::value::Props;
+use pgherd_core::variables::{Variable, variable};
+use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
+use pgherd_engine::run;
+
+use crate::database::refused;
+use crate::fields;
+use crate::meaning::Meaning;
+use crate::protocol::{Attribute, Diagnostic, Given, Schema, Shape, Source, Type, Value};
+use crate::provider::Shared;
+
+/// What says which database is meant. The password is looked up by no more.
+const IDENTITY: [&str; 8] =
+    ["name", "cloud_provider", "aws_region", "gcp_region", "location", "do_region", "database_name", "master_username"];
+
+/// The data source `pgherd_postgres`.
+pub struct Existing(pub Arc<Shared>);
+
+/// The ephemeral resource `pgherd_credentials`.
+pub struct Credentials(pub Arc<Shared>);
+
+fn identity() -> impl Iterator<Item = Attribute> {
+    IDENTITY.into_iter().filter_map(variable).map(|found: &Variable| {
+        let attribute =
+            Attribute::optional(found.name, Shape::Plain(fields::plain(&found.ty)), fields::description(found));
+        if found.name == "name" { Attribute { given: Given::Required, ..attribute } } else { attribute }
+    })
+}
+
+#[async_trait]
+impl Source for Existing {
+    fn schema(&self) -> Schema {
+        let told = fields::outputs().into_iter().filter(|attribute| attribute.name != "effective");
+        Schema {
+            description: "A database that exists, whoever made it.".to_owned(),
+            attributes: identity().chain(told).collect(),
+            blocks: Vec::new(),
+        }
+    }
+
+    fn validate(&self, _config: &Value) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
+    async fn read(&self, config: Value) -> (Value, Vec<Diagnostic>) {
+        match found(&self.0, &config).await {
+            Ok((_, _, outputs)) => {
+                let mut state = config;
+                for (name, value) in fields::told(&outputs) {
+                    state.set(&name, value);
+                }
+                (state, Vec::new())
+            }
+            Err(error) => (config, vec![refused(&error).at("name")]),
+        }
+    }
+}
+
+#[async_trait]
+impl Source for Credentials {
+    fn schema(&self) -> Schema {
+        let secret = |attribute: Attribute| Attribute { sensitive: true, ..attribute };
+        let told = [
+            Attribute::computed("host", Type::Text, "Host to connect to."),
+            Attribute::computed("port", Type::Number, "Port to connect to."),
+            Attribute::computed("username", Type::Text, "Name of the administrator role."),
+            Attribute::computed("dbname", Type::Text, "Name of the database."),
+            secret(Attribute::computed("password", Type::Text, "The password that is in force.")),
+        ];
+        Schema {
+            description: "How to log in to a database that exists. Kept in neither plan nor state.".to_owned(),
+            attributes: identity().chain(told).collect(),
+            blocks: Vec::new(),
+        }
+    }
+
+    fn validate(&self, _config: &Value) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
+    async fn read(&self, config: Value) -> (Value, Vec<Diagnostic>) {
+        let opened = async {
+            let (provider, spec, outputs) = found(&self.0, &config).await?;
+            let password = provider.password(&spec).await?;
+            let Some(password) = password.reveal() else {
+                return Err(ProviderError::new(ErrorKind::Denied, "the password cannot be read"));
+            };
+            let output = |name: &str| outputs.get(name).map_or(Value::Null, fields::theirs);
+            let mut result = config.clone();
+            for (name, value) in [
+                ("host", output("db_instance_endpoint")),
+                ("port", output("db_instance_port")),
+                ("username", output("db_instance_username")),
+                ("dbname", output("db_instance_name")),
+                ("password", Value::text(password)),
+            ] {
+                result.set(name, value);
+            }
+            Ok(result)
+        };
+        match opened.await {
+            Ok(result) => (result, Vec::new()),
+            Err(error) => (config.clone(), vec![refused(&error).at("name")]),
+        }
+    }
+}
+
+/// The database that is meant, which must exist.
+async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Spec, Props), ProviderError> {
+    let settings = shared.settings();
+    let Some(spec) = Meaning::of(config, &settings).0 else {
+        return Err(ProviderError::new(ErrorKind::Invalid, "it is not known where the database is")
+            .help("write cloud_provider"));
+    };
+    let provider = settings.provider(&spec).await?;
+    if !provider.exists(&spec).await? {
+        let message = format!("there is no database {} on {}", spec.name, spec.target);
+        return Err(ProviderError::new(ErrorKind::NotFound, message));
+    }
+    let outputs = run::outputs(&*provider, &spec).await?;
+    Ok((provider, spec, outputs))
+}

@@ -1,0 +1,207 @@
+//! What a configuration means: the same reading, resolving and checking as of a block, and what is said at its attributes.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use pgherd_core::checks;
+use pgherd_core::cloud::Cloud;
+use pgherd_core::diagnostic::{At, Diagnostic as Told, Severity};
+use pgherd_core::inputs::Inputs;
+use pgherd_core::spec::{self, Spec};
+use pgherd_core::variables::{self, Section, Type, Variable};
+
+use crate::fields;
+use crate::protocol::{Diagnostic, Value};
+use crate::settings::Settings;
+
+/// What a configuration means.
+#[derive(Debug)]
+pub struct Meaning {
+    /// The database; `None` while it cannot be told where it is.
+    pub spec: Option<Spec>,
+    /// What is to be said of it.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Which variables are not known yet, or not wholly.
+    pub unknown: Vec<&'static Variable>,
+}
+
+impl Meaning {
+    /// Of a configuration or a state, as it is.
+    pub fn of(config: &Value, settings: &Settings) -> (Option<Spec>, Vec<Told>, Inputs) {
+        let inputs = inputs(config);
+        let (spec, told) = spec::resolve(&inputs, settings.target);
+        (spec, told, inputs)
+    }
+
+    /// Of a configuration before anything is configured: what may be accepted then is left for later.
+    pub fn validated(config: &Value, today: Date) -> Vec<Diagnostic> {
+        let settings = Settings::of_environment();
+        let (spec, mut told, inputs) = Self::of(config, &settings);
+        if let Some(spec) = &spec {
+            let said = checks::check(&inputs, spec, today);
+            told.extend(said.into_iter().filter(|one| !checks::is_acceptable(one.code, spec.target)));
+        }
+        told.into_iter().filter(|one| !UNKNOWN.contains(&one.code)).filter_map(|one| diagnostic(&one)).collect()
+    }
+
+    /// Of a configuration that is to be said something about.
+    pub fn checked(config: &Value, settings: &Settings, today: Date) -> Self {
+        let (spec, mut told, inputs) = Self::of(config, settings);
+        let unknown: Vec<_> = fields::canonical()
+            .filter(|variable| inputs.get(variable.name).is_some_and(|value| !value.is_known()))
+            .collect();
+        if let Some(spec) = &spec {
+            let acknowledged = |one: Told| match checks::is_acceptable(one.code, spec.target) {
+                true => one.acknowledged(&settings.options.accepted),
+                false => one,
+            };
+            told.extend(checks::check(&inputs, spec, today).into_iter().map(acknowledged));
+        }
+        // What is not known yet will be, and is looked at again then.
+        let waits = |one: &Told| UNKNOWN.contains(&one.code);
+        let diagnostics = told.into_iter().filter(|one| !waits(one)).filter_map(|one| diagnostic(&one)).collect();
+        Self { spec, diagnostics, unknown }
+    }
+
+    /// Whether nothing that decides about other settings is unknown: then all others can be told.
+    pub fn is_settled(&self) -> bool {
+        self.unknown.iter().all(|variable| decides_nothing(variable))
+    }
+}
+
+/// What is said of a reference that nobody can follow: here, somebody will.
+const UNKNOWN: [&str; 4] = ["unknown-value", "unknown-password", "left-closed", "unknown-label"];
+
+/// Whether a variable names something beside the database, so that no other setting follows from it.
+fn decides_nothing(variable: &Variable) -> bool {
+    let is_text = |ty: &Type| matches!(ty, Type::String | Type::List(_) | Type::Map(_));
+    variable.sensitive
+        || matches!(variable.section, Section::Network | Section::Place) && is_text(&variable.ty)
+        || ["tags", "environment", "kms_key_id", "alarm_targets", "monitoring_role_arn"].contains(&variable.name)
+}
+
+/// What is written, by the names of the table.
+fn inputs(config: &Value) -> Inputs {
+    let mut values = BTreeMap::new();
+    for variable in fields::canonical() {
+        let value = match variable.sensitive {
+            true => match config.get(&fields::write_only(variable)) {
+                Value::Null => fields::secret(config.get(variable.name)),
+                unkept => fields::secret(unkept),
+            },
+            false => fields::ours(config.get(variable.name)),
+        };
+        if !value.is_null() {
+            values.insert(variable.name.to_owned(), value);
+        }
+    }
+    let block = config.get("name").as_text().unwrap_or("database").to_owned();
+    Inputs { block, values }
+}
+
+/// One thing to tell, at its attribute. Notes are not told: they stand in `effective`.
+pub fn diagnostic(told: &Told) -> Option<Diagnostic> {
+    let Told { severity, at, message, help, .. } = told;
+    let summary = sentence(message);
+    let path = match at {
+        At::Variable { path, .. } => path.as_str(),
+        At::Nowhere | At::Source { .. } => "",
+    };
+    let outermost = path.split(['.', '[']).next().unwrap_or_default();
+    // Terraform finds no line for what is inside of an attribute, so the words say where.
+    let inside = if path == outermost { String::new() } else { format!("At {path}. ") };
+    // What only the command line knows.
+    let help = help.split("; or accept that with --accept").next().unwrap_or_default();
+    let accept = match told.help.split_once("accept that with --accept ") {
+        Some((_, code)) => format!(" Or accept it: accept = [\"{code}\"] in the provider's block."),
+        None => String::new(),
+    };
+    let help = if help.starts_with("accept that with") { String::new() } else { sentence(help) };
+    let detail = format!("{inside}{help}{accept}");
+    let one = match severity {
+        Severity::Note => return None,
+        Severity::Warning => Diagnostic::warning(summary, detail),
+        Severity::Error => Diagnostic::error(summary, detail),
+    };
+    Some(match variables::variable(outermost) {
+        Some(variable) if variable.canonical.is_none() => one.at(variable.name),
+        _ => one,
+    })
+}
+
+/// As Terraform writes: with a capital letter and a full stop.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    // What begins with a name keeps it.
+    let first = if text.split(' ').next().is_some_and(|word| word.contains(['_', '`', '='])) {
+        first.to_string()
+    } else {
+        first.to_uppercase().to_string()
+    };
+    let end = if text.ends_with(['.', ')', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// Where a database is: what identifies it.
+pub fn identity(spec: &Spec) -> (Cloud, Option<String>, String) {
+    (spec.target, spec.place.region.known().cloned(), spec.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn today() -> Date {
+        Date::constant(2026, 11, 22)
+    }
+
+    #[track_caller]
+    fn check(config: &[(&str, Value)], expected: &[(&str, Option<&str>)]) {
+        let config = Value::object(config.iter().map(|(name, value)| (*name, value.clone())));
+        let meaning = Meaning::checked(&config, &Settings::default(), today());
+        let said: Vec<_> = meaning
+            .diagnostics
+            .iter()
+            .filter(|one| one.is_error)
+            .map(|one| (one.summary.as_str(), one.attribute.as_deref()))
+            .collect();
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_at_its_attribute() {
+        let local = ("cloud_provider", Value::text("local"));
+        check(std::slice::from_ref(&local), &[]);
+        check(
+            &[local, ("backup_retention_period", Value::int(36))],
+            &[("Backups can be kept for at most 35 days, not 36.", Some("backup_retention_period"))],
+        );
+    }
+
+    /// Terraform shows a path that leads into an attribute at the block's first line.
+    #[test]
+    fn of_what_is_inside_of_an_attribute_the_words_say_where() {
+        let parameter = Value::object([("name", Value::text("work_mem")), ("value", Value::text("fast"))]);
+        let config =
+            Value::object([("cloud_provider", Value::text("local")), ("parameters", Value::List(vec![parameter]))]);
+        let meaning = Meaning::checked(&config, &Settings::default(), today());
+        let one = meaning.diagnostics.iter().find(|one| one.is_error).expect("something is wrong");
+        assert_eq!(one.attribute.as_deref(), Some("parameters"));
+        assert!(one.detail.starts_with("At parameters[0].value. "), "{}", one.detail);
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_not_complained_about() {
+        check(&[("cloud_provider", Value::text("aws")), ("vpc_id", Value::Unknown)], &[]);
+        check(&[("cloud_provider", Value::Unknown)], &[]);
+    }
+
+    #[test]
+    fn words_are_sentences() {
+        assert_eq!(sentence("too many days"), "Too many days.");
+        assert_eq!(sentence("write a_name"), "Write a_name.");
+        assert_eq!(sentence("multi_az = true needs two subnets"), "multi_az = true needs two subnets.");
+        assert_eq!(sentence(""), "");
+    }
+}

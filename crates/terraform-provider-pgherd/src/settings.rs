@@ -1,0 +1,153 @@
+//! The provider's own configuration: where databases run, where this machine's are kept, and what is accepted.
+//!
+//! Credentials and endpoints of a cloud come from where its own tools find them (for AWS: environment, profiles, SSO, roles,
+//! `AWS_ENDPOINT_URL`), and are no configuration here.
+
+use std::path::{Path, PathBuf};
+
+use pgherd_core::cloud::Cloud;
+use pgherd_core::spec::Spec;
+use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
+use pgherd_targets::Options;
+
+use crate::protocol::{Attribute, Diagnostic, Schema, Shape, Type, Value};
+
+/// What is configured for all databases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Where all of them run, whatever they say themselves.
+    pub target: Option<Cloud>,
+    /// How targets are used.
+    pub options: Options,
+    /// The program that keeps this machine's databases.
+    pub program: Option<PathBuf>,
+}
+
+/// What may be configured.
+pub fn schema() -> Schema {
+    let text = || Shape::Plain(Type::Text);
+    let texts = || Shape::Plain(Type::list(Type::Text));
+    let clouds: Vec<&str> = Cloud::ALL.iter().map(|cloud| cloud.name()).collect();
+    Schema {
+        description: "Managed PostgreSQL on this machine and in clouds. Credentials and endpoints are found where the cloud's own tools find them.".to_owned(),
+        attributes: vec![
+            Attribute::optional(
+                "target",
+                text(),
+                format!("Runs every database there, whatever its cloud_provider says: {}. Default: PGHERD_TARGET, which functions and validations know as well.", clouds.join(", ")),
+            ),
+            Attribute::optional("state_dir", text(), "Folder of this machine's databases. Default: PGHERD_STATE_DIR, else the usual one."),
+            Attribute::optional("postgres_dirs", texts(), "Further folders in which PostgreSQL is installed on this machine."),
+            Attribute::optional(
+                "strict_engine_version",
+                Shape::Plain(Type::Bool),
+                "Whether a version that this machine does not have is an error rather than replaced by the nearest newer one.",
+            ),
+            Attribute::optional("accept", texts(), "Codes of errors that are acknowledged, as `pgherd --accept`."),
+            Attribute::optional(
+                "program",
+                text(),
+                "Path of the program pgherd, which keeps this machine's databases. Default: PGHERD_PROGRAM, else the one in PATH.",
+            ),
+        ],
+        blocks: Vec::new(),
+    }
+}
+
+/// What is configured, or what is wrong with it. What is not known yet counts as not written.
+pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
+    let text = |name: &str| config.get(name).as_text().filter(|text| !text.is_empty());
+    let texts = |name: &str| -> Vec<String> {
+        let items = config.get(name).as_list().unwrap_or_default();
+        items.iter().filter_map(|item| item.as_text().map(str::to_owned)).collect()
+    };
+    let target = match text("target") {
+        None => Settings::of_environment().target,
+        Some(name) => Some(Cloud::from_name(name).ok_or_else(|| {
+            let names: Vec<&str> = Cloud::ALL.iter().map(|cloud| cloud.name()).collect();
+            let help = format!("Write one of {}.", names.join(", "));
+            vec![Diagnostic::error(format!("There is no target \"{name}\"."), help).at("target")]
+        })?),
+    };
+    Ok(Settings {
+        target,
+        options: Options {
+            state_dir: text("state_dir").map(PathBuf::from),
+            postgres_dirs: texts("postgres_dirs").into_iter().map(PathBuf::from).collect(),
+            strict_engine_version: config.get("strict_engine_version").as_bool().unwrap_or(false),
+            accepted: texts("accept").into_iter().collect(),
+        },
+        program: text("program").map(PathBuf::from),
+    })
+}
+
+impl Settings {
+    /// What holds before anything is configured, and for functions, which never learn what is: the target of `PGHERD_TARGET`.
+    pub fn of_environment() -> Self {
+        let target = std::env::var("PGHERD_TARGET").ok().and_then(|name| Cloud::from_name(&name));
+        Self { target, ..Self::default() }
+    }
+
+    /// The target of a spec.
+    pub async fn provider(&self, spec: &Spec) -> Result<Box<dyn Provider>, ProviderError> {
+        match spec.target {
+            Cloud::Local => Ok(Box::new(self.options.local(&self.program()?))),
+            Cloud::Aws => Ok(Box::new(self.options.aws(spec).await?)),
+            Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => {
+                Err(ProviderError::new(ErrorKind::Unsupported, pgherd_targets::unreached(spec))
+                    .help("target = \"local\" in the provider's block runs the same database on this machine"))
+            }
+        }
+    }
+
+    /// The program that is started to keep this machine's databases, which outlives Terraform.
+    fn program(&self) -> Result<PathBuf, ProviderError> {
+        let named = std::env::var_os("PGHERD_PROGRAM").filter(|path| !path.is_empty()).map(PathBuf::from);
+        if let Some(program) = self.program.clone().or(named) {
+            return Ok(program);
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let candidates = std::env::split_paths(&path).map(|folder| folder.join("pgherd"));
+        candidates.into_iter().find(|program| is_executable(program)).ok_or_else(|| {
+            ProviderError::new(
+                ErrorKind::NotFound,
+                "the program pgherd, which keeps this machine's databases, is not in PATH",
+            )
+            .help("put it there, or write program = \"…\" in the provider's block")
+        })
+    }
+}
+
+fn is_executable(program: &Path) -> bool {
+    rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok() && program.is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_there_is_not_is_said_at_its_attribute() {
+        let said = read(&Value::object([("target", Value::text("asw"))])).expect_err("there is none");
+        assert_eq!(
+            (said[0].summary.as_str(), said[0].attribute.as_deref()),
+            ("There is no target \"asw\".", Some("target"))
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let config = Value::object([
+            ("target", Value::text("local")),
+            ("state_dir", Value::text("/a")),
+            ("accept", Value::List(vec![Value::text("unencrypted-disk")])),
+            ("strict_engine_version", Value::Bool(true)),
+            ("program", Value::Unknown),
+        ]);
+        let settings = read(&config).expect("nothing is wrong");
+        assert_eq!(settings.target, Some(Cloud::Local));
+        assert_eq!(settings.options.state_dir, Some(PathBuf::from("/a")));
+        assert!(settings.options.accepted.contains("unencrypted-disk") && settings.options.strict_engine_version);
+        assert_eq!(settings.program, None);
+    }
+}

@@ -1,0 +1,104 @@
+//! A database of this machine, from plan to destroy.
+
+use crate::world::{World, plain};
+
+/// Whoever finds it in a plan, in a state or in a log has found a leak.
+const PASSWORD: &str = "Never-to-be-found-1";
+
+fn module(arguments: &str) -> String {
+    format!(
+        r#"
+variable "password" {{
+  type      = string
+  sensitive = true
+  ephemeral = true
+}}
+
+module "orders" {{
+  source            = "./modules/database_postgres"
+  cloud_provider    = "local"
+  name              = "orders"
+  preset            = "dev"
+  storage_encrypted = false
+  master_password   = var.password
+{arguments}
+}}
+
+output "connection" {{
+  value     = module.orders.connection_string
+  sensitive = true
+}}
+
+output "endpoint" {{
+  value = module.orders.db_instance_endpoint
+}}
+"#
+    )
+}
+
+#[test]
+fn a_database_from_plan_to_destroy() {
+    let Some(mut world) = World::new("machine") else { return };
+    world.set("TF_VAR_password", PASSWORD);
+    world.set("TF_LOG", "TRACE");
+    world.set("TF_LOG_PATH", "terraform.log");
+    world.write("main.tf", &module("  parameters = [{ name = \"work_mem\", value = \"8MB\" }]"));
+    world.run("init").fine();
+    world.run("plan -out=saved").fine().says("\"multi_az\" = \"false\"").says("1 to add");
+    world.run("apply saved").fine().says("endpoint = \"localhost\"");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    // The command line sees the same database as Terraform.
+    let seen = world.pgherd(&format!("plan --file main.tf --var password={PASSWORD}"));
+    assert!(seen.contains("No changes."), "{seen}");
+    another_name_is_no_change(&world);
+    a_password_is_exchanged(&mut world);
+    what_is_protected_stays(&world);
+    another_name_is_another_database(&world);
+    it_is_imported(&world);
+    world.run("destroy -auto-approve").fine().says("Destroy complete!");
+    assert_eq!(world.files_with(PASSWORD), [] as [std::path::PathBuf; 0], "the password is written nowhere");
+}
+
+fn another_name_is_no_change(world: &World) {
+    world.write(
+        "main.tf",
+        &module("  parameters = [{ name = \"work_mem\", value = \"8MB\" }]\n  enable_encryption = false")
+            .replace("  storage_encrypted = false\n", ""),
+    );
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+fn a_password_is_exchanged(world: &mut World) {
+    world.set("TF_VAR_password", "Never-to-be-found-12");
+    world.run("plan").fine().says("master_password_revision = 1 -> 2");
+    world.run("apply -auto-approve").fine();
+    world.run("plan -detailed-exitcode").fine();
+}
+
+fn what_is_protected_stays(world: &World) {
+    let text = module("  enable_deletion_protection = true");
+    world.write("main.tf", &text);
+    world.run("apply -auto-approve").fine();
+    let refused = world.run("plan -destroy").with_code(1);
+    assert!(plain(&refused.said).contains("enable_deletion_protection = false"), "{}", refused.said);
+    world.write("main.tf", &module(""));
+    world.run("apply -auto-approve").fine();
+}
+
+fn another_name_is_another_database(world: &World) {
+    world.write("main.tf", &module("").replace("\"orders\"\n  preset", "\"others\"\n  preset"));
+    world.run("plan").with_code(1).says("cannot become others");
+    world.write("main.tf", &module(""));
+}
+
+fn it_is_imported(world: &World) {
+    world.run("state rm module.orders.pgherd_postgres.this").fine();
+    world
+        .run("plan")
+        .with_code(1)
+        .says("There is a database local/orders already.")
+        .says("terraform import ADDRESS local/orders");
+    world.run("import module.orders.pgherd_postgres.this local/orders").fine();
+    world.run("apply -auto-approve").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+}

@@ -1,0 +1,62 @@
+//! What is said, and where: everything that needs no database.
+
+use crate::world::World;
+
+fn module(arguments: &str) -> String {
+    format!("module \"orders\" {{\n  source = \"./modules/database_postgres\"\n{arguments}\n}}\n")
+}
+
+/// The user's own line is named, and the words are those of the command line.
+#[track_caller]
+fn check(world: &World, arguments: &str, verb: &str, line: &str, words: &str) {
+    world.write("main.tf", &module(arguments));
+    world.run(verb).with_code(1).says(words).says(line);
+}
+
+#[test]
+fn what_is_wrong_is_said_at_the_users_own_line() {
+    let Some(world) = World::new("words") else { return };
+    world.write("main.tf", &module("  cloud_provider = \"local\""));
+    world.run("init").fine();
+    world.run("init -lockfile=readonly").fine();
+    world.run("validate").fine().says("Success! The configuration is valid.");
+    // What is compared with other variables Terraform evaluates when there is a plan.
+    let at_local = "  cloud_provider = \"local\"\n";
+    check(
+        &world,
+        &format!("{at_local}  backup_retention_period = 36"),
+        "plan",
+        "on main.tf line 4, in module \"orders\": 4: backup_retention_period = 36",
+        "Backups can be kept for at most 35 days, not 36.",
+    );
+    check(
+        &world,
+        &format!("{at_local}  parameters = [{{ name = \"work_mem\", value = \"fast\" }}]"),
+        "plan",
+        "on main.tf line 4",
+        "work_mem",
+    );
+    check(
+        &world,
+        &format!("{at_local}  instance_class = \"db.t3.small\"\n  tier = \"db-f1-micro\""),
+        "plan",
+        "on main.tf line 5",
+        "instance_class",
+    );
+    check(&world, "  cloud_provider = \"asw\"", "plan", "on main.tf line 3", "asw");
+    check(&world, "  cloud_provider = \"local\"\n  nmae = \"x\"", "validate", "on main.tf line 4", "nmae");
+}
+
+/// What has not been made yet has no name, and nothing is asked for before it has.
+#[test]
+fn what_is_not_known_yet_is_planned_around() {
+    let Some(world) = World::new("unknown") else { return };
+    let rest = "  cloud_provider = \"local\"\n  vpc_id = terraform_data.network.id\n  tags = { Network = terraform_data.network.id }";
+    world.write("main.tf", &(module(rest) + "resource \"terraform_data\" \"network\" {}\n"));
+    world.run("init").fine();
+    let planned = world.run("plan").fine();
+    planned
+        .says("will be created")
+        .says("\"backup_retention_period\" = \"7\"")
+        .says("\"vpc_id\" = (known after apply)");
+}

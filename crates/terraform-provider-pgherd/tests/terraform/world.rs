@@ -1,0 +1,245 @@
+//! A sealed folder with the provider where Terraform looks for it, and the module beside the configuration.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A sealed world. What still runs in it ends with it.
+pub struct World {
+    root: TempDir,
+    terraform: PathBuf,
+    environment: Vec<(String, String)>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// What a run said.
+pub struct Ran {
+    line: String,
+    /// Both streams, one after the other.
+    pub said: String,
+    code: Option<i32>,
+}
+
+impl Ran {
+    /// The same, when it ended well.
+    #[track_caller]
+    pub fn fine(self) -> Self {
+        self.with_code(0)
+    }
+
+    /// The same, when it ended with this code.
+    #[track_caller]
+    pub fn with_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "terraform {}\n{}", self.line, self.said);
+        self
+    }
+
+    /// The same, when it said this.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(plain(&self.said).contains(words), "terraform {} does not say {words:?}\n{}", self.line, self.said);
+        self
+    }
+}
+
+/// Without line breaks and the frames of Terraform's messages, which come where the line happens to be full.
+pub fn plain(said: &str) -> String {
+    said.replace(['│', '╷', '╵'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// One at a time: the agents of several worlds would take each other's ports, and the machine has two cores.
+static TURN: Mutex<()> = Mutex::new(());
+
+impl World {
+    /// An empty one; nothing where there is no terraform.
+    pub fn new(test: &str) -> Option<Self> {
+        let Some(terraform) = terraform() else {
+            skipped(test, "no terraform is installed");
+            return None;
+        };
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = tempfile::Builder::new().prefix("pgherd-tf").tempdir().expect("a folder");
+        // Databases of root's agent belong to another user, who must be able to reach them.
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
+        for folder in ["home", "work", "tmp"] {
+            fs::create_dir(root.path().join(folder)).expect("a folder");
+        }
+        let world = Self { root, terraform, environment: Vec::new(), _turn: turn };
+        world.install();
+        Some(world)
+    }
+
+    /// Puts the provider into the folder below home in which Terraform looks without being told.
+    fn install(&self) {
+        let arch = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
+        let version = env!("CARGO_PKG_VERSION");
+        let folder = self.home().join(".terraform.d/plugins/local/pgherd/pgherd").join(version).join(arch);
+        fs::create_dir_all(&folder).expect("a folder");
+        let provider = Path::new(env!("CARGO_BIN_EXE_terraform-provider-pgherd"));
+        let there = folder.join(format!("terraform-provider-pgherd_v{version}"));
+        // Another file system has no second name of a file.
+        fs::hard_link(provider, &there).or_else(|_| fs::copy(provider, &there).map(drop)).expect("the provider");
+        std::os::unix::fs::symlink(repository().join("modules"), self.work().join("modules")).expect("a link");
+    }
+
+    fn home(&self) -> PathBuf {
+        self.root.path().join("home")
+    }
+
+    /// The working folder.
+    pub fn work(&self) -> PathBuf {
+        self.root.path().join("work")
+    }
+
+    /// The folder of this machine's databases.
+    pub fn state(&self) -> PathBuf {
+        self.root.path().join("state")
+    }
+
+    /// Writes a file into the working folder.
+    pub fn write(&self, name: &str, text: &str) -> &Self {
+        fs::write(self.work().join(name), text).expect("the file is written");
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Any program, sealed in.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.work())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.home())
+            .env("TMPDIR", self.root.path().join("tmp"))
+            .env("PGHERD_STATE_DIR", self.state())
+            .env("PGHERD_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
+            .env("PGHERD_PROGRAM", pgherd())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            // Nobody is asked whether there is a newer one.
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("TF_IN_AUTOMATION", "1")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs terraform with the words of this line.
+    pub fn run(&self, line: &str) -> Ran {
+        let mut command = self.command(&self.terraform);
+        let output = command.args(line.split(' ')).arg("-no-color").output().expect("terraform runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { line: line.to_owned(), said: text(&output.stdout) + &text(&output.stderr), code: output.status.code() }
+    }
+
+    /// Runs pgherd with the words of this line; what it printed.
+    #[track_caller]
+    pub fn pgherd(&self, line: &str) -> String {
+        let output = self.command(pgherd()).args(line.split(' ')).output().expect("pgherd runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "pgherd {line}\n{said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Every file below the world that holds these bytes, this machine's databases apart.
+    pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.work(), self.root.path().join("tmp")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder").flatten() {
+                let kind = entry.file_type().expect("a kind");
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file() && holds(&entry.path(), text) {
+                    found.push(entry.path());
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Whether a file holds a text, packed (a saved plan is a zip archive) or not.
+fn holds(path: &Path, text: &str) -> bool {
+    let bytes = fs::read(path).unwrap_or_default();
+    let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    if has(&bytes) {
+        return true;
+    }
+    let Ok(mut archive) = zip::ZipArchive::new(std::io::Cursor::new(bytes)) else { return false };
+    (0..archive.len()).any(|index| {
+        let mut unpacked = Vec::new();
+        let mut entry = archive.by_index(index).expect("an entry");
+        std::io::Read::read_to_end(&mut entry, &mut unpacked).expect("it is read");
+        has(&unpacked)
+    })
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let root = self.root.path().to_path_buf();
+        loop {
+            let left = processes_of(&root);
+            if left.is_empty() || Instant::now() > deadline {
+                break;
+            }
+            for pid in left.into_iter().filter_map(rustix::process::Pid::from_raw) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+        pgherd_local::postgres::segment::remove_below(&self.state());
+    }
+}
+
+/// Processes that work below a folder or name it.
+fn processes_of(root: &Path) -> Vec<i32> {
+    let is_of = |process: &Path| {
+        let cwd = fs::read_link(process.join("cwd"));
+        let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+        cwd.is_ok_and(|cwd| cwd.starts_with(root))
+            || String::from_utf8_lossy(&arguments).contains(&*root.to_string_lossy())
+    };
+    let entries = fs::read_dir("/proc").expect("processes").flatten();
+    entries.filter(|entry| is_of(&entry.path())).filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The terraform of this machine.
+fn terraform() -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join("terraform")).find(|program| program.is_file())
+}
+
+/// The program that keeps this machine's databases: the one beside the provider, which a test of the workspace has built. Tests of
+/// this crate alone build it when there is none.
+pub fn pgherd() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let program = Path::new(env!("CARGO_BIN_EXE_terraform-provider-pgherd")).with_file_name("pgherd");
+        if !program.is_file() {
+            let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "pgherd"]).status();
+            assert!(built.is_ok_and(|status| status.success()), "pgherd cannot be built");
+        }
+        program
+    })
+}
+
+/// The top of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
+pub fn skipped(test: &str, why: &str) {
+    eprintln!("SKIPPED {test}: {why}");
+}

@@ -1,0 +1,214 @@
+//! The Terraform module, written from the table of variables and outputs: nobody keeps a second list of them.
+//!
+//! Every default is null, so that "not written" can be told from "written with the default". Each validation looks only at variables
+//! that come before its own, since Terraform calls anything else a cycle.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use pgherd_core::checks::CHECKS;
+use pgherd_core::variables::{self, OUTPUTS, Section, Variable};
+
+/// The folders of the module: the requirements know it under both names.
+const FOLDERS: [&str; 2] = ["modules/database_postgres", "modules/database"];
+
+/// Every file with its text.
+pub fn files() -> Vec<(String, String)> {
+    let texts =
+        [("main.tf", main()), ("variables.tf", variables_tf()), ("outputs.tf", outputs_tf()), ("README.md", readme())];
+    let of_folder =
+        |folder: &&str| texts.iter().map(|(name, text)| (format!("{folder}/{name}"), text.clone())).collect::<Vec<_>>();
+    FOLDERS.iter().flat_map(of_folder).collect()
+}
+
+const GENERATED: &str = "# Written by `cargo xtask generate` from the table of variables. Change it there.\n";
+
+fn main() -> String {
+    let shown: Vec<&Variable> = variables::all().filter(|variable| !variable.sensitive).collect();
+    let width = shown.iter().map(|variable| variable.name.len()).max().unwrap_or_default();
+    let mut text = format!(
+        "{GENERATED}
+terraform {{
+  # Older ones know no values that are kept in neither plan nor state.
+  required_version = \">= 1.11\"
+
+  required_providers {{
+    pgherd = {{
+      source = \"local/pgherd/pgherd\"
+    }}
+  }}
+}}
+
+locals {{
+  # Folds the names that mean the same, so that another name of a setting is no change.
+  resolved = provider::pgherd::resolve({{
+"
+    );
+    for Variable { name, .. } in &shown {
+        let _ = writeln!(text, "    {name:width$} = var.{name}");
+    }
+    text.push_str("  })\n}\n\nresource \"pgherd_postgres\" \"this\" {\n");
+    let canonical: Vec<&Variable> = variables::all().filter(|variable| variable.canonical.is_none()).collect();
+    let attribute = |variable: &Variable| match variable.sensitive {
+        true => (format!("{}_wo", variable.name), format!("var.{}", variable.name)),
+        false => (variable.name.to_owned(), format!("local.resolved.{}", variable.name)),
+    };
+    let lines: Vec<_> = canonical.into_iter().map(attribute).collect();
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    for (name, value) in lines {
+        let _ = writeln!(text, "  {name:width$} = {value}");
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn variables_tf() -> String {
+    let mut text = GENERATED.to_owned();
+    for variable in variables::all() {
+        let Variable { name, ty, .. } = variable;
+        let _ = write!(
+            text,
+            "\nvariable \"{name}\" {{\n  description = {}\n  type        = {ty}\n  default     = null\n",
+            quoted(&description(variable))
+        );
+        if variable.sensitive {
+            // Ordinary strings are taken as well, and are kept nowhere.
+            text.push_str("  sensitive   = true\n  ephemeral   = true\n");
+        } else {
+            text.push_str(&validation(variable));
+        }
+        text.push_str("}\n");
+    }
+    text
+}
+
+/// Asks the provider what is wrong, with what the answer may depend on.
+fn validation(variable: &Variable) -> String {
+    let name = variable.name;
+    let beside: Vec<&str> =
+        looked_at(variable).into_iter().chain([name]).collect::<BTreeSet<_>>().into_iter().collect();
+    let each: Vec<String> = beside.iter().map(|name| format!("{name} = var.{name}")).collect();
+    let call = format!("provider::pgherd::problem(\"{name}\", {{ {} }})", each.join(", "));
+    format!("\n  validation {{\n    condition     = {call} == \"\"\n    error_message = {call}\n  }}\n")
+}
+
+/// The variables that errors about this one depend on, by the examples of the checks; its other names; and what decides most defaults.
+fn looked_at(variable: &Variable) -> BTreeSet<&'static str> {
+    let before: Vec<&Variable> = variables::all().take_while(|one| one.name != variable.name).collect();
+    let about = format!("error {}", variable.canonical_name());
+    let is_about =
+        |said: &&str| said.strip_prefix(about.as_str()).is_some_and(|rest| rest.starts_with([':', '.', '[']));
+    let blocks = CHECKS.iter().flat_map(|check| check.wrong).filter(|wrong| wrong.says.iter().any(is_about));
+    let written: BTreeSet<&str> =
+        blocks.flat_map(|wrong| wrong.block.lines()).filter_map(|line| Some(line.split_once('=')?.0.trim())).collect();
+    let groups: BTreeSet<&str> = written
+        .into_iter()
+        .filter_map(variables::variable)
+        .map(Variable::canonical_name)
+        .chain([variable.canonical_name(), "cloud_provider", "preset"])
+        .collect();
+    before.into_iter().filter(|one| groups.contains(one.canonical_name())).map(|one| one.name).collect()
+}
+
+fn outputs_tf() -> String {
+    let mut text = GENERATED.to_owned();
+    for output in OUTPUTS {
+        let name = output.name;
+        // What is also written has the name of the effective value there.
+        let prefix = if variables::variable(name).is_some() { "effective_" } else { "" };
+        let _ = write!(
+            text,
+            "\noutput \"{name}\" {{\n  description = {}\n  value       = pgherd_postgres.this.{prefix}{name}\n",
+            quoted(output.meaning)
+        );
+        if output.sensitive {
+            text.push_str("  sensitive   = true\n");
+        }
+        text.push_str("}\n");
+    }
+    text
+}
+
+/// In the way of terraform-docs.
+fn readme() -> String {
+    let mut text = "# PostgreSQL, wherever it runs
+
+One database: on this machine, or in a cloud, by `cloud_provider`. Nothing is required.
+
+```hcl
+module \"database\" {
+  source = \"./modules/database_postgres\"
+
+  name           = \"orders\"
+  cloud_provider = \"local\"
+}
+```
+
+The password is kept in neither plan nor state.
+Terraform 1.11 or newer, OpenTofu 1.11 or newer.
+
+<!-- Written by `cargo xtask generate` from the table of variables. Change it there. -->
+
+## Inputs
+"
+    .to_owned();
+    for section in Section::ALL {
+        let _ = write!(
+            text,
+            "\n### {section}\n\n| Name | Description | Type | Default | Required |\n|------|-------------|------|---------|:--------:|\n"
+        );
+        for variable in variables::all().filter(|variable| variable.section == *section) {
+            let Variable { name, ty, .. } = variable;
+            let _ = writeln!(text, "| `{name}` | {} | `{ty}` | `null` | no |", cell(&description(variable)));
+        }
+    }
+    text.push_str("\n## Outputs\n\n| Name | Description | Sensitive |\n|------|-------------|:---------:|\n");
+    for output in OUTPUTS {
+        let hidden = if output.sensitive { "yes" } else { "no" };
+        let _ = writeln!(text, "| `{}` | {} | {hidden} |", output.name, cell(output.meaning));
+    }
+    text
+}
+
+fn description(variable: &Variable) -> String {
+    let Variable { meaning, default, validation, canonical, .. } = variable;
+    let same = canonical.map_or(String::new(), |name| format!(" The same as {name}."));
+    let default = if default.is_empty() { String::new() } else { format!(" Default: {default}.") };
+    let validation = if validation.is_empty() { String::new() } else { format!(" May be: {validation}.") };
+    format!("{meaning}{same}{default}{validation}")
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${").replace("%{", "%%{"))
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_module_is_what_the_table_says() {
+        for (path, text) in files() {
+            let kept = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&path));
+            assert!(kept.unwrap_or_default() == text, "{path} is stale: run cargo xtask generate");
+        }
+    }
+
+    /// Terraform calls it a cycle.
+    #[test]
+    fn a_validation_looks_only_at_variables_before_its_own() {
+        let names: Vec<&str> = variables::all().map(|variable| variable.name).collect();
+        let place = |name: &str| names.iter().position(|one| *one == name);
+        for variable in variables::all() {
+            assert!(looked_at(variable).iter().all(|name| place(name) < place(variable.name)), "{}", variable.name);
+        }
+        let iops = variables::variable("storage_iops").expect("it stands in the table");
+        assert!(looked_at(iops).contains("disk_size"), "{:?}", looked_at(iops));
+    }
+}

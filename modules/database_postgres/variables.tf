@@ -1,0 +1,977 @@
+# Written by `cargo xtask generate` from the table of variables. Change it there.
+
+variable "name" {
+  description = "Name of the instance, its identity within the account and region of its target. Default: \"database\". May be: lower-case letters, digits and single hyphens, first a letter, last no hyphen, 1 to 63 characters."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("name", { name = var.name }) == ""
+    error_message = provider::pgherd::problem("name", { name = var.name })
+  }
+}
+
+variable "environment" {
+  description = "Environment label. Adds the tag Environment unless tags has one; chooses no preset by itself. Default: none. May be: not empty."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("environment", { environment = var.environment }) == ""
+    error_message = provider::pgherd::problem("environment", { environment = var.environment })
+  }
+}
+
+variable "preset" {
+  description = "Set of sensible settings for an environment; fills only what is not written. Default: none. May be: dev, staging or prod."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("preset", { preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("preset", { preset = var.preset })
+  }
+}
+
+variable "cloud_provider" {
+  description = "Where the database runs; `--provider local` runs any block on this machine instead. Default: \"aws\". May be: aws, gcp, azure, digitalocean or local."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "tags" {
+  description = "Tags or labels put on every object that is created. Default: {}. May be: at most 50; spelled as the target's labels allow."
+  type        = map(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("tags", { cloud_provider = var.cloud_provider, preset = var.preset, tags = var.tags }) == ""
+    error_message = provider::pgherd::problem("tags", { cloud_provider = var.cloud_provider, preset = var.preset, tags = var.tags })
+  }
+}
+
+variable "engine_version" {
+  description = "PostgreSQL version: a major (16), whose newest minor is taken, or a major and minor (16.4). Default: the major of parameter_group_family when that is written, else the newest the target offers. May be: major or major.minor, a major the target offers."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("engine_version", { cloud_provider = var.cloud_provider, engine_version = var.engine_version, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("engine_version", { cloud_provider = var.cloud_provider, engine_version = var.engine_version, preset = var.preset })
+  }
+}
+
+variable "database_version" {
+  description = "PostgreSQL version in Cloud SQL spelling, such as POSTGRES_14. The same as engine_version. Default: engine_version. May be: POSTGRES_ and the major."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("database_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("database_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset })
+  }
+}
+
+variable "server_version" {
+  description = "PostgreSQL version in Azure spelling, the major alone. The same as engine_version. Default: engine_version. May be: a major."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("server_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version }) == ""
+    error_message = provider::pgherd::problem("server_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version })
+  }
+}
+
+variable "instance_class" {
+  description = "Machine size, in the spelling of any supported cloud. Default: aws and local db.t3.micro, gcp db-f1-micro, azure B_Standard_B1ms, digitalocean db-s-1vcpu-1gb. May be: a size of the target, or of another cloud: then the nearest size not smaller is taken, with a warning."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, instance_class = var.instance_class, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, instance_class = var.instance_class, preset = var.preset })
+  }
+}
+
+variable "db_instance_class" {
+  description = "Machine size, another spelling of instance_class. The same as instance_class. Default: instance_class."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, preset = var.preset })
+  }
+}
+
+variable "instance_type" {
+  description = "Machine size, another spelling of instance_class. The same as instance_class. Default: instance_class."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset })
+  }
+}
+
+variable "tier" {
+  description = "Machine size in Cloud SQL spelling, such as db-custom-2-7680. The same as instance_class. Default: instance_class."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, tier = var.tier })
+  }
+}
+
+variable "sku_name" {
+  description = "Machine size in Azure spelling, such as GP_Standard_D2ds_v5. The same as instance_class. Default: instance_class."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+  }
+}
+
+variable "allocated_storage" {
+  description = "Initial storage in GiB. It never shrinks. Default: 20. May be: a whole number, at least 5 (aws 20, gcp 10, azure 32, digitalocean by size)."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "disk_size" {
+  description = "Initial storage in GiB, Cloud SQL's name for it. The same as allocated_storage. Default: allocated_storage."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, preset = var.preset })
+  }
+}
+
+variable "storage_mb" {
+  description = "Initial storage in MiB, Azure's name for it; rounded up to whole GiB. The same as allocated_storage. Default: allocated_storage."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, preset = var.preset, storage_mb = var.storage_mb }) == ""
+    error_message = provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, preset = var.preset, storage_mb = var.storage_mb })
+  }
+}
+
+variable "max_allocated_storage" {
+  description = "Limit in GiB up to which storage grows by itself. Default: none, growth is off; 100 under the presets dev and prod. May be: more than allocated_storage."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("max_allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) == ""
+    error_message = provider::pgherd::problem("max_allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb })
+  }
+}
+
+variable "auto_grow_enabled" {
+  description = "Whether storage grows by itself when it fills up. Default: true on azure; elsewhere whether max_allocated_storage is written."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "storage_type" {
+  description = "Kind of storage. Default: aws gp3, gcp PD_SSD, azure Premium_LRS, none elsewhere. May be: aws gp2, gp3, io1 or io2; gcp PD_SSD or PD_HDD; azure Premium_LRS or PremiumV2_LRS; local anything."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
+  }
+}
+
+variable "disk_type" {
+  description = "Kind of storage, Cloud SQL's name for it. The same as storage_type. Default: storage_type."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
+  }
+}
+
+variable "storage_throughput" {
+  description = "Provisioned throughput of gp3 storage, MiB/s. Default: what the storage type comes with. May be: only with gp3, 500 to 4000, at most a quarter of storage_iops."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, disk_type = var.disk_type, preset = var.preset, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type }) == ""
+    error_message = provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, disk_type = var.disk_type, preset = var.preset, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type })
+  }
+}
+
+variable "storage_iops" {
+  description = "Provisioned I/O operations per second of gp3, io1, io2 or PremiumV2_LRS storage. Default: what the storage type comes with. May be: gp3: 12000 to 64000 and allocated_storage of at least 400."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
+  }
+}
+
+variable "database_name" {
+  description = "Database that is created with the instance. Default: name, with underscores for hyphens. May be: letters, digits and underscores, first no digit, at most 63 characters; not postgres' own templates."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, preset = var.preset })
+  }
+}
+
+variable "master_username" {
+  description = "Administrator role, owner of the database. Default: \"postgres\" (digitalocean: doadmin, beside which a written name becomes a further role). May be: letters, digits and underscores, first a letter, at most 63 characters; not pg_… nor a name the cloud keeps for itself."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, master_username = var.master_username, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, master_username = var.master_username, preset = var.preset })
+  }
+}
+
+variable "master_password" {
+  description = "Password of the administrator role. It reaches neither plan nor state nor log. Default: generated: 32 characters, made once and kept in the target's secret store. May be: 8 to 128 printable ASCII characters, none of them / @ \" or space."
+  type        = string
+  default     = null
+  sensitive   = true
+  ephemeral   = true
+}
+
+variable "vpc_id" {
+  description = "Network to be in: VPC id (aws, digitalocean), network self link (gcp) or VNet id (azure). Default: the target's default network."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("vpc_id", { cloud_provider = var.cloud_provider, preset = var.preset, vpc_id = var.vpc_id }) == ""
+    error_message = provider::pgherd::problem("vpc_id", { cloud_provider = var.cloud_provider, preset = var.preset, vpc_id = var.vpc_id })
+  }
+}
+
+variable "subnet_ids" {
+  description = "Subnets the instance may be placed in. Default: [], the subnets of the default network. May be: on aws with multi_az: subnets of at least two zones."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids }) == ""
+    error_message = provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids })
+  }
+}
+
+variable "allowed_cidr_blocks" {
+  description = "Address ranges that may reach the port (local: lines of pg_hba.conf). Default: [], nobody from outside. May be: each an IPv4 or IPv6 CIDR block."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "publicly_accessible" {
+  description = "Whether it has a public endpoint (local: listens beyond loopback). Default: false."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("publicly_accessible", { cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids }) == ""
+    error_message = provider::pgherd::problem("publicly_accessible", { cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids })
+  }
+}
+
+variable "create_security_group" {
+  description = "Whether pgherd makes and keeps the firewall object. Default: true."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset })
+  }
+}
+
+variable "security_group_rules" {
+  description = "Further firewall rules, beside those of allowed_cidr_blocks. Default: []. May be: type ingress or egress, ports 0 to 65535, from_port not above to_port; needs create_security_group."
+  type        = list(object({ type = string, from_port = number, to_port = number, protocol = string, cidr_blocks = optional(list(string), []), description = optional(string) }))
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("security_group_rules", { cloud_provider = var.cloud_provider, preset = var.preset, security_group_rules = var.security_group_rules }) == ""
+    error_message = provider::pgherd::problem("security_group_rules", { cloud_provider = var.cloud_provider, preset = var.preset, security_group_rules = var.security_group_rules })
+  }
+}
+
+variable "security_group_ids" {
+  description = "Existing security groups the instance joins, beside the one pgherd makes. Default: []."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, preset = var.preset, security_group_ids = var.security_group_ids }) == ""
+    error_message = provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, preset = var.preset, security_group_ids = var.security_group_ids })
+  }
+}
+
+variable "allowed_security_group_ids" {
+  description = "Security groups whose members may reach the port, such as that of your containers; an address range lets in all of a network. Default: []. May be: needs create_security_group."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "port" {
+  description = "Port PostgreSQL listens on. Default: 5432 (local: a free port, kept from then on). May be: 1150 to 65535."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("port", { cloud_provider = var.cloud_provider, port = var.port, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("port", { cloud_provider = var.cloud_provider, port = var.port, preset = var.preset })
+  }
+}
+
+variable "availability_zone" {
+  description = "Preferred zone of the primary. Default: chosen by the target. May be: a zone of the region; on aws not together with multi_az = true."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("availability_zone", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("availability_zone", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "aws_region" {
+  description = "AWS region, such as eu-central-1. Default: the region of your AWS configuration."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("aws_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("aws_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "gcp_region" {
+  description = "Google Cloud region, such as europe-west3. Default: the region of your gcloud configuration."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("gcp_region", { cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("gcp_region", { cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset })
+  }
+}
+
+variable "location" {
+  description = "Azure location; \"East US\" and eastus are the same. Default: the location of the resource group."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("location", { cloud_provider = var.cloud_provider, location = var.location, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("location", { cloud_provider = var.cloud_provider, location = var.location, preset = var.preset })
+  }
+}
+
+variable "do_region" {
+  description = "DigitalOcean region slug, such as fra1. Default: none: written on digitalocean."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("do_region", { cloud_provider = var.cloud_provider, do_region = var.do_region, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("do_region", { cloud_provider = var.cloud_provider, do_region = var.do_region, preset = var.preset })
+  }
+}
+
+variable "gcp_project" {
+  description = "Google Cloud project id. Default: the project of your gcloud configuration."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("gcp_project", { cloud_provider = var.cloud_provider, gcp_project = var.gcp_project, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("gcp_project", { cloud_provider = var.cloud_provider, gcp_project = var.gcp_project, preset = var.preset })
+  }
+}
+
+variable "gcp_edition" {
+  description = "Cloud SQL edition. Default: what the size belongs to: ENTERPRISE, or ENTERPRISE_PLUS for db-perf-optimized and db-c4a sizes. May be: ENTERPRISE or ENTERPRISE_PLUS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("gcp_edition", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, gcp_edition = var.gcp_edition, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("gcp_edition", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, gcp_edition = var.gcp_edition, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+  }
+}
+
+variable "resource_group_name" {
+  description = "Azure resource group, which must exist. Default: none: written on azure."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("resource_group_name", { cloud_provider = var.cloud_provider, preset = var.preset, resource_group_name = var.resource_group_name }) == ""
+    error_message = provider::pgherd::problem("resource_group_name", { cloud_provider = var.cloud_provider, preset = var.preset, resource_group_name = var.resource_group_name })
+  }
+}
+
+variable "azure_subscription_id" {
+  description = "Azure subscription the resource group is in. Default: the subscription of your Azure configuration."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("azure_subscription_id", { azure_subscription_id = var.azure_subscription_id, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("azure_subscription_id", { azure_subscription_id = var.azure_subscription_id, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "multi_az" {
+  description = "Whether a synchronous standby in another zone takes over by itself (local: a second PostgreSQL process). Default: false; true under the presets staging and prod. May be: not on sizes the target cannot make highly available."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("multi_az", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("multi_az", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+  }
+}
+
+variable "local_sync" {
+  description = "What commits do while the standby is lost: go on without it (preferred, as on RDS), or wait until it is back (required). Default: preferred. May be: preferred or required."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("local_sync", { cloud_provider = var.cloud_provider, local_sync = var.local_sync, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("local_sync", { cloud_provider = var.cloud_provider, local_sync = var.local_sync, preset = var.preset })
+  }
+}
+
+variable "create_read_replica" {
+  description = "Whether there are read replicas. Default: false; true under the preset prod."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+  }
+}
+
+variable "read_replica_count" {
+  description = "How many read replicas, when create_read_replica is true. Default: 1 when create_read_replica is true. May be: a whole number, at most aws 15, gcp 10, azure 5, local 5, digitalocean 2."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, preset = var.preset, read_replica_count = var.read_replica_count }) == ""
+    error_message = provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, preset = var.preset, read_replica_count = var.read_replica_count })
+  }
+}
+
+variable "geo_redundant_backup" {
+  description = "Whether backups are also kept in a second region. Default: false. May be: on aws that region is dr_region."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("geo_redundant_backup", { cloud_provider = var.cloud_provider, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("geo_redundant_backup", { cloud_provider = var.cloud_provider, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset })
+  }
+}
+
+variable "dr_region" {
+  description = "Second region, for when the first one is lost: geo_redundant_backup and dr_read_replica are kept there. Default: none: everything is in one region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset })
+  }
+}
+
+variable "dr_read_replica" {
+  description = "Whether a read replica is kept in dr_region, beside those of read_replica_count. Default: false. May be: needs dr_region."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("dr_read_replica", { cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("dr_read_replica", { cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, preset = var.preset })
+  }
+}
+
+variable "dr_vpc_id" {
+  description = "Network of the replica in dr_region: a VPC id of that region. Default: the default network of dr_region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("dr_vpc_id", { cloud_provider = var.cloud_provider, dr_vpc_id = var.dr_vpc_id, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("dr_vpc_id", { cloud_provider = var.cloud_provider, dr_vpc_id = var.dr_vpc_id, preset = var.preset })
+  }
+}
+
+variable "dr_subnet_ids" {
+  description = "Subnets of dr_vpc_id the replica may be placed in. Default: [], the subnets of the default network. May be: subnets of at least two zones."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("dr_subnet_ids", { cloud_provider = var.cloud_provider, dr_subnet_ids = var.dr_subnet_ids, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("dr_subnet_ids", { cloud_provider = var.cloud_provider, dr_subnet_ids = var.dr_subnet_ids, preset = var.preset })
+  }
+}
+
+variable "dr_security_group_ids" {
+  description = "Existing security groups of dr_region the replica joins, beside the one pgherd makes there. Default: []."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("dr_security_group_ids", { cloud_provider = var.cloud_provider, dr_security_group_ids = var.dr_security_group_ids, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("dr_security_group_ids", { cloud_provider = var.cloud_provider, dr_security_group_ids = var.dr_security_group_ids, preset = var.preset })
+  }
+}
+
+variable "dr_kms_key_id" {
+  description = "Your own key of dr_region for what is kept there; keys do not leave their region. Default: the key AWS keeps for RDS in dr_region. May be: needs storage_encrypted."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("dr_kms_key_id", { cloud_provider = var.cloud_provider, dr_kms_key_id = var.dr_kms_key_id, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("dr_kms_key_id", { cloud_provider = var.cloud_provider, dr_kms_key_id = var.dr_kms_key_id, preset = var.preset })
+  }
+}
+
+variable "backup_retention_period" {
+  description = "Days automated backups are kept and any moment can be restored; 0 turns them off. Default: 7; 1 under the preset dev. May be: a whole number, 0 to 35 (azure 7 to 35, digitalocean 7)."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset })
+  }
+}
+
+variable "backup_retention_days" {
+  description = "Days automated backups are kept, Azure's name for it. The same as backup_retention_period. Default: backup_retention_period."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset })
+  }
+}
+
+variable "enable_backup" {
+  description = "Whether automated backups are made; false is the same as a retention of 0. Default: whether backup_retention_period is above 0."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_backup", { cloud_provider = var.cloud_provider, enable_backup = var.enable_backup, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enable_backup", { cloud_provider = var.cloud_provider, enable_backup = var.enable_backup, preset = var.preset })
+  }
+}
+
+variable "enable_binary_log_backup" {
+  description = "Whether any moment can be restored. \"Binary log\" is MySQL's word; in PostgreSQL it is WAL archiving. Default: true when backups are on."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_binary_log_backup", { cloud_provider = var.cloud_provider, enable_binary_log_backup = var.enable_binary_log_backup, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enable_binary_log_backup", { cloud_provider = var.cloud_provider, enable_binary_log_backup = var.enable_binary_log_backup, preset = var.preset })
+  }
+}
+
+variable "backup_window" {
+  description = "Daily window in which backups start, UTC. Default: \"03:00-04:00\". May be: hh:mm-hh:mm, at least 30 minutes, not overlapping maintenance_window."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "backup_time" {
+  description = "Start of the daily backup window, UTC; \"03:00\" is the window \"03:00-04:00\". The same as backup_window. Default: the start of backup_window. May be: hh:mm."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "enable_backup_encryption" {
+  description = "Whether backups are encrypted. Default: as storage_encrypted. May be: on aws and local true needs storage_encrypted; never false on gcp, azure and digitalocean."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset })
+  }
+}
+
+variable "copy_tags_to_snapshot" {
+  description = "Whether tags go onto backups too. Default: true."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("copy_tags_to_snapshot", { cloud_provider = var.cloud_provider, copy_tags_to_snapshot = var.copy_tags_to_snapshot, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("copy_tags_to_snapshot", { cloud_provider = var.cloud_provider, copy_tags_to_snapshot = var.copy_tags_to_snapshot, preset = var.preset })
+  }
+}
+
+variable "skip_final_snapshot" {
+  description = "Whether destroying takes no last backup. Default: false; true under the preset dev."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("skip_final_snapshot", { cloud_provider = var.cloud_provider, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot }) == ""
+    error_message = provider::pgherd::problem("skip_final_snapshot", { cloud_provider = var.cloud_provider, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot })
+  }
+}
+
+variable "final_snapshot_identifier" {
+  description = "Name of the last backup, taken when the instance is destroyed. Default: <name>-final-<time, UTC>."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset })
+  }
+}
+
+variable "maintenance_window" {
+  description = "Weekly window for maintenance and for changes that interrupt service, UTC. Default: \"sun:04:00-sun:05:00\". May be: ddd:hh:mm-ddd:hh:mm, at least 30 minutes."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset })
+  }
+}
+
+variable "apply_immediately" {
+  description = "Whether changes that interrupt service happen at once rather than in maintenance_window. Default: asked when applying; the maintenance window where nobody can be asked."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("apply_immediately", { apply_immediately = var.apply_immediately, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("apply_immediately", { apply_immediately = var.apply_immediately, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "enable_deletion_protection" {
+  description = "Whether destroying is refused. Default: false; true under the preset prod."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, enable_deletion_protection = var.enable_deletion_protection, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, enable_deletion_protection = var.enable_deletion_protection, preset = var.preset })
+  }
+}
+
+variable "storage_encrypted" {
+  description = "Whether storage is encrypted at rest. Default: true. May be: never false on gcp, azure and digitalocean."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
+    error_message = provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, preset = var.preset, storage_encrypted = var.storage_encrypted })
+  }
+}
+
+variable "enable_encryption" {
+  description = "Whether storage is encrypted at rest, another spelling of storage_encrypted. The same as storage_encrypted. Default: storage_encrypted."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
+    error_message = provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted })
+  }
+}
+
+variable "kms_key_id" {
+  description = "Your own key for the storage (local: a key file). Default: a key the target keeps. May be: needs storage_encrypted."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, preset = var.preset })
+  }
+}
+
+variable "iam_database_authentication_enabled" {
+  description = "Whether identities of the cloud may log in to the database (azure: Entra). Default: false."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("iam_database_authentication_enabled", { cloud_provider = var.cloud_provider, iam_database_authentication_enabled = var.iam_database_authentication_enabled, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("iam_database_authentication_enabled", { cloud_provider = var.cloud_provider, iam_database_authentication_enabled = var.iam_database_authentication_enabled, preset = var.preset })
+  }
+}
+
+variable "parameter_group_name" {
+  description = "Existing parameter group to use as it is. Default: none: pgherd makes one. May be: not together with parameters or parameter_group_family."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("parameter_group_name", { cloud_provider = var.cloud_provider, parameter_group_name = var.parameter_group_name, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("parameter_group_name", { cloud_provider = var.cloud_provider, parameter_group_name = var.parameter_group_name, preset = var.preset })
+  }
+}
+
+variable "parameter_group_family" {
+  description = "Family of the parameter group pgherd makes; decides the version when engine_version is not written. Default: \"postgres\" and the major. May be: the major of engine_version."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, parameter_group_family = var.parameter_group_family, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, parameter_group_family = var.parameter_group_family, preset = var.preset })
+  }
+}
+
+variable "parameters" {
+  description = "PostgreSQL settings, values in PostgreSQL units (\"256MB\"), converted for each target. Default: []; pg_stat_statements and log_min_duration_statement = 1000 are always set. May be: each name once, a value its type takes, none that pgherd itself decides."
+  type        = list(object({ name = string, value = string, apply_method = optional(string) }))
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier })
+  }
+}
+
+variable "option_group_name" {
+  description = "RDS option group; PostgreSQL has only the default one. Default: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("option_group_name", { cloud_provider = var.cloud_provider, option_group_name = var.option_group_name, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("option_group_name", { cloud_provider = var.cloud_provider, option_group_name = var.option_group_name, preset = var.preset })
+  }
+}
+
+variable "enable_performance_insights" {
+  description = "Whether queries are analysed (aws Performance Insights, gcp Query Insights, azure Query Store, local pg_stat_statements). Default: false; true under the presets staging and prod."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, preset = var.preset })
+  }
+}
+
+variable "performance_insights_enabled" {
+  description = "Whether queries are analysed, another spelling of enable_performance_insights. The same as enable_performance_insights. Default: enable_performance_insights."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset })
+  }
+}
+
+variable "performance_insights_retention_period" {
+  description = "Days the history of query analysis is kept. Default: 7. May be: aws 7, 731 or a multiple of 31; local 1 to 731."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset })
+  }
+}
+
+variable "performance_insights_kms_key_id" {
+  description = "Your own key for the data of query analysis. Default: a key the target keeps. May be: needs enable_performance_insights."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("performance_insights_kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, performance_insights_kms_key_id = var.performance_insights_kms_key_id, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("performance_insights_kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, performance_insights_kms_key_id = var.performance_insights_kms_key_id, preset = var.preset })
+  }
+}
+
+variable "enable_enhanced_monitoring" {
+  description = "Whether metrics of the operating system are sampled. Default: whether monitoring_interval is above 0."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_enhanced_monitoring", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enable_enhanced_monitoring", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, preset = var.preset })
+  }
+}
+
+variable "monitoring_interval" {
+  description = "Seconds between two samples of the operating system; 0 turns them off. Default: 60 when enable_enhanced_monitoring is true, else 0. May be: 0, 1, 5, 10, 15, 30 or 60."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, monitoring_interval = var.monitoring_interval, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, monitoring_interval = var.monitoring_interval, preset = var.preset })
+  }
+}
+
+variable "monitoring_role_arn" {
+  description = "Existing role the samples are delivered with. Default: made when monitoring is on."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("monitoring_role_arn", { cloud_provider = var.cloud_provider, monitoring_role_arn = var.monitoring_role_arn, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("monitoring_role_arn", { cloud_provider = var.cloud_provider, monitoring_role_arn = var.monitoring_role_arn, preset = var.preset })
+  }
+}
+
+variable "enable_logging" {
+  description = "Whether the database's logs are exported and kept. Default: false; true under the presets staging and prod."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, preset = var.preset })
+  }
+}
+
+variable "enabled_cloudwatch_logs_exports" {
+  description = "Which logs are exported. Default: [\"postgresql\", \"upgrade\"] when enable_logging is true. May be: postgresql, upgrade and iam-db-auth-error."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset })
+  }
+}
+
+variable "alarms" {
+  description = "Thresholds of the alarms. Default: CPU above 80 %, connections above 80 % of max_connections, free storage below 10 %, read latency above 0.2 s. May be: percentages above 0 and at most 100, the others above 0."
+  type        = object({ cpu_percent = optional(number, 80), connections = optional(number), free_storage_percent = optional(number, 10), read_latency_seconds = optional(number, 0.2) })
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "alarm_targets" {
+  description = "Where alarms go: SNS topics, notification channels, action groups, addresses or URLs. Default: []."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset })
+  }
+}
+
+variable "create_dashboard" {
+  description = "Whether a dashboard of the instance is made. Default: false."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("create_dashboard", { cloud_provider = var.cloud_provider, create_dashboard = var.create_dashboard, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("create_dashboard", { cloud_provider = var.cloud_provider, create_dashboard = var.create_dashboard, preset = var.preset })
+  }
+}
+
+variable "enable_proxy" {
+  description = "Whether a connection pooler stands in front (PgBouncer, or the target's own). Default: whether proxy_config is written."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+  }
+}
+
+variable "proxy_config" {
+  description = "Settings of the connection pooler. Default: transaction, 20, 100 when enable_proxy is true. May be: pool_mode session, transaction or statement; sizes at least 1."
+  type        = object({ pool_mode = optional(string, "transaction"), default_pool_size = optional(number, 20), max_client_conn = optional(number, 100) })
+  default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, enable_proxy = var.enable_proxy, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config }) == ""
+    error_message = provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, enable_proxy = var.enable_proxy, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config })
+  }
+}
