@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod case;
+mod elsewhere;
 mod engine;
 mod keys;
 mod limits;
@@ -65,13 +66,14 @@ pub(crate) async fn preflight(
         now,
         today,
     };
-    let (engine, parameters, network, keys, storage, limits) = tokio::join!(
+    let (engine, parameters, network, keys, storage, limits, elsewhere) = tokio::join!(
         engine::ask(aws, &about),
         parameters::ask(aws, &about),
         network::ask(aws, &about),
         keys::ask(aws, &about),
         storage::ask(aws, &about),
         limits::ask(aws, &about),
+        elsewhere::ask(aws, &about),
     );
     let said = [
         pending::say(&about),
@@ -81,10 +83,19 @@ pub(crate) async fn preflight(
         keys::say(&about, &keys),
         storage::say(&about, &storage),
         limits::say(&about, &limits),
+        elsewhere.as_ref().map(|facts| elsewhere::say(&about, facts)).unwrap_or_default(),
         doubts(
             &about,
-            [engine.doubts(), parameters.doubts(), network.doubts(), keys.doubts(), storage.doubts(), limits.doubts()]
-                .concat(),
+            [
+                engine.doubts(),
+                parameters.doubts(),
+                network.doubts(),
+                keys.doubts(),
+                storage.doubts(),
+                limits.doubts(),
+                elsewhere.map(|facts| facts.doubts()).unwrap_or_default(),
+            ]
+            .concat(),
         ),
     ];
     let acknowledged =

@@ -71,7 +71,7 @@ pub(super) fn say(about: &About<'_>, facts: &Facts) -> Vec<Diagnostic> {
 }
 
 /// Whether EC2 says that a subnet is not there.
-fn is_missing(error: &AwsError) -> bool {
+pub(super) fn is_missing(error: &AwsError) -> bool {
     error.is("InvalidSubnetID.NotFound") || error.is("InvalidSubnetID.Malformed")
 }
 

@@ -300,3 +300,14 @@ async fn the_group_of_a_block_that_is_called_like_a_second_region_is_not_taken_f
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].message.contains("security_group eu-west-1/orders-dr-db"), "{said:?}");
 }
+
+/// The rest of the block stands by the time RDS would refuse them.
+#[tokio::test]
+async fn subnets_that_the_second_region_has_not_are_found_before_anything_is_made() {
+    let world = World::whole(60).await;
+    let planned = world.plan(&with(BOTH, &[("dr_subnet_ids", "[\"subnet-a\", \"subnet-elsewhere\"]")])).await;
+    let said = planned.plan.diagnostics.iter().filter(|said| said.code == "subnets-missing");
+    let said: Vec<_> = said.map(|said| format!("{}\n{}", said.message, said.help)).collect();
+    insta::assert_snapshot!(said.join("\n"));
+    assert!(planned.plan.is_refused());
+}
