@@ -4,11 +4,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin"
 scripts/setup.sh test
-# Every killed server leaves a segment of shared memory until it is started again, and a machine has room for 4096: in a namespace
-# of their own the tests neither depend on what others left nor leave any. Only root may make one.
-if [ -z "${PGHERD_OWN_IPC:-}" ] && unshare --ipc true 2>/dev/null; then
-    exec env PGHERD_OWN_IPC=1 unshare --ipc bash scripts/test.sh "$@"
+# Every killed server leaves shared memory until it is started again: in namespaces of their own the tests neither depend on what
+# others left (a machine has room for 4096 segments) nor leave any. Only root may make them.
+if [ -z "${PGHERD_OWN_MEMORY:-}" ] && unshare --ipc --mount true 2>/dev/null; then
+    exec env PGHERD_OWN_MEMORY=1 unshare --ipc --mount bash scripts/test.sh "$@"
 fi
+if [ -n "${PGHERD_OWN_MEMORY:-}" ]; then mount -t tmpfs -o mode=1777 tmpfs /dev/shm; fi
 step() { echo; echo "== $*"; "$@"; }
 
 step cargo fmt --all --check

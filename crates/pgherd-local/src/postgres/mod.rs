@@ -6,6 +6,7 @@ pub mod choose;
 mod complaint;
 pub mod conf;
 pub mod control;
+mod dynamic;
 pub mod fetch;
 pub mod find;
 pub mod folders;

@@ -1,6 +1,7 @@
 //! Template, start, adoption, stop, crash.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use pgherd_local::postgres::pidfile::Status;
 use pgherd_local::postgres::process::{Stop, adopt};
@@ -120,6 +121,44 @@ async fn killing_ends_busy_backends_of_a_dead_postmaster_too() {
         world.start().await.expect("recovers");
         world.session("postgres").await.run("SELECT 1").await.expect("answers");
     }
+}
+
+#[tokio::test]
+async fn the_dynamic_shared_memory_of_a_killed_server_goes_with_it() {
+    for major in MAJORS {
+        let Some(server) = server(major) else { continue };
+        let mut world = World::new(&server);
+        world.create();
+        let _postmaster = world.start().await.expect("starts");
+        let busy = world.session("postgres").await;
+        busy.run("CREATE TABLE many AS SELECT generate_series(1, 1000) AS n").await.expect("made");
+        let work = tokio::spawn(async move {
+            let parallel =
+                "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+                SET statement_timeout = 0; SELECT count(*) FROM many WHERE pg_sleep(1000) IS NULL";
+            busy.run(parallel).await
+        });
+        let watcher = world.session("postgres").await;
+        let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'";
+        while watcher.one(workers, &[]).await.expect("a row").get::<_, i64>(0) == 0 {}
+        let files = dynamic_memory_of(&world);
+        assert!(files.len() > 1, "PostgreSQL {major}: its table, and what the workers share: {files:?}");
+        processes::kill(&world.layout.data).await.expect("killed");
+        let left: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
+        assert!(left.is_empty(), "PostgreSQL {major}: {left:?}");
+        assert!(work.await.expect("joined").is_err(), "the statement was not answered");
+    }
+}
+
+/// The files in memory that the processes of a server share.
+fn dynamic_memory_of(world: &World) -> BTreeSet<PathBuf> {
+    let processes = processes::of(&world.layout.data).into_iter();
+    let maps = processes.filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/maps")).ok());
+    let names = |maps: String| -> Vec<PathBuf> {
+        let files = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+        files.filter(|file| file.starts_with("/dev/shm/PostgreSQL.")).map(PathBuf::from).collect()
+    };
+    maps.flat_map(names).collect()
 }
 
 #[tokio::test]
