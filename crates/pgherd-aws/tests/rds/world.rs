@@ -99,7 +99,7 @@ impl World {
             deleting: Duration::from_secs(60),
             letting_go: Duration::from_millis(500),
             unprotecting: Duration::from_millis(500),
-            telling: Duration::from_secs(60),
+            telling: Duration::from_secs(2),
             spreading: Duration::from_millis(500),
         };
         let aws =

@@ -5,9 +5,9 @@ use pgherd_core::value::Value;
 
 use super::{World, applied, changes, planned};
 
-/// Changes every field of everything that a block wants, one resource after another, as somebody else would: the plan shows each, and
-/// one apply puts them right. Only fields that are ours to set count. Returns those that the world has no hand for, as `kind Field`: a
-/// test names them, so that there are never more of them unseen.
+/// Changes every field of everything that a block wants, one after another, as somebody else would: the plan shows it and an apply puts
+/// it right. Only fields that are ours to set count. Returns those that the world has no hand for, as `kind Field`: a test names them,
+/// so that there are never more of them unseen.
 ///
 /// # Panics
 /// When it does not hold.
@@ -15,27 +15,21 @@ pub async fn drift_is_found<W: World>(block: &str) -> Vec<String> {
     let world = W::new().await;
     applied(&world, block).await;
     let mut untouched = Vec::new();
-    for (id, fields) in fields(&world, block).await {
-        let mut touched = Vec::new();
-        for (field, value) in fields {
-            if world.tamper(&id, &field, &value) {
-                world.rest();
-                touched.push(field);
-            } else {
-                untouched.push(format!("{} {}", id.kind, field.split('.').next().unwrap_or_default()));
-            }
-        }
-        if touched.is_empty() {
+    for (id, field, value) in fields(&world, block).await {
+        if !world.tamper(&id, &field, &value) {
+            untouched.push(format!("{} {}", id.kind, field.split('.').next().unwrap_or_default()));
             continue;
         }
+        world.rest();
         let found = changes(&planned(&world, block).await);
-        for field in &touched {
-            let change = format!("update {id}: {field} ");
-            assert!(found.iter().any(|found| found.starts_with(&change)), "{id} {field} was changed: {found:#?}");
-        }
+        assert!(
+            found.iter().any(|change| change.starts_with(&format!("update {id}: {field} "))),
+            "{id} {field} was changed, and that is found: {found:?}"
+        );
+        world.rest();
         applied(&world, block).await;
         world.rest();
-        assert_eq!(changes(&planned(&world, block).await), [""; 0], "{id} was put right: {touched:?}");
+        assert_eq!(changes(&planned(&world, block).await), [""; 0], "{id} {field} was put right");
     }
     untouched.sort();
     untouched.dedup();
@@ -43,13 +37,12 @@ pub async fn drift_is_found<W: World>(block: &str) -> Vec<String> {
 }
 
 /// The fields that are ours to set, with what they are; of a map each key.
-async fn fields<W: World>(world: &W, block: &str) -> Vec<(Id, Vec<(String, Value)>)> {
+async fn fields<W: World>(world: &W, block: &str) -> Vec<(Id, String, Value)> {
     let provider = world.provider();
     let observed = planned(world, block).await.observed;
     let desired = provider.desired(&W::spec(block));
-    let mut all = Vec::new();
+    let mut fields = Vec::new();
     for resource in desired {
-        let mut fields = Vec::new();
         let Some(seen) = observed.iter().find(|seen| seen.id == resource.id) else { continue };
         let kind = provider.kinds().iter().find(|kind| kind.name == resource.id.kind);
         let is_ours = |field: &str| {
@@ -60,13 +53,15 @@ async fn fields<W: World>(world: &W, block: &str) -> Vec<(Id, Vec<(String, Value
             match seen.props.get(name) {
                 Some(Value::Map(entries)) => {
                     let keys = entries.iter().map(|(key, value)| (format!("{name}.{key}"), value.clone()));
-                    fields.extend(keys.filter(|(field, _)| is_ours(field)));
+                    fields.extend(
+                        keys.filter(|(field, _)| is_ours(field))
+                            .map(|(field, value)| (resource.id.clone(), field, value)),
+                    );
                 }
-                Some(value) if is_ours(name) => fields.push((name.clone(), value.clone())),
+                Some(value) if is_ours(name) => fields.push((resource.id.clone(), name.clone(), value.clone())),
                 Some(_) | None => {}
             }
         }
-        all.push((resource.id, fields));
     }
-    all
+    fields
 }
