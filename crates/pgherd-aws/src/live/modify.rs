@@ -106,10 +106,12 @@ pub(crate) fn is_major(change: &Change) -> bool {
     change.field == "EngineVersion" && major(&change.from) != major(&change.to)
 }
 
-/// How a change rides: another number of days that backups are kept is in force at once; none, or some again, is an outage.
+/// How a change rides: another number of days that backups are kept is in force at once; none, or some again, only with the flag, of an
+/// instance that nobody uses yet too.
 fn rides_now(change: &Change) -> Option<Rides> {
+    let keeps = |days: &Value| days.as_int().map(|days| days > 0);
     match rides(&change.field) {
-        Some(Rides::Flag) if change.field == "BackupRetentionPeriod" && !change.impact.interrupts() => {
+        Some(Rides::Flag) if change.field == "BackupRetentionPeriod" && keeps(&change.from) == keeps(&change.to) => {
             Some(Rides::AtOnce)
         }
         rides => rides,
@@ -226,6 +228,18 @@ mod tests {
         let changes = fields.map(|field| change(field, &When::Now));
         let shown: Vec<String> = calls(&changes, true).iter().map(shown).collect();
         assert_eq!(shown, ["AllocatedStorage immediately", "MaxAllocatedStorage", "MultiAZ immediately"]);
+    }
+
+    #[test]
+    fn backups_begin_with_the_flag_whoever_uses_the_instance() {
+        let days = |from, to| Change {
+            from: Value::Int(from),
+            to: Value::Int(to),
+            ..change("BackupRetentionPeriod", &When::Now)
+        };
+        let shown = |change| calls(&[change], false).iter().map(shown).collect::<Vec<_>>();
+        assert_eq!(shown(days(0, 7)), ["BackupRetentionPeriod immediately"]);
+        assert_eq!(shown(days(7, 14)), ["BackupRetentionPeriod"]);
     }
 
     #[test]
