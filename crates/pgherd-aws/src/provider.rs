@@ -95,6 +95,10 @@ impl Provider for Aws {
         Cloud::Aws
     }
 
+    fn region(&self) -> Option<&str> {
+        Some(&self.region)
+    }
+
     fn kinds(&self) -> &'static [Kind] {
         KINDS
     }

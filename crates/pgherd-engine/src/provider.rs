@@ -21,6 +21,11 @@ pub trait Provider: Send + Sync {
     /// Which one.
     fn cloud(&self) -> Cloud;
 
+    /// The region in which it looks; `None`: it has none.
+    fn region(&self) -> Option<&str> {
+        None
+    }
+
     /// Its kinds of resource.
     fn kinds(&self) -> &'static [Kind];
 
@@ -57,10 +62,14 @@ pub trait Provider: Send + Sync {
 
     /// Whether the database exists and is ours: something that holds its data does.
     async fn exists(&self, spec: &Spec) -> Result<bool, ProviderError> {
-        let observed = self.observe(&self.desired(spec)).await?;
+        Ok(self.is_among(&self.observe(&self.desired(spec)).await?))
+    }
+
+    /// The same of what was observed a moment ago.
+    fn is_among(&self, observed: &[Observed]) -> bool {
         let holds_data = |id: &Id| self.kinds().iter().any(|kind| kind.name == id.kind && kind.holds_data);
         let is_ours = |seen: &Observed| !matches!(seen.status, Status::Foreign(_));
-        Ok(observed.iter().any(|seen| holds_data(&seen.id) && is_ours(seen)))
+        observed.iter().any(|seen| holds_data(&seen.id) && is_ours(seen))
     }
 
     /// Refuses, before anybody is asked to confirm it, what the target has no way to do to any database.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use pgherd_core::checks;
-use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::{At, Diagnostic as Told, Severity};
 use pgherd_core::inputs::Inputs;
 use pgherd_core::spec::{self, Spec};
@@ -141,11 +140,6 @@ pub fn sentence(text: &str) -> String {
     };
     let end = if text.ends_with(['.', ')', '?']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
-}
-
-/// Where a database is: what identifies it.
-pub fn identity(spec: &Spec) -> (Cloud, Option<String>, String) {
-    (spec.target, spec.place.region.known().cloned(), spec.name.clone())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The provider itself, and what all its parts share.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use pgherd_engine::stop::{Stop, Stopper, stop};
@@ -17,12 +17,19 @@ pub struct Shared {
     settings: RwLock<Settings>,
     stopper: Stopper,
     stop: Stop,
+    /// What was made, or begun, since this process runs.
+    made: Mutex<BTreeSet<String>>,
 }
 
 impl Shared {
     /// What is configured.
     pub fn settings(&self) -> Settings {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a database of this identity was asked for before, to be made. Terraform asks once for each block.
+    pub fn is_second(&self, id: &str) -> bool {
+        !self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned())
     }
 
     /// Hears when the run is to end.
@@ -34,7 +41,7 @@ impl Shared {
 /// Everything that Terraform is offered.
 pub fn plugin() -> Plugin {
     let (stopper, stop) = stop();
-    let shared = Arc::new(Shared { settings: RwLock::default(), stopper, stop });
+    let shared = Arc::new(Shared { settings: RwLock::default(), stopper, stop, made: Mutex::default() });
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
     let credentials: Box<dyn Source> = Box::new(Credentials(Arc::clone(&shared)));
@@ -61,6 +68,10 @@ impl Provider for Configured {
     }
 
     async fn configure(&self, terraform: &str, config: Value) -> Vec<Diagnostic> {
+        let unknown = settings::unknown(&config);
+        if !unknown.is_empty() {
+            return unknown;
+        }
         match settings::read(&config) {
             Ok(settings) => {
                 log("INFO", &format!("pgherd {} for Terraform {terraform}", env!("CARGO_PKG_VERSION")));

@@ -61,13 +61,11 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
         let items = config.get(name).as_list().unwrap_or_default();
         items.iter().filter_map(|item| item.as_text().map(str::to_owned)).collect()
     };
-    let target = match text("target") {
-        None => Settings::of_environment().target,
-        Some(name) => Some(Cloud::from_name(name).ok_or_else(|| {
-            let names: Vec<&str> = Cloud::ALL.iter().map(|cloud| cloud.name()).collect();
-            let help = format!("Write one of {}.", names.join(", "));
-            vec![Diagnostic::error(format!("There is no target \"{name}\"."), help).at("target")]
-        })?),
+    let named = std::env::var("PGHERD_TARGET").ok().filter(|name| !name.is_empty());
+    let target = match (config.get("target").as_text(), named) {
+        (Some(name), _) => Some(cloud(name).map_err(|error| vec![error.at("target")])?),
+        (None, Some(name)) => Some(cloud(&name).map_err(|error| vec![error])?),
+        (None, None) => None,
     };
     Ok(Settings {
         target,
@@ -79,6 +77,23 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
         },
         program: text("program").map(PathBuf::from),
     })
+}
+
+/// A misspelt one is not another one: that might be a cloud, and cost money.
+fn cloud(name: &str) -> Result<Cloud, Diagnostic> {
+    Cloud::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Cloud::ALL.iter().map(|cloud| cloud.name()).collect();
+        let help = format!("Write one of {}, in the provider's block or as PGHERD_TARGET.", names.join(", "));
+        Diagnostic::error(format!("There is no target \"{name}\"."), help)
+    })
+}
+
+/// What decides where databases are looked for, and is not known when they are.
+pub fn unknown(config: &Value) -> Vec<Diagnostic> {
+    let names = ["target", "state_dir", "postgres_dirs", "strict_engine_version", "accept", "program"];
+    let unknown = names.into_iter().filter(|name| matches!(config.get(name), Value::Unknown));
+    let help = "Write it, or give it by a variable: what another resource tells only once it is made comes too late.";
+    unknown.map(|name| Diagnostic::error(format!("{name} is not known yet."), help).at(name)).collect()
 }
 
 impl Settings {
@@ -140,14 +155,14 @@ mod tests {
         let config = Value::object([
             ("target", Value::text("local")),
             ("state_dir", Value::text("/a")),
-            ("accept", Value::List(vec![Value::text("unencrypted-disk")])),
+            ("accept", Value::List(vec![Value::text("unencrypted-storage")])),
             ("strict_engine_version", Value::Bool(true)),
             ("program", Value::Unknown),
         ]);
         let settings = read(&config).expect("nothing is wrong");
         assert_eq!(settings.target, Some(Cloud::Local));
         assert_eq!(settings.options.state_dir, Some(PathBuf::from("/a")));
-        assert!(settings.options.accepted.contains("unencrypted-disk") && settings.options.strict_engine_version);
+        assert!(settings.options.accepted.contains("unencrypted-storage") && settings.options.strict_engine_version);
         assert_eq!(settings.program, None);
     }
 }

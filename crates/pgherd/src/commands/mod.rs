@@ -39,6 +39,7 @@ mod restore;
 mod rotate;
 mod status;
 mod switchover;
+mod terraform;
 mod up;
 mod validate;
 
@@ -72,6 +73,7 @@ pub enum Verb {
     Destroy(destroy::DestroyArgs),
     Doctor(doctor::DoctorArgs),
     Emulate(emulate::EmulateArgs),
+    Terraform(terraform::TerraformArgs),
     Agent(agent::AgentArgs),
     #[command(hide = true)]
     Endpoint(endpoint::EndpointArgs),
@@ -111,6 +113,7 @@ impl Verb {
             Self::Destroy(_) => "destroy",
             Self::Doctor(_) => "doctor",
             Self::Emulate(_) => "emulate",
+            Self::Terraform(_) => "terraform",
             Self::Agent(_) => "agent",
             Self::Endpoint(_) => "endpoint",
             Self::Completions(_) => "completions",
@@ -176,6 +179,7 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Destroy(args) => destroy::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Emulate(args) => emulate::run(&context, &args),
+        Verb::Terraform(args) => terraform::run(&context, &args),
         Verb::Agent(args) => agent::run(&context, &args),
         Verb::Endpoint(args) => endpoint::run(&context, &args),
         Verb::Completions(args) => completions::run(&context, &args),

@@ -18,4 +18,5 @@ mod plans;
 mod pooled;
 mod sandbox;
 mod terminal;
+mod terraform;
 mod writing;

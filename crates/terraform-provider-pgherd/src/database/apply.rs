@@ -12,7 +12,7 @@ use pgherd_engine::run::{self, Planned};
 use pgherd_engine::walk::Outcome;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{TIMEOUTS, begun::Begun, look, plan, refused};
+use super::{TIMEOUTS, begun::Begun, look, plan, refused, same};
 use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Apply, Diagnostic, Value, has_error, log};
 use crate::provider::Shared;
@@ -38,8 +38,9 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
         return fails(vec![Diagnostic::error("It is not known where the database is.", "Write cloud_provider.")]);
     };
     let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
-    if let Some(fixed) = old.as_ref().filter(|_| !ends).and_then(|old| plan::moved(old, &spec)) {
-        return fails(vec![fixed]);
+    let fixed = old.as_ref().filter(|_| !ends).and_then(|old| plan::moved(&before, old, &spec));
+    if let Some(other) = fixed.or_else(|| same::other_target(&before, &spec)) {
+        return fails(vec![other]);
     }
     let work = async {
         let provider = settings.provider(&spec).await.map_err(|error| vec![refused(&error)])?;
@@ -75,18 +76,34 @@ async fn carry_out(
     if has_error(&said) {
         return Err(said);
     }
-    if which == Which::Create {
-        if let Some(taken) = plan::taken(spec, &planned) {
-            return Err(vec![taken]);
+    let (id, is_there) = (same::id(provider, spec), provider.is_among(&planned.observed));
+    let other = match which {
+        Which::Create => shared.is_second(&id).then(|| twice(&id)).or_else(|| plan::taken(&id, is_there)),
+        Which::Update => {
+            same::other_place(&asked.prior, provider, spec).or_else(|| same::gone(provider, spec, is_there))
         }
-        Begun::of(spec).write().map_err(|error| {
+        Which::Delete => same::other_place(&asked.prior, provider, spec),
+    };
+    if let Some(other) = other {
+        return Err(vec![other]);
+    }
+    let begun = Begun::of(&id);
+    if which == Which::Create {
+        begun.write().map_err(|error| {
             let help = "It is written so that a create that is cut short is gone on with. Make Terraform's data folder writable.";
             vec![Diagnostic::error(format!("What is begun cannot be written down: {error}."), help)]
         })?;
     }
-    walk(shared, provider, spec, &planned, now).await?;
+    let walked = walk(shared, provider, spec, &planned, now).await;
+    if let (Err(said), Which::Create) = (&walked, which) {
+        if provider.exists(spec).await == Ok(false) {
+            begun.remove();
+            return Err(said.clone());
+        }
+        return Err([said.as_slice(), &[unknown_to_the_state(&id)]].concat());
+    }
+    walked?;
     if which == Which::Delete {
-        Begun::of(spec).remove();
         return Ok(Value::Null);
     }
     // Without the password, which would be compared again for nothing.
@@ -96,7 +113,23 @@ async fn carry_out(
     if !matches!(state.get(super::REVISION), Value::Number(_)) {
         state.set(super::REVISION, Value::int(asked.prior.get(super::REVISION).as_int().unwrap_or(1)));
     }
+    // From here on the state knows of it. Terraform that ends before it has written that down is told to import it.
+    begun.remove();
     Ok(state)
+}
+
+/// Two blocks that mean one database would both change it, and the end of one of them would end it for both.
+fn twice(id: &str) -> Diagnostic {
+    let help = "Give each block a name of its own; without one it is `database`.";
+    Diagnostic::error(format!("Two blocks mean {id}."), help).at("name")
+}
+
+fn unknown_to_the_state(id: &str) -> Diagnostic {
+    let help = format!(
+        "Apply again in this folder: that goes on with it. `terraform destroy` does not know it: to end it, take it over first with \
+         `terraform import ADDRESS {id}`."
+    );
+    Diagnostic::warning(format!("Something of {id} is there and not in the state."), help)
 }
 
 async fn walk(

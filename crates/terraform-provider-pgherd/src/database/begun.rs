@@ -8,28 +8,25 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pgherd_core::spec::Spec;
-
-use crate::meaning::identity;
-
 /// The note about one create.
 #[derive(Debug)]
 pub struct Begun(PathBuf);
 
 impl Begun {
-    /// The note about this database, in Terraform's own folder of the configuration.
-    pub fn of(spec: &Spec) -> Self {
+    /// The note about the database of this identity, in Terraform's own folder of the configuration; each workspace has its own.
+    pub fn of(id: &str) -> Self {
         let folder = std::env::var_os("TF_DATA_DIR").filter(|folder| !folder.is_empty());
         let folder = folder.map_or_else(|| PathBuf::from(".terraform"), PathBuf::from);
-        Self::within(&folder, spec)
+        let named = std::env::var("TF_WORKSPACE").ok().filter(|name| !name.is_empty());
+        let chosen = || fs::read_to_string(folder.join("environment")).ok();
+        let workspace = named.or_else(chosen).unwrap_or_else(|| "default".to_owned());
+        Self::within(&folder, workspace.trim(), id)
     }
 
-    fn within(folder: &Path, spec: &Spec) -> Self {
-        let (target, region, name) = identity(spec);
-        let region = region.map_or(String::new(), |region| format!("{region}-"));
+    fn within(folder: &Path, workspace: &str, id: &str) -> Self {
         // A region may be anything that somebody wrote; names hold letters, digits and hyphens.
-        let safe = |text: String| text.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_");
-        Self(folder.join("pgherd").join(safe(format!("{target}-{region}{name}"))).with_extension("begun"))
+        let safe = |text: &str| text.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_");
+        Self(folder.join("pgherd").join(safe(workspace)).join(format!("{}.begun", safe(id))))
     }
 
     /// Whether it was begun.
@@ -54,24 +51,16 @@ impl Begun {
 
 #[cfg(test)]
 mod tests {
-    use pgherd_core::cloud::Cloud;
-    use pgherd_core::inputs::Inputs;
-    use pgherd_core::spec;
-
     use super::*;
-
-    fn spec(name: &str) -> Spec {
-        let values = [("name".to_owned(), name.into())].into();
-        spec::resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("the target is given")
-    }
 
     #[test]
     fn a_create_is_known_from_its_beginning_to_its_end() {
         let folder = tempfile::tempdir().expect("a folder");
-        let of = |name: &str| Begun::within(&folder.path().join("data"), &spec(name));
+        let of = |name: &str| Begun::within(&folder.path().join("data"), "default", &format!("local/{name}"));
         assert!(!of("orders").is_there());
         of("orders").write().expect("it is written");
         assert!(of("orders").is_there() && !of("others").is_there());
+        assert!(!Begun::within(&folder.path().join("data"), "staging", "local/orders").is_there(), "another workspace");
         of("orders").remove();
         of("orders").remove();
         assert!(!of("orders").is_there());

@@ -8,9 +8,9 @@ use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
-use super::{DRIFT, REVISION, begun::Begun, promised, refused};
+use super::{DRIFT, REVISION, begun::Begun, promised, refused, same};
 use crate::fields;
-use crate::meaning::{Meaning, identity};
+use crate::meaning::Meaning;
 use crate::protocol::{Answer, Diagnostic, Kept, Schema, Value};
 use crate::provider::Shared;
 
@@ -19,19 +19,24 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
     let settings = shared.settings();
     let (spec, ..) = Meaning::of(&kept.state, &settings);
     let Some(spec) = spec else { return Answer::of(kept.state, kept.private) };
-    // The state knows of it, whoever made it.
-    Begun::of(&spec).remove();
+    let told = |error: ProviderError| vec![refused(&error)];
     let looked = async {
-        let provider = settings.provider(&spec).await?;
-        if !provider.exists(&spec).await? {
-            return Ok::<_, ProviderError>(Value::Null);
+        same::other_target(&kept.state, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
+        let provider = settings.provider(&spec).await.map_err(told)?;
+        same::other_place(&kept.state, &*provider, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
+        // The state knows of it, whoever made it.
+        Begun::of(&same::id(&*provider, &spec)).remove();
+        if !provider.exists(&spec).await.map_err(told)? {
+            return Ok(Value::Null);
         }
-        let planned = left(&*provider, &spec).await?;
+        let planned = left(&*provider, &spec).await.map_err(told)?;
+        let outputs = provider.outputs(&spec, &planned.observed);
+        same::other_account(&kept.state, &outputs).map_or(Ok(()), |other| Err(vec![other]))?;
         Ok(state(&kept.state, &*provider, &spec, &planned))
     };
     match looked.await {
         Ok(state) => Answer::of(state, kept.private),
-        Err(error) => Answer::refused(kept.state, kept.private, vec![refused(&error)]),
+        Err(said) => Answer::refused(kept.state, kept.private, said),
     }
 }
 
@@ -52,7 +57,7 @@ pub fn state(base: &Value, provider: &dyn Provider, spec: &Spec, planned: &Plann
     for (name, value) in fields::told(&outputs) {
         state.set(&name, value);
     }
-    state.set("id", Value::text(id(spec)));
+    state.set("id", Value::text(same::id(provider, spec)));
     state.set(DRIFT, drift(planned));
     if !matches!(state.get(REVISION), Value::Number(_)) {
         state.set(REVISION, Value::int(1));
@@ -84,15 +89,6 @@ fn drift(planned: &Planned) -> Value {
         }
     }
     Value::object(differs)
-}
-
-/// What a database is imported by.
-pub fn id(spec: &Spec) -> String {
-    let (target, region, name) = identity(spec);
-    match region {
-        Some(region) => format!("{target}/{region}/{name}"),
-        None => format!("{target}/{name}"),
-    }
 }
 
 /// The state of a database that exists, as far as its name tells: what it says is compared with at the next plan.

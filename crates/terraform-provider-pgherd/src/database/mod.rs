@@ -8,6 +8,7 @@ mod begun;
 mod look;
 mod plan;
 mod promised;
+mod same;
 
 use std::sync::Arc;
 

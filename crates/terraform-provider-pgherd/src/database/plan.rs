@@ -4,14 +4,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pgherd_core::lint::Intent;
 use pgherd_core::plan::{Action, text};
-use pgherd_core::resource::Status;
 use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
-use super::{DRIFT, REVISION, begun::Begun, look, promised, refused};
+use super::{DRIFT, REVISION, begun::Begun, promised, refused, same};
 use crate::fields;
-use crate::meaning::{self, Meaning, identity};
+use crate::meaning::{self, Meaning};
 use crate::protocol::{Answer, Diagnostic, Plan, Value, has_error, log};
 use crate::provider::Shared;
 use crate::settings::Settings;
@@ -31,7 +30,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     // What the configuration alone says was said when it was validated; only what could not be known then is new.
     let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
     let Some(spec) = &meaning.spec else { return Answer::of(open(&asked, None), asked.private) };
-    if let Some(fixed) = old.as_ref().and_then(|old| moved(old, spec)) {
+    if let Some(fixed) = old.as_ref().and_then(|old| moved(&asked.prior, old, spec)) {
         return Answer::refused(asked.proposed, asked.private, vec![fixed]);
     }
     if meaning.unknown.iter().any(|variable| !variable.sensitive) {
@@ -48,8 +47,18 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         Err(error) => return Answer::refused(asked.proposed, asked.private, vec![refused(&error)]),
     };
     said.extend(planned.plan.diagnostics.iter().filter_map(meaning::diagnostic));
-    if old.is_none() {
-        said.extend(taken(spec, &planned));
+    let is_there = provider.is_among(&planned.observed);
+    if old.is_some() {
+        said.extend(
+            same::other_place(&asked.prior, &*provider, spec).or_else(|| same::gone(&*provider, spec, is_there)),
+        );
+    } else {
+        let id = same::id(&*provider, spec);
+        if !is_there {
+            // What was begun came to nothing: whatever is there later is somebody else's.
+            Begun::of(&id).remove();
+        }
+        said.extend(taken(&id, is_there).or_else(|| is_there.then(|| gone_on_with(&id))));
     }
     if has_error(&said) {
         return Answer::refused(asked.proposed, asked.private, said);
@@ -64,13 +73,18 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
 async fn destroy(settings: &Settings, asked: Plan) -> Answer {
     let (spec, ..) = Meaning::of(&asked.prior, settings);
     let Some(spec) = spec else { return Answer::of(Value::Null, asked.private) };
+    if let Some(other) = same::other_target(&asked.prior, &spec) {
+        return Answer::refused(Value::Null, asked.private, vec![other]);
+    }
     let looked = async {
         let provider = settings.provider(&spec).await?;
-        run::observe_and_plan_destroy(&*provider, &spec).await
+        let planned = run::observe_and_plan_destroy(&*provider, &spec).await?;
+        Ok::<_, ProviderError>((provider, planned))
     };
     match looked.await {
-        Ok(planned) => {
-            let said = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
+        Ok((provider, planned)) => {
+            let mut said: Vec<Diagnostic> = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
+            said.extend(same::other_place(&asked.prior, &*provider, &spec));
             Answer::refused(Value::Null, asked.private, said)
         }
         Err(error) => Answer::refused(Value::Null, asked.private, vec![refused(&error)]),
@@ -78,24 +92,23 @@ async fn destroy(settings: &Settings, asked: Plan) -> Answer {
 }
 
 /// Another identity is another database: this one would be left behind, or deleted.
-pub fn moved(old: &Spec, new: &Spec) -> Option<Diagnostic> {
-    let ((target, region, name), (new_target, new_region, new_name)) = (identity(old), identity(new));
-    let is = look::id(old);
+pub fn moved(prior: &Value, old: &Spec, new: &Spec) -> Option<Diagnostic> {
+    let is = prior.get("id").as_text().unwrap_or(&old.name);
     let advice = "Nothing is replaced here: a replaced database is an empty one. Write it back; or add a second database, bring the \
         data over, and take this one away.";
     let differs = |what: &str, from: &str, to: &str| {
         Some(Diagnostic::error(format!("The {what} of {is} cannot become {to}: it is {from}."), advice))
     };
-    if target != new_target {
-        return differs("target", target.name(), new_target.name()).map(|one| one.at("cloud_provider"));
+    if let Some(target) = is.split_once('/').map(|(target, _)| target).filter(|target| *target != new.target.name()) {
+        return differs("target", target, new.target.name()).map(|one| one.at("cloud_provider"));
     }
-    if name != new_name {
-        return differs("name", &name, &new_name).map(|one| one.at("name"));
+    if old.name != new.name {
+        return differs("name", &old.name, &new.name).map(|one| one.at("name"));
     }
-    match (region, new_region) {
+    match (old.place.region.known(), new.place.region.known()) {
         (Some(region), Some(new_region)) if region != new_region => {
-            let one = differs("region", &region, &new_region)?;
-            Some(match fields::region(target) {
+            let one = differs("region", region, new_region)?;
+            Some(match fields::region(new.target) {
                 Some(variable) => one.at(variable),
                 None => one,
             })
@@ -104,22 +117,23 @@ pub fn moved(old: &Spec, new: &Spec) -> Option<Diagnostic> {
     }
 }
 
-/// Why a database cannot be made: there is one of that name, and nothing says that it was begun here.
-pub fn taken(spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
-    let is_whole = |status: &Status| match status {
-        Status::Available | Status::Busy(_) | Status::Stopped | Status::Failed(_) => true,
-        Status::Incomplete(_) | Status::Foreign(_) => false,
-    };
-    // What is half made was cut short, and is finished by whoever asks for the same.
-    if !planned.observed.iter().any(|seen| is_whole(&seen.status)) || Begun::of(spec).is_there() {
+/// Why a database cannot be made: there is one of that name, or somebody is making it, and nothing says that it was begun here.
+pub fn taken(id: &str, is_there: bool) -> Option<Diagnostic> {
+    if !is_there || Begun::of(id).is_there() {
         return None;
     }
-    let id = look::id(spec);
     let help = format!(
         "Take it over with `terraform import ADDRESS {id}`, where ADDRESS is the one of this resource, or with an import block; \
          or choose another name."
     );
     Some(Diagnostic::error(format!("There is a database {id} already."), help).at("name"))
+}
+
+/// A create that was cut short is no new database.
+fn gone_on_with(id: &str) -> Diagnostic {
+    let help = "A create from this folder was cut short before its end was known. If somebody else has made it since, choose another name: \
+        the apply changes this one.";
+    Diagnostic::warning(format!("There is a database {id} already, and this goes on with it."), help)
 }
 
 /// What users of the database will notice, which no attribute says.
@@ -177,7 +191,7 @@ fn promise(asked: &Plan, provider: &dyn Provider, old: Option<&Spec>, spec: &Spe
     }
     let does_something = !planned.plan.steps.is_empty();
     state.set("engine_version_actual", if does_something { Value::Unknown } else { runs });
-    state.set("id", Value::text(look::id(spec)));
+    state.set("id", Value::text(same::id(provider, spec)));
     state.set(DRIFT, Value::object::<String>([]));
     let revision = asked.prior.get(REVISION).as_int();
     let next = match revision {

@@ -25,6 +25,8 @@ const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 /// How long we stay when the last connection is gone: Terraform makes one and keeps it, so nobody comes back.
 const LINGER: Duration = Duration::from_secs(5);
+/// How long nobody is listened to after that failed.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long we wait for somebody to come at all.
 const FIRST: Duration = Duration::from_secs(60);
 
@@ -91,8 +93,14 @@ pub async fn serve(plugin: Plugin, started: &Started) -> Result<(), String> {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let (stream, _) = accepted.map_err(|error| format!("nobody can be listened to: {error}"))?;
-                tokio::spawn(Arc::clone(&served).connection(acceptor.clone(), stream));
+                match accepted {
+                    Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&served).connection(acceptor.clone(), stream))),
+                    // No descriptors are left, say: what is under way goes on, and frees some.
+                    Err(error) => {
+                        log("WARN", &format!("nobody can be listened to: {error}"));
+                        tokio::time::sleep(ACCEPT_AGAIN).await;
+                    }
+                }
             }
             () = &mut gone => break,
             _ = asked_to_end.wait_for(|asked| *asked) => break,

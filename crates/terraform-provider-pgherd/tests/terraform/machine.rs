@@ -1,5 +1,7 @@
 //! A database of this machine, from plan to destroy.
 
+use std::fs;
+
 use crate::world::{World, plain};
 
 /// Whoever finds it in a plan, in a state or in a log has found a leak.
@@ -44,9 +46,15 @@ fn a_database_from_plan_to_destroy() {
     world.set("TF_LOG_PATH", "terraform.log");
     world.write("main.tf", &module("  parameters = [{ name = \"work_mem\", value = \"8MB\" }]"));
     world.run("init").fine();
+    let note = world.work().join(".terraform/pgherd/default/local_orders.begun");
+    fs::create_dir_all(note.parent().expect("a folder")).expect("a folder");
+    fs::write(&note, "").expect("a note");
     world.run("plan -out=saved").fine().says("\"multi_az\" = \"false\"").says("1 to add");
+    assert!(!note.exists(), "a create that came to nothing is no reason to take over what is there later");
     world.run("apply saved").fine().says("endpoint = \"localhost\"");
+    assert!(!note.exists(), "the state knows of it");
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+    another_target_is_another_database(&mut world);
     // The command line sees the same database as Terraform.
     let seen = world.pgherd(&format!("plan --file main.tf --var password={PASSWORD}"));
     assert!(seen.contains("No changes."), "{seen}");
@@ -57,6 +65,18 @@ fn a_database_from_plan_to_destroy() {
     it_is_imported(&world);
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
     assert_eq!(world.files_with(PASSWORD), [] as [std::path::PathBuf; 0], "the password is written nowhere");
+    two_blocks_are_two_databases(&world);
+}
+
+/// One run without the usual environment, say, must neither forget the database nor take another one for it.
+fn another_target_is_another_database(world: &mut World) {
+    world.set("PGHERD_TARGET", "aws");
+    for verb in ["plan", "plan -destroy", "plan -refresh=false", "plan -destroy -refresh=false"] {
+        world.run(verb).with_code(1).says("local/orders");
+    }
+    world.set("PGHERD_TARGET", "locl");
+    world.run("plan").with_code(1).says("There is no target \"locl\".");
+    world.set("PGHERD_TARGET", "");
 }
 
 fn another_name_is_no_change(world: &World) {
@@ -89,6 +109,18 @@ fn another_name_is_another_database(world: &World) {
     world.write("main.tf", &module("").replace("\"orders\"\n  preset", "\"others\"\n  preset"));
     world.run("plan").with_code(1).says("cannot become others");
     world.write("main.tf", &module(""));
+}
+
+/// Without names both are `database`: the end of one would be the end of the other's data.
+fn two_blocks_are_two_databases(world: &World) {
+    let one = |label: &str| {
+        format!(
+            "module \"{label}\" {{\n  source = \"./modules/database\"\n  cloud_provider = \"local\"\n  preset = \"dev\"\n}}\n"
+        )
+    };
+    world.write("main.tf", &[module(""), one("one"), one("two")].concat());
+    world.run("init").fine();
+    world.run("apply -auto-approve").with_code(1).says("Two blocks mean local/database.");
 }
 
 fn it_is_imported(world: &World) {

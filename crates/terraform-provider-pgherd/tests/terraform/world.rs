@@ -88,7 +88,8 @@ impl World {
         std::os::unix::fs::symlink(repository().join("modules"), self.work().join("modules")).expect("a link");
     }
 
-    fn home(&self) -> PathBuf {
+    /// The home folder.
+    pub fn home(&self) -> PathBuf {
         self.root.path().join("home")
     }
 

@@ -1,0 +1,166 @@
+//! `pgherd terraform`.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::Context;
+use crate::error::{CommandError, Exit};
+
+/// Terraform's file name of the provider begins like this, with and without a version.
+const PROGRAM: &str = "terraform-provider-pgherd";
+
+/// Where Terraform looks for providers without being told, below the home directory ("implied local mirror directories" in its
+/// documentation of the CLI configuration), and the address by which the module asks for this one.
+const MIRROR: &str = ".terraform.d/plugins/local/pgherd/pgherd";
+
+/// What the files of a module that pgherd wrote begin with.
+const OURS: &str = "# Written by `cargo xtask generate`";
+
+/// The module as this version has it: the same under both names that the requirements use.
+const MODULES: [(&str, [(&str, &str); 4]); 2] = [
+    (
+        "database_postgres",
+        [
+            ("main.tf", include_str!("../../../../modules/database_postgres/main.tf")),
+            ("variables.tf", include_str!("../../../../modules/database_postgres/variables.tf")),
+            ("outputs.tf", include_str!("../../../../modules/database_postgres/outputs.tf")),
+            ("README.md", include_str!("../../../../modules/database_postgres/README.md")),
+        ],
+    ),
+    (
+        "database",
+        [
+            ("main.tf", include_str!("../../../../modules/database/main.tf")),
+            ("variables.tf", include_str!("../../../../modules/database/variables.tf")),
+            ("outputs.tf", include_str!("../../../../modules/database/outputs.tf")),
+            ("README.md", include_str!("../../../../modules/database/README.md")),
+        ],
+    ),
+];
+
+/// Have the same blocks work under Terraform
+#[derive(Debug, Args)]
+pub struct TerraformArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Install(InstallArgs),
+}
+
+/// Put provider and module where `terraform init` finds them, without a network
+///
+/// The provider goes below ~/.terraform.d/plugins, where Terraform looks without any configuration, and the module into the
+/// folder modules of the working folder, for `source = "./modules/database_postgres"`. What is there already is brought to this
+/// version; files that pgherd did not write stay as they are, and nothing is done then.
+#[derive(Debug, Args)]
+struct InstallArgs {
+    /// The provider [default: terraform-provider-pgherd beside this program]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+
+    /// Where the modules go
+    #[arg(long, value_name = "FOLDER", default_value = "modules")]
+    modules: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+struct Installed {
+    provider: PathBuf,
+    modules: Vec<PathBuf>,
+}
+
+/// Runs it.
+pub fn run(context: &Context<'_>, args: &TerraformArgs) -> Result<Exit, CommandError> {
+    let What::Install(args) = &args.what;
+    let program = program(args.program.as_deref())?;
+    for (name, _) in MODULES {
+        ensure_ours(&args.modules.join(name))?;
+    }
+    let provider = place(&program)?;
+    let modules =
+        MODULES.iter().map(|(name, files)| lay_out(&args.modules.join(name), files)).collect::<Result<_, _>>()?;
+    let installed = Installed { provider, modules };
+    let printer = context.printer;
+    if printer.is_json() {
+        printer.json(&installed)?;
+        return Ok(Exit::Done);
+    }
+    for path in std::iter::once(&installed.provider).chain(&installed.modules) {
+        printer.result(&format!("wrote {}\n", path.display()))?;
+    }
+    printer.next("terraform init (with -upgrade where an earlier build was in use)");
+    Ok(Exit::Done)
+}
+
+/// The provider to install.
+fn program(given: Option<&Path>) -> Result<PathBuf, CommandError> {
+    let program = match given {
+        Some(program) => program.to_path_buf(),
+        None => std::env::current_exe()
+            .map_err(|cause| CommandError::io("cannot tell where this program is", &cause))?
+            .with_file_name(PROGRAM),
+    };
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err(CommandError::not_found(format!("there is no {}", program.display()))
+        .hint("cargo build --release --package terraform-provider-pgherd makes it; --program says where it is"))
+}
+
+/// Refuses a folder that somebody else filled.
+fn ensure_ours(folder: &Path) -> Result<(), CommandError> {
+    let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    let main = folder.join("main.tf");
+    if is_empty || fs::read_to_string(&main).is_ok_and(|text| text.starts_with(OURS)) {
+        return Ok(());
+    }
+    Err(CommandError::refused(format!("{} is there and not written by pgherd", folder.display()))
+        .hint("move it away, or give another folder with --modules and name that in `source`"))
+}
+
+/// Copies the provider to where Terraform looks; a run that goes on keeps the old one.
+fn place(program: &Path) -> Result<PathBuf, CommandError> {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    let home =
+        home.ok_or_else(|| CommandError::failed("HOME is not set, below which Terraform looks for providers"))?;
+    let version = env!("CARGO_PKG_VERSION");
+    let folder = Path::new(&home).join(MIRROR).join(version).join(platform()?);
+    let there = folder.join(format!("{PROGRAM}_v{version}"));
+    let unfinished = folder.join(format!(".{PROGRAM}.unfinished"));
+    let copied = fs::create_dir_all(&folder)
+        .and_then(|()| fs::copy(program, &unfinished))
+        .and_then(|_| fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o755)))
+        .and_then(|()| fs::rename(&unfinished, &there));
+    copied.map_err(|cause| cannot_write(&there, &cause))?;
+    Ok(there)
+}
+
+/// As Terraform calls this machine (`GOOS_GOARCH`).
+fn platform() -> Result<&'static str, CommandError> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Ok("linux_amd64"),
+        ("linux", "aarch64") => Ok("linux_arm64"),
+        (system, arch) => Err(CommandError::failed(format!("there is no provider for {system} on {arch}"))),
+    }
+}
+
+fn lay_out(folder: &Path, files: &[(&str, &str)]) -> Result<PathBuf, CommandError> {
+    fs::create_dir_all(folder).map_err(|cause| cannot_write(folder, &cause))?;
+    for (name, text) in files {
+        let file = folder.join(name);
+        fs::write(&file, text).map_err(|cause| cannot_write(&file, &cause))?;
+    }
+    Ok(folder.to_path_buf())
+}
+
+fn cannot_write(path: &Path, cause: &io::Error) -> CommandError {
+    CommandError::io(format!("{} cannot be written", path.display()), cause)
+}

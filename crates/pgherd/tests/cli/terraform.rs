@@ -1,0 +1,79 @@
+//! `pgherd terraform install`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use crate::sandbox::Sandbox;
+
+/// A working folder with a program that stands for the provider, which is only copied.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("provider", "first");
+    sandbox
+}
+
+fn provider(sandbox: &Sandbox) -> PathBuf {
+    let folder = sandbox.work().with_file_name("home").join(".terraform.d/plugins/local/pgherd/pgherd");
+    let version = env!("CARGO_PKG_VERSION");
+    let platform = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
+    folder.join(version).join(platform).join(format!("terraform-provider-pgherd_v{version}"))
+}
+
+const INSTALL: [&str; 4] = ["terraform", "install", "--program", "provider"];
+
+#[test]
+fn provider_and_module_are_put_where_terraform_looks() {
+    let sandbox = sandbox();
+    let ran = sandbox.run(&INSTALL).with_code(0);
+    let file = provider(&sandbox);
+    assert_eq!(fs::read_to_string(&file).expect("the provider"), "first");
+    assert_eq!(fs::metadata(&file).expect("the provider").permissions().mode() & 0o777, 0o755);
+    let (first, modules) = ran.stdout.split_once('\n').expect("two lines");
+    assert!(first.starts_with("wrote [SANDBOX]/home/.terraform.d/plugins/local/pgherd/pgherd/"), "{first}");
+    assert_eq!(modules, "wrote modules/database_postgres\nwrote modules/database\n");
+    let main = fs::read_to_string(sandbox.work().join("modules/database_postgres/main.tf")).expect("the module");
+    assert!(main.contains("source = \"local/pgherd/pgherd\""), "{main}");
+}
+
+#[test]
+fn what_is_there_is_brought_to_this_version() {
+    let sandbox = sandbox();
+    let _ = sandbox.run(&INSTALL).with_code(0);
+    sandbox.write("provider", "second");
+    let variables = sandbox.work().join("modules/database/variables.tf");
+    fs::write(&variables, "of an earlier version").expect("written");
+    let json = sandbox.run(&[&INSTALL[..], &["--json"]].concat()).with_code(0).json();
+    assert_eq!(json["result"]["modules"], serde_json::json!(["modules/database_postgres", "modules/database"]));
+    assert_eq!(fs::read_to_string(provider(&sandbox)).expect("the provider"), "second");
+    assert_ne!(fs::read_to_string(&variables).expect("the module"), "of an earlier version");
+}
+
+#[test]
+fn what_somebody_else_wrote_stays_and_nothing_is_done() {
+    let sandbox = sandbox();
+    let theirs = sandbox.work().join("modules/database");
+    fs::create_dir_all(&theirs).expect("a folder");
+    fs::write(theirs.join("main.tf"), "# mine").expect("written");
+    insta::assert_snapshot!(sandbox.run(&INSTALL).with_code(4).transcript(), @r"
+    $ pgherd terraform install --program provider
+    -- stderr
+    error: modules/database is there and not written by pgherd
+    hint: move it away, or give another folder with --modules and name that in `source`
+    -- exit 4
+    ");
+    assert_eq!(fs::read_to_string(theirs.join("main.tf")).expect("theirs"), "# mine");
+    assert!(!provider(&sandbox).exists() && !sandbox.work().join("modules/database_postgres").exists());
+}
+
+#[test]
+fn a_provider_that_is_not_there_is_named() {
+    let sandbox = Sandbox::new();
+    insta::assert_snapshot!(sandbox.run(&INSTALL).with_code(5).transcript(), @r"
+    $ pgherd terraform install --program provider
+    -- stderr
+    error: there is no provider
+    hint: cargo build --release --package terraform-provider-pgherd makes it; --program says where it is
+    -- exit 5
+    ");
+}
