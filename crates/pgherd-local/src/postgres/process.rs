@@ -118,7 +118,7 @@ impl Postmaster {
 
     /// How far it is, by its own word.
     pub fn status(&self) -> Option<Status> {
-        status(&self.data, |server| server == self.pid())
+        read_pid_file(&self.data).filter(|file| file.pid == self.pid()).and_then(|file| file.status)
     }
 
     /// Returns when it has named itself in its data directory, where others look for it; an error when it ends instead, or at
@@ -145,7 +145,12 @@ impl Postmaster {
     /// Returns when it takes connections; an error when it ends instead, or at the deadline (then it still runs: recovery
     /// after a crash may take long, and waiting again is fine).
     pub async fn ready(&self, deadline: Duration) -> Result<()> {
-        let become_ready = until_ready(&self.data, |server| server == self.pid());
+        let mut notice = Notice::of(&self.data);
+        let become_ready = async {
+            while self.status() != Some(Status::Ready) {
+                notice.next().await;
+            }
+        };
         tokio::select! {
             () = self.watch.ended() => {
                 // Its last words are on disk when its log collector has ended, too.
@@ -203,18 +208,6 @@ impl Postmaster {
             None => error,
         }
     }
-}
-
-/// Returns when a server in `data` whose process number `is_it` accepts takes connections; waits for one that has not begun yet.
-pub(crate) async fn until_ready(data: &Path, is_it: impl Fn(i32) -> bool) {
-    let mut notice = Notice::of(data);
-    while status(data, &is_it) != Some(Status::Ready) {
-        notice.next().await;
-    }
-}
-
-fn status(data: &Path, is_it: impl Fn(i32) -> bool) -> Option<Status> {
-    read_pid_file(data).filter(|file| is_it(file.pid)).and_then(|file| file.status)
 }
 
 fn read_pid_file(data: &Path) -> Option<PidFile> {

@@ -18,13 +18,15 @@ use crate::paths::Layout;
 use crate::postgres::conf::SUPERUSER;
 use crate::postgres::packed::{sync_all, sync_folder};
 use crate::postgres::runas::RunAs;
-use crate::postgres::{Result, control, io_error, process, processes, segment, template};
+use crate::postgres::session::Session;
+use crate::postgres::{Result, control, io_error, segment, template};
 
 /// Holds the number of the copy or rewind that was last completed in a data directory.
 pub(super) const MADE: &str = "pgherd.made";
 
-/// How long a primary that is about to start is waited for. Whether it does is for whoever copies from it to say.
+/// How long a primary that is about to start is waited for, and how often it is tried.
 const START_DEADLINE: Duration = Duration::from_secs(30);
+const START_RETRY: Duration = Duration::from_millis(50);
 
 /// Copies the running server `from` to a node without any process, which then is a standby that was never started. Takes as
 /// long as copying does; how far it is shows in the size of [`Layout::making`]. Repeatable: copy `serial` is made once.
@@ -54,15 +56,12 @@ pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, 
     })
     .await?;
     let Some(attempt) = begun else { return Ok(()) };
-    let new_primary = seed.as_ref().map(|seed| seed.primary.clone());
-    let is_planted = plant(place, &attempt, seed).await?;
-    // The primary of a new pair is just starting: what is synced meanwhile it would wait for. Of one that serves, whoever is gone is
-    // not waited for.
-    if let Some(data) = new_primary.and_then(|data| data.canonicalize().ok()) {
-        let ready = process::until_ready(&data, |server| processes::works_in(server, &data));
-        drop(tokio::time::timeout(START_DEADLINE, ready).await);
-    }
-    if !is_planted {
+    let is_new = seed.is_some();
+    if !plant(place, &attempt, seed).await? {
+        // The primary of a new pair is just starting. Of one that serves, whoever is gone is not waited for.
+        if is_new {
+            until_it_answers(from).await;
+        }
         copy(place, from).await?;
     }
     let place = place.clone();
@@ -226,6 +225,15 @@ fn grow(place: &Place, seed: &Seed, sown: Option<&Path>) -> Result<bool> {
     match control::identifier(&theirs) {
         Some(identifier) if of_one_initdb && has_all => template::become_standby(&to, identifier).map(|()| true),
         _ => Ok(false),
+    }
+}
+
+/// A new primary may be about to start. Whether it does is for whoever copies from it to say.
+async fn until_it_answers(from: &Upstream) {
+    let end = tokio::time::Instant::now() + START_DEADLINE;
+    let answers = || Session::connect(&from.socket, from.port, "postgres", START_DEADLINE);
+    while answers().await.is_err() && tokio::time::Instant::now() < end {
+        tokio::time::sleep(START_RETRY).await;
     }
 }
 
