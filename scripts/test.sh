@@ -10,6 +10,9 @@ if [ -z "${PGHERD_OWN_MEMORY:-}" ] && unshare --ipc --mount true 2>/dev/null; th
     exec env PGHERD_OWN_MEMORY=1 unshare --ipc --mount bash scripts/test.sh "$@"
 fi
 if [ -n "${PGHERD_OWN_MEMORY:-}" ]; then mount -t tmpfs -o mode=1777 tmpfs /dev/shm; fi
+# What tests leave out stands in their own output, which cargo does not show for tests that pass.
+command -v terraform >/dev/null || echo "SKIPPED: the tests with the real terraform, which is not installed"
+[ -d ../shared ] || echo "SKIPPED: the tests that read requirements and API descriptions, since ../shared is absent"
 step() { echo; echo "== $*"; "$@"; }
 
 step cargo fmt --all --check
