@@ -5,7 +5,7 @@
 //! `postmaster.pid`. Where that file or the directory goes first nobody does, and a machine has room for 4096
 //! (`/proc/sys/kernel/shmmni`): then no server starts any more, "No space left on device".
 //!
-//! It also names the server's dynamic shared memory, megabytes that only it knows of: see [`super::dynamic`].
+//! It also names the server's dynamic shared memory, megabytes that only it knows of: see `dynamic.rs`.
 
 use std::path::Path;
 
