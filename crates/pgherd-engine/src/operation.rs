@@ -90,6 +90,8 @@ pub enum Point {
     Latest,
     /// This moment.
     At(Timestamp),
+    /// Everything before this place in the log, and nothing after it: `0/3000148`.
+    Lsn(String),
     /// The backup of this name.
     Backup(String),
 }

@@ -15,7 +15,7 @@ mod worn;
 
 pub(crate) use replace::in_the_way;
 
-use pgherd_engine::provider::{ErrorKind, Events, Operation, ProviderError};
+use pgherd_engine::provider::{ErrorKind, Events, Operation, Point, ProviderError};
 
 use crate::live;
 use crate::provider::Aws;
@@ -51,6 +51,10 @@ pub(crate) fn can(operation: &Operation) -> Result<(), ProviderError> {
             &format!(
                 "`aws rds stop-db-instance --db-instance-identifier {name}` stops it for a week, start-db-instance starts it"
             ),
+        ),
+        Operation::Restore { point: Point::Lsn(_), .. } => refused(
+            "RDS restores to a moment, not to a place in the log",
+            "write the moment: --at 2026-11-21T22:00:00Z",
         ),
         Operation::Restart { .. }
         | Operation::Rotate { .. }
