@@ -165,13 +165,14 @@ impl Provider for Local {
                 return self.agent().await?.backup(name, &how, |line| tell(events, line)).await;
             }
             Operation::Restore { name, to, point } => {
-                let how = restore_how(to, restore_point(point))?;
+                let how = restore_how(to, restore_point(point));
                 return self.agent().await?.restore(name, &how, |line| tell(events, line)).await;
             }
             Operation::Clone { name, to } => {
-                let how = restore_how(to, RestorePoint::Now)?;
+                let how = restore_how(to, RestorePoint::Now);
                 return self.agent().await?.restore(name, &how, |line| tell(events, line)).await;
             }
+            Operation::Drill { name } => return self.agent().await?.drill(name, |line| tell(events, line)).await,
             Operation::Adopt { .. } | Operation::Forget { .. } => return self.can(operation),
         };
         self.agent().await?.operate(name, verb, |line| tell(events, line)).await
@@ -191,6 +192,7 @@ impl Provider for Local {
             | Operation::Switchover { .. }
             | Operation::Promote { .. }
             | Operation::Backup { .. }
+            | Operation::Drill { .. }
             | Operation::Clone { .. } => return Ok(()),
             Operation::Restore { name, to, .. } if to.name != *name => return Ok(()),
             Operation::Restore { .. } => "put a restored database in the place of the old one",
@@ -228,15 +230,17 @@ impl Provider for Local {
     }
 }
 
-fn restore_how(to: &Spec, point: RestorePoint) -> Result<RestoreHow, ProviderError> {
+/// What the agent is asked for when a database is to be restored as a spec says.
+pub fn restore_how(to: &Spec, point: RestorePoint) -> RestoreHow {
     let master_password = match &to.master_password {
         Setting::Known(password) => password.reveal().map(str::to_owned),
         Setting::Unknown(_) | Setting::Unset => None,
     };
-    Ok(RestoreHow { to: to.name.clone(), wanted: Wanted::from_spec(to), master_password, point, dry_run: false })
+    RestoreHow { to: to.name.clone(), wanted: Wanted::from_spec(to), master_password, point, dry_run: false }
 }
 
-fn restore_point(point: &Point) -> RestorePoint {
+/// The same moment, as the agent is told.
+pub fn restore_point(point: &Point) -> RestorePoint {
     match point {
         Point::Latest => RestorePoint::Latest,
         Point::At(at) => RestorePoint::At(*at),

@@ -14,7 +14,7 @@ use super::process::{self, Start, Stop};
 use super::runas::RunAs;
 use super::server::Server;
 use super::session::Session;
-use super::{Result, candidate, control, io_error, processes, template};
+use super::{Result, candidate, control, io_error, processes, stale, template};
 use crate::paths::Layout;
 use crate::sizing::Sizing;
 
@@ -88,6 +88,8 @@ pub async fn recover(what: &Recovery<'_>) -> Result<Recovered> {
 
 async fn run(what: &Recovery<'_>) -> Result<Recovered> {
     prepare(what)?;
+    // One that was killed may have left the name of its socket taken.
+    stale::remove(what.layout, what.port)?;
     let config_file = what.layout.postgresql_conf();
     let postmaster = process::start(&Start {
         server: what.server,

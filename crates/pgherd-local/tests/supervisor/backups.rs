@@ -116,22 +116,22 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
     world.apply(PAIR).await;
     world.back_up("before").await;
     world.sql("CREATE TABLE t (id int)").await;
-    // Nothing is archived from here on, until after the failover.
-    let program = world.paths.program();
-    let aside = program.with_extension("aside");
-    std::fs::rename(&program, &aside).expect("renamed");
+    // Nothing is archived from here on, until the old primary's log is gone.
+    let repository = world.paths.repository();
+    let aside = repository.with_extension("aside");
+    std::fs::rename(&repository, &aside).expect("renamed");
     for number in 0..3 {
         world.sql(&format!("INSERT INTO t VALUES ({number}); SELECT pg_switch_wal()")).await;
     }
     kill(world.node_pid(NodeId(1))).await;
-    world.becomes(|status| status.nodes.iter().any(|node| node.name == "n2" && node.role == "primary")).await;
-    world.sql_on_primary("INSERT INTO t VALUES (3)").await;
-    std::fs::rename(&aside, &program).expect("renamed");
+    world.becomes(|status| status.commits_wait_for.as_deref() == Some("n1")).await;
+    world.sql("INSERT INTO t VALUES (3)").await;
     world.kill_agent().await;
+    std::fs::rename(&aside, &repository).expect("renamed");
     world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
+    world.told("that n2 had only streamed").await;
     let (at, _) = world.here().await;
-    world.sql_on_primary("INSERT INTO t VALUES (4)").await;
-    world.archived_by("n2").await;
+    world.sql("INSERT INTO t VALUES (4)").await;
     world.operate(restore(&world, COPY, Point::At(at))).await;
     assert_eq!(world.rows(COPY).await, "4");
 }
@@ -141,10 +141,8 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
 async fn the_first_backup_is_taken_by_itself_and_of_the_standby() {
     let world = World::new();
     world.apply(PAIR).await;
-    world.becomes(|status| !status.backups.is_empty()).await;
-    let told = world.agent().await.events(NAME).await.expect("a history");
-    let taken = told.iter().find(|told| told.message.starts_with("took and verified the backup db-auto-"));
-    assert!(taken.is_some_and(|told| told.message.contains(" of n2, ")), "{told:#?}");
+    let taken = world.told("took and verified the backup db-auto-").await;
+    assert!(taken.contains(" of n2, "), "{taken}");
     let backups = world.backups(NAME).await;
     assert!(backups.kept[0].automatic && backups.kept[0].encrypted == Some(true), "{backups:?}");
     world.operate(restore(&world, COPY, Point::Latest)).await;
@@ -201,9 +199,9 @@ async fn a_drill_restores_the_newest_backup_and_leaves_nothing() {
     assert!(drill.last_commit_at.is_some() && drill.tables > 60, "{} tables", drill.tables);
     assert!(!world.paths.instance(NAME).scratch.join("drill").exists());
     // A backup that cannot be restored is told.
-    let data = std::fs::read_dir(world.paths.repository().join("db/0001/backups/first")).expect("it is there");
-    let attempt = data.flatten().find(|entry| entry.path().is_dir()).expect("its files").path();
-    let file = attempt.join("data.tar");
+    let stored = world.texts().into_iter().map(|(path, _)| path);
+    let of_first = |path: &std::path::PathBuf| path.ends_with("data.tar") && path.to_string_lossy().contains("/first/");
+    let file = stored.into_iter().find(of_first).expect("it is stored");
     let mut bytes = std::fs::read(&file).expect("read");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -247,14 +245,6 @@ impl World {
         self.run_on(NAME, sql).await;
     }
 
-    /// As soon as there is a primary that takes it.
-    async fn sql_on_primary(&self, sql: &str) {
-        let end = tokio::time::Instant::now() + DEADLINE;
-        while let Err(error) = self.database(NAME).await.run(sql).await {
-            assert!(tokio::time::Instant::now() < end, "{error}");
-        }
-    }
-
     async fn one(&self, name: &str, sql: &str) -> String {
         self.database(name).await.one(sql, &[]).await.expect("a row").get(0)
     }
@@ -274,13 +264,18 @@ impl World {
         (now, self.one(NAME, "SELECT pg_current_wal_lsn()::text").await)
     }
 
-    /// Returns when everything that was streamed before a failover is archived from its new primary.
-    async fn archived_by(&self, node: &str) {
-        let expected = format!("that {node} had only streamed");
+    /// Returns when its history says so, with that line.
+    async fn told(&self, words: &str) -> String {
+        let agent = self.agent().await;
         let told = async {
-            while !self.agent().await.events(NAME).await.expect("told").iter().any(|told| told.message.contains(&expected)) {}
+            loop {
+                let events = agent.events(NAME).await.expect("told");
+                if let Some(told) = events.into_iter().find(|told| told.message.contains(words)) {
+                    return told.message;
+                }
+            }
         };
-        tokio::time::timeout(DEADLINE, told).await.expect("archived");
+        tokio::time::timeout(DEADLINE, told).await.expect("it happens")
     }
 
     async fn operate_until(&self, operation: Operation, phase: &str) {

@@ -93,9 +93,10 @@ pub fn install_program(paths: &Paths) -> Result<(), ProviderError> {
 /// The generation that an instance archives to and has its backups in, begun when it has none. Blocking.
 pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderError> {
     let encrypt = record.wanted.backup_encrypted;
-    let repository = store::make(&site.agent, encrypt)?;
     let path = settings_file(site);
     let known = if path.exists() { Some(Settings::read(&path).map_err(store::refused)?) } else { None };
+    // One that was there and is away is not begun anew: what is stored would seem to be lost.
+    let repository = if known.is_some() { store::open(&site.agent, encrypt) } else { store::make(&site.agent, encrypt) }?;
     let identifier = record.system_identifier.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0);
     if identifier == 0 {
         return Err(ProviderError::new(ErrorKind::Unavailable, format!("which cluster {} is is not known yet", site.name)));

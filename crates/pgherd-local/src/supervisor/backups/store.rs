@@ -19,7 +19,14 @@ pub fn key_file(paths: &Paths) -> PathBuf {
     paths.state.join("backup.keys")
 }
 
-/// The repository with its keys, made when there is none yet. Blocking.
+/// The repository with its keys, to be written to: one that is there. Blocking.
+pub fn open(agent: &Agent, encrypt: bool) -> Result<Repository, ProviderError> {
+    let keys = KeyRing::read(&key_file(&agent.options.paths)).map_err(refused)?;
+    let options = Options { keys, encrypt, owner: owner(&agent.run_as) };
+    Repository::open(&Location::Folder(folder(agent)), options).map_err(refused)
+}
+
+/// The same, made with a key when there is none yet: for the first thing that is stored of an instance. Blocking.
 pub fn make(agent: &Agent, encrypt: bool) -> Result<Repository, ProviderError> {
     let keys = KeyRing::create(&key_file(&agent.options.paths), owner(&agent.run_as)).map_err(refused)?;
     let options = Options { keys, encrypt, owner: owner(&agent.run_as) };
