@@ -101,6 +101,7 @@ impl Generation {
     /// Begins a backup. One of that name that was never finished is begun anew.
     pub fn begin_backup(&self, start: BackupStart) -> Result<BackupWriter> {
         check_name(&start.name, "a backup")?;
+        self.be_there()?;
         let claim = self.repository.store.claim(&self.key(&format!("backups/{}", start.name)))?;
         match self.manifest(&start.name) {
             Ok(_) => {
@@ -118,6 +119,7 @@ impl Generation {
 
     /// The whole backups, oldest first. One whose files are gone, or were cut short, is said to be damaged.
     pub fn backups(&self) -> Result<Vec<Backup>> {
+        self.be_there()?;
         let store = &self.repository.store;
         let folder = self.key("backups");
         let stored: BTreeMap<String, u64> =
@@ -154,7 +156,10 @@ impl Generation {
     pub fn open_backup(&self, name: &str) -> Result<BackupReader> {
         check_name(name, "a backup")?;
         let manifest = self.manifest(name).map_err(|error| match error.kind {
-            ErrorKind::Absent => ArchiveError::new(ErrorKind::Absent, format!("there is no backup named {name}")),
+            ErrorKind::Absent => self
+                .be_there()
+                .err()
+                .unwrap_or_else(|| ArchiveError::new(ErrorKind::Absent, format!("there is no backup named {name}"))),
             _ => error,
         })?;
         Ok(BackupReader { generation: self.clone(), manifest })
@@ -170,6 +175,7 @@ impl Generation {
     /// Deletes a backup: first it is none any more, then its files go. One that is not there is fine.
     pub fn delete_backup(&self, name: &str) -> Result<()> {
         check_name(name, "a backup")?;
+        self.be_there()?;
         let store = &self.repository.store;
         let folder = self.key(&format!("backups/{name}"));
         let claim = store.claim(&folder)?;

@@ -53,12 +53,15 @@ impl Store for Folder {
     fn begin(&self, key: &str) -> Result<Box<dyn Upload>> {
         let place = self.path(key);
         let folder = place.parent().unwrap_or(&self.root);
-        self.make_folders(folder)?;
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut attempts = 0..10;
         loop {
+            self.make_folders(folder)?;
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let path = folder.join(format!("{UNFINISHED}{}-{number}", std::process::id()));
             match files::create(&path, self.owner) {
+                // Somebody deleted the last object in that folder, and it with it.
+                Err(error) if error.kind() == IoKind::NotFound && attempts.next().is_some() => {}
                 // Of a process that had the number of this one.
                 Err(error) if error.kind() == IoKind::AlreadyExists => {}
                 Err(error) => return Err(refuse("make", &path, &error)),
@@ -77,6 +80,11 @@ impl Store for Folder {
             Ok(file) => Ok(Box::new(file)),
             Err(error) => Err(ArchiveError::io(&format!("read {}", path.display()), &error)),
         }
+    }
+
+    fn exists(&self, key: &str) -> Result<bool> {
+        let path = self.path(key);
+        path.try_exists().map_err(|error| refuse("look at", &path, &error))
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Stored>> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pgherd_core::backups::{Deletion, History, Holdings, WalFile, WalName};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{ArchiveError, ErrorKind, Result};
 use crate::repository::Repository;
 use crate::wal::wal_key;
 
@@ -56,6 +56,16 @@ impl Generation {
         &self.instance
     }
 
+    /// Refuses what would be asked of a repository whose disk was taken away since it was opened: it would look empty, and
+    /// writing to it would begin another one.
+    pub(crate) fn be_there(&self) -> Result<()> {
+        if self.repository.store.exists(&self.key("generation"))? {
+            return Ok(());
+        }
+        let message = format!("generation {} of {} is not in the repository any more", self.info.number, self.instance);
+        Err(ArchiveError::new(ErrorKind::Unavailable, message).help("is the repository's disk mounted?"))
+    }
+
     /// Where something of it is stored.
     pub(crate) fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.folder)
@@ -79,6 +89,7 @@ impl Generation {
 
     /// The files of the log that are there, in the order of their names.
     pub fn wal(&self) -> Result<Vec<WalFile>> {
+        self.be_there()?;
         let store = &self.repository.store;
         let knows = store.knows_times();
         let folder = self.key("wal");
@@ -105,6 +116,7 @@ impl Generation {
 
     /// Removes what was begun and never finished by somebody who is dead; says how many files that were.
     pub fn clear_unfinished(&self) -> Result<usize> {
+        self.be_there()?;
         Ok(self.repository.store.clear(&self.folder)? + self.clear_attempts()?)
     }
 

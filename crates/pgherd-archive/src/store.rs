@@ -25,6 +25,8 @@ pub(crate) trait Store: Send + Sync {
     fn begin(&self, key: &str) -> Result<Box<dyn Upload>>;
     /// Reads an object; [`crate::ErrorKind::Absent`] when there is none.
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>>;
+    /// Whether there is an object.
+    fn exists(&self, key: &str) -> Result<bool>;
     /// All objects below a folder, in order of their keys. One that is not there holds none.
     fn list(&self, folder: &str) -> Result<Vec<Stored>>;
     /// The names directly below a folder.

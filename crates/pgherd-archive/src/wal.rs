@@ -45,6 +45,7 @@ impl Generation {
         let metadata = file.metadata().map_err(reading)?;
         let (place, written_at) = (wal_key(name), metadata.modified().ok().and_then(|at| Timestamp::try_from(at).ok()));
         let key = self.key(&place);
+        self.be_there()?;
         let label = Label { name: &place, generation: &self.info.id, written_at };
         let mut writer = ObjectWriter::new(self.repository.store.begin(&key)?, &label, self.repository.sealing())?;
         let storing = |error: io::Error| ArchiveError::io(&format!("store {name}"), &error);
@@ -133,10 +134,7 @@ impl Generation {
             Ok(from) => ObjectReader::new(from, &self.repository.options.keys, &what)?.belonging(&place, &self.info.id),
             Err(error) if error.kind == ErrorKind::Absent => {
                 // A repository whose disk was taken away has nothing, which is not the same as not having this.
-                self.repository.generation(&self.instance, self.info.number).map_err(|error| {
-                    let message = format!("generation {} of {} is not there: {error}", self.info.number, self.instance);
-                    ArchiveError::new(ErrorKind::Unavailable, message).help("is the repository's disk mounted?")
-                })?;
+                self.be_there()?;
                 Err(ArchiveError::new(ErrorKind::Absent, format!("{name} is not in the repository")))
             }
             Err(error) => Err(error),
