@@ -159,9 +159,10 @@ impl Provider for Local {
             }
             Operation::Backup { name, label } => {
                 let named = |label: &String| BackupHow { label: label.clone() };
-                let how = label.as_ref().map(named).ok_or_else(|| {
-                    ProviderError::new(ErrorKind::Invalid, "a backup that is asked for has a name")
-                })?;
+                let how = label
+                    .as_ref()
+                    .map(named)
+                    .ok_or_else(|| ProviderError::new(ErrorKind::Invalid, "a backup that is asked for has a name"))?;
                 return self.agent().await?.backup(name, &how, |line| tell(events, line)).await;
             }
             Operation::Restore { name, to, point } => {

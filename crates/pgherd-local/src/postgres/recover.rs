@@ -204,8 +204,11 @@ fn in_words(what: &Recovery<'_>, error: ProviderError) -> ProviderError {
         Target::Lsn(lsn) => format!("{lsn} is not"),
         Target::Backup | Target::Latest => return error,
     };
-    ProviderError::new(ErrorKind::Invalid, format!("{target} in what was archived, so it cannot be told what to leave out"))
-        .help("restore the latest instead (leave --at and --lsn out), which replays everything there is")
+    ProviderError::new(
+        ErrorKind::Invalid,
+        format!("{target} in what was archived, so it cannot be told what to leave out"),
+    )
+    .help("restore the latest instead (leave --at and --lsn out), which replays everything there is")
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::agent::Agent;
 use super::messages::{
-    API_VERSION, BackupHow, BackupsReport, Changes, Delete, FailoverHow, Happening, Health, Instance, LONGEST_WAIT, Line,
-    Parameter, PromoteHow, Put, RestoreHow, StatusReport,
+    API_VERSION, BackupHow, BackupsReport, Changes, Delete, FailoverHow, Happening, Health, Instance, LONGEST_WAIT,
+    Line, Parameter, PromoteHow, Put, RestoreHow, StatusReport,
 };
 use super::requests::Ask;
 use super::{backups, logs, observe, promotion};

@@ -6,8 +6,8 @@
 
 mod agent;
 mod alone;
-mod backups;
 pub mod api;
+mod backups;
 mod configure;
 mod current;
 pub(crate) mod files;

@@ -16,7 +16,8 @@ use super::backups::{self, archive};
 use super::configure;
 use super::ledger::Record;
 use super::messages::{
-    ArchiveReport, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, StatusReport, StorageReport,
+    ArchiveReport, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, StatusReport,
+    StorageReport,
 };
 use super::pooled::{self, Standing};
 use super::requests::Shown;
@@ -515,9 +516,8 @@ fn backup_warnings(
     let mut warnings: Vec<String> = unreadable.map(|error| format!("backups: {}", error.message)).into_iter().collect();
     let known = agent.desk.of(&record.name);
     warnings.extend(known.failure.map(|why| format!("the last automatic backup failed: {why}")));
-    let late = archive.filter(|archive| {
-        archive.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now()))
-    });
+    let late =
+        archive.filter(|archive| archive.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now())));
     warnings.extend(late.map(|archive| {
         let why = archive.failure.as_ref().map_or(String::new(), |why| format!(": {why}"));
         format!("the log is not archived, {} files wait on the server's disk{why}", archive.waiting)

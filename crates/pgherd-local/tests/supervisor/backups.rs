@@ -200,7 +200,10 @@ async fn a_drill_restores_the_newest_backup_and_leaves_nothing() {
     assert!(!world.paths.instance(NAME).scratch.join("drill").exists());
     // A backup that cannot be restored is told.
     let stored = world.texts().into_iter().map(|(path, _)| path);
-    let of_first = |path: &std::path::PathBuf| path.ends_with("data.tar") && path.to_string_lossy().contains("/first/");
+    let of_first = |path: &std::path::PathBuf| {
+        let text = path.to_string_lossy();
+        text.contains("/first/") && text.contains("/data.tar")
+    };
     let file = stored.into_iter().find(of_first).expect("it is stored");
     let mut bytes = std::fs::read(&file).expect("read");
     let middle = bytes.len() / 2;

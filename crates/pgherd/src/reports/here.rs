@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use pgherd_core::text;
 use pgherd_local::supervisor::messages::{
-    ArchiveReport, Backup, DrillReport, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport, StorageReport, WayReport,
+    ArchiveReport, Backup, DrillReport, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport, StorageReport,
+    WayReport,
 };
 
 use super::{ago, status};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use pgherd_archive::{Generation, Origin, Settings};
-use pgherd_core::backups::{Holdings, WalName};
+use pgherd_core::backups::{History, Holdings, SegmentName, Timeline, WalName};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
@@ -96,10 +96,14 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
     let path = settings_file(site);
     let known = if path.exists() { Some(Settings::read(&path).map_err(store::refused)?) } else { None };
     // One that was there and is away is not begun anew: what is stored would seem to be lost.
-    let repository = if known.is_some() { store::open(&site.agent, encrypt) } else { store::make(&site.agent, encrypt) }?;
+    let repository =
+        if known.is_some() { store::open(&site.agent, encrypt) } else { store::make(&site.agent, encrypt) }?;
     let identifier = record.system_identifier.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0);
     if identifier == 0 {
-        return Err(ProviderError::new(ErrorKind::Unavailable, format!("which cluster {} is is not known yet", site.name)));
+        return Err(ProviderError::new(
+            ErrorKind::Unavailable,
+            format!("which cluster {} is is not known yet", site.name),
+        ));
     }
     let generation = match &known {
         Some(known) => repository.generation(&known.instance, known.generation).map_err(store::refused)?,
@@ -143,15 +147,33 @@ pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Settings
     }
 }
 
-/// Stores what a primary has only streamed as a standby, and so does not archive itself: segments its server says are done which
-/// the archive does not have. Only as far as a backup needs them. Blocking.
-pub fn fill(site: &Site, generation: &Generation, primary: NodeId) -> Result<usize, ProviderError> {
+/// Stores what a primary has only streamed as a standby, and so does not archive itself, or not before it would remove it: what the
+/// archive does not have of the timelines it comes from, and what its server says is done. Only as far as a backup needs them.
+/// Blocking.
+pub fn fill(site: &Site, generation: &Generation, primary: NodeId, timeline: u32) -> Result<usize, ProviderError> {
     let holdings = generation.holdings().map_err(store::refused)?;
     let Some(from) = needed_from(&holdings) else { return Ok(0) };
     let there: BTreeSet<WalName> = holdings.wal.iter().map(|file| file.name).collect();
     let data = site.node(primary).data;
     let missing = |name: &WalName| !there.contains(name) && is_needed(*name, from, &holdings);
-    push(generation, &data, marked(&data, ".done")?.into_iter().filter(missing))
+    let mut names: BTreeSet<WalName> = marked(&data, ".done")?.into_iter().collect();
+    names.extend(inherited(&data, timeline, segment_bytes(&holdings))?);
+    push(generation, &data, names.into_iter().filter(missing))
+}
+
+/// Whole segments of earlier timelines in a server's log: those before the place where its own parted from each.
+fn inherited(data: &Path, timeline: u32, segment_bytes: u64) -> Result<Vec<WalName>, ProviderError> {
+    let folder = data.join("pg_wal");
+    let timeline = Timeline(timeline);
+    let text = std::fs::read_to_string(folder.join(WalName::History(timeline).to_string())).unwrap_or_default();
+    let Some(history) = History::parse(timeline, &text) else { return Ok(Vec::new()) };
+    let is_whole = |segment: SegmentName| {
+        let ended = history.switches.iter().find(|switch| switch.from == segment.timeline);
+        ended.is_some_and(|switch| segment.number(segment_bytes) < switch.at.segment(segment_bytes))
+    };
+    let entries = std::fs::read_dir(&folder).map_err(|error| io_error("read", &folder, &error))?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(names.filter(|name| matches!(name, WalName::Segment(segment) if is_whole(*segment))).collect())
 }
 
 /// Stores what a server that is given up had not archived yet, before its log is rewound or replaced. Blocking.
@@ -180,8 +202,11 @@ fn needed_from(holdings: &Holdings) -> Option<u64> {
 }
 
 fn is_needed(name: WalName, from: u64, holdings: &Holdings) -> bool {
-    let bytes = holdings.backups.first().map_or(16 << 20, |backup| backup.wal_segment_bytes);
-    name.segment().is_none_or(|segment| segment.number(bytes) >= from)
+    name.segment().is_none_or(|segment| segment.number(segment_bytes(holdings)) >= from)
+}
+
+fn segment_bytes(holdings: &Holdings) -> u64 {
+    holdings.backups.first().map_or(16 << 20, |backup| backup.wal_segment_bytes)
 }
 
 /// Files of a server's log with a mark of its archiver.
@@ -206,7 +231,8 @@ pub fn report(site: &Site, record: &Record) -> Option<ArchiveReport> {
     let folder = layout.data.join("pg_wal/archive_status");
     let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
     let ready = entries.filter(|entry| entry.path().extension().is_some_and(|mark| mark == "ready"));
-    let since: Vec<Timestamp> = ready.filter_map(|entry| entry.metadata().ok()?.modified().ok()?.try_into().ok()).collect();
+    let since: Vec<Timestamp> =
+        ready.filter_map(|entry| entry.metadata().ok()?.modified().ok()?.try_into().ok()).collect();
     let waiting_since = since.iter().min().copied();
     let wal = known_generation(site).ok().flatten().and_then(|generation| generation.wal().ok());
     let last_at = wal.into_iter().flatten().filter_map(|file| file.written_at).max();

@@ -14,10 +14,10 @@ mod store;
 mod take;
 
 pub use desk::Desk;
+pub use drill::last as last_drill;
 pub use now::{ask_backup, ask_drill, ask_restore};
 pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
-pub use drill::last as last_drill;
 pub use take::{let_go, take_last};
 
 use std::sync::Arc;

@@ -109,7 +109,11 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
     let Source { generation, backup } = &source;
     watcher.say(format!(
         "the backup {} of {} would be used, from {} to {}, generation {}",
-        backup.name, backup.finished_at, backup.start_lsn, backup.end_lsn, generation.info().number
+        backup.name,
+        backup.finished_at,
+        backup.start_lsn,
+        backup.end_lsn,
+        generation.info().number
     ));
     Ok(())
 }
@@ -277,8 +281,7 @@ async fn copy(
     std::fs::rename(&copied.data, &place.data).map_err(|error| io_error("move", &copied.data, &error))?;
     let recovered = replay(agent, record, place, None, Target::Backup, watcher).await?;
     let to = Timestamp::now().to_string();
-    let restored =
-        Restored { of: of.to_owned(), generation: 0, backup: String::new(), point: RestorePoint::Now, to };
+    let restored = Restored { of: of.to_owned(), generation: 0, backup: String::new(), point: RestorePoint::Now, to };
     Ok(Made { restored, recovered })
 }
 
@@ -429,7 +432,7 @@ async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderErro
     let row = session.one("SELECT pg_walfile_name(pg_switch_wal())", &[]).await?;
     let name: String = row.get(0);
     let end = Instant::now() + ARCHIVED_WITHIN;
-    let sql = "SELECT coalesce(last_archived_wal >= $1, false) FROM pg_stat_archiver";
+    let sql = "SELECT coalesce(last_archived_wal COLLATE \"C\" >= $1, false) FROM pg_stat_archiver";
     while !session.one(sql, &[&name]).await?.get::<_, bool>(0) {
         if Instant::now() > end {
             let message = format!("{of} has not archived its log within {} s", ARCHIVED_WITHIN.as_secs());
@@ -454,12 +457,14 @@ fn find(repository: &Repository, of: &str, point: &RestorePoint) -> Result<Sourc
     let whole = all.into_iter().filter(|source| !source.backup.damaged).collect::<Vec<_>>();
     // In the order in which they were taken, which is also that of the generations.
     let last = |fits: &dyn Fn(&Source) -> bool| whole.iter().rfind(|source| fits(source)).cloned();
-    let refuse = |message: String| ProviderError::new(ErrorKind::NotFound, message).help("pgherd backups lists what there is");
+    let refuse =
+        |message: String| ProviderError::new(ErrorKind::NotFound, message).help("pgherd backups lists what there is");
     match point {
-        RestorePoint::Latest | RestorePoint::Now => last(&|_| true).ok_or_else(|| refuse(format!("no backup of {of} is whole"))),
-        RestorePoint::Backup(name) => {
-            last(&|source| source.backup.name == *name).ok_or_else(|| refuse(format!("there is no backup {name} of {of}")))
+        RestorePoint::Latest | RestorePoint::Now => {
+            last(&|_| true).ok_or_else(|| refuse(format!("no backup of {of} is whole")))
         }
+        RestorePoint::Backup(name) => last(&|source| source.backup.name == *name)
+            .ok_or_else(|| refuse(format!("there is no backup {name} of {of}"))),
         RestorePoint::At(at) => last(&|source| source.backup.finished_at <= *at)
             .ok_or_else(|| refuse(format!("no backup of {of} is from before {at}"))),
         RestorePoint::Lsn(text) => {
@@ -467,9 +472,8 @@ fn find(repository: &Repository, of: &str, point: &RestorePoint) -> Result<Sourc
                 ProviderError::new(ErrorKind::Invalid, format!("{text} is no place in the log such as 0/3000148"))
             })?;
             let newest = whole.iter().map(|source| source.generation.info().number).max();
-            let fits = |source: &Source| {
-                Some(source.generation.info().number) == newest && source.backup.end_lsn <= lsn
-            };
+            let fits =
+                |source: &Source| Some(source.generation.info().number) == newest && source.backup.end_lsn <= lsn;
             last(&fits).ok_or_else(|| refuse(format!("no backup of {of} is from before {lsn}")))
         }
     }
@@ -479,4 +483,3 @@ fn nothing(of: &str) -> ProviderError {
     ProviderError::new(ErrorKind::NotFound, format!("nothing is stored of {of}"))
         .help("pgherd backup takes a backup of one that runs; pgherd clone copies it as it is")
 }
-

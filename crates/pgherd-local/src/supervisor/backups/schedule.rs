@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_core::backups::{BackupKind, Due, Failed, Retention, Schedule, due, expire, expire_ended};
+use pgherd_core::backups::{
+    BackupKind, Deletion, Due, Failed, Holdings, Retention, Schedule, due, expire, expire_ended,
+};
 use pgherd_core::window::Window;
 use pgherd_engine::provider::ProviderError;
 use tokio::sync::watch;
@@ -92,7 +94,7 @@ async fn look_after_archive(site: &Site, shown: &Shown) -> Result<(), ProviderEr
     let is_filled = known.filled == Some((timeline, primary));
     let (filled, report) = blocking(move || {
         let generation = archive::generation(&own, &of)?;
-        let filled = if is_filled { 0 } else { archive::fill(&own, &generation, primary)? };
+        let filled = if is_filled { 0 } else { archive::fill(&own, &generation, primary, timeline)? };
         Ok((filled, archive::report(&own, &of)))
     })
     .await?;
@@ -118,8 +120,7 @@ async fn look_after_archive(site: &Site, shown: &Shown) -> Result<(), ProviderEr
 async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<bool, ProviderError> {
     let record = &shown.record;
     let Some(window) = Window::parse_daily(&record.wanted.backup_window) else { return Ok(false) };
-    let schedule =
-        Schedule { window, retention_days: record.wanted.backup_retention_days, name: site.name.clone() };
+    let schedule = Schedule { window, retention_days: record.wanted.backup_retention_days, name: site.name.clone() };
     let own = site.clone();
     let backups = blocking(move || match archive::known_generation(&own)? {
         Some(generation) => generation.backups().map_err(store::refused),
@@ -150,6 +151,15 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
     Ok(is_due)
 }
 
+/// Whether it is older than what is to be restorable: log after a backup that somebody asked for is kept as long as log after
+/// one of the schedule, which is taken later where a database is new.
+fn is_past(deletion: &Deletion, holdings: &Holdings, retention: Retention, now: Timestamp) -> bool {
+    let Deletion::Wal(name) = deletion else { return true };
+    let written_at = holdings.wal.iter().find(|file| file.name == *name).and_then(|file| file.written_at);
+    let kept = SignedDuration::from_hours(24 * i64::from(retention.days));
+    written_at.is_some_and(|at| now.duration_since(at) > kept)
+}
+
 /// Deletes what is past its retention, oldest first; says how much that was. Blocking.
 fn delete_superfluous(site: &Site, retention: Retention, now: Timestamp) -> Result<usize, ProviderError> {
     let Some(repository) = store::open_if_there(&site.agent)? else { return Ok(0) };
@@ -159,7 +169,8 @@ fn delete_superfluous(site: &Site, retention: Retention, now: Timestamp) -> Resu
     for generation in store::generations(&repository, &site.name)? {
         let what = if generation.info().number == current.info().number {
             generation.clear_unfinished().map_err(store::refused)?;
-            expire(&holdings, retention, now)
+            let is_old = |deletion: &Deletion| is_past(deletion, &holdings, retention, now);
+            expire(&holdings, retention, now).into_iter().filter(is_old).collect()
         } else {
             let ended = generation.holdings().map_err(store::refused)?;
             expire_ended(&ended, &holdings, retention, now)

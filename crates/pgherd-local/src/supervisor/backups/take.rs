@@ -65,7 +65,8 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
 /// Stores a verified copy. Blocking.
 fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<Backup, ProviderError> {
     let lsn = |text: &str| {
-        text.parse::<Lsn>().map_err(|error| ProviderError::new(ErrorKind::Invalid, format!("the backup's log: {error}")))
+        text.parse::<Lsn>()
+            .map_err(|error| ProviderError::new(ErrorKind::Invalid, format!("the backup's log: {error}")))
     };
     let (start_lsn, end_lsn) = (lsn(&copied.start_lsn)?, lsn(&copied.end_lsn)?);
     let name = start.name.clone();
