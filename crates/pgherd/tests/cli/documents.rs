@@ -73,6 +73,11 @@ fn the_tutorial_does_what_it_shows() {
 }
 
 #[test]
+fn the_guide_to_recovery_does_what_it_shows() {
+    check("docs/src/guides/backup-and-recovery.md");
+}
+
+#[test]
 fn what_a_document_shows_is_compared() {
     let document = "text\n```console\n$ echo one\none\n$ true\n```\n$ not a command\n";
     let seen: Vec<_> = steps(document).into_iter().map(|step| (step.line, step.command, step.expected)).collect();

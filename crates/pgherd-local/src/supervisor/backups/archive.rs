@@ -15,7 +15,8 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use super::store;
 use crate::paths::Paths;
 use crate::postgres::conf::Archive;
-use crate::postgres::io_error;
+use crate::postgres::runas::RunAs;
+use crate::postgres::{folders, io_error};
 use crate::supervisor::ledger::Record;
 use crate::supervisor::messages::ArchiveReport;
 use crate::supervisor::site::Site;
@@ -58,8 +59,8 @@ fn shell(path: &Path) -> String {
 }
 
 /// Has this program lie where the user PostgreSQL runs as reaches it, whatever becomes of the file it was started from: a link
-/// to the same file, or a copy. Blocking.
-pub fn install_program(paths: &Paths) -> Result<(), ProviderError> {
+/// to the same file, a name for it, or a copy. Blocking.
+pub fn install_program(paths: &Paths, run_as: &RunAs) -> Result<(), ProviderError> {
     let program = paths.program();
     let folder = program.parent().unwrap_or(&paths.state).to_owned();
     let refuse = |error: std::io::Error| io_error("install", &program, &error);
@@ -83,11 +84,19 @@ pub fn install_program(paths: &Paths) -> Result<(), ProviderError> {
         let (from, to) = (Path::new("/proc/self/exe"), &next);
         rustix::fs::linkat(rustix::fs::CWD, from, rustix::fs::CWD, to, rustix::fs::AtFlags::SYMLINK_FOLLOW).is_ok()
     };
-    if !linked {
+    // On another disk: by its name, which an upgrade replaces as well, if that leads there for PostgreSQL's user.
+    let named = !linked && readable && name_it(&next, run_as);
+    if !linked && !named {
         std::fs::copy("/proc/self/exe", &next).map_err(refuse)?;
         std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o755)).map_err(refuse)?;
     }
     std::fs::rename(&next, &program).map_err(refuse)
+}
+
+fn name_it(link: &Path, run_as: &RunAs) -> bool {
+    let Ok(path) = std::fs::read_link("/proc/self/exe") else { return false };
+    let is_reached = path.parent().is_some_and(|folder| folders::enterable(folder, run_as).is_ok());
+    is_reached && path.exists() && std::os::unix::fs::symlink(&path, link).is_ok()
 }
 
 /// The generation that an instance archives to and has its backups in, begun when it has none. Blocking.

@@ -173,17 +173,21 @@ pub async fn remove(place: &Layout) -> Result<(), ProviderError> {
 pub async fn forget_cut_short(paths: &Paths) {
     let entries = std::fs::read_dir(paths.instances()).into_iter().flatten().flatten();
     for entry in entries {
+        let mut found = false;
         for name in ["restoring", "drill"] {
             let place = Layout::new(entry.path().join("scratch").join(name), paths.sockets());
-            if place.root.exists()
-                && let Err(error) = remove(&place).await
-            {
-                tracing::warn!("{}: {error}", place.root.display());
+            if place.root.exists() {
+                found = true;
+                if let Err(error) = remove(&place).await {
+                    tracing::warn!("{}: {error}", place.root.display());
+                }
             }
         }
-        // Of an instance that was never made nothing else is there.
-        let _ = std::fs::remove_dir(entry.path().join("scratch"));
-        let _ = std::fs::remove_dir(entry.path());
+        if found && matches!(Record::load(&entry.path()), Ok(None)) {
+            // Of an instance that was never made nothing else is there; what holds something stays.
+            let _ = std::fs::remove_dir(entry.path().join("scratch"));
+            let _ = std::fs::remove_dir(entry.path());
+        }
     }
 }
 

@@ -29,8 +29,8 @@ const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
 /// Looks after the backups of all instances until the agent ends.
 pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
-    let paths = agent.options.paths.clone();
-    if let Err(error) = blocking(move || archive::install_program(&paths)).await {
+    let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
+    if let Err(error) = blocking(move || archive::install_program(&paths, &run_as)).await {
         tracing::error!("nothing can be archived: {error}");
     }
     let mut at_work: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
