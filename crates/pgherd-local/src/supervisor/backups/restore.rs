@@ -83,6 +83,11 @@ pub async fn restore(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &W
         return Err(ProviderError::new(ErrorKind::Conflict, message).help("choose another name"));
     }
     let mut record = Record::new(&how.to, how.wanted.clone(), Timestamp::now());
+    let holds = |shown: &Shown| shown.record.port.is_some() && shown.record.port == how.wanted.port;
+    if let Some(holder) = agent.all().into_iter().find(|shown| holds(shown) && shown.record.name != how.to) {
+        watcher.say(format!("the port that is written is {}'s: {} gets another one", holder.record.name, how.to));
+        record.wanted.port = None;
+    }
     let place = place(&to);
     remove(&place).await?;
     let made = make(agent, of, how, &mut record, &place, watcher).await;
