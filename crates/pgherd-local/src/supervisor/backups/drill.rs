@@ -55,14 +55,11 @@ pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> 
     recovered?;
     let (generation, name, at) = (source.generation.clone(), backup.name.clone(), report.at);
     blocking(move || generation.set_verified(&name, at).map_err(store::refused)).await?;
-    let until = report
-        .last_commit_at
-        .map_or_else(|| "no commit after the backup".to_owned(), |at| format!("commits up to {at}"));
-    watcher.say(format!(
-        "{} restored within {:.1} s: {until}, {} tables",
-        report.backup,
-        took_ms as f64 / 1000.0,
-        report.tables
-    ));
+    let until = match report.last_commit_at {
+        Some(at) => format!("commits up to {at}"),
+        None => "no commit after the backup".to_owned(),
+    };
+    let (tenths, tables) = (took_ms % 1000 / 100, report.tables);
+    watcher.say(format!("{} restored within {seconds}.{tenths} s: {until}, {tables} tables", report.backup));
     Ok(())
 }
