@@ -72,7 +72,7 @@ fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<
     let name = start.name.clone();
     let writer = generation.begin_backup(start).map_err(store::refused)?;
     let mut file = writer.file(DATA).map_err(store::refused)?;
-    packed::pack_into(&copied.data, &mut file).map_err(storing)?;
+    packed::pack_into(&copied.data, &mut file).map_err(|error| storing(&error))?;
     file.finish().map_err(store::refused)?;
     let end = BackupEnd {
         finished_at: Timestamp::now(),
@@ -87,7 +87,7 @@ fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<
     Ok(backup)
 }
 
-fn storing(error: std::io::Error) -> ProviderError {
+fn storing(error: &std::io::Error) -> ProviderError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<ArchiveError>()) {
         Some(ours) => store::refused(ours.clone()),
         None => ProviderError::new(ErrorKind::Unavailable, format!("the backup cannot be stored: {error}")),
