@@ -68,7 +68,7 @@ fn take(generation: &Generation, day: u64, kind: BackupKind) -> crate::Result<Ba
     })?;
     for name in ["base.tar", "pg_wal.tar"] {
         let mut file = writer.file(name)?;
-        file.write_all(&[7; 100_000]).expect("written");
+        file.write_all(&[7; 100_000]).map_err(|error| crate::ArchiveError::io("store it", &error))?;
         file.finish()?;
     }
     let start_lsn = Lsn(2 * day * SIZE + 0x28);
@@ -105,8 +105,43 @@ fn act(what: &str, folder: &Path) {
             generation.delete(&due_to_go(&generation)).expect("deleted");
             generation.clear_unfinished().expect("cleared");
         }
+        "fill" => fill(folder),
         other => panic!("{other}"),
     }
+}
+
+/// Stores until the disk is full, and looks at what there is then.
+fn fill(folder: &Path) {
+    act("create", folder);
+    let generation = generation(folder);
+    let path = folder.join("noise");
+    let mut state = 1_u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    });
+    std::fs::write(&path, noise.take(300_000).collect::<Vec<_>>()).expect("written");
+    let mut stored = 0;
+    let error = loop {
+        match generation.push_wal(segment(stored), &path) {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.kind == ErrorKind::Full && stored > 0, "{stored}: {error}");
+    assert!(error.help.is_some_and(|help| help.contains("make room")));
+    // To the last page, which a small backup would fit into.
+    let ballast = folder.join("ballast");
+    let mut file = std::fs::File::create(&ballast).expect("made");
+    while file.write_all(&[1; 4096]).is_ok() {}
+    assert_eq!(take(&generation, 0, BackupKind::Manual).map(|_| ()).map_err(|error| error.kind), Err(ErrorKind::Full));
+    std::fs::remove_file(ballast).expect("removed");
+    assert_eq!(generation.backups(), Ok(vec![]));
+    assert_eq!(generation.wal().expect("listed").len() as u64, stored);
+    assert_eq!(generation.check(Depth::Read, |_| {}), Ok(vec![]));
+    generation.clear_unfinished().expect("cleared");
+    generation.delete(&[Deletion::Wal(segment(0))]).expect("deleted");
+    assert!(generation.push_wal(segment(stored), &path).is_ok(), "there is room again");
 }
 
 fn due_to_go(generation: &Generation) -> Vec<Deletion> {
@@ -245,4 +280,25 @@ fn expiring() {
             assert_eq!(left, 6, "folders of what was deleted are gone");
         }
     });
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
+fn a_full_disk_is_told_and_what_is_stored_stays_good() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED a full disk: only root mounts a small one");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new("unshare");
+    // A mount of its own, which goes with its process.
+    let script = "mount -t tmpfs -o size=2m none \"$0\" && exec \"$@\"";
+    command
+        .args(["--mount", "sh", "-c", script])
+        .arg(folder.path())
+        .arg(std::env::current_exe().expect("this program"));
+    command.args(["faults::child", "--exact", "--ignored", "--quiet"]).env(WHAT, "fill").env(FOLDER, folder.path());
+    let output = command.env(AFTER, "-1").output().expect("runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(DONE), "{said}");
 }
