@@ -480,7 +480,14 @@ mod tests {
     }
 
     fn default_is_on(name: &str) -> bool {
-        matches!(name, "copy_tags_to_snapshot" | "storage_encrypted" | "enable_backup_encryption" | "enable_backup")
+        matches!(
+            name,
+            "copy_tags_to_snapshot"
+                | "storage_encrypted"
+                | "enable_backup_encryption"
+                | "enable_backup"
+                | "enable_binary_log_backup"
+        )
     }
 
     fn of_type(ty: Type, text: &str, switch: bool) -> Value {

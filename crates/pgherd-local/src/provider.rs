@@ -385,11 +385,11 @@ mod tests {
     #[tokio::test]
     async fn what_this_machine_cannot_do_yet_is_refused_by_name() {
         let (sender, _) = tokio::sync::mpsc::unbounded_channel();
-        let (name, spec) = ("db".to_owned(), Box::new(spec()));
+        let spec = Box::new(spec());
+        let name = spec.name.clone();
         let operations = [
-            Operation::Backup { name: name.clone(), label: None },
-            Operation::Restore { name: name.clone(), to: spec.clone(), point: Point::Latest },
-            Operation::Clone { name, to: spec.clone() },
+            // Of its own name: in the place of the old one.
+            Operation::Restore { name, to: spec.clone(), point: Point::Latest },
             Operation::Adopt { spec: spec.clone() },
             Operation::Forget { spec },
         ];
