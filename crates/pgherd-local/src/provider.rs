@@ -143,6 +143,7 @@ impl Provider for Local {
     }
 
     async fn operate(&self, operation: &Operation, events: &Events) -> Result<(), ProviderError> {
+        self.can(operation)?;
         let (name, verb) = match operation {
             Operation::Start { name } => (name, "start"),
             Operation::Stop { name } => (name, "stop"),
@@ -174,7 +175,8 @@ impl Provider for Local {
                 return self.agent().await?.restore(name, &how, |line| tell(events, line)).await;
             }
             Operation::Drill { name } => return self.agent().await?.drill(name, |line| tell(events, line)).await,
-            Operation::Adopt { .. } | Operation::Forget { .. } => return self.can(operation),
+            // Refused above.
+            Operation::Adopt { .. } | Operation::Forget { .. } => return Ok(()),
         };
         self.agent().await?.operate(name, verb, |line| tell(events, line)).await
     }
