@@ -19,4 +19,5 @@ mod pooled;
 mod sandbox;
 mod terminal;
 mod terraform;
+mod user;
 mod writing;
