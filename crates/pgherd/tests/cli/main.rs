@@ -16,6 +16,7 @@ mod live;
 mod pair;
 mod plans;
 mod pooled;
+mod power;
 mod sandbox;
 mod terminal;
 mod terraform;
