@@ -58,7 +58,8 @@ fn folded(variable: &Variable, written: &BTreeMap<String, Value>, inputs: &Input
             written.get(*name).cloned().unwrap_or(Value::Null)
         }
         Some((Origin::Alias(_), value)) => spelled(value, variable),
-        _ if own.is_null() && others().any(|value| !value.is_known()) => Value::Unknown,
+        // What another name means is told by the target, so nothing is promised before that is known.
+        _ if own.is_null() && others().any(|value| spec.is_none() || !value.is_known()) => Value::Unknown,
         _ => own,
     }
 }
@@ -165,7 +166,10 @@ mod tests {
         let tags = object(&[("a", Value::text("b"))]);
         check(&[("tags", tags.clone())], "tags", &tags);
         // Before the target is known nothing else is.
-        check(&[("cloud_provider", Value::Unknown), ("name", Value::text("a"))], "name", &Value::text("a"));
+        let nowhere = ("cloud_provider", Value::Unknown);
+        check(&[nowhere.clone(), ("name", Value::text("a"))], "name", &Value::text("a"));
+        check(&[nowhere.clone(), ("tier", Value::text("db-f1-micro"))], "instance_class", &Value::Unknown);
+        check(&[nowhere], "instance_class", &Value::Null);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Meaning {
     pub spec: Option<Spec>,
     /// What is to be said of it.
     pub diagnostics: Vec<Diagnostic>,
+    /// What of that was left for the plan, because it is accepted in the provider's block: warnings.
+    pub accepted: Vec<Diagnostic>,
     /// Which variables are not known yet, or not wholly.
     pub unknown: Vec<&'static Variable>,
 }
@@ -57,9 +59,14 @@ impl Meaning {
             told.extend(checks::check(&inputs, spec, today).into_iter().map(acknowledged));
         }
         // What is not known yet will be, and is looked at again then.
-        let waits = |one: &Told| UNKNOWN.contains(&one.code);
-        let diagnostics = told.into_iter().filter(|one| !waits(one)).filter_map(|one| diagnostic(&one)).collect();
-        Self { spec, diagnostics, unknown }
+        told.retain(|one| !UNKNOWN.contains(&one.code));
+        let is_accepted = |one: &&Told| {
+            let may_be = spec.as_ref().is_some_and(|spec| checks::is_acceptable(one.code, spec.target));
+            may_be && one.severity == Severity::Warning
+        };
+        let accepted = told.iter().filter(is_accepted).filter_map(diagnostic).collect();
+        let diagnostics = told.iter().filter_map(diagnostic).collect();
+        Self { spec, diagnostics, accepted, unknown }
     }
 
     /// Whether nothing that decides about other settings is unknown: then all others can be told.
@@ -80,7 +87,7 @@ fn decides_nothing(variable: &Variable) -> bool {
 }
 
 /// What is written, by the names of the table.
-fn inputs(config: &Value) -> Inputs {
+pub fn inputs(config: &Value) -> Inputs {
     let mut values = BTreeMap::new();
     for variable in fields::canonical() {
         let value = match variable.sensitive {
