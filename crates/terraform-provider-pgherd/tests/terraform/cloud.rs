@@ -71,10 +71,15 @@ impl Cloud {
 
     /// Does something as somebody else would.
     fn tamper(&self, action: &str, parameters: &[(&str, &str)]) {
+        self.tamper_in(REGION, "rds", action, parameters);
+    }
+
+    /// The same anywhere.
+    pub fn tamper_in(&self, region: &str, service: &str, action: &str, parameters: &[(&str, &str)]) {
         let pairs = std::iter::once(("Action", action)).chain(parameters.iter().copied());
         let body = Body::Form(Form::of(pairs));
         self.emulator
-            .with(|emulation| emulation.tamper("rds", REGION, action, &body, Instant::now()).map(drop))
+            .with(|emulation| emulation.tamper(service, region, action, &body, Instant::now()).map(drop))
             .unwrap_or_else(|refusal| panic!("{action}: {refusal:?}"));
     }
 

@@ -100,6 +100,17 @@ impl World {
         std::os::unix::fs::symlink(repository().join("modules"), self.work().join("modules")).expect("a link");
     }
 
+    /// Puts the stand-in of somebody else's provider (a file of `examples/`) where Terraform looks for that.
+    pub fn install_other(&self, name: &str) {
+        let arch = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
+        let folder = self.home().join(format!(".terraform.d/plugins/registry.terraform.io/hashicorp/{name}/5.0.0/{arch}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        let there = folder.join(format!("terraform-provider-{name}_v5.0.0"));
+        if !there.is_file() {
+            fs::copy(other(name), there).expect("the stand-in");
+        }
+    }
+
     /// The program that is tried.
     pub fn terraform(&self) -> &Path {
         &self.terraform
@@ -292,6 +303,17 @@ pub fn pgherd() -> &'static Path {
         }
         program
     })
+}
+
+/// A stand-in: cargo has built it along with all tests. Where only some are run it may be absent.
+fn other(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_terraform-provider-pgherd")).with_file_name("examples").join(name);
+    if !program.is_file() {
+        let arguments = ["build", "--quiet", "--package", env!("CARGO_PKG_NAME"), "--example", name];
+        let built = Command::new(env!("CARGO")).args(arguments).status();
+        assert!(built.is_ok_and(|status| status.success()), "{name} cannot be built");
+    }
+    program
 }
 
 /// The top of the repository.
