@@ -112,7 +112,16 @@ fn a_database_from_plan_to_destroy() {
     assert_eq!(cloud.writes(), made, "an empty plan writes nothing");
     what_others_change_is_put_right(&cloud);
     what_is_anothers_is_not_forgotten(&cloud);
+    another_label_is_no_change(&cloud);
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
+}
+
+fn another_label_is_no_change(cloud: &Cloud) {
+    let world = &cloud.world;
+    let moved = "moved {\n  from = module.orders\n  to   = module.sales\n}\n";
+    world.write("main.tf", &(FILE.replace("module \"orders\"", "module \"sales\"").replace("module.orders.", "module.sales.") + moved));
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine().says("0 added, 0 changed, 0 destroyed");
 }
 
 const DAYS: &str = "BackupRetentionPeriod";
@@ -200,6 +209,9 @@ fn a_provider_that_is_killed_in_a_create_is_gone_on_with() {
     world.run("init").fine();
     let mut applying = world.spawn("apply -auto-approve");
     wait("the instance's creation", || cloud.times("CreateDBInstance") == 1);
+    // Nobody else may reach its socket.
+    let modes = world.plugin_folders();
+    assert!(!modes.is_empty() && modes.iter().all(|mode| mode & 0o777 == 0o700), "{modes:?}");
     world.signal_providers(Signal::KILL);
     assert_eq!(cloud.let_end(&mut applying), Some(1));
     assert!(world.said().contains("plugin"), "{}", world.said());
@@ -208,6 +220,31 @@ fn a_provider_that_is_killed_in_a_create_is_gone_on_with() {
     assert!(plain(&world.said()).contains("already, and this goes on with it"), "{}", world.said());
     assert_eq!(cloud.times("CreateDBInstance"), 1, "nothing is made twice");
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+/// It ends what it has begun, and then itself. What came of it nobody has written down, so it is taken over by whoever says so.
+#[test]
+fn a_terraform_that_is_killed_leaves_no_provider() {
+    let Some(cloud) = Cloud::new("left", Speed::Still) else { return };
+    let world = &cloud.world;
+    world.write("main.tf", FILE);
+    world.run("init").fine();
+    let mut applying = world.spawn("apply -auto-approve -lock=false");
+    wait("the instance's creation", || cloud.times("CreateDBInstance") == 1);
+    applying.kill().expect("it is ours");
+    applying.wait().expect("it is ours");
+    assert!(world.has_provider(), "an apply is under way");
+    wait("the end of the provider", || {
+        cloud.emulator.advance(jiff::SignedDuration::from_secs(30));
+        !world.has_provider()
+    });
+    assert_eq!(world.plugin_folders(), [] as [u32; 0], "its socket is gone");
+    let made = cloud.writes();
+    world.run("plan -lock=false").with_code(1).says("`terraform import ADDRESS aws/eu-central-1/orders`");
+    world.run("import -lock=false module.orders.pgherd_postgres.this aws/eu-central-1/orders").fine();
+    world.run("apply -auto-approve -lock=false").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    assert_eq!(cloud.writes(), made, "it was brought to its end");
 }
 
 /// What runs is brought to its end, nothing more is begun, and the next apply does the rest.

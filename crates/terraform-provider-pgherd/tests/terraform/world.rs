@@ -202,15 +202,31 @@ impl World {
 
     /// Sends a signal to every provider that runs here.
     pub fn signal_providers(&self, signal: Signal) {
-        let is_provider = |pid: &i32| {
-            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-            program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("terraform-provider-pgherd"))
-        };
-        let all: Vec<i32> = processes_of(self.root.path()).into_iter().filter(is_provider).collect();
+        let all = self.providers();
         assert!(!all.is_empty(), "no provider runs");
         for pid in all.into_iter().filter_map(Pid::from_raw) {
             kill_process(pid, signal).expect("it is ours");
         }
+    }
+
+    /// Whether a provider runs here.
+    pub fn has_provider(&self) -> bool {
+        !self.providers().is_empty()
+    }
+
+    fn providers(&self) -> Vec<i32> {
+        let is_provider = |pid: &i32| {
+            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("terraform-provider-pgherd"))
+        };
+        processes_of(self.root.path()).into_iter().filter(is_provider).collect()
+    }
+
+    /// The rights of the folders with sockets of providers.
+    pub fn plugin_folders(&self) -> Vec<u32> {
+        let entries = fs::read_dir(self.root.path().join("tmp")).expect("a folder").flatten();
+        let folders = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("pgherd-plugin-"));
+        folders.map(|folder| folder.metadata().expect("it is there").permissions().mode()).collect()
     }
 
     /// Runs pgherd with the words of this line; what it printed.
