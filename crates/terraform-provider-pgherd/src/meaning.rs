@@ -149,11 +149,8 @@ pub fn sentence(text: &str) -> String {
     let Some(first) = letters.next() else { return String::new() };
     // What begins with a name keeps it.
     let is_name = |word: &str| word.contains(|letter: char| "_`=.-".contains(letter) || letter.is_ascii_digit());
-    let first = if text.split(' ').next().is_some_and(is_name) {
-        first.to_string()
-    } else {
-        first.to_uppercase().to_string()
-    };
+    let first =
+        if text.split(' ').next().is_some_and(is_name) { first.to_string() } else { first.to_uppercase().to_string() };
     let end = if text.ends_with(['.', ')', '?']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
 }

@@ -51,8 +51,10 @@ fn archived(provider: &Path, archive: &Path, name: &str, compressed: bool) -> Re
     let mut zip = ZipWriter::new(File::create(archive).map_err(told("write the archive"))?);
     let method = if compressed { CompressionMethod::Deflated } else { CompressionMethod::Stored };
     // No time of day: what is packed twice has one checksum.
-    let options =
-        SimpleFileOptions::default().compression_method(method).unix_permissions(0o755).last_modified_time(DateTime::default());
+    let options = SimpleFileOptions::default()
+        .compression_method(method)
+        .unix_permissions(0o755)
+        .last_modified_time(DateTime::default());
     let cannot = |error: zip::result::ZipError| format!("cannot write the archive: {error}");
     zip.start_file(name, options).map_err(cannot)?;
     io::copy(&mut from, &mut zip).map_err(told("write the archive"))?;

@@ -31,25 +31,27 @@ pub fn play(document: &str, run: impl Fn(&str) -> String) -> Result<(), String> 
     Ok(())
 }
 
+/// The block that a line is in.
+enum Inside {
+    Nothing,
+    Console,
+    /// A file, since this line.
+    File(usize, String, String),
+}
+
 fn steps(markdown: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    let mut inside = false;
-    let mut file = None;
+    let mut inside = Inside::Nothing;
     for (index, line) in markdown.lines().enumerate() {
-        match (inside, line) {
-            (_, "```") if file.is_some() => {
-                steps.extend(file.take().map(|(line, text)| written(line, text)));
+        match (&mut inside, line) {
+            (Inside::Nothing, "```console") => inside = Inside::Console,
+            (Inside::Nothing, line) => {
+                if let Some(name) = line.strip_prefix("```hcl,") {
+                    inside = Inside::File(index + 1, name.to_owned(), String::new());
+                }
             }
-            (_, line) if file.is_some() => file.iter_mut().for_each(|(_, text): &mut (usize, String)| {
-                text.push_str(line);
-                text.push('\n');
-            }),
-            (false, "```console") => inside = true,
-            (false, line) if line.starts_with("```hcl,") => {
-                file = Some((index + 1, format!("{}\n", line.trim_start_matches("```hcl,"))));
-            }
-            (true, "```") => inside = false,
-            (true, line) => {
+            (Inside::Console, "```") => inside = Inside::Nothing,
+            (Inside::Console, line) => {
                 if let Some(command) = line.strip_prefix("$ ") {
                     steps.push(Step { line: index + 1, command: command.to_owned(), expected: String::new() });
                 } else if let Some(step) = steps.last_mut() {
@@ -57,16 +59,18 @@ fn steps(markdown: &str) -> Vec<Step> {
                     step.expected.push('\n');
                 }
             }
-            (false, _) => {}
+            (Inside::File(line, name, text), "```") => {
+                let command = format!("cat > {name} <<'END'\n{text}END");
+                steps.push(Step { line: *line, command, expected: String::new() });
+                inside = Inside::Nothing;
+            }
+            (Inside::File(_, _, text), line) => {
+                text.push_str(line);
+                text.push('\n');
+            }
         }
     }
     steps
-}
-
-/// The first line of the text is the file's name.
-fn written(line: usize, text: String) -> Step {
-    let (name, text) = text.split_once('\n').unwrap_or_default();
-    Step { line, command: format!("cat > {name} <<'END'\n{text}END"), expected: String::new() }
 }
 
 #[cfg(test)]
@@ -79,6 +83,9 @@ mod tests {
         let seen: Vec<_> = steps(document).into_iter().map(|step| (step.line, step.command, step.expected)).collect();
         assert_eq!(seen, [(3, "echo one".to_owned(), "one\n".to_owned()), (5, "true".to_owned(), String::new())]);
         let file = steps("```hcl,main.tf\na = 1\n```\n```hcl\nb = 2\n```\n");
-        assert_eq!(file.into_iter().map(|step| step.command).collect::<Vec<_>>(), ["cat > main.tf <<'END'\na = 1\nEND"]);
+        assert_eq!(
+            file.into_iter().map(|step| step.command).collect::<Vec<_>>(),
+            ["cat > main.tf <<'END'\na = 1\nEND"]
+        );
     }
 }

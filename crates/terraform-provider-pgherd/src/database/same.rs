@@ -31,8 +31,7 @@ pub async fn another(
     spec: &Spec,
     observed: &[Observed],
 ) -> Result<Option<Diagnostic>, ProviderError> {
-    let found =
-        other_place(state, provider, spec).or_else(|| other_account(state, &provider.outputs(spec, observed)));
+    let found = other_place(state, provider, spec).or_else(|| other_account(state, &provider.outputs(spec, observed)));
     if found.is_some() || provider.is_among(observed) {
         return Ok(found);
     }
@@ -68,7 +67,8 @@ fn known_account(state: &Value) -> Option<&str> {
 
 /// What has the name and is somebody else's: a state that forgot it would have Terraform make another one, or think that it is gone.
 fn foreign(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<Diagnostic> {
-    let holds_data = |seen: &&Observed| provider.kinds().iter().any(|kind| kind.name == seen.id.kind && kind.holds_data);
+    let holds_data =
+        |seen: &&Observed| provider.kinds().iter().any(|kind| kind.name == seen.id.kind && kind.holds_data);
     let mut foreign = observed.iter().filter(holds_data).filter_map(|seen| match &seen.status {
         Status::Foreign(reason) => Some(reason),
         _ => None,

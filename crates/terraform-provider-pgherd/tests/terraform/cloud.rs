@@ -4,8 +4,8 @@ use std::fs;
 use std::process::Child;
 use std::time::Instant;
 
-use pgherd_emulate::wire::form::Form;
 use pgherd_emulate::wire::Body;
+use pgherd_emulate::wire::form::Form;
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
@@ -119,7 +119,10 @@ fn a_database_from_plan_to_destroy() {
 fn another_label_is_no_change(cloud: &Cloud) {
     let world = &cloud.world;
     let moved = "moved {\n  from = module.orders\n  to   = module.sales\n}\n";
-    world.write("main.tf", &(FILE.replace("module \"orders\"", "module \"sales\"").replace("module.orders.", "module.sales.") + moved));
+    world.write(
+        "main.tf",
+        &(FILE.replace("module \"orders\"", "module \"sales\"").replace("module.orders.", "module.sales.") + moved),
+    );
     world.run("init").fine();
     world.run("apply -auto-approve").fine().says("0 added, 0 changed, 0 destroyed");
 }
@@ -128,10 +131,7 @@ const DAYS: &str = "BackupRetentionPeriod";
 
 /// Kept by others at this many days.
 fn kept(cloud: &Cloud, days: &str) {
-    cloud.tamper(
-        "ModifyDBInstance",
-        &[("DBInstanceIdentifier", "orders"), (DAYS, days), ("ApplyImmediately", "true")],
-    );
+    cloud.tamper("ModifyDBInstance", &[("DBInstanceIdentifier", "orders"), (DAYS, days), ("ApplyImmediately", "true")]);
 }
 
 fn what_others_change_is_put_right(cloud: &Cloud) {
@@ -143,7 +143,11 @@ fn what_others_change_is_put_right(cloud: &Cloud) {
     let before = cloud.writes();
     kept(cloud, "4");
     let refused = world.run("apply saved").with_code(1);
-    assert!(plain(&refused.said).contains(".steps[0]: was cty.StringVal(\"~ BackupRetentionPeriod"), "{}", refused.said);
+    assert!(
+        plain(&refused.said).contains(".steps[0]: was cty.StringVal(\"~ BackupRetentionPeriod"),
+        "{}",
+        refused.said
+    );
     assert_eq!(cloud.writes(), before, "nothing was sent");
     world.run("apply -auto-approve").fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
@@ -169,7 +173,9 @@ fn what_is_anothers_is_not_forgotten(cloud: &Cloud) {
     let empty = cloud._beside.block_on(Emulator::start(Options::default())).expect("it listens");
     let run = |line: &str| world.run_with(line, &[("AWS_ENDPOINT_URL", &empty.url())]);
     for line in ["plan", "plan -destroy", "plan -destroy -refresh=false"] {
-        run(line).with_code(1).says("is about a database of account 999999999999, and what is meant now is one of account 123456789012");
+        run(line)
+            .with_code(1)
+            .says("is about a database of account 999999999999, and what is meant now is one of account 123456789012");
     }
     fs::write(&file, state).expect("written");
     run("plan -detailed-exitcode").with_code(2).says("1 to add");
@@ -186,7 +192,11 @@ fn what_the_command_line_made_is_imported() {
     let made = cloud.writes();
     world.run("init").fine();
     world.run("plan").with_code(1).says("There is a database aws/eu-central-1/orders already.");
-    for (id, why) in [("aws/eu-central-1/Orders", "lower-case"), ("aws/eu-central1/orders", "region"), ("a/b/c/d", "target/region/name")] {
+    for (id, why) in [
+        ("aws/eu-central-1/Orders", "lower-case"),
+        ("aws/eu-central1/orders", "region"),
+        ("a/b/c/d", "target/region/name"),
+    ] {
         world.run(&format!("import module.orders.pgherd_postgres.this {id}")).with_code(1).says(why);
     }
     world.run("import module.orders.pgherd_postgres.this aws/eu-central-1/orders").fine();
@@ -198,6 +208,25 @@ fn what_the_command_line_made_is_imported() {
     world.run("apply saved").fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
     assert_eq!(cloud.writes(), made, "nothing was sent");
+}
+
+/// Before it is known it may be another one than the one in force, and once it is known it is compared.
+#[test]
+fn a_password_that_is_known_late_is_exchanged() {
+    let Some(mut cloud) = Cloud::quick("late password") else { return };
+    let late = "variable \"turn\" {}\nresource \"terraform_data\" \"password\" {\n  triggers_replace = var.turn\n}\n";
+    let given = "\n  master_password = \"Late-${terraform_data.password.id}\"\n}\n\noutput";
+    cloud.world.write("main.tf", &(FILE.replace("\n}\n\noutput", given) + late));
+    cloud.world.set("TF_VAR_turn", "1");
+    cloud.world.run("init").fine();
+    cloud.world.run("apply -auto-approve").fine();
+    cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+    cloud.world.set("TF_VAR_turn", "2");
+    cloud.world.run("plan -out=saved").fine().says("master_password_revision = 1 -> (known after apply)");
+    cloud.world.run("apply saved").fine();
+    let state = cloud.world.run("state show module.orders.pgherd_postgres.this").fine();
+    state.says("master_password_revision = 2");
+    cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
 }
 
 /// Core says that the provider is gone; what there is, is found again in the same folder.

@@ -32,12 +32,19 @@ fn what_is_released_is_a_mirror() {
     let [_archive, manifest, sums] = files.as_slice() else { panic!("{files:?}") };
     let manifest: serde_json::Value = serde_json::from_slice(&fs::read(manifest).expect("it is there")).expect("JSON");
     assert_eq!(manifest["metadata"]["protocol_versions"], serde_json::json!(["6.0"]));
-    let checked = Command::new("sha256sum").arg("--check").arg(sums).current_dir(sums.parent().expect("a folder")).output();
+    let checked =
+        Command::new("sha256sum").arg("--check").arg(sums).current_dir(sums.parent().expect("a folder")).output();
     let checked = checked.expect("sha256sum runs");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     assert_eq!(String::from_utf8_lossy(&checked.stdout).lines().count(), 2);
-    world.write("cli.tfrc", &format!("provider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n", mirror.display()));
-    world.write("main.tf", "module \"database\" {\n  source = \"./modules/database\"\n  cloud_provider = \"local\"\n}\n");
+    world.write(
+        "cli.tfrc",
+        &format!("provider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n", mirror.display()),
+    );
+    world.write(
+        "main.tf",
+        "module \"database\" {\n  source = \"./modules/database\"\n  cloud_provider = \"local\"\n}\n",
+    );
     let run = |line: &str| world.run_with(line, &[("TF_CLI_CONFIG_FILE", "cli.tfrc")]);
     run("init").fine();
     run("validate").fine();

@@ -103,7 +103,8 @@ impl World {
     /// Puts the stand-in of somebody else's provider (a file of `examples/`) where Terraform looks for that.
     pub fn install_other(&self, name: &str) {
         let arch = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
-        let folder = self.home().join(format!(".terraform.d/plugins/registry.terraform.io/hashicorp/{name}/5.0.0/{arch}"));
+        let folder =
+            self.home().join(format!(".terraform.d/plugins/registry.terraform.io/hashicorp/{name}/5.0.0/{arch}"));
         fs::create_dir_all(&folder).expect("a folder");
         let there = folder.join(format!("terraform-provider-{name}_v5.0.0"));
         if !there.is_file() {
