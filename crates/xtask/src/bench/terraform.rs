@@ -78,7 +78,7 @@ pub fn run_sizes() -> Result<Vec<Measured>, String> {
     for Size(count, names, most_mib) in SIZES {
         let place = Place::new(&terraform, &provider)?;
         place.write(&databases(count))?;
-        let costs = ["plan -out=saved", "apply -parallelism=50 saved", "plan"].map(|line| place.measured(line));
+        let costs = ["plan -out=saved", "apply saved", "plan"].map(|line| place.measured(line));
         let [plan, apply, noop] = costs;
         let costs = [plan?, apply?, noop?];
         let control = Place::new(&terraform, &provider)?;
