@@ -26,6 +26,11 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Whose it is, where two of them may each have a database of one name: the number of an account. `None`: there is only one.
+    async fn account(&self) -> Result<Option<String>, ProviderError> {
+        Ok(None)
+    }
+
     /// Its kinds of resource.
     fn kinds(&self) -> &'static [Kind];
 

@@ -1,6 +1,5 @@
 //! As whom PostgreSQL runs: `initdb` and `postgres` refuse root.
 
-use std::ffi::OsString;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -151,17 +150,11 @@ fn turn_to_make_users() -> Result<std::fs::File> {
     Ok(file)
 }
 
-/// Where `useradd` is may not be on root's path: not after a plain `su`, and not in a cron job.
-fn with_system_folders(path: Option<OsString>) -> OsString {
-    let mut path = path.unwrap_or_default();
-    path.push(if path.is_empty() { "/usr/sbin:/sbin" } else { ":/usr/sbin:/sbin" });
-    path
-}
-
 fn make_user(name: &str) -> Result<()> {
     let arguments = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"];
-    let output = Command::new("useradd")
-        .env("PATH", with_system_folders(std::env::var_os("PATH")))
+    // Debian's root of `su`, and many a sealed environment, have no folder of administrators in PATH.
+    let usual = Path::new("/usr/sbin/useradd");
+    let output = Command::new(if usual.is_file() { usual } else { Path::new("useradd") })
         .args(arguments)
         .args(["--shell", "/usr/sbin/nologin", "--comment", "PostgreSQL instances of pgherd", name])
         .stdin(Stdio::null())
