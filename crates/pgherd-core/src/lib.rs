@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here does I/O, waits, reads the clock, the environment or chance. Time is passed in.
 
+pub mod backups;
 pub mod catalogue;
 pub mod checks;
 pub mod cloud;

@@ -70,6 +70,11 @@ pub enum Operation {
         /// What is made, under a name of its own.
         to: Box<Spec>,
     },
+    /// Restore the newest backup for practice, look at what came of it, and remove it again.
+    Drill {
+        /// Instance name.
+        name: String,
+    },
     /// Make a database ours that exists already. Changes nothing but that, or nothing at all: what would differ from its block
     /// is an error.
     Adopt {
@@ -90,6 +95,8 @@ pub enum Point {
     Latest,
     /// This moment.
     At(Timestamp),
+    /// Everything before this place in the log, and nothing after it: `0/3000148`.
+    Lsn(String),
     /// The backup of this name.
     Backup(String),
 }

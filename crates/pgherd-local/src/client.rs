@@ -22,8 +22,8 @@ use tokio::time::Instant;
 use crate::paths::Paths;
 use crate::postgres::notice::Notice;
 use crate::supervisor::messages::{
-    API_VERSION, Changes, Delete, FailoverHow, Happening, Health, Instance, Line, Parameter, PromoteHow, Put,
-    StatusReport,
+    API_VERSION, BackupHow, BackupsReport, Changes, Delete, FailoverHow, Happening, Health, Instance, Line, Parameter,
+    PromoteHow, Put, RestoreHow, StatusReport,
 };
 use crate::supervisor::{AgentOptions, place};
 
@@ -239,6 +239,26 @@ impl Client {
     /// Makes one of its replicas an instance of its own. Returns when that is usable.
     pub async fn promote(&self, name: &str, how: &PromoteHow, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
         self.change(Method::POST, &format!("/v1/instances/{name}/promote"), how, on_line).await
+    }
+
+    /// Takes a backup. Returns when it is whole.
+    pub async fn backup(&self, name: &str, how: &BackupHow, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        self.change(Method::POST, &format!("/v1/instances/{name}/backup"), how, on_line).await
+    }
+
+    /// The backups of an instance, which may be gone.
+    pub async fn backups(&self, name: &str) -> Result<BackupsReport, ProviderError> {
+        self.get(&format!("/v1/instances/{name}/backups")).await
+    }
+
+    /// Makes another instance of its backups. Returns when that is usable.
+    pub async fn restore(&self, name: &str, how: &RestoreHow, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        self.change(Method::POST, &format!("/v1/instances/{name}/restore"), how, on_line).await
+    }
+
+    /// Restores the newest backup for practice.
+    pub async fn drill(&self, name: &str, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        self.change(Method::POST, &format!("/v1/instances/{name}/drill"), &(), on_line).await
     }
 
     /// Does `start`, `stop`, `restart`, `rotate` or `switchover`.

@@ -28,8 +28,6 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("availability_zone", ONE_PLACE),
     ("aws_region", ONE_PLACE),
     ("azure_subscription_id", ONE_PLACE),
-    ("backup_retention_period", NO_BACKUPS),
-    ("backup_window", NO_BACKUPS),
     ("cloud_provider", "it decides where the block runs; this is what it is here"),
     ("create_dashboard", NO_MONITORING),
     ("do_region", ONE_PLACE),
@@ -39,9 +37,6 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("dr_security_group_ids", ONE_PLACE),
     ("dr_subnet_ids", ONE_PLACE),
     ("dr_vpc_id", ONE_PLACE),
-    ("enable_backup", NO_BACKUPS),
-    ("enable_backup_encryption", "backups are kept on the disk of the data, and are encrypted when that is"),
-    ("enable_binary_log_backup", NO_BACKUPS),
     ("enable_enhanced_monitoring", NO_MONITORING),
     ("enable_performance_insights", "statements are always analysed here: pg_stat_statements is on in every instance"),
     ("gcp_edition", ONE_PLACE),
@@ -66,7 +61,6 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("vpc_id", NO_VPC),
 ];
 
-const NO_BACKUPS: &str = "automatic backups are not available on this machine in this version";
 const NO_MONITORING: &str = "metrics and alarms are not available on this machine in this version";
 const NO_VPC: &str = "this machine has one network";
 const ONE_DISK: &str = "the disk is this machine's own";
@@ -109,6 +103,10 @@ const FIELDS: &[Field] = &[
     set("skip_final_backup", Impact::None),
     set("final_backup_name", Impact::None),
     set("copy_tags_to_backup", Impact::None),
+    set("backup_retention_days", Impact::None),
+    set("point_in_time", Impact::None),
+    set("backup_window", Impact::None),
+    set("backup_encrypted", Impact::None),
     set("logging", Impact::None),
     // The port its users connect to moves from the server to a forwarder, or back.
     set("multi_az", RESTART),
@@ -186,6 +184,18 @@ pub struct Wanted {
     pub final_backup_name: Option<String>,
     /// Whether tags go onto backups.
     pub copy_tags_to_backup: bool,
+    /// For how many days automatic backups are kept; 0: none are taken.
+    #[serde(default)]
+    pub backup_retention_days: u32,
+    /// Whether the log is archived between two backups, so that every moment can be restored.
+    #[serde(default)]
+    pub point_in_time: bool,
+    /// Daily window of the automatic backup.
+    #[serde(default)]
+    pub backup_window: String,
+    /// Whether backups and archive are encrypted.
+    #[serde(default)]
+    pub backup_encrypted: bool,
     /// Whether connections and disconnections are logged and logs are kept for longer.
     pub logging: bool,
     /// Whether a synchronous standby takes over by itself.
@@ -239,6 +249,10 @@ impl Wanted {
             skip_final_backup: spec.backup.skip_final,
             final_backup_name: spec.backup.final_name.clone(),
             copy_tags_to_backup: spec.backup.copy_tags,
+            backup_retention_days: spec.backup.retention_days,
+            point_in_time: spec.backup.point_in_time,
+            backup_window: spec.backup.window.to_string(),
+            backup_encrypted: spec.backup.encrypted,
             logging: spec.monitoring.logging,
             multi_az: spec.multi_az,
             local_sync: spec.local_sync,
@@ -250,6 +264,11 @@ impl Wanted {
                 max_client_conn: proxy.max_client_conn,
             }),
         }
+    }
+
+    /// Whether the log is archived.
+    pub fn is_archived(&self) -> bool {
+        self.backup_retention_days > 0 && self.point_in_time
     }
 
     /// The pooler that is wanted.

@@ -141,6 +141,16 @@ impl Paths {
         self.state.join("prepared")
     }
 
+    /// Backups and log of all instances: outside of their folders, which go with them.
+    pub fn repository(&self) -> PathBuf {
+        self.state.join("repository")
+    }
+
+    /// This program, where PostgreSQL's user reaches it.
+    pub fn program(&self) -> PathBuf {
+        self.state.join("bin/pgherd")
+    }
+
     /// Downloaded servers, one folder per exact version.
     pub fn servers(&self) -> PathBuf {
         self.cache.join("servers")

@@ -20,7 +20,7 @@ pub fn preflight(
     pgbouncer: Option<&Program>,
     accepted: &BTreeSet<String>,
 ) -> Vec<Diagnostic> {
-    let promises = [encryption(spec, storage), backups(spec), second_region(spec)];
+    let promises = [encryption(spec, storage), second_region(spec)];
     let promises = promises.into_iter().flatten().map(|promise| promise.acknowledged(accepted));
     let others = [proxy(spec, pgbouncer), monitoring(spec), unknown_networks(spec)];
     promises.chain(others.into_iter().flatten()).collect()
@@ -39,14 +39,6 @@ fn encryption(spec: &Spec, storage: &Encryption) -> Option<Diagnostic> {
     spec.encryption
         .storage
         .then(|| promised("unencrypted-storage", message).at(&spec.block, "storage_encrypted").help(help))
-}
-
-fn backups(spec: &Spec) -> Option<Diagnostic> {
-    let message = "automatic backups and recovery to a point in time are not available on this machine in this version; \
-                   only the last backup before deletion is taken";
-    let help = "write backup_retention_period = 0";
-    (spec.backup.retention_days > 0)
-        .then(|| promise(spec, "automatic-backups-unavailable", "backup_retention_period", message).help(help))
 }
 
 /// What was written is asked, because a Spec leaves out what has no effect here.
@@ -134,36 +126,20 @@ mod tests {
 
     #[test]
     fn what_nobody_asked_for_is_a_warning() {
-        check(&[], &plain(), &[], &["Warning unencrypted-storage", "Warning automatic-backups-unavailable"]);
+        check(&[], &plain(), &[], &["Warning unencrypted-storage"]);
     }
 
     #[test]
     fn what_nobody_wants_is_not_mentioned() {
-        let nothing = [("storage_encrypted", false.into()), ("backup_retention_period", Value::Int(0))];
-        check(&nothing, &plain(), &[], &[]);
-        check(&[("backup_retention_period", Value::Int(0))], &Encryption::Encrypted, &[], &[]);
+        check(&[("storage_encrypted", false.into())], &plain(), &[], &[]);
+        check(&[("backup_retention_period", Value::Int(7))], &Encryption::Encrypted, &[], &[]);
     }
 
     #[test]
     fn a_promise_of_production_has_to_be_given_up_by_name() {
         let prod = [("preset", "prod".into())];
-        let refused = ["Error unencrypted-storage", "Error automatic-backups-unavailable"];
-        check(&prod, &plain(), &[], &refused);
-        let accepted = ["unencrypted-storage", "automatic-backups-unavailable"];
-        let given_up = ["Warning unencrypted-storage", "Warning automatic-backups-unavailable"];
-        check(&prod, &plain(), &accepted, &given_up);
-    }
-
-    #[test]
-    fn a_written_promise_is_one_too() {
-        let written = [("backup_retention_period", Value::Int(7))];
-        check(&written, &Encryption::Encrypted, &[], &["Error automatic-backups-unavailable"]);
-    }
-
-    #[test]
-    fn development_is_disposable() {
-        let dev = [("preset", "dev".into()), ("backup_retention_period", Value::Int(7))];
-        check(&dev, &Encryption::Encrypted, &[], &["Warning automatic-backups-unavailable"]);
+        check(&prod, &plain(), &[], &["Error unencrypted-storage"]);
+        check(&prod, &plain(), &["unencrypted-storage"], &["Warning unencrypted-storage"]);
     }
 
     #[test]

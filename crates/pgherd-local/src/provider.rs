@@ -9,13 +9,13 @@ use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::What;
 use pgherd_core::outputs::{Facts, Named, outputs};
 use pgherd_core::plan::Change;
-use pgherd_core::report::{Backups, LiveParameter, LogAsked};
+use pgherd_core::report::{Backups, LiveParameter, LogAsked, Restorable};
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::secret::Secret;
-use pgherd_core::spec::Spec;
+use pgherd_core::spec::{Setting, Spec};
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{
-    ApplyNow, Deletion, ErrorKind, Events, Goal, Intended, Operation, Provider, ProviderError, address_in,
+    ApplyNow, Deletion, ErrorKind, Events, Goal, Intended, Operation, Point, Provider, ProviderError, address_in,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -25,7 +25,9 @@ use crate::encrypted;
 use crate::pooler;
 use crate::preflight::preflight;
 use crate::supervisor::AgentOptions;
-use crate::supervisor::messages::{Delete, FailoverHow, Instance, Line, PromoteHow, Put};
+use crate::supervisor::messages::{
+    BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, RestoreHow, RestorePoint,
+};
 use crate::told;
 
 /// How this machine is used as a target.
@@ -155,11 +157,24 @@ impl Provider for Local {
                 let how = PromoteHow { replica: replica.clone(), to: to.name.clone() };
                 return self.agent().await?.promote(name, &how, |line| tell(events, line)).await;
             }
-            Operation::Backup { .. }
-            | Operation::Restore { .. }
-            | Operation::Clone { .. }
-            | Operation::Adopt { .. }
-            | Operation::Forget { .. } => return self.can(operation),
+            Operation::Backup { name, label } => {
+                let named = |label: &String| BackupHow { label: label.clone() };
+                let how = label
+                    .as_ref()
+                    .map(named)
+                    .ok_or_else(|| ProviderError::new(ErrorKind::Invalid, "a backup that is asked for has a name"))?;
+                return self.agent().await?.backup(name, &how, |line| tell(events, line)).await;
+            }
+            Operation::Restore { name, to, point } => {
+                let how = restore_how(to, restore_point(point));
+                return self.agent().await?.restore(name, &how, |line| tell(events, line)).await;
+            }
+            Operation::Clone { name, to } => {
+                let how = restore_how(to, RestorePoint::Now);
+                return self.agent().await?.restore(name, &how, |line| tell(events, line)).await;
+            }
+            Operation::Drill { name } => return self.agent().await?.drill(name, |line| tell(events, line)).await,
+            Operation::Adopt { .. } | Operation::Forget { .. } => return self.can(operation),
         };
         self.agent().await?.operate(name, verb, |line| tell(events, line)).await
     }
@@ -185,20 +200,22 @@ impl Provider for Local {
             | Operation::Rotate { .. }
             | Operation::Failover { .. }
             | Operation::Switchover { .. }
-            | Operation::Promote { .. } => return Ok(()),
-            Operation::Backup { .. } => "take a backup on demand",
-            Operation::Restore { .. } => "restore a backup",
-            Operation::Clone { .. } => "clone a database",
+            | Operation::Promote { .. }
+            | Operation::Backup { .. }
+            | Operation::Drill { .. }
+            | Operation::Clone { .. } => return Ok(()),
+            Operation::Restore { name, to, .. } if to.name != *name => return Ok(()),
+            Operation::Restore { .. } => "put a restored database in the place of the old one",
             Operation::Adopt { .. } => "adopt a PostgreSQL that it did not make",
             Operation::Forget { .. } => "forget a database and leave it running",
         };
         Err(unsupported(what))
     }
 
-    /// What was kept of databases of this name when they were destroyed; nothing else takes any yet.
     async fn backups(&self, spec: &Spec) -> Result<Backups, ProviderError> {
-        let kept = self.agent().await?.status(&spec.name).await?.backups.into_iter().map(told::backup).collect();
-        Ok(Backups { kept, restorable: None })
+        let BackupsReport { kept, restorable } = self.agent().await?.backups(&spec.name).await?;
+        let restorable = restorable.map(|span| Restorable { from: Some(span.since), to: span.until });
+        Ok(Backups { kept: kept.into_iter().map(told::backup).collect(), restorable })
     }
 
     async fn log(
@@ -220,6 +237,25 @@ impl Provider for Local {
         let instance = self.agent().await?.instance(&spec.name).await?;
         let missing = || ProviderError::new(ErrorKind::NotFound, format!("{} does not exist", spec.name));
         told::password(&instance.ok_or_else(missing)?.endpoint.secret_file)
+    }
+}
+
+/// What the agent is asked for when a database is to be restored as a spec says.
+pub fn restore_how(to: &Spec, point: RestorePoint) -> RestoreHow {
+    let master_password = match &to.master_password {
+        Setting::Known(password) => password.reveal().map(str::to_owned),
+        Setting::Unknown(_) | Setting::Unset => None,
+    };
+    RestoreHow { to: to.name.clone(), wanted: Wanted::from_spec(to), master_password, point, dry_run: false }
+}
+
+/// The same moment, as the agent is told.
+pub fn restore_point(point: &Point) -> RestorePoint {
+    match point {
+        Point::Latest => RestorePoint::Latest,
+        Point::At(at) => RestorePoint::At(*at),
+        Point::Lsn(lsn) => RestorePoint::Lsn(lsn.clone()),
+        Point::Backup(backup) => RestorePoint::Backup(backup.clone()),
     }
 }
 

@@ -38,12 +38,12 @@ pub(crate) fn parameter(parameter: messages::Parameter) -> LiveParameter {
 pub(crate) fn backup(backup: messages::Backup) -> Backup {
     Backup {
         name: backup.name,
-        automatic: false,
+        automatic: backup.automatic,
         state: "available".to_owned(),
         taken_at: Some(backup.taken_at),
         bytes: Some(backup.bytes),
-        engine_version: None,
-        encrypted: None,
+        engine_version: backup.engine_version,
+        encrypted: backup.encrypted,
         region: None,
     }
 }

@@ -5,6 +5,8 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::Point;
 use pgherd_engine::run;
+use pgherd_local::provider;
+use pgherd_local::supervisor::messages::{Line, RestoreHow};
 use serde::Serialize;
 
 use crate::args::{Blocks, OneBlock};
@@ -53,6 +55,7 @@ pub fn replaced(database: &Database, point: &Point) -> Result<String, CommandErr
     let moment = match point {
         Point::At(at) => Some(*at),
         Point::Latest => backups.restorable.map(|range| range.to),
+        Point::Lsn(_) => None,
         Point::Backup(asked) => backups.kept.into_iter().find(|one| one.name == *asked).and_then(|one| one.taken_at),
     };
     let since = moment.map_or_else(|| "since then".to_owned(), |moment| format!("after {moment}"));
@@ -64,6 +67,24 @@ pub fn replaced(database: &Database, point: &Point) -> Result<String, CommandErr
         "what was written {since} is only in the old {name}, which goes on as {name}-before-TIME and is paid for until it is deleted; \
          connections end while names change, for some minutes{replicas}"
     ))
+}
+
+/// Tells which backup this machine would restore from.
+pub fn would_use(context: &Context<'_>, name: &str, to: &Spec, point: &Point) -> Result<(), CommandError> {
+    let how = RestoreHow { dry_run: true, ..provider::restore_how(to, provider::restore_point(point)) };
+    let mut told = Vec::new();
+    let asked = async {
+        let agent = databases::agent(context).await?;
+        let on_line = |line| {
+            if let Line::Said { message } = line {
+                told.push(message);
+            }
+        };
+        agent.restore(name, &how, on_line).await.map_err(CommandError::from)
+    };
+    targets::wait_for(asked)??;
+    told.iter().for_each(|message| context.printer.say(message));
+    Ok(())
 }
 
 /// Where a new database takes connections.

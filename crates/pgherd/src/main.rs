@@ -31,6 +31,10 @@ use crate::error::Exit;
 use crate::printer::Printer;
 
 fn main() -> ExitCode {
+    // PostgreSQL runs it for every segment of its log: nothing else is begun before.
+    if let Some(code) = pgherd_local::supervisor::archive_helper(&std::env::args_os().collect::<Vec<_>>()) {
+        return ExitCode::from(code);
+    }
     panic::install();
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,

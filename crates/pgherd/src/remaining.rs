@@ -1,7 +1,5 @@
 //! What remains of databases that are deleted: their last backups, told before and after.
 
-use std::path::PathBuf;
-
 use pgherd_core::cloud::Cloud;
 use pgherd_core::plan::document::Document;
 use pgherd_core::report::Backup;
@@ -22,8 +20,6 @@ pub struct LastBackup {
     pub database: String,
     /// What it is called.
     pub name: String,
-    /// The folder it is in; `None`: the target keeps it.
-    pub path: Option<PathBuf>,
 }
 
 /// The plans as `--json` shows them, and what remains when they are carried out.
@@ -43,8 +39,9 @@ pub fn announce(context: &Context<'_>, plans: &Plans) {
                 context.printer.say(&format!("{}: a last backup {} is taken first", spec.name, backup.name));
             }
             None => {
-                // RDS deletes them with the instance, so not even a moment before is left.
-                let more = if spec.target == Cloud::Aws { ", and its automated backups go with it" } else { "" };
+                // They are deleted with the instance, so not even a moment before is left.
+                let kept = spec.target != Cloud::Aws && spec.backup.retention_days == 0;
+                let more = if kept { "" } else { ", and its automated backups go with it" };
                 let message = format!("{}: no last backup is taken (skip_final_snapshot){more}", spec.name);
                 context.printer.warn("no-last-backup", &message, "skip_final_snapshot = false takes one");
             }
@@ -55,13 +52,8 @@ pub fn announce(context: &Context<'_>, plans: &Plans) {
 /// Says where the last backups are, once the databases are gone.
 pub fn tell(context: &Context<'_>, plans: &Plans) -> Result<(), CommandError> {
     for backup in last_backups(context, plans, When::Afterwards)? {
-        let LastBackup { database, name, path } = backup;
-        // A database that was never finished has nothing to be kept.
-        if path.as_ref().is_some_and(|path| !path.exists()) {
-            continue;
-        }
-        let place = path.map_or(name, |path| path.display().to_string());
-        context.printer.result(&format!("the last backup of {database} is {place}\n"))?;
+        let LastBackup { database, name } = backup;
+        context.printer.result(&format!("the last backup of {database} is {name}\n"))?;
     }
     Ok(())
 }
@@ -89,21 +81,24 @@ pub fn document(context: &Context<'_>, plans: &Plans, when: When) -> Result<Ende
 
 fn last_backups(context: &Context<'_>, plans: &Plans, when: When) -> Result<Vec<LastBackup>, CommandError> {
     let backups = lost(plans).filter_map(|one| Some((one, last_backup(context, &one.spec)?)));
-    let named = backups.map(|(one, backup)| match (when, &backup.path) {
-        (When::Afterwards, None) => Ok(LastBackup { name: name_in_the_end(one, &backup.name)?, ..backup }),
-        (When::Afterwards, Some(_)) | (When::Beforehand, _) => Ok(backup),
+    let named = backups.map(|(one, backup)| match when {
+        When::Afterwards => Ok(name_in_the_end(one, &backup.name)?.map(|name| LastBackup { name, ..backup })),
+        When::Beforehand => Ok(Some(backup)),
     });
-    named.collect()
+    named.filter_map(Result::transpose).collect()
 }
 
 /// What a target calls the last backup of a database that is gone: it gives it another name where somebody has taken the one that was
-/// asked for.
-fn name_in_the_end(database: &Database, asked: &str) -> Result<String, CommandError> {
+/// asked for. `None`: there is none, because the database was never finished.
+fn name_in_the_end(database: &Database, asked: &str) -> Result<Option<String>, CommandError> {
     let backups = targets::wait_for(database.provider.backups(&database.spec))?;
     // Without being told of them nobody knows.
     let kept = backups.map(|backups| backups.kept).unwrap_or_default();
     let known = newest_of(&kept, asked).map(str::to_owned);
-    Ok(known.unwrap_or_else(|| format!("{asked}, unless another name was told above")))
+    if database.is_here() {
+        return Ok(known);
+    }
+    Ok(Some(known.unwrap_or_else(|| format!("{asked}, unless another name was told above"))))
 }
 
 /// The newest of the backups, which are listed from the oldest on, that are called as was asked for or after it.
@@ -121,11 +116,7 @@ fn lost(plans: &Plans) -> impl Iterator<Item = &Database> {
 
 fn last_backup(context: &Context<'_>, spec: &Spec) -> Option<LastBackup> {
     let name = run::deletion(spec, context.now).final_backup?;
-    let path = match spec.target {
-        Cloud::Local => Some(targets::paths(context.global).instance(&spec.name).backups.join(&name)),
-        Cloud::Aws | Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => None,
-    };
-    Some(LastBackup { database: spec.name.clone(), name, path })
+    Some(LastBackup { database: spec.name.clone(), name })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod worn;
 
 pub(crate) use replace::in_the_way;
 
-use pgherd_engine::provider::{ErrorKind, Events, Operation, ProviderError};
+use pgherd_engine::provider::{ErrorKind, Events, Operation, Point, ProviderError};
 
 use crate::live;
 use crate::provider::Aws;
@@ -34,7 +34,9 @@ pub(crate) async fn operate(aws: &Aws, operation: &Operation, events: &Events) -
         Operation::Adopt { spec } => adopt::adopt(aws, spec, events).await,
         Operation::Forget { spec } => forget::forget(aws, spec, events).await,
         // Refused above.
-        Operation::Start { .. } | Operation::Stop { .. } | Operation::Switchover { .. } => Ok(()),
+        Operation::Start { .. } | Operation::Stop { .. } | Operation::Switchover { .. } | Operation::Drill { .. } => {
+            Ok(())
+        }
     }
 }
 
@@ -51,6 +53,14 @@ pub(crate) fn can(operation: &Operation) -> Result<(), ProviderError> {
             &format!(
                 "`aws rds stop-db-instance --db-instance-identifier {name}` stops it for a week, start-db-instance starts it"
             ),
+        ),
+        Operation::Drill { .. } => refused(
+            "a restore on RDS is an instance of its own, which is billed",
+            "pgherd restore --as NAME makes one; delete it when it was looked at",
+        ),
+        Operation::Restore { point: Point::Lsn(_), .. } => refused(
+            "RDS restores to a moment, not to a place in the log",
+            "write the moment: --at 2026-11-21T22:00:00Z",
         ),
         Operation::Restart { .. }
         | Operation::Rotate { .. }

@@ -31,6 +31,7 @@ pub(super) fn words(name: &str, point: &Point) -> String {
     match point {
         Point::Latest => format!("{name} latest"),
         Point::At(at) => format!("{name} at {at}"),
+        Point::Lsn(lsn) => format!("{name} up to {lsn}"),
         Point::Backup(backup) => format!("{name} backup {backup}"),
     }
 }

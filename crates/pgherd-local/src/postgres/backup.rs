@@ -1,10 +1,8 @@
-//! Base backups of a running instance: taken, verified, packed, listed.
-//!
-//! Invariant: what is listed is whole, verified and on disk.
+//! Copies of a running server, verified; and the backups that versions before the repository left in instances' own folders.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use jiff::Timestamp;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -12,12 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use super::conf::SUPERUSER;
 use super::packed::{self, sync_all, sync_folder};
+use super::processes;
 use super::runas::RunAs;
 use super::server::Server;
 use super::{Result, io_error};
-use crate::paths::Layout;
 
-/// What is known of a backup; `backup.json` beside the packed data directory.
+/// What works at a copy. The kernel knows no more than 15 letters of a name.
+const PROGRAMS: [&str; 2] = ["pg_basebackup", "pg_verifybackup"];
+/// How nice a backup is to everything else on the machine.
+const NICENESS: i32 = 10;
+
+/// What is known of a backup in an instance's own folder; `backup.json` beside the packed data directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backup {
     /// Unique among the instance's backups.
@@ -38,46 +41,68 @@ pub struct Backup {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What to back up.
+/// What to copy.
 #[derive(Debug, Clone)]
-pub struct Take<'a> {
+pub struct Copying<'a> {
     /// The server's programs.
     pub server: &'a Server,
     /// As whom it runs.
     pub run_as: &'a RunAs,
-    /// The running instance.
-    pub layout: &'a Layout,
+    /// Folder of its socket.
+    pub socket: &'a Path,
     /// Its port.
     pub port: u16,
-    /// What to call the backup: letters, digits, `-`, `_` and `.`.
-    pub name: &'a str,
-    /// Tags to keep with it.
-    pub tags: &'a BTreeMap<String, String>,
-    /// Now.
-    pub now: Timestamp,
+    /// What the copy says it is: letters, digits, `-`, `_` and `.`.
+    pub label: &'a str,
 }
 
-/// Takes a backup into `folder` (the instance's own, or one that outlives it), verifies every file against its checksum, and
-/// lists it. Blocking, for as long as copying takes; needs room for the data and its packed copy. A cut short run leaves
-/// nothing listed.
-pub fn take(what: &Take<'_>, folder: &Path) -> Result<Backup> {
-    let place = folder.join(checked(what.name)?);
-    if place.exists() {
-        let error = ProviderError::new(ErrorKind::Conflict, format!("there is a backup named {} already", what.name));
-        return Err(error.help("write another final_snapshot_identifier, or delete that backup"));
-    }
-    what.run_as.make_dir(folder, 0o700)?;
-    let work = folder.join(format!(".unfinished-{}", what.name));
-    remove(&work)?;
-    what.run_as.make_dir(&work, 0o700)?;
-    let result = take_in(what, &work).and_then(|backup| {
-        sync_all(&work)?;
-        std::fs::rename(&work, &place).map_err(|error| io_error("rename", &work, &error))?;
-        sync_folder(folder)?;
-        Ok(backup)
-    });
-    remove(&work)?;
-    result
+/// A copy of a running server's data, in `data` below the folder it was made in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// Where the copy is.
+    pub data: PathBuf,
+    /// Where in the log it begins.
+    pub start_lsn: String,
+    /// Up to where in the log it has to be recovered; that much log is in it.
+    pub end_lsn: String,
+    /// The timeline it was made on.
+    pub timeline: u32,
+    /// Size of a segment of the log.
+    pub wal_segment_bytes: u64,
+}
+
+/// Copies a running server into `work`, which is emptied first, and verifies every file against its checksum. Dropped, it ends
+/// what it began; what a killed agent began ends with the next call.
+pub async fn copy(what: &Copying<'_>, work: &Path) -> Result<Copied> {
+    checked(what.label)?;
+    clear(work).await?;
+    what.run_as.make_dir(work, 0o700)?;
+    let data = work.join("data");
+    let mut command = what.run_as.command(what.server, "pg_basebackup");
+    command.arg("--host").arg(what.socket).arg("--port").arg(what.port.to_string());
+    command.args(["--username", SUPERUSER, "--no-password", "--checkpoint", "fast", "--wal-method", "stream"]);
+    command.args(["--manifest-checksums", "SHA256", "--no-sync", "--label", what.label]).arg("--pgdata").arg(&data);
+    run(command, work).await?;
+    let mut command = what.run_as.command(what.server, "pg_verifybackup");
+    command.arg("--exit-on-error").arg(&data);
+    run(command, work).await?;
+    let path = data.join("backup_manifest");
+    let manifest = std::fs::read(&path).map_err(|error| io_error("read", &path, &error))?;
+    let (start_lsn, end_lsn, timeline) = wal_range(&manifest).ok_or_else(|| {
+        ProviderError::new(ErrorKind::Invalid, "the backup's manifest names no range of the log".to_owned())
+    })?;
+    let wal_segment_bytes = super::replication::wal_segment_bytes(&data)?;
+    Ok(Copied { data, start_lsn, end_lsn, timeline, wal_segment_bytes })
+}
+
+/// Removes what a copy left, and ends whatever still works at it.
+pub async fn clear(work: &Path) -> Result<()> {
+    let at_work = |process: &processes::Process| {
+        !process.zombie && PROGRAMS.contains(&process.name.as_str()) && processes::works_in(process.pid, work)
+    };
+    let left = || processes::all().iter().filter(|process| at_work(process)).map(|process| process.pid).collect();
+    processes::kill_all(work, left).await?;
+    remove(work)
 }
 
 /// The whole backups in a folder, oldest first. Blocking.
@@ -103,39 +128,6 @@ pub fn unpack(folder: &Path, name: &str, run_as: &RunAs, data: &Path) -> Result<
     sync_folder(data.parent().unwrap_or(Path::new("/")))
 }
 
-fn take_in(what: &Take<'_>, work: &Path) -> Result<Backup> {
-    let copy = work.join("data");
-    let mut command = what.run_as.command(what.server, "pg_basebackup");
-    command.arg("--host").arg(&what.layout.socket).arg("--port").arg(what.port.to_string());
-    command.args(["--username", SUPERUSER, "--no-password", "--checkpoint", "fast", "--wal-method", "stream"]);
-    command.args(["--manifest-checksums", "SHA256", "--no-sync", "--label", what.name]).arg("--pgdata").arg(&copy);
-    run(&mut command)?;
-    run(what.run_as.command(what.server, "pg_verifybackup").arg("--exit-on-error").arg(&copy))?;
-    let manifest_path = copy.join("backup_manifest");
-    let manifest = std::fs::read(&manifest_path).map_err(|error| io_error("read", &manifest_path, &error))?;
-    let (start_lsn, end_lsn) = wal_range(&manifest).ok_or_else(|| {
-        ProviderError::new(ErrorKind::Invalid, "the backup's manifest names no range of the log".to_owned())
-    })?;
-    let control = super::control::read(what.server, what.run_as, &copy)?;
-    let packed_file = work.join("data.tar.zst");
-    packed::pack_whole(&copy, &packed_file)?;
-    remove(&copy)?;
-    let bytes = packed_file.metadata().map_err(|error| io_error("look at", &packed_file, &error))?.len();
-    let backup = Backup {
-        name: what.name.to_owned(),
-        taken_at: what.now,
-        version: what.server.version.to_string(),
-        system_identifier: control.system_identifier,
-        start_lsn,
-        end_lsn,
-        bytes,
-        tags: what.tags.clone(),
-    };
-    write(&work.join("backup_manifest"), &manifest)?;
-    write(&work.join("backup.json"), &serde_json::to_vec_pretty(&backup).expect("plain data is JSON"))?;
-    Ok(backup)
-}
-
 /// A name becomes a folder: nothing in it may lead elsewhere.
 fn checked(name: &str) -> Result<&str> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
@@ -146,28 +138,32 @@ fn checked(name: &str) -> Result<&str> {
     Ok(name)
 }
 
-fn wal_range(manifest: &[u8]) -> Option<(String, String)> {
+fn wal_range(manifest: &[u8]) -> Option<(String, String, u32)> {
     let manifest: serde_json::Value = serde_json::from_slice(manifest).ok()?;
     let ranges = manifest.get("WAL-Ranges")?.as_array()?;
     let text = |range: &serde_json::Value, field: &str| Some(range.get(field)?.as_str()?.to_owned());
-    Some((text(ranges.last()?, "Start-LSN")?, text(ranges.first()?, "End-LSN")?))
+    let timeline = u32::try_from(ranges.last()?.get("Timeline")?.as_u64()?).ok()?;
+    Some((text(ranges.last()?, "Start-LSN")?, text(ranges.first()?, "End-LSN")?, timeline))
 }
 
-fn run(command: &mut std::process::Command) -> Result<()> {
+/// Runs a program in a folder, by which it is found when nobody waits for it any more.
+async fn run(mut command: std::process::Command, folder: &Path) -> Result<()> {
     let program = PathBuf::from(command.get_program());
-    let output = command.output().map_err(|error| io_error("run", &program, &error))?;
+    command.current_dir(folder);
+    let mut command = tokio::process::Command::from(command);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = command.spawn().map_err(|error| io_error("run", &program, &error))?;
+    if let Some(pid) = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
+        // What is done for users goes first.
+        let _ = rustix::process::setpriority_process(Some(pid), NICENESS);
+    }
+    let output = child.wait_with_output().await.map_err(|error| io_error("run", &program, &error))?;
     if output.status.success() {
         return Ok(());
     }
     let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
     Err(ProviderError::new(ErrorKind::Unavailable, format!("{name} failed: {said}")))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let refuse = |error: std::io::Error| io_error("write", path, &error);
-    let mut file = std::fs::File::create(path).map_err(refuse)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(refuse)
 }
 
 fn remove(folder: &Path) -> Result<()> {

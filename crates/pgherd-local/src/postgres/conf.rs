@@ -56,6 +56,9 @@ pub const OWNED: [&str; 35] = [
 /// settings, and a role must not change with it. Relative, so that a configuration that waits reads the same one.
 const ROLE: &str = "\n# role of this server\ninclude_if_exists = '../role.conf'\n";
 
+/// Says of every segment that it has been taken care of: without a command they would all be kept.
+const NO_ARCHIVE: &str = "true";
+
 /// Everything the files of one instance depend on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InstanceConfig {
@@ -76,12 +79,21 @@ pub struct InstanceConfig {
     /// The user's settings, in PostgreSQL units. They win over everything that is not in [`OWNED`].
     pub parameters: BTreeMap<String, String>,
     /// Copies finished WAL away; `None`: no archive.
-    pub archive_command: Option<String>,
+    pub archive: Option<Archive>,
     /// Authority whose certificates the pooler's role logs in with; `None`: there is no pooler.
     ///
     /// A server that knows an authority asks every client for a certificate: libpq shows one that it finds in `~/.postgresql`, and
     /// the server then refuses it when it is another authority's. So this is for instances with a pooler only.
     pub pooler_authority: Option<PathBuf>,
+}
+
+/// How finished WAL leaves the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    /// Run by the server for each finished segment.
+    pub command: String,
+    /// After how many seconds a segment with anything in it is finished, full or not: that much is lost with the disk.
+    pub timeout_s: u32,
 }
 
 /// The text of the three files.
@@ -208,9 +220,15 @@ fn wal(config: &InstanceConfig) -> Vec<(&'static str, String)> {
         // A start after a crash, or of a copy, puts every file on disk first. One by one that took 3.5 s for an empty database
         // beside other work, where one call for the whole file system takes a few hundredths.
         ("recovery_init_sync_method", "syncfs".to_owned()),
-        ("archive_mode", if config.archive_command.is_some() { "on" } else { "off" }.to_owned()),
+        // Without an archive, too: it could be turned on only by a restart.
+        ("archive_mode", "on".to_owned()),
     ];
-    settings.extend(config.archive_command.clone().map(|command| ("archive_command", command)));
+    settings.extend(match &config.archive {
+        Some(archive) => {
+            vec![("archive_command", archive.command.clone()), ("archive_timeout", format!("{}s", archive.timeout_s))]
+        }
+        None => vec![("archive_command", NO_ARCHIVE.to_owned())],
+    });
     settings
 }
 
@@ -315,7 +333,7 @@ mod tests {
             os_users: vec!["root".to_owned(), "pgherd".to_owned()],
             sizing: size(&class, Machine { memory_mib: 24_000, promised_mib: 0 }),
             parameters: BTreeMap::new(),
-            archive_command: None,
+            archive: None,
             pooler_authority: None,
         }
     }

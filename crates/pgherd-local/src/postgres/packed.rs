@@ -24,24 +24,22 @@ const WHOLE_BYTES: u64 = 1 << 20;
 
 /// Packs a stopped data directory (or a copy of one) durably; what is called `packed` is whole. Blocking.
 pub(crate) fn pack(data: &Path, packed: &Path) -> Result<()> {
-    pack_with(data, packed, without_zeros)
-}
-
-/// The same for any program that knows tar and zstd to unpack: WAL segments keep their zeros. Blocking.
-pub(crate) fn pack_whole(data: &Path, packed: &Path) -> Result<()> {
-    pack_with(data, packed, |segment| segment)
-}
-
-fn pack_with(data: &Path, packed: &Path, wal: fn(Vec<u8>) -> Vec<u8>) -> Result<()> {
     let unfinished = packed.with_extension("unfinished");
     let refuse = |error: std::io::Error| io_error("write", &unfinished, &error);
     let file = File::create(&unfinished).map_err(refuse)?;
     let mut archive = tar::Builder::new(zstd::Encoder::new(file, 1).map_err(refuse)?);
-    append(&mut archive, data, wal).map_err(refuse)?;
+    append(&mut archive, data, without_zeros).map_err(refuse)?;
     let file = archive.into_inner().and_then(zstd::Encoder::finish).map_err(refuse)?;
     file.sync_all().map_err(refuse)?;
     std::fs::rename(&unfinished, packed).map_err(refuse)?;
     sync_folder(packed.parent().unwrap_or(Path::new("/")))
+}
+
+/// The same as a plain tar file, for any program that knows tar to unpack: WAL segments keep their zeros. Blocking.
+pub(crate) fn pack_into(data: &Path, to: impl std::io::Write) -> std::io::Result<()> {
+    let mut archive = tar::Builder::new(to);
+    append(&mut archive, data, |segment| segment)?;
+    archive.finish()
 }
 
 /// All folders, then all files, by name before folder: the catalogs of the databases of one cluster are much the same, and lie
@@ -109,6 +107,13 @@ fn is_wal_segment(path: &Path) -> bool {
 ///
 /// Making a thousand files costs more than reading them from the archive, so that others make them meanwhile.
 pub(crate) fn unpack(packed: &Path, run_as: &RunAs, root: &Path) -> Result<()> {
+    let file = File::open(packed).map_err(|error| io_error("open", packed, &error))?;
+    let tar = zstd::Decoder::new(file).map_err(|error| io_error("read", packed, &error))?;
+    unpack_from(tar, &packed.display().to_string(), run_as, root)
+}
+
+/// The same from a tar file that is read from anywhere; `what` it is, for errors.
+pub(crate) fn unpack_from(tar: impl std::io::Read, what: &str, run_as: &RunAs, root: &Path) -> Result<()> {
     run_as.make_dir(root, 0o700)?;
     std::thread::scope(|scope| {
         let (writers, senders): (Vec<_>, Vec<_>) = (0..WRITERS)
@@ -117,11 +122,11 @@ pub(crate) fn unpack(packed: &Path, run_as: &RunAs, root: &Path) -> Result<()> {
                 (scope.spawn(move || write_files(&files, run_as, root)), sender)
             })
             .unzip();
-        let read = read_archive(packed, run_as, root, &senders);
+        let read = read_archive(tar, what, run_as, root, &senders);
         // Nothing more comes: the writers end when they have written what was read.
         drop(senders);
         let written = writers.into_iter().map(|writer| match writer.join() {
-            Ok(written) => written.map_err(|error| io_error("unpack a template to", root, &error)),
+            Ok(written) => written.map_err(|error| io_error(&format!("unpack {what} to"), root, &error)),
             Err(panic) => std::panic::resume_unwind(panic),
         });
         // What the writers were refused says more than that they had left.
@@ -134,16 +139,21 @@ type Unpacked = (PathBuf, Vec<u8>);
 
 /// Makes the folders of an archive and hands on its files: those of one folder to one writer, since two would wait for each other
 /// at every name they enter.
-fn read_archive(packed: &Path, run_as: &RunAs, root: &Path, writers: &[SyncSender<Unpacked>]) -> Result<()> {
+fn read_archive(
+    tar: impl std::io::Read,
+    what: &str,
+    run_as: &RunAs,
+    root: &Path,
+    writers: &[SyncSender<Unpacked>],
+) -> Result<()> {
     let mut folders: Vec<PathBuf> = Vec::new();
-    let file = File::open(packed).map_err(|error| io_error("open", packed, &error))?;
-    let refuse = |error: std::io::Error| io_error("unpack a template to", root, &error);
-    let mut archive = tar::Archive::new(zstd::Decoder::new(file).map_err(refuse)?);
+    let refuse = |error: std::io::Error| io_error(&format!("unpack {what} to"), root, &error);
+    let mut archive = tar::Archive::new(tar);
     for entry in archive.entries().map_err(refuse)? {
         let mut entry = entry.map_err(refuse)?;
         let path = entry.path().map_err(refuse)?.into_owned();
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {
-            let message = format!("{} names a file outside of itself: {}", packed.display(), path.display());
+            let message = format!("{what} names a file outside of itself: {}", path.display());
             return Err(ProviderError::new(ErrorKind::Invalid, message));
         }
         if entry.header().entry_type().is_dir() {
@@ -166,7 +176,8 @@ fn read_archive(packed: &Path, run_as: &RunAs, root: &Path, writers: &[SyncSende
         });
         writers[number % WRITERS].send((path, bytes)).expect("the receiver is kept until the archive is read");
     }
-    Ok(())
+    // Whoever gives it may find only at its end that it is not what was stored.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map(drop).map_err(refuse)
 }
 
 /// Writes files until there are no more. After the first that cannot be written it only takes them off the reader's hands.

@@ -17,7 +17,7 @@ use super::keeper::Keeper;
 use super::ledger::{self, Record};
 use super::names::Names;
 use super::requests::{Handle, Shown};
-use super::{AgentOptions, configure, files, promotion};
+use super::{AgentOptions, backups, configure, files, promotion};
 use crate::ports::{self, Claim};
 use crate::postgres::runas::RunAs;
 use crate::postgres::{prepared, template};
@@ -40,6 +40,8 @@ pub struct Agent {
     pub started_at: Timestamp,
     /// Names that are asked for right now.
     pub names: Names,
+    /// What is remembered of backups.
+    pub desk: backups::Desk,
     keepers: Mutex<BTreeMap<String, Handle>>,
     tasks: Mutex<JoinSet<()>>,
     /// Counts what was shown of instances.
@@ -58,6 +60,7 @@ impl Agent {
             run_as,
             started_at: Timestamp::now(),
             names: Names::default(),
+            desk: backups::Desk::default(),
             keepers: Mutex::default(),
             tasks: Mutex::default(),
             ports: Mutex::default(),
@@ -94,7 +97,13 @@ impl Agent {
             }
         }
         locked(&self.tasks).spawn(self.clone().keep_stocked());
+        locked(&self.tasks).spawn(backups::keep(self.clone(), self.stop.subscribe()));
         self.stock_up();
+    }
+
+    /// Has something go on until it is done, or the agent ends.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        locked(&self.tasks).spawn(work);
     }
 
     /// Has one cluster wait for each build of a server in use, soon.

@@ -17,6 +17,10 @@
 //! | `POST /v1/instances/{name}/start`, `stop`, `restart`, `rotate`, `switchover` | [`Line`]s |
 //! | `POST /v1/instances/{name}/failover` with a [`FailoverHow`] | [`Line`]s |
 //! | `POST /v1/instances/{name}/promote` with a [`PromoteHow`] | [`Line`]s |
+//! | `GET /v1/instances/{name}/backups` | [`BackupsReport`], of an instance that is gone, too |
+//! | `POST /v1/instances/{name}/backup` with a [`BackupHow`] | [`Line`]s |
+//! | `POST /v1/instances/{name}/restore` with a [`RestoreHow`] | [`Line`]s; the name is of the one whose backup it is |
+//! | `POST /v1/instances/{name}/drill` | [`Line`]s |
 //!
 //! A refusal is a status of 4xx or 5xx with a [`ProviderError`] as JSON. `Line`s are JSON, one a line, sent as they happen, and
 //! the last one is the result. Requests that change one instance are done one after the other; those for different
@@ -41,11 +45,11 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::agent::Agent;
 use super::messages::{
-    API_VERSION, Changes, Delete, FailoverHow, Happening, Health, Instance, LONGEST_WAIT, Line, Parameter, PromoteHow,
-    Put, StatusReport,
+    API_VERSION, BackupHow, BackupsReport, Changes, Delete, FailoverHow, Happening, Health, Instance, LONGEST_WAIT,
+    Line, Parameter, PromoteHow, Put, RestoreHow, StatusReport,
 };
 use super::requests::Ask;
-use super::{logs, observe, promotion};
+use super::{backups, logs, observe, promotion};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
@@ -60,6 +64,7 @@ pub fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/instances/{name}/params", get(params))
         .route("/v1/instances/{name}/events", get(events))
         .route("/v1/instances/{name}/logs", get(log_lines))
+        .route("/v1/instances/{name}/backups", get(kept))
         .route("/v1/instances/{name}/{verb}", post(operate))
         .with_state(agent)
 }
@@ -106,6 +111,10 @@ async fn instance(
 
 async fn status(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<StatusReport> {
     Ok(Json(observe::status(&agent, &agent.shown(&name)?).await))
+}
+
+async fn kept(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<BackupsReport> {
+    Ok(Json(backups::report(&agent, &name).await?))
 }
 
 async fn params(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<Vec<Parameter>> {
@@ -165,10 +174,13 @@ async fn operate(
         "switchover" => Ask::Servers(ha::Ask::Switchover),
         "failover" => Ask::Servers(ha::Ask::Failover { accept_loss: failover_how(&body)?.accept_loss }),
         "promote" => return promote(agent, name, promote_how(&body)?),
+        "backup" => return watched(backups::ask_backup(agent, &name, understood::<BackupHow>(&body)?)),
+        "restore" => return watched(backups::ask_restore(agent, &name, understood::<RestoreHow>(&body)?)),
+        "drill" => return watched(backups::ask_drill(agent, &name)),
         other => {
             let message = format!("an instance cannot {other}");
             return Err(ProviderError::new(ErrorKind::Invalid, message)
-                .help("it can start, stop, restart, rotate, switchover, failover, promote")
+                .help("it can start, stop, restart, rotate, switchover, failover, promote, backup, restore, drill")
                 .into());
         }
     };
@@ -182,6 +194,11 @@ fn failover_how(body: &[u8]) -> Result<FailoverHow, ProviderError> {
         ProviderError::new(ErrorKind::Invalid, format!("the body is not understood: {error}"))
             .help(r#"send {"accept_loss": false}"#)
     })
+}
+
+fn understood<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ProviderError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ProviderError::new(ErrorKind::Invalid, format!("the body is not understood: {error}")))
 }
 
 fn promote_how(body: &[u8]) -> Result<PromoteHow, ProviderError> {

@@ -10,6 +10,7 @@ use pgherd_core::ha::NodeId;
 use pgherd_core::spec::Size;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
+use super::backups::archive;
 use super::ledger::Record;
 use super::site::{Site, blocking, chosen};
 use crate::desired::Wanted;
@@ -43,8 +44,17 @@ pub fn with_configuration_of(wanted: &Wanted, other: &Wanted) -> Wanted {
         multi_az: other.multi_az,
         enable_proxy: other.enable_proxy,
         proxy_config: other.proxy_config.clone(),
-        ..wanted.clone()
+        ..with_archive_of(wanted, other)
     }
+}
+
+/// Whether the log is archived is in the files; for how long backups are kept is not.
+fn with_archive_of(wanted: &Wanted, other: &Wanted) -> Wanted {
+    if wanted.is_archived() == other.is_archived() {
+        return wanted.clone();
+    }
+    let Wanted { backup_retention_days, point_in_time, .. } = *other;
+    Wanted { backup_retention_days, point_in_time, ..wanted.clone() }
 }
 
 /// The configuration that follows from a record, not in force yet.
@@ -76,7 +86,7 @@ impl Candidate {
                 os_users: agent_user.into_iter().chain([run_as.name.clone()]).collect(),
                 sizing: sizing::size(&size(&record.wanted), site.agent.machine(&site.name)),
                 parameters: parameters(&record.wanted),
-                archive_command: None,
+                archive: archive::of(site, record),
                 pooler_authority: record.pool().map(|_| site.agent.options.paths.authority_certificate()),
             },
             server: chosen(record)?.clone(),

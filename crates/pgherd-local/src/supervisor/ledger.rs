@@ -11,6 +11,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 
 use super::alone::Alone;
+use super::backups::Restored;
 use super::files;
 use super::promotion::{Origin, Promotion};
 use super::secret;
@@ -79,6 +80,9 @@ pub struct Record {
     /// Whose replica it was, where it was one.
     #[serde(default)]
     pub origin: Option<Origin>,
+    /// What it was restored from, where it was.
+    #[serde(default)]
+    pub restored: Option<Restored>,
 }
 
 impl Record {
@@ -107,6 +111,7 @@ impl Record {
             promotion: None,
             alone: Alone::default(),
             origin: None,
+            restored: None,
         }
     }
 

@@ -129,6 +129,67 @@ pub struct PromoteHow {
     pub to: String,
 }
 
+/// Body of `POST /v1/instances/{name}/backup`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupHow {
+    /// What to call it.
+    pub label: String,
+}
+
+/// Body of `POST /v1/instances/{name}/restore`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RestoreHow {
+    /// Name of the instance that is made.
+    pub to: String,
+    /// What it should be.
+    pub wanted: Wanted,
+    /// A password the user wrote. `None`: one is generated.
+    pub master_password: Option<String>,
+    /// As of when.
+    pub point: RestorePoint,
+    /// Whether only to say what would be used.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// As of when an instance is restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestorePoint {
+    /// What it held last, or holds now.
+    Latest,
+    /// This moment.
+    At(Timestamp),
+    /// This place in the log.
+    Lsn(String),
+    /// This backup.
+    Backup(String),
+    /// What it holds now, copied from itself rather than from a backup.
+    Now,
+}
+
+/// Answer of `GET /v1/instances/{name}/backups`: of an instance that is gone, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupsReport {
+    /// Those that are kept, oldest first.
+    pub kept: Vec<Backup>,
+    /// The moments it can be restored to.
+    pub restorable: Option<Span>,
+}
+
+/// The archive of an instance's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveReport {
+    /// Finished segments that are on the server's disk alone.
+    pub waiting: u64,
+    /// Since when the oldest of them waits.
+    pub waiting_since: Option<Timestamp>,
+    /// When the last one was archived.
+    pub last_at: Option<Timestamp>,
+    /// Why the last attempt failed, if it did; in words.
+    pub failure: Option<String>,
+}
+
 /// One line of the answer to anything that changes an instance (`application/x-ndjson`): steps, then exactly one result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "line")]
@@ -202,6 +263,15 @@ pub struct StatusReport {
     pub window_opens: Option<Timestamp>,
     /// Backups kept, oldest first.
     pub backups: Vec<Backup>,
+    /// The moments it can be restored to.
+    #[serde(default)]
+    pub restorable: Option<Span>,
+    /// The archive of its log; `None`: there is none.
+    #[serde(default)]
+    pub archive: Option<ArchiveReport>,
+    /// The last drill: when a backup was last restored for practice, and how that went.
+    #[serde(default)]
+    pub last_drill: Option<DrillReport>,
     /// When the server's certificate ends.
     pub tls_expires_at: Option<Timestamp>,
     /// What is not as it should be, one sentence each.
@@ -271,6 +341,23 @@ pub struct WaysReport {
     pub write: WayReport,
     /// For reading only.
     pub read: Option<WayReport>,
+}
+
+/// A restore for practice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillReport {
+    /// When it ended.
+    pub at: Timestamp,
+    /// The backup it began with.
+    pub backup: String,
+    /// How long it took until the copy could be used, ms.
+    pub took_ms: u64,
+    /// The last commit that was in the copy.
+    pub last_commit_at: Option<Timestamp>,
+    /// How many tables were found in it.
+    pub tables: u64,
+    /// Why it failed; `None`: it did not.
+    pub failure: Option<String>,
 }
 
 /// A time with an end.
@@ -352,6 +439,21 @@ pub struct Backup {
     pub bytes: u64,
     /// Where it is.
     pub path: PathBuf,
+    /// Whether the schedule took it, which also deletes it.
+    #[serde(default)]
+    pub automatic: bool,
+    /// Version of the server it was taken of.
+    #[serde(default)]
+    pub engine_version: Option<String>,
+    /// Whether it is encrypted; `None`: not known.
+    #[serde(default)]
+    pub encrypted: Option<bool>,
+    /// Where in the log it begins, as PostgreSQL writes a place.
+    #[serde(default)]
+    pub start_lsn: Option<String>,
+    /// When it was last shown to be whole.
+    #[serde(default)]
+    pub verified_at: Option<Timestamp>,
 }
 
 /// One row of `GET /v1/instances/{name}/params`.

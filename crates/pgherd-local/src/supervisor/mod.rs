@@ -7,6 +7,7 @@
 mod agent;
 mod alone;
 pub mod api;
+mod backups;
 mod configure;
 mod current;
 pub(crate) mod files;
@@ -41,6 +42,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::signal::unix::{self, SignalKind};
 
 use self::agent::Agent;
+pub use self::backups::archive::helper as archive_helper;
 use crate::paths::Paths;
 use crate::postgres::processes;
 use crate::postgres::runas::RunAs;
@@ -95,6 +97,7 @@ pub async fn run(options: AgentOptions) -> Result<(), ProviderError> {
     let asked = options.run_as.clone();
     let run_as = site::blocking(move || RunAs::settle(asked.as_deref())).await?;
     let listener = place::listen(&paths, &run_as)?;
+    backups::forget_cut_short(&paths).await;
     let agent = Agent::new(options, run_as);
     agent.take_up();
     tracing::info!("agent {} answers on {}", std::process::id(), paths.agent_socket().display());

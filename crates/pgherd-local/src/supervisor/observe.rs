@@ -1,6 +1,7 @@
 //! What an instance really is, asked from the running server. Sends no write.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use pgherd_core::ha::{Duty, Failover, NodeId, SyncMode};
@@ -11,21 +12,22 @@ use serde_json::{Map, Value, json};
 use tokio_postgres::types::ToSql;
 
 use super::agent::Agent;
+use super::backups::{self, archive};
 use super::configure;
 use super::ledger::Record;
 use super::messages::{
-    Backup, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, StatusReport, StorageReport,
+    ArchiveReport, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, StatusReport,
+    StorageReport,
 };
 use super::pooled::{self, Standing};
 use super::requests::Shown;
 use super::secret::SecretFiles;
-use super::site::{CONNECT_DEADLINE, HOST};
+use super::site::{CONNECT_DEADLINE, HOST, Site, blocking};
 use super::upkeep::{Goal, Restart};
 use crate::encrypted::{self, Encryption};
 use crate::limits::{Limit, Limits};
 use crate::paths::Layout;
 use crate::pooler;
-use crate::postgres::backup;
 use crate::postgres::pidfile::PidFile;
 use crate::postgres::session::{Session, Setting, Usage};
 use crate::storage;
@@ -322,7 +324,7 @@ pub async fn parameters(agent: &Agent, shown: &Shown) -> Result<Vec<Parameter>, 
 }
 
 /// Everything `pgherd status` shows.
-pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
+pub async fn status(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
     let record = &shown.record;
     let layout = primary(agent, record);
     let session = connect(shown, &layout).await.ok();
@@ -341,6 +343,14 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
     let pending: Vec<Pending> = pending.into_iter().chain(kept(record)).collect();
     let now = Timestamp::now();
     let storage = storage_report(record, &layout);
+    let kept = backups::report(agent, &record.name).await;
+    let archive = {
+        let (site, record) = (Site::of(agent.clone(), &record.name), record.clone());
+        blocking(move || Ok(archive::report(&site, &record))).await.unwrap_or_default()
+    };
+    let mut warnings = warnings(shown, &storage);
+    warnings.extend(backup_warnings(agent, record, archive.as_ref(), kept.as_ref().err()));
+    let kept = kept.unwrap_or_default();
     StatusReport {
         name: record.name.clone(),
         status: shown.busy.clone().map_or_else(|| status_of(shown), Status::Busy),
@@ -361,8 +371,11 @@ pub async fn status(agent: &Agent, shown: &Shown) -> StatusReport {
         read_port: record.read_port.filter(|_| record.nodes().len() > 1),
         limits: limits(agent, shown),
         window_opens: window_opens(record, &pending, now),
-        warnings: warnings(shown, &storage),
-        backups: backups(&layout),
+        warnings,
+        backups: kept.kept,
+        restorable: kept.restorable.filter(|_| record.wanted.is_archived()),
+        archive,
+        last_drill: backups::last_drill(&Site::of(agent.clone(), &record.name)),
         tls_expires_at: configure::certificate(&layout).map(|certificate| certificate.not_after),
         pooler: pooler(agent, shown).await,
         storage,
@@ -501,16 +514,23 @@ fn window_opens(record: &Record, pending: &[Pending], now: Timestamp) -> Option<
     Some(Window::parse_weekly(&record.wanted.maintenance_window)?.next_opening(now)).filter(|_| waits)
 }
 
-fn backups(layout: &Layout) -> Vec<Backup> {
-    let listed = backup::list(&layout.backups).into_iter();
-    listed
-        .map(|known| Backup {
-            path: layout.backups.join(&known.name),
-            name: known.name,
-            taken_at: known.taken_at,
-            bytes: known.bytes,
-        })
-        .collect()
+/// What is not as it should be about backups.
+fn backup_warnings(
+    agent: &Agent,
+    record: &Record,
+    archive: Option<&ArchiveReport>,
+    unreadable: Option<&ProviderError>,
+) -> Vec<String> {
+    let mut warnings: Vec<String> = unreadable.map(|error| format!("backups: {}", error.message)).into_iter().collect();
+    let known = agent.desk.of(&record.name);
+    warnings.extend(known.failure.map(|why| format!("the last automatic backup failed: {why}")));
+    let late =
+        archive.filter(|archive| archive.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now())));
+    warnings.extend(late.map(|archive| {
+        let why = archive.failure.as_ref().map_or(String::new(), |why| format!(": {why}"));
+        format!("the log is not archived, {} files wait on the server's disk{why}", archive.waiting)
+    }));
+    warnings
 }
 
 fn limits(agent: &Agent, shown: &Shown) -> Vec<String> {

@@ -111,8 +111,8 @@ impl Handle {
 
     /// Asks for something; the answer are the lines of its progress, ended by the result.
     pub fn ask(&self, ask: Ask) -> Result<mpsc::UnboundedReceiver<Line>, ProviderError> {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        self.requests.send((ask, Watcher(Some(sender)))).map_err(|_| {
+        let (watcher, receiver) = Watcher::new();
+        self.requests.send((ask, watcher)).map_err(|_| {
             ProviderError::new(ErrorKind::Unavailable, "the agent is ending").help("repeat the command")
         })?;
         Ok(receiver)
@@ -129,6 +129,12 @@ impl Handle {
 pub struct Watcher(Option<mpsc::UnboundedSender<Line>>);
 
 impl Watcher {
+    /// One that watches, and where it hears of it.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Line>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(Some(sender)), receiver)
+    }
+
     /// For what nobody asked for.
     pub fn nobody() -> Self {
         Self(None)
@@ -152,7 +158,8 @@ impl Watcher {
         });
     }
 
-    fn tell(&self, line: Line) {
+    /// Tells what somebody else told.
+    pub fn tell(&self, line: Line) {
         if let Some(sender) = &self.0 {
             // Whoever stopped watching does not stop the work.
             drop(sender.send(line));

@@ -290,7 +290,7 @@ fn step(view: &View, next: &mut Memory) -> Option<Step> {
         }
         (Goal::Gone { taken, backup, .. }, _) if *taken || backup.is_none() => None,
         (Goal::Stopped, _) => None,
-        (Goal::Serve, _) if !next.prepared => Some(Step::Prepare),
+        (Goal::Serve, _) if !next.prepared => may_retry(view, next).then_some(Step::Prepare),
         (Goal::Serve, Servers::Serve) => keep_serving(view, next),
         (Goal::Serve | Goal::Gone { .. }, _) => bring_up(view, next),
     }

@@ -1,6 +1,6 @@
 //! An agent for the tests, which cannot reach the program's own: all its folders are beside its state folder.
 //!
-//! `endpoint --control PATH` makes it a forwarder instead.
+//! `endpoint --control PATH` makes it a forwarder instead, `archive-wal` and `restore-wal` what PostgreSQL runs for its log.
 //!
 //! With `CUT_AFTER_STEPS=n` it ends as if by SIGKILL after the nth thing it wrote down durably, and with `PANIC_AFTER_STEPS=n`
 //! what wrote it down panics.
@@ -15,6 +15,9 @@ use pgherd_local::paths::Paths;
 use pgherd_local::supervisor::{self, AgentOptions};
 
 fn main() -> ExitCode {
+    if let Some(code) = supervisor::archive_helper(&std::env::args_os().collect::<Vec<_>>()) {
+        return ExitCode::from(code);
+    }
     let args: Vec<String> = std::env::args().collect();
     let after = |flag: &str| args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1)).cloned();
     if args.get(1).is_some_and(|arg| arg == "endpoint") {

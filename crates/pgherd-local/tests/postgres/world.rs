@@ -60,7 +60,7 @@ impl World {
             os_users: vec!["root".to_owned(), run_as.name.clone()],
             sizing: size(&class, Machine { memory_mib: 4096, promised_mib: 0 }),
             parameters: BTreeMap::new(),
-            archive_command: None,
+            archive: None,
             pooler_authority: None,
         };
         Self {

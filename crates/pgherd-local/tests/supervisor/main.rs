@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "what is skipped has to be seen")]
 
+mod backups;
 mod change;
 mod crash;
 mod damage;

@@ -101,10 +101,6 @@ async fn a_promotion_survives_the_agent() {
 }
 
 impl World {
-    async fn refused(&self, operation: Operation) -> ProviderError {
-        self.local.operate(&operation, &events()).await.expect_err("refused")
-    }
-
     async fn endpoint_of(&self, name: &str) -> Endpoint {
         self.agent().await.status(name).await.expect("a status").endpoint
     }

@@ -41,7 +41,7 @@ async fn check(major: u32) {
     assert_eq!(kept, 7);
 
     world.delete(Some("last")).await.expect("deleted");
-    assert!(world.layout().backups.join("last").exists());
+    assert_eq!(world.backups(NAME).await.kept.len(), 1);
     assert!(!world.data().exists());
 }
 

@@ -81,7 +81,7 @@ impl World {
             os_users: vec!["root".to_owned(), self.run_as.name.clone()],
             sizing: size(&class, Machine { memory_mib: 4096, promised_mib: 0 }),
             parameters: BTreeMap::new(),
-            archive_command: None,
+            archive: None,
             pooler_authority: Some(self.authority.certificate_file.clone()),
         };
         let (templates, prepared) = (self.paths.templates(), self.paths.prepared());

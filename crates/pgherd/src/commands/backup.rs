@@ -13,8 +13,9 @@ use crate::error::{CommandError, Exit};
 
 /// Take a backup of a database now
 ///
-/// It is kept until somebody deletes it, whatever backup_retention_period says, and when the database is destroyed. On aws it is a
-/// snapshot of RDS, which is billed by what it holds.
+/// It is kept until somebody deletes it, whatever backup_retention_period says, and when the database is destroyed. On this machine it
+/// is a verified copy in the repository of the state folder, taken from the standby when there is one; on aws a snapshot of RDS, which is
+/// billed by what it holds.
 #[derive(Debug, Args)]
 pub struct BackupArgs {
     #[command(flatten)]

@@ -14,8 +14,8 @@ use crate::error::{CommandError, Exit};
 
 /// Make a database that holds what another one holds
 ///
-/// The other one is not touched. The new one is as its block says, under its own name and with a password of its own. On AWS it
-/// holds what the other one did at the latest moment that RDS can restore, at most about five minutes ago. Repeating the command goes on
+/// The other one is not touched. The new one is as its block says, under its own name and with a password of its own. On this machine
+/// it is copied as it is now, and needs no backup. On AWS it holds what the other one did at the latest moment that RDS can restore, at most about five minutes ago. Repeating the command goes on
 /// where it stopped.
 #[derive(Debug, Args)]
 pub struct CloneArgs {
@@ -60,15 +60,12 @@ pub fn run(context: &Context<'_>, args: &CloneArgs) -> Result<Exit, CommandError
         }
         Ok(exit)
     };
-    // What this machine cannot do it says itself, and there is nothing to be asked.
-    if !database.is_here() {
-        another::show(context, &project, &to)?;
-        if args.change.dry_run {
-            printer.say(&format!("would {doing}"));
-            return ended(false, Place::default(), Exit::Done);
-        }
-        confirm(printer, &args.change, Weight::Change, &doing)?;
+    another::show(context, &project, &to)?;
+    if args.change.dry_run {
+        printer.say(&format!("would {doing}"));
+        return ended(false, Place::default(), Exit::Done);
     }
+    confirm(printer, &args.change, Weight::Change, &doing)?;
     let operation = |name| Operation::Clone { name, to: Box::new(to.clone()) };
     let exit = applying::operate(context, &args.change, &[&database], operation)?;
     let place = if exit == Exit::Done { another::place(&database, &to)? } else { Place::default() };

@@ -10,13 +10,9 @@ use crate::error::{CommandError, Exit};
 use crate::planning::{self, Goal};
 use crate::remaining;
 
-/// The commands are tried by a test.
 const AFTER_HELP: &str = "\
-A last backup is a packed data directory. PostgreSQL of the same major starts on it, reachable by its owner alone (not as root):
-  mkdir -m 700 again && tar --zstd -xf BACKUP/data.tar.zst -C again
-  echo 'local all all trust' > again/pg_hba.conf
-  pg_ctl -D again -w -o \"-k $PWD/again -c listen_addresses=\" start
-  psql -h \"$PWD/again\" -U pgherd -l";
+A last backup outlives its database and is restored by the same block:
+  pgherd restore --as again --backup BACKUP";
 
 /// Delete databases and their data
 ///

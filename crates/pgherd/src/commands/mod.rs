@@ -20,6 +20,7 @@ mod connect;
 mod destroy;
 mod doctor;
 mod down;
+mod drill;
 mod emulate;
 mod endpoint;
 mod env;
@@ -68,6 +69,7 @@ pub enum Verb {
     Promote(promote::PromoteArgs),
     Restore(restore::RestoreArgs),
     Clone(clone::CloneArgs),
+    Drill(drill::DrillArgs),
     Adopt(adopt::AdoptArgs),
     Forget(forget::ForgetArgs),
     Destroy(destroy::DestroyArgs),
@@ -108,6 +110,7 @@ impl Verb {
             Self::Promote(_) => "promote",
             Self::Restore(_) => "restore",
             Self::Clone(_) => "clone",
+            Self::Drill(_) => "drill",
             Self::Adopt(_) => "adopt",
             Self::Forget(_) => "forget",
             Self::Destroy(_) => "destroy",
@@ -174,6 +177,7 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
         Verb::Promote(args) => promote::run(&context, &args),
         Verb::Restore(args) => restore::run(&context, &args),
         Verb::Clone(args) => clone::run(&context, &args),
+        Verb::Drill(args) => drill::run(&context, &args),
         Verb::Adopt(args) => adopt::run(&context, &args),
         Verb::Forget(args) => forget::run(&context, &args),
         Verb::Destroy(args) => destroy::run(&context, &args),

@@ -17,8 +17,8 @@ use crate::error::{CommandError, Exit};
 /// Make a database of a backup
 ///
 /// The database that was backed up is not touched, and may be gone. The new one is as the block says, under its own name and with a
-/// password of its own; pgherd backups lists what it can be made of. With --replace it takes the place and the password of the old one,
-/// which goes on under another name: nothing is deleted. Repeating the command goes on where it stopped.
+/// password of its own; pgherd backups lists what it can be made of. With --replace, on aws, it takes the place and the password of the
+/// old one, which goes on under another name: nothing is deleted. Repeating the command goes on where it stopped.
 #[derive(Debug, Args)]
 #[command(mut_arg("yes", |flag| flag.long_help("Do not ask; with --replace only --confirm answers")))]
 pub struct RestoreArgs {
@@ -34,8 +34,12 @@ pub struct RestoreArgs {
     replace: bool,
 
     /// As of this moment, such as 2026-11-21T22:00:00Z [default: the latest there is]
-    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "backup")]
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with_all = ["backup", "lsn"])]
     at: Option<Timestamp>,
+
+    /// Everything before this place in the log and nothing after it, such as 0/3000148 (local)
+    #[arg(long, value_name = "LSN", value_parser = place_in_log, conflicts_with = "backup")]
+    lsn: Option<String>,
 
     /// From this backup, as pgherd backups names it
     #[arg(long, value_name = "BACKUP")]
@@ -55,7 +59,7 @@ struct Restored {
     database: String,
     /// The new one; the same with --replace.
     restored: String,
-    /// `latest`, a time, or the name of a backup.
+    /// `latest`, a time, a place in the log, or the name of a backup.
     from: String,
     /// `false`: only shown (--dry-run), or still going on (--no-wait).
     done: bool,
@@ -65,6 +69,12 @@ struct Restored {
 
 fn moment(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "write a time with its zone, such as 2026-11-21T22:00:00Z".to_owned())
+}
+
+fn place_in_log(text: &str) -> Result<String, String> {
+    let half = |half: &str| (1..=8).contains(&half.len()) && half.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_one = text.split_once('/').is_some_and(|(upper, lower)| half(upper) && half(lower));
+    is_one.then(|| text.to_owned()).ok_or_else(|| "write a place in the log such as 0/3000148".to_owned())
 }
 
 /// Runs it.
@@ -88,32 +98,34 @@ pub fn run(context: &Context<'_>, args: &RestoreArgs) -> Result<Exit, CommandErr
     };
     let restored =
         |done, place| Restored { database: name.clone(), restored: to.name.clone(), from: from.clone(), done, place };
-    // What this machine cannot do it says itself, and there is nothing to be asked.
-    if !database.is_here() {
-        match args.replace {
-            true => printer.say(&another::replaced(&database, &point)?),
-            false => another::show(context, &project, &to)?,
-        }
-        if args.change.dry_run {
-            printer.say(&format!("would {doing}"));
-            return ended(context, &database, &what, &restored(false, Place::default()), Exit::Done);
-        }
-        match args.replace {
-            true => confirm_loss(printer, &args.confirm, name, &doing)?,
-            false => confirm(printer, &args.change, Weight::Change, &doing)?,
-        }
-    }
     let operation = |name| Operation::Restore { name, to: Box::new(to.clone()), point: point.clone() };
+    database.provider.can(&operation(name.clone()))?;
+    match args.replace {
+        true => printer.say(&another::replaced(&database, &point)?),
+        false => another::show(context, &project, &to)?,
+    }
+    if args.change.dry_run {
+        if database.is_here() {
+            another::would_use(context, name, &to, &point)?;
+        }
+        printer.say(&format!("would {doing}"));
+        return ended(context, &database, &what, &restored(false, Place::default()), Exit::Done);
+    }
+    match args.replace {
+        true => confirm_loss(printer, &args.confirm, name, &doing)?,
+        false => confirm(printer, &args.change, Weight::Change, &doing)?,
+    }
     let exit = applying::operate(context, &args.change, &[&database], operation)?;
     let place = if exit == Exit::Done { another::place(&database, &to)? } else { Place::default() };
     ended(context, &database, &what, &restored(exit == Exit::Done, place), exit)
 }
 
 fn point(args: &RestoreArgs) -> (Point, String) {
-    match (&args.at, &args.backup) {
-        (Some(at), _) => (Point::At(*at), at.to_string()),
-        (None, Some(backup)) => (Point::Backup(backup.clone()), backup.clone()),
-        (None, None) => (Point::Latest, "latest".to_owned()),
+    match (&args.at, &args.lsn, &args.backup) {
+        (Some(at), ..) => (Point::At(*at), at.to_string()),
+        (None, Some(lsn), _) => (Point::Lsn(lsn.clone()), lsn.clone()),
+        (None, None, Some(backup)) => (Point::Backup(backup.clone()), backup.clone()),
+        (None, None, None) => (Point::Latest, "latest".to_owned()),
     }
 }
 
@@ -121,6 +133,7 @@ fn words(point: &Point, name: &str) -> String {
     match point {
         Point::Latest => format!("what {name} held last"),
         Point::At(at) => format!("what {name} held at {at}"),
+        Point::Lsn(lsn) => format!("what {name} held at {lsn}"),
         Point::Backup(backup) => format!("the backup {backup} of {name}"),
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use pgherd_core::text;
 use pgherd_local::supervisor::messages::{
-    Backup, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport, StorageReport, WayReport,
+    ArchiveReport, Backup, DrillReport, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport, StorageReport,
+    WayReport,
 };
 
 use super::{ago, status};
@@ -57,6 +58,15 @@ pub fn report(block: &str, report: &StatusReport, now: Timestamp) -> String {
         line("limit", limit);
     }
     line("backups", &backups(&report.backups, now));
+    if let Some(range) = &report.restorable {
+        line("restore", &format!("to any moment from {} to {}", moment(range.since), moment(range.until)));
+    }
+    if let Some(archive) = &report.archive {
+        line("archive", &archived(archive, now));
+    }
+    if let Some(drill) = &report.last_drill {
+        line("drill", &drilled(drill, now));
+    }
     for pending in &report.pending {
         let opens = report.window_opens.map_or(String::new(), |opens| format!(", {}", opens.strftime("%a %H:%MZ")));
         line("pending", &format!("{} waits for {}{opens}", pending.field, pending.waits_for));
@@ -178,6 +188,37 @@ fn storage(storage: &StorageReport) -> String {
         None => ", device's encryption unknown",
     });
     words
+}
+
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// `everything up to 4 s ago`, or what is not there yet.
+fn archived(archive: &ArchiveReport, now: Timestamp) -> String {
+    let last = match archive.last_at {
+        Some(last) => format!("log of up to {} ago", ago(last, now)),
+        None => "no log yet".to_owned(),
+    };
+    match archive.waiting_since {
+        Some(since) => {
+            let files = text::count(usize::try_from(archive.waiting).unwrap_or(usize::MAX), "file", "files");
+            format!("{last}; {files} not archived yet, the oldest since {}", ago(since, now))
+        }
+        None => last,
+    }
+}
+
+/// `passed 3 h ago: db-auto-20261122t030000z within 4.2 s`
+fn drilled(drill: &DrillReport, now: Timestamp) -> String {
+    let ago = ago(drill.at, now);
+    match &drill.failure {
+        Some(why) => format!("failed {ago} ago: {}: {why}", drill.backup),
+        None => {
+            let (s, tenths) = (drill.took_ms / 1000, drill.took_ms % 1000 / 100);
+            format!("passed {ago} ago: {} and the log after it within {s}.{tenths} s", drill.backup)
+        }
+    }
 }
 
 fn backups(backups: &[Backup], now: Timestamp) -> String {

@@ -20,9 +20,18 @@ fn bash(live: &Live, command: &str) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-#[test]
-fn the_tutorial_does_what_it_shows() {
-    let document = "docs/src/tutorial/first-database.md";
+#[track_caller]
+fn check(document: &str) {
     let Some(live) = live(document) else { return };
     xtask::documents::play(document, |command| bash(&live, command)).unwrap_or_else(|said| panic!("{said}"));
+}
+
+#[test]
+fn the_tutorial_does_what_it_shows() {
+    check("docs/src/tutorial/first-database.md");
+}
+
+#[test]
+fn the_guide_to_recovery_does_what_it_shows() {
+    check("docs/src/guides/backup-and-recovery.md");
 }

@@ -160,7 +160,7 @@ fn our_examples_are_valid_and_run_here() {
         if entry.extension().is_some_and(|extension| extension == "hcl") {
             let path = entry.to_str().expect("is text");
             let _ = Sandbox::new().run(&["validate", "-f", path]).with_code(0);
-            let accepted = ["unencrypted-storage", "automatic-backups-unavailable", "geo-redundant-backup-unavailable"];
+            let accepted = ["unencrypted-storage", "geo-redundant-backup-unavailable"];
             let mut arguments = vec!["plan", "--provider", "local", "-f", path];
             arguments.extend(accepted.iter().flat_map(|code| ["--accept", code]));
             let _ = Sandbox::new().run(&arguments).with_code(0);

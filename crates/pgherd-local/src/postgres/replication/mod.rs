@@ -32,6 +32,13 @@ use super::runas::RunAs;
 use super::server::Server;
 use crate::paths::Layout;
 
+/// Size of a segment of a cluster's log. Blocking, but quick.
+pub fn wal_segment_bytes(data: &std::path::Path) -> Result<u64> {
+    pg_control::read(data)
+        .map(|control| control.segment_bytes)
+        .map_err(|error| super::io_error("read pg_control of", data, &error))
+}
+
 /// One server of an instance: where it lives and with which programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {

@@ -9,11 +9,14 @@ use crate::postgres::folders;
 use crate::postgres::replication::making::{self, Seed, Sown};
 use crate::postgres::replication::{checkpoint, examine, rewind};
 use crate::postgres::template;
+use crate::supervisor::backups::archive;
 use crate::supervisor::configure::{self, Candidate};
 use crate::supervisor::keeper::Keeper;
 use crate::supervisor::live::Task;
-use crate::supervisor::site::{blocking, chosen};
+use crate::supervisor::site::{Site, blocking, chosen};
 
+/// How long a standby waits for the log of what it was to be archived.
+const RESCUE_DEADLINE: Duration = Duration::from_secs(60);
 /// A checkpoint of a large, busy server takes minutes; what waits for it gives up before.
 const CHECKPOINT_DEADLINE: Duration = Duration::from_secs(300);
 
@@ -27,7 +30,9 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
             let seed = seed(keeper, *from)?;
             let (paths, run_as) = (keeper.site.agent.options.paths.clone(), keeper.site.agent.run_as.clone());
             let candidate = candidate(keeper, *node);
+            let site = keeper.site.clone();
             let handle = tokio::spawn(async move {
+                rescue_log(&site, place.id).await;
                 let layout = place.layout.clone();
                 blocking(move || folders::make(&paths, &layout, &run_as)).await?;
                 let configured = async {
@@ -45,7 +50,11 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
         }
         Verb::Rejoin { from, serial, .. } => {
             let (upstream, serial) = (keeper.place(*from)?.upstream(), *serial);
-            let handle = tokio::spawn(async move { rewind::rewind(&place, &upstream, serial).await.map(|()| None) });
+            let site = keeper.site.clone();
+            let handle = tokio::spawn(async move {
+                rescue_log(&site, place.id).await;
+                rewind::rewind(&place, &upstream, serial).await.map(|()| None)
+            });
             (Some(serial), handle)
         }
         Verb::Examine { against, .. } => {
@@ -61,6 +70,19 @@ pub(super) fn begin(keeper: &mut Keeper, verb: &Verb) -> Result<(), ProviderErro
     live.failed = None;
     live.task = Some(Task { serial, handle });
     Ok(())
+}
+
+/// Stores what a server had not archived before its log is replaced. That the archive fails keeps no standby from coming back:
+/// what the new primary streamed is archived from there.
+async fn rescue_log(site: &Site, node: NodeId) {
+    let own = site.clone();
+    let rescued = blocking(move || archive::rescue(&own, node));
+    match tokio::time::timeout(RESCUE_DEADLINE, rescued).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(files)) => site.note(format!("archived {files} files of the log that {node} had not archived")),
+        Ok(Err(error)) => site.note(format!("what {node} had not archived is not in the archive: {error}")),
+        Err(_) => site.note(format!("what {node} had not archived takes too long to store")),
+    }
 }
 
 /// The configuration of a server of a new pair, to be written while its files are made. Later its start writes it: nobody else

@@ -2,7 +2,6 @@
 //!
 //! Invariant: every step may be done twice and cut short anywhere.
 
-mod backup;
 mod certificate;
 mod choose;
 mod configure;
@@ -16,6 +15,7 @@ pub use learn::{Facts, learn};
 
 use pgherd_engine::provider::ProviderError;
 
+use super::backups;
 use super::ledger::Record;
 use super::requests::Watcher;
 use super::site::Site;
@@ -60,7 +60,7 @@ async fn carry_out(
         Step::Learn => learn(site, record).await.map(Some),
         Step::Settle => settle::settle(site, record).await.map(Some),
         Step::RenewTls => certificate::renew(site, record).await.map(Some),
-        Step::Backup => backup::take(site, record).await.map(|()| None),
+        Step::Backup => backups::take_last(site, record).await.map(|()| None),
         Step::Remove => remove::remove(site, record).await.map(|()| None),
     }
 }

@@ -6,7 +6,7 @@ use crate::limits;
 use crate::postgres::processes;
 use crate::supervisor::ledger::{self, Record};
 use crate::supervisor::site::{Site, blocking, cannot};
-use crate::supervisor::{files, hands, socket, ways};
+use crate::supervisor::{backups, files, hands, socket, ways};
 
 pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderError> {
     ways::end_all(site).await?;
@@ -18,6 +18,7 @@ pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderE
     for node in &nodes {
         processes::kill(&site.node(*node).data).await?;
     }
+    backups::let_go(site, record).await?;
     let (layout, secrets) = (site.layout.clone(), site.secrets.clone());
     let groups: Vec<String> = nodes.iter().map(|node| hands::group(site, *node)).collect();
     let removed = site.agent.options.paths.removed();
@@ -32,6 +33,9 @@ pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderE
         }
         let rest = || {
             secrets.remove()?;
+            for file in ["archive.json", "drill.json"] {
+                files::remove(&layout.root.join(file))?;
+            }
             // The record goes last: as long as it is there, somebody goes on with the removal.
             ledger::forget(&layout.root)?;
             // Kept when backups are in them.

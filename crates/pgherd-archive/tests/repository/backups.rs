@@ -1,0 +1,155 @@
+//! Backups are whole or not there.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+
+use pgherd_archive::{BackupEnd, BackupStart, Depth, ErrorKind, Generation, Trouble};
+use pgherd_core::backups::{Backup, BackupKind, Lsn, Timeline};
+
+use crate::world::{World, noise, now};
+
+pub fn start(name: &str) -> BackupStart {
+    BackupStart {
+        name: name.to_owned(),
+        kind: BackupKind::Manual,
+        taken_at: now(),
+        version: "15.18".to_owned(),
+        wal_segment_bytes: 16 << 20,
+        tags: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),
+    }
+}
+
+pub fn end() -> BackupEnd {
+    BackupEnd {
+        finished_at: now(),
+        timeline: Timeline(1),
+        start_lsn: Lsn(0x0200_0028),
+        end_lsn: Lsn(0x0200_0100),
+        self_contained: true,
+    }
+}
+
+pub fn take(generation: &Generation, name: &str, files: &[(&str, &[u8])]) -> Backup {
+    let writer = generation.begin_backup(start(name)).expect("begun");
+    for (name, content) in files {
+        let mut file = writer.file(name).expect("begun");
+        file.write_all(content).expect("written");
+        file.finish().expect("stored");
+    }
+    writer.finish(end()).expect("stored")
+}
+
+#[test]
+fn a_backup_comes_back_as_it_was() {
+    for world in World::both() {
+        let generation = world.generation();
+        let (base, wal) = (noise(1, 3 << 20), vec![0; 5 << 20]);
+        let taken = take(&generation, "before-the-move", &[("base.tar", &base), ("pg_wal.tar", &wal), ("empty", b"")]);
+        assert_eq!(generation.backups(), Ok(vec![taken.clone()]));
+        assert_eq!(
+            (taken.original_bytes, taken.key.as_deref()),
+            (8 << 20, world.keys.current().filter(|_| taken.key.is_some()))
+        );
+        let reader = generation.open_backup("before-the-move").expect("there");
+        let names: Vec<_> = reader.files().iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["base.tar", "empty", "pg_wal.tar"]);
+        for (name, expected) in [("base.tar", &base), ("pg_wal.tar", &wal), ("empty", &Vec::new())] {
+            let mut content = Vec::new();
+            reader.open(name).expect("there").read_to_end(&mut content).expect("good");
+            assert!(content == *expected, "{name}");
+        }
+        let mut seen = 0;
+        reader.verify(|bytes| seen += bytes).expect("good");
+        assert_eq!(seen, 8 << 20);
+        generation.set_verified("before-the-move", now()).expect("written down");
+        generation.set_verified("before-the-move", now()).expect("written down again");
+        assert_eq!(generation.backups().expect("listed")[0].verified_at, Some(now()));
+        assert_eq!(generation.check(Depth::Read, |_| {}), Ok(vec![]));
+    }
+}
+
+#[test]
+fn what_was_not_finished_is_not_there_and_can_be_begun_anew() {
+    let world = World::plain();
+    let generation = world.generation();
+    let before = world.files();
+    let writer = generation.begin_backup(start("daily")).expect("begun");
+    let mut file = writer.file("base.tar").expect("begun");
+    file.write_all(&noise(1, 1 << 20)).expect("written");
+    file.finish().expect("stored");
+    assert_eq!(generation.backups(), Ok(vec![]));
+    // Nobody takes a name that somebody is at work on, nor clears it away.
+    assert_eq!(generation.begin_backup(start("daily")).map(|_| ()).expect_err("at work").kind, ErrorKind::Conflict);
+    assert_eq!(generation.clear_unfinished(), Ok(0));
+    drop(writer);
+    assert_eq!(generation.backups(), Ok(vec![]));
+    assert_eq!(generation.check(Depth::Read, |_| {}), Ok(vec![]));
+    let again = take(&generation, "daily", &[("base.tar", b"x")]);
+    assert_eq!(generation.clear_unfinished(), Ok(1));
+    assert_eq!(generation.backups(), Ok(vec![again]));
+    assert_eq!(generation.open_backup("daily").and_then(|daily| daily.verify(|_| {})), Ok(()));
+    generation.delete_backup("daily").expect("deleted");
+    assert_eq!(world.files(), before);
+}
+
+#[test]
+fn a_name_is_given_once() {
+    let world = World::plain();
+    take(&world.generation(), "daily", &[("base.tar", b"x")]);
+    assert_eq!(
+        world.generation().begin_backup(start("daily")).map(|_| ()).expect_err("taken").kind,
+        ErrorKind::Conflict
+    );
+    for name in ["", "..", "a/b", ".hidden"] {
+        assert_eq!(
+            world.generation().begin_backup(start(name)).map(|_| ()).expect_err("no name").kind,
+            ErrorKind::Invalid
+        );
+    }
+}
+
+#[test]
+fn a_backup_without_one_of_its_files_is_damaged() {
+    for damage in
+        [|path: &std::path::Path| std::fs::remove_file(path), |path: &std::path::Path| std::fs::write(path, "x")]
+    {
+        let world = World::encrypted();
+        let generation = world.generation();
+        take(&generation, "daily", &[("base.tar", &noise(1, 1000)), ("pg_wal.tar", b"x")]);
+        let place = world.files().into_iter().find(|file| file.ends_with("base.tar.pgherd")).expect("there");
+        damage(&world.root().join(place)).expect("damaged");
+        assert!(generation.backups().expect("listed")[0].damaged);
+        let verified = generation.open_backup("daily").and_then(|daily| daily.verify(|_| {}));
+        assert_eq!(verified.expect_err("damaged").kind, ErrorKind::Damaged);
+        let troubles: Vec<_> =
+            generation.check(Depth::Listed, |_| {}).expect("looked at").iter().map(|finding| finding.trouble).collect();
+        assert!(troubles.contains(&Trouble::Missing) || troubles.contains(&Trouble::Damaged), "{troubles:?}");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_damaged_makes_no_backup() {
+    let world = World::plain();
+    let generation = world.generation();
+    take(&generation, "daily", &[("base.tar", b"x")]);
+    let path = world.object("backups/daily/manifest");
+    let mut manifest = std::fs::read(&path).expect("read");
+    let middle = manifest.len() / 2;
+    manifest[middle] ^= 1;
+    std::fs::write(&path, manifest).expect("written");
+    assert_eq!(generation.backups(), Ok(vec![]));
+    assert_eq!(generation.check(Depth::Listed, |_| {}).expect("looked at")[0].at, "backups/daily/manifest");
+    // Its files may be all there is: they stay.
+    assert_eq!(generation.clear_unfinished(), Ok(0));
+    assert!(world.files().iter().any(|file| file.ends_with("base.tar.pgherd")));
+}
+
+#[test]
+fn what_a_generation_holds_is_gone_when_it_is_deleted() {
+    let world = World::plain();
+    world.push("000000010000000000000001", b"x").expect("stored");
+    take(&world.generation(), "daily", &[("base.tar", b"x")]);
+    world.generation().delete_all().expect("deleted");
+    assert_eq!(world.files(), ["repository.pgherd"]);
+    assert_eq!(world.repository().generations("orders").expect("listed").len(), 0);
+}

@@ -1,0 +1,105 @@
+//! Keys are made once, exchanged without losing what they encrypted, and missed aloud.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use pgherd_archive::{ErrorKind, KeyRing, Options, Repository};
+
+use crate::world::{World, noise, wal};
+
+const FIRST: &str = "000000010000000000000001";
+
+#[test]
+fn a_key_is_made_once_and_is_nobody_elses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("key");
+    let keys = KeyRing::create(&path, None).expect("a key");
+    assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+    assert_eq!(KeyRing::create(&path, None).expect("the same").names(), keys.names());
+    let text = std::fs::read_to_string(&path).expect("text");
+    let secret = text.lines().last().expect("a line");
+    assert!(!format!("{keys:?}").contains(secret));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("opened");
+    assert_eq!(KeyRing::read(&path).expect_err("open to others").kind, ErrorKind::Denied);
+}
+
+#[test]
+fn what_an_old_key_encrypted_stays_readable() {
+    let world = World::encrypted();
+    world.push(FIRST, b"with the first key").expect("stored");
+    let rotated = KeyRing::rotate(&world.path("key")).expect("rotated");
+    assert_eq!((rotated.names().len(), rotated.names()[1]), (2, world.keys.names()[0]));
+    let options = Options { keys: rotated, encrypt: true, owner: None };
+    let generation = Repository::open(&world.location(), options).and_then(|all| all.generation("orders", 1));
+    let generation = generation.expect("a generation");
+    let second = "000000010000000000000002";
+    generation.push_wal(wal(second), &world.file(second, b"with the second key")).expect("stored");
+    assert_eq!(generation.read_wal(wal(FIRST)), Ok(b"with the first key".to_vec()));
+    assert_eq!(generation.read_wal(wal(second)), Ok(b"with the second key".to_vec()));
+    // With the first key alone, the second segment cannot be read, and storing it again is not taken for the same.
+    let error = world.fetch(second).expect_err("its key is not here");
+    assert_eq!(error.kind, ErrorKind::KeyLost);
+    assert_eq!(world.push(second, b"with the second key").expect_err("not comparable").kind, ErrorKind::KeyLost);
+}
+
+#[test]
+fn a_customers_key_comes_before_our_own() {
+    let world = World::encrypted();
+    world.push(FIRST, b"with our own").expect("stored");
+    for content in ["00ff".repeat(16), format!("{}=\n", "A".repeat(43)), "\u{1}".repeat(32)] {
+        let path = world.path("customer");
+        let _ = std::fs::remove_file(&path);
+        std::fs::write(&path, &content).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("closed");
+        let keys = KeyRing::read(&path).expect("a key").and(world.keys.clone());
+        assert_eq!(keys.names().len(), 2);
+        assert_ne!(keys.current(), world.keys.current());
+        let options = Options { keys, encrypt: true, owner: None };
+        let generation = Repository::open(&world.location(), options).and_then(|all| all.generation("orders", 1));
+        assert_eq!(generation.expect("there").read_wal(wal(FIRST)), Ok(b"with our own".to_vec()));
+    }
+}
+
+#[test]
+fn no_key_and_no_key_file_are_a_lost_key() {
+    let world = World::encrypted();
+    world.push(FIRST, b"x").expect("stored");
+    let path = world.path("key");
+    std::fs::remove_file(&path).expect("lost");
+    assert_eq!(KeyRing::read(&path).expect_err("lost").kind, ErrorKind::KeyLost);
+    let options = Options { keys: KeyRing::none(), encrypt: true, owner: None };
+    let generation = Repository::open(&world.location(), options).and_then(|all| all.generation("orders", 1));
+    let generation = generation.expect("what there is is told without it");
+    assert_eq!(generation.wal().expect("listed").len(), 1);
+    assert_eq!(generation.read_wal(wal(FIRST)).expect_err("lost").kind, ErrorKind::KeyLost);
+    let error = generation.push_wal(wal(FIRST), &world.file(FIRST, b"x")).expect_err("nothing is stored in the clear");
+    assert_eq!(error.kind, ErrorKind::KeyLost);
+}
+
+#[test]
+fn a_file_that_holds_no_key_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("key");
+    for content in ["", "# only words\n", "short\n", "not base64 at all, and of some length\n"] {
+        std::fs::write(&path, content).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("closed");
+        assert_eq!(KeyRing::read(&path).expect_err("no key").kind, ErrorKind::Invalid, "{content:?}");
+    }
+}
+
+#[test]
+fn nothing_of_the_content_is_in_what_is_stored_and_nothing_is_encrypted_twice_alike() {
+    let world = World::encrypted();
+    let content = noise(1, 4096);
+    world.push(FIRST, &content).expect("stored");
+    let object = std::fs::read(world.wal_object(FIRST)).expect("read");
+    assert!(!content.chunks(8).any(|part| object.windows(8).any(|window| window == part)));
+    std::fs::remove_file(world.wal_object(FIRST)).expect("removed");
+    world.push(FIRST, &content).expect("stored");
+    let again = std::fs::read(world.wal_object(FIRST)).expect("read");
+    assert!(!object[600..].chunks_exact(8).any(|part| again.windows(8).any(|window| window == part)));
+    // In the clear, it is there as it is: the comparison can fail.
+    let world = World::plain();
+    world.push(FIRST, &content).expect("stored");
+    let object = std::fs::read(world.wal_object(FIRST)).expect("read");
+    assert!(content.chunks(8).all(|part| object.windows(8).any(|window| window == part)));
+}

@@ -1,0 +1,223 @@
+//! A copy of a database brought to a moment of its past: PostgreSQL's own recovery, in a place of its own, ended by a promotion to
+//! a timeline of its own and a shutdown in good order.
+//!
+//! Invariant: what is left after success is a primary that was shut down and is on disk; after anything else nothing runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use super::conf::{self, InstanceConfig};
+use super::process::{self, Start, Stop};
+use super::runas::RunAs;
+use super::server::Server;
+use super::session::Session;
+use super::{Result, candidate, control, io_error, processes, stale, template};
+use crate::paths::Layout;
+use crate::sizing::Sizing;
+
+/// Replaying a week of log takes hours. Whoever wants it to end before ends the agent.
+const RECOVERY_DEADLINE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A shutdown writes all that recovery left in memory.
+const STOP_DEADLINE: Duration = Duration::from_secs(600);
+const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
+/// What PostgreSQL says when it has replayed everything and not come to the target.
+const ENDED_BEFORE: &str = "recovery ended before configured recovery target was reached";
+
+/// Up to where the log is replayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Only until the copy is consistent: what the backup holds.
+    Backup,
+    /// All there is.
+    Latest,
+    /// Every commit up to this moment, and none after it.
+    At(Timestamp),
+    /// Everything that was written before this place in the log.
+    Lsn(String),
+}
+
+/// What to bring where.
+#[derive(Debug, Clone)]
+pub struct Recovery<'a> {
+    /// The server's programs.
+    pub server: &'a Server,
+    /// As whom.
+    pub run_as: &'a RunAs,
+    /// Where the copy is, and where configuration and logs go meanwhile.
+    pub layout: &'a Layout,
+    /// The number in the name of its socket: nothing listens on TCP.
+    pub port: u16,
+    /// Operating system users that are its superuser over the socket.
+    pub os_users: Vec<String>,
+    /// Memory settings.
+    pub sizing: Sizing,
+    /// The user's settings: libraries that replay needs may be among them.
+    pub parameters: BTreeMap<String, String>,
+    /// Fetches a file of the log; `None`: the copy holds all it needs.
+    pub restore_command: Option<String>,
+    /// Up to where.
+    pub target: Target,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The cluster's identity, which is that of the one it is a copy of.
+    pub system_identifier: u64,
+    /// Its timeline from now on.
+    pub timeline: u32,
+    /// The last commit that was replayed; `None`: none was.
+    pub last_commit_at: Option<Timestamp>,
+    /// Up to where the log was replayed.
+    pub ended_at: String,
+    /// What a query on every database found: how many tables there are. Proof that it can be used.
+    pub tables: i64,
+}
+
+/// Does it. A run that is cut short leaves a server behind that [`processes::kill`] ends.
+pub async fn recover(what: &Recovery<'_>) -> Result<Recovered> {
+    let recovered = run(what).await;
+    if recovered.is_err() {
+        processes::kill(&what.layout.data).await?;
+    }
+    recovered
+}
+
+async fn run(what: &Recovery<'_>) -> Result<Recovered> {
+    prepare(what)?;
+    // One that was killed may have left the name of its socket taken.
+    stale::remove(what.layout, what.port)?;
+    let config_file = what.layout.postgresql_conf();
+    let postmaster = process::start(&Start {
+        server: what.server,
+        run_as: what.run_as,
+        data: &what.layout.data,
+        config_file: Some(&config_file),
+        log: &what.layout.log,
+        overrides: overrides(what),
+    })?;
+    postmaster.ready(RECOVERY_DEADLINE).await.map_err(|error| in_words(what, error))?;
+    let session = Session::connect(&what.layout.socket, what.port, "postgres", CONNECT_DEADLINE).await?;
+    let sql = "SELECT to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), \
+               (SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')), pg_last_wal_replay_lsn()::text";
+    let row = session.one(sql, &[]).await?;
+    let last_commit_at = row.get::<_, Option<String>>(0).and_then(|at| at.parse().ok());
+    let tables = row.get(1);
+    let ended_at = row.get::<_, Option<String>>(2).unwrap_or_default();
+    drop(session);
+    postmaster.stop(Stop::Fast, STOP_DEADLINE).await?;
+    let (server, run_as, data) = (what.server.clone(), what.run_as.clone(), what.layout.data.clone());
+    let control = tokio::task::spawn_blocking(move || {
+        template::put_on_disk(std::slice::from_ref(&data))?;
+        control::read(&server, &run_as, &data)
+    });
+    let control = control.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+    if control.state != "shut down" {
+        let message = format!("the recovered copy is {:?} instead of shut down", control.state);
+        return Err(ProviderError::new(ErrorKind::Invalid, message));
+    }
+    Ok(Recovered {
+        system_identifier: control.system_identifier,
+        timeline: control.timeline,
+        last_commit_at,
+        ended_at,
+        tables,
+    })
+}
+
+/// Writes the configuration, and takes away what would make a standby of it.
+fn prepare(what: &Recovery<'_>) -> Result<()> {
+    let layout = what.layout;
+    for folder in [&layout.scratch, &layout.log] {
+        what.run_as.make_dir(folder, 0o700)?;
+    }
+    for left in ["standby.signal", "postmaster.pid", "pgherd.made"] {
+        match std::fs::remove_file(layout.data.join(left)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_error("remove", &layout.data.join(left), &error));
+            }
+            _ => {}
+        }
+    }
+    let signal = layout.data.join("recovery.signal");
+    std::fs::write(&signal, "").map_err(|error| io_error("write", &signal, &error))?;
+    what.run_as.own(&signal)?;
+    let config = InstanceConfig {
+        name: "restore".to_owned(),
+        layout: layout.clone(),
+        port: what.port,
+        listen: Vec::new(),
+        allowed: Vec::new(),
+        os_users: what.os_users.clone(),
+        sizing: what.sizing.clone(),
+        parameters: what.parameters.clone(),
+        archive: None,
+        pooler_authority: None,
+    };
+    candidate::write(&conf::render(&config), layout, what.run_as)?;
+    candidate::exchange(layout)
+}
+
+fn overrides(what: &Recovery<'_>) -> Vec<(String, String)> {
+    // Without an archive there is no file to be had.
+    let restore = what.restore_command.clone().unwrap_or_else(|| "false".to_owned());
+    let mut settings = vec![
+        ("listen_addresses", String::new()),
+        ("ssl", "off".to_owned()),
+        ("archive_mode", "off".to_owned()),
+        ("synchronous_standby_names", String::new()),
+        ("logging_collector", "off".to_owned()),
+        // Nobody looks on, and a standby that is looked at may have no less than its primary had.
+        ("hot_standby", "off".to_owned()),
+        // All of it is put on disk at the end.
+        ("fsync", "off".to_owned()),
+        ("restore_command", restore),
+        ("recovery_target_action", "promote".to_owned()),
+    ];
+    match &what.target {
+        Target::Backup => settings.push(("recovery_target", "immediate".to_owned())),
+        Target::Latest => {}
+        Target::At(at) => settings.push(("recovery_target_time", postgres_time(*at))),
+        Target::Lsn(lsn) => {
+            settings.push(("recovery_target_lsn", lsn.clone()));
+            // A client that asks for its place in the log after a commit gets the end of it, where the next record begins.
+            settings.push(("recovery_target_inclusive", "off".to_owned()));
+        }
+    }
+    settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// As PostgreSQL reads it, to the microsecond.
+fn postgres_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S.%6f+00").to_string()
+}
+
+fn in_words(what: &Recovery<'_>, error: ProviderError) -> ProviderError {
+    if !error.message.contains(ENDED_BEFORE) {
+        return error;
+    }
+    let target = match &what.target {
+        Target::At(at) => format!("no commit after {at} is"),
+        Target::Lsn(lsn) => format!("{lsn} is not"),
+        Target::Backup | Target::Latest => return error,
+    };
+    ProviderError::new(
+        ErrorKind::Invalid,
+        format!("{target} in what was archived, so it cannot be told what to leave out"),
+    )
+    .help("restore the latest instead (leave --at and --lsn out), which replays everything there is")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_as_postgresql_reads_it() {
+        let at: Timestamp = "2026-11-21T22:00:00.1234567Z".parse().expect("a time");
+        assert_eq!(postgres_time(at), "2026-11-21 22:00:00.123456+00");
+    }
+}

@@ -1,0 +1,54 @@
+//! What is remembered of the backups of each instance while the agent runs, and whose turn it is.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use pgherd_core::backups::Failed;
+use pgherd_core::ha::NodeId;
+
+/// What is remembered of one instance.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Since when it was seen to serve without anything being done to it.
+    pub calm_since: Option<Timestamp>,
+    /// Backups by schedule that failed since the last one that did not.
+    pub failed: Option<Failed>,
+    /// Why the last one failed.
+    pub failure: Option<String>,
+    /// On which timeline, by which primary, everything that it only streamed was found to be archived.
+    pub filled: Option<(u32, NodeId)>,
+    /// Whether its archive was found to fail.
+    pub archive_fails: bool,
+    /// When the archive was last looked over for what nobody needs any more.
+    pub expired_at: Option<Timestamp>,
+}
+
+/// Everything of the kind.
+#[derive(Debug, Default)]
+pub struct Desk {
+    known: Mutex<BTreeMap<String, Known>>,
+    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Desk {
+    /// What is remembered of an instance.
+    pub fn of(&self, name: &str) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default()
+    }
+
+    /// Changes that.
+    pub fn note(&self, name: &str, change: impl FnOnce(&mut Known)) {
+        change(self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default());
+    }
+
+    /// Forgets an instance that is gone.
+    pub fn forget(&self, name: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// Whoever holds this may work at the backups of an instance.
+    pub fn turn(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone()
+    }
+}

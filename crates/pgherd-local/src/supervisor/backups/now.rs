@@ -1,0 +1,99 @@
+//! What somebody asks for now: a backup, a restore, a drill. The work goes on when nobody watches any more.
+
+use std::sync::Arc;
+
+use pgherd_core::backups::BackupKind;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use tokio::sync::mpsc;
+
+use super::take::{Taking, named, server_for, take};
+use super::{drill, restore};
+use crate::supervisor::agent::Agent;
+use crate::supervisor::messages::{BackupHow, Line, RestoreHow, RestorePoint};
+use crate::supervisor::requests::{Ask, Watcher};
+use crate::supervisor::site::Site;
+
+type Lines = Result<mpsc::UnboundedReceiver<Line>, ProviderError>;
+
+/// Takes a backup that is kept until somebody deletes it.
+pub fn ask_backup(agent: Arc<Agent>, name: &str, how: BackupHow) -> Lines {
+    let shown = agent.shown(name)?;
+    if shown.pid.is_none() || !shown.record.memory.made {
+        let message = format!("{name} does not run, so no backup can be taken");
+        return Err(ProviderError::new(ErrorKind::Conflict, message).help("start it first"));
+    }
+    let site = Site::of(agent.clone(), name);
+    let (watcher, lines) = Watcher::new();
+    agent.spawn(async move {
+        let turn = site.agent.desk.turn(&site.name);
+        let result = async {
+            watcher.phase("waiting for its turn");
+            let _turn = turn.lock().await;
+            if let Some(known) = named(&site, &how.label).await? {
+                let message = format!("there is a backup {} already, taken at {}", known.name, known.taken_at);
+                return Err(ProviderError::new(ErrorKind::Conflict, message).help("choose another name with --as"));
+            }
+            // It may have another primary by now.
+            let shown = site.agent.shown(&site.name)?;
+            let what = Taking { name: how.label, kind: BackupKind::Manual, node: server_for(&shown) };
+            let taken = take(&site, &shown.record, &what, |phase| watcher.phase(phase)).await?;
+            site.note(format!("took and verified the backup {} of {}, {} bytes", taken.name, what.node, taken.bytes));
+            Ok(())
+        };
+        let result = result.await;
+        watcher.result(result);
+    });
+    Ok(lines)
+}
+
+/// Makes an instance of the backups of another.
+pub fn ask_restore(agent: Arc<Agent>, name: &str, how: RestoreHow) -> Lines {
+    // Names become folders.
+    agent.history(name)?;
+    agent.history(&how.to)?;
+    if how.point == RestorePoint::Now {
+        agent.shown(name)?;
+    }
+    let (watcher, lines) = Watcher::new();
+    let (name, own) = (name.to_owned(), agent.clone());
+    agent.spawn(async move {
+        if how.dry_run {
+            let told = restore::tell(&own, &name, &how, &watcher).await;
+            return watcher.result(told);
+        }
+        // Nothing it is made of is deleted meanwhile.
+        let turn = own.desk.turn(&name);
+        let made = async {
+            watcher.phase("waiting for its turn");
+            let _turn = turn.lock().await;
+            restore::restore(&own, &name, &how, &watcher).await
+        };
+        if let Err(error) = made.await {
+            return watcher.result(Err(error));
+        }
+        match own.keeper(&how.to).and_then(|keeper| keeper.ask(Ask::TakeUp)) {
+            Ok(mut lines) => {
+                while let Some(line) = lines.recv().await {
+                    watcher.tell(line);
+                }
+            }
+            Err(error) => watcher.result(Err(error)),
+        }
+    });
+    Ok(lines)
+}
+
+/// Restores the newest backup for practice.
+pub fn ask_drill(agent: Arc<Agent>, name: &str) -> Lines {
+    agent.shown(name)?;
+    let (watcher, lines) = Watcher::new();
+    let site = Site::of(agent.clone(), name);
+    agent.spawn(async move {
+        let turn = site.agent.desk.turn(&site.name);
+        watcher.phase("waiting for its turn");
+        let _turn = turn.lock().await;
+        let drilled = drill::drill(&site, &watcher).await;
+        watcher.result(drilled);
+    });
+    Ok(lines)
+}

@@ -1,0 +1,494 @@
+//! Making an instance of what is stored of another, or of what another holds now.
+//!
+//! The copy is made and recovered in a place of its own. Only when it is a database that was shut down in good order the ledger of
+//! the new instance is announced, the copy put into its place, and the ledger put into its own, as with a promoted replica. Cut short
+//! before, nothing is there but scratch, and the same request begins anew; cut short after, the next agent does the rest.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use pgherd_archive::{Generation, Repository};
+use pgherd_core::backups::{Backup, Lsn};
+use pgherd_core::ha::{self, Copy, Duty, Member, NodeId};
+use pgherd_core::version::Version;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::take::DATA;
+use super::{archive, store};
+use crate::paths::{Layout, Paths};
+use crate::postgres::backup::{self, Copying};
+use crate::postgres::recover::{Recovered, Recovery, Target, recover};
+use crate::postgres::{folders, io_error, packed, processes};
+use crate::sizing;
+use crate::supervisor::agent::Agent;
+use crate::supervisor::jobs::choose_server;
+use crate::supervisor::ledger::{self, Record};
+use crate::supervisor::messages::{RestoreHow, RestorePoint};
+use crate::supervisor::requests::{Shown, Watcher};
+use crate::supervisor::secret::credentials;
+use crate::supervisor::site::{Site, blocking, chosen};
+use crate::supervisor::upkeep::{Goal, Memory};
+use crate::supervisor::{configure, files, promotion};
+
+/// The one server of a new instance, until it is given others.
+const FIRST: NodeId = NodeId(1);
+/// How long a server may take to archive what it was just told to finish.
+const ARCHIVED_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What an instance was made of, where it was restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// The instance.
+    pub of: String,
+    /// Its generation; 0: it was copied as it was.
+    pub generation: u32,
+    /// The backup; empty: it was copied as it was.
+    pub backup: String,
+    /// What was asked for.
+    pub point: RestorePoint,
+    /// Up to when, in words.
+    pub to: String,
+}
+
+/// What a copy is made of.
+#[derive(Clone)]
+pub struct Source {
+    /// Where the backup is.
+    pub generation: Generation,
+    /// Which.
+    pub backup: Backup,
+}
+
+/// What was made.
+pub struct Made {
+    /// What it is of.
+    pub restored: Restored,
+    /// How recovery ended.
+    pub recovered: Recovered,
+}
+
+/// Makes an instance of another one. Returns when its ledger is in its place; its keeper has to take it up.
+pub async fn restore(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watcher) -> Result<(), ProviderError> {
+    let to = Site::of(agent.clone(), &how.to);
+    if is_through(agent, of, how)? {
+        return Ok(());
+    }
+    let _promise = Promise::of(agent, &how.to, of)?;
+    if to.has_data() {
+        let message = format!("{} holds data, and the ledger knows no instance {}", to.layout.root.display(), how.to);
+        return Err(ProviderError::new(ErrorKind::Conflict, message).help("choose another name"));
+    }
+    let mut record = Record::new(&how.to, how.wanted.clone(), Timestamp::now());
+    let holds = |shown: &Shown| shown.record.port.is_some() && shown.record.port == how.wanted.port;
+    if let Some(holder) = agent.all().into_iter().find(|shown| holds(shown) && shown.record.name != how.to) {
+        watcher.say(format!("the port that is written is {}'s: {} gets another one", holder.record.name, how.to));
+        record.wanted.port = None;
+    }
+    let place = place(&to);
+    remove(&place).await?;
+    let made = make(agent, of, how, &mut record, &place, watcher).await;
+    let settled = match made {
+        Ok(made) => settle(&to, &place, record, how, made).await,
+        Err(error) => Err(error),
+    };
+    remove(&place).await?;
+    if settled.is_err() {
+        // Nothing of it is there: no empty folder either.
+        let _ = std::fs::remove_dir(&to.layout.scratch);
+        let _ = std::fs::remove_dir(&to.layout.root);
+    }
+    settled
+}
+
+/// Says what a restore would use, and makes nothing.
+pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watcher) -> Result<(), ProviderError> {
+    if how.point == RestorePoint::Now {
+        watcher.say(format!("{of} would be copied as it is"));
+        return Ok(());
+    }
+    let source = source(agent, of, &how.point).await?;
+    let Source { generation, backup } = &source;
+    watcher.say(format!(
+        "the backup {} of {} would be used, from {} to {}, generation {}",
+        backup.name,
+        backup.finished_at,
+        backup.start_lsn,
+        backup.end_lsn,
+        generation.info().number
+    ));
+    Ok(())
+}
+
+/// Whether this was asked for before and is through: the instance is there.
+fn is_through(agent: &Agent, of: &str, how: &RestoreHow) -> Result<bool, ProviderError> {
+    match agent.shown(&how.to) {
+        Ok(known) => {
+            let ours = |restored: &Restored| restored.of == of && restored.point == how.point;
+            if known.record.restored.as_ref().is_some_and(ours) {
+                return Ok(true);
+            }
+            let message = format!("there is an instance {} already", how.to);
+            Err(ProviderError::new(ErrorKind::Conflict, message).help("choose another name"))
+        }
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A name that is nobody else's meanwhile.
+struct Promise {
+    agent: Arc<Agent>,
+    holder: String,
+}
+
+impl Promise {
+    fn of(agent: &Arc<Agent>, name: &str, source: &str) -> Result<Self, ProviderError> {
+        // One of its own, so that a second one of the same is refused.
+        let holder = format!("a restore of {source} begun at {}", Timestamp::now());
+        agent.names.promise(name, &holder).map_err(|known| {
+            ProviderError::new(ErrorKind::Conflict, format!("{name} is just being made: {known}"))
+                .help("wait until it is, or choose another name")
+        })?;
+        Ok(Self { agent: agent.clone(), holder })
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.agent.names.take_back(&self.holder);
+    }
+}
+
+/// Where a copy is made.
+fn place(to: &Site) -> Layout {
+    Layout::new(to.layout.scratch.join("restoring"), to.layout.socket.clone())
+}
+
+/// Removes what an attempt left, and ends what still works at it.
+pub async fn remove(place: &Layout) -> Result<(), ProviderError> {
+    processes::kill(&place.data).await?;
+    backup::clear(&place.root).await
+}
+
+/// Ends and removes what an agent that was killed was restoring. Needs a tokio runtime.
+pub async fn forget_cut_short(paths: &Paths) {
+    let entries = std::fs::read_dir(paths.instances()).into_iter().flatten().flatten();
+    for entry in entries {
+        let mut found = false;
+        for name in ["restoring", "drill"] {
+            let place = Layout::new(entry.path().join("scratch").join(name), paths.sockets());
+            if place.root.exists() {
+                found = true;
+                if let Err(error) = remove(&place).await {
+                    tracing::warn!("{}: {error}", place.root.display());
+                }
+            }
+        }
+        if found && matches!(Record::load(&entry.path()), Ok(None)) {
+            // Of an instance that was never made nothing else is there; what holds something stays.
+            let _ = std::fs::remove_dir(entry.path().join("scratch"));
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
+}
+
+async fn make(
+    agent: &Arc<Agent>,
+    of: &str,
+    how: &RestoreHow,
+    record: &mut Record,
+    place: &Layout,
+    watcher: &Watcher,
+) -> Result<Made, ProviderError> {
+    if how.point == RestorePoint::Now {
+        return copy(agent, of, record, place, watcher).await;
+    }
+    watcher.phase("looking for a backup");
+    let source = source(agent, of, &how.point).await?;
+    let target = match &how.point {
+        RestorePoint::Latest | RestorePoint::Now => Target::Latest,
+        RestorePoint::At(at) => Target::At(*at),
+        RestorePoint::Lsn(lsn) => Target::Lsn(lsn.clone()),
+        RestorePoint::Backup(_) => Target::Backup,
+    };
+    let Source { generation, backup } = source;
+    choose(agent, record, &backup.version, watcher).await?;
+    watcher.say(format!("the backup {} of {} is used", backup.name, backup.finished_at));
+    let recovered = from_backup(agent, record, place, &generation, &backup, target, watcher).await?;
+    let restored = Restored {
+        of: of.to_owned(),
+        generation: generation.info().number,
+        backup: backup.name.clone(),
+        point: how.point.clone(),
+        to: recovered.last_commit_at.map_or_else(|| recovered.ended_at.clone(), |at| at.to_string()),
+    };
+    Ok(Made { restored, recovered })
+}
+
+/// Unpacks a backup and replays the log up to the target.
+pub async fn from_backup(
+    agent: &Arc<Agent>,
+    record: &Record,
+    place: &Layout,
+    generation: &Generation,
+    backup: &Backup,
+    target: Target,
+    watcher: &Watcher,
+) -> Result<Recovered, ProviderError> {
+    watcher.phase("unpacking the backup");
+    let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
+    let settings_file = place.root.join("restore.json");
+    let (own, generation, name) = (place.clone(), generation.clone(), backup.name.clone());
+    let settings = archive::settings(&Site::of(agent.clone(), generation.instance()), &generation, false);
+    let written = settings_file.clone();
+    blocking(move || {
+        make_place(&paths, &own, &run_as)?;
+        settings.write(&written, store::owner(&run_as)).map_err(store::refused)?;
+        let reader = generation.open_backup(&name).map_err(store::refused)?;
+        let tar = reader.open(DATA).map_err(store::refused)?;
+        packed::unpack_from(tar, &format!("the backup {name}"), &run_as, &own.data)
+    })
+    .await?;
+    let command = archive::restore_command(&agent.options.paths, &settings_file);
+    replay(agent, record, place, Some(command), target, watcher).await
+}
+
+/// Copies an instance as it is.
+async fn copy(
+    agent: &Arc<Agent>,
+    of: &str,
+    record: &mut Record,
+    place: &Layout,
+    watcher: &Watcher,
+) -> Result<Made, ProviderError> {
+    let shown = agent.shown(of)?;
+    let version = shown.record.server.as_ref().map(|server| server.version.to_string()).unwrap_or_default();
+    if shown.pid.is_none() {
+        let message = format!("{of} does not run, so it cannot be copied");
+        return Err(ProviderError::new(ErrorKind::Conflict, message).help("start it first, or restore its last backup"));
+    }
+    choose(agent, record, &version, watcher).await?;
+    watcher.phase(format!("copying {of}"));
+    let from = Site::of(agent.clone(), of);
+    let (paths, own, run_as) = (agent.options.paths.clone(), place.clone(), agent.run_as.clone());
+    blocking(move || make_place(&paths, &own, &run_as)).await?;
+    let server = chosen(&shown.record)?.clone();
+    let copying = Copying {
+        server: &server,
+        run_as: &agent.run_as,
+        socket: &from.layout.socket,
+        port: from.running_port(&shown.record, shown.record.primary())?,
+        label: "clone",
+    };
+    // Beside everything else that is in the place: it is emptied first.
+    let work = place.root.join("copy");
+    let copied = backup::copy(&copying, &work).await?;
+    std::fs::rename(&copied.data, &place.data).map_err(|error| io_error("move", &copied.data, &error))?;
+    let recovered = replay(agent, record, place, None, Target::Backup, watcher).await?;
+    let to = Timestamp::now().to_string();
+    let restored = Restored { of: of.to_owned(), generation: 0, backup: String::new(), point: RestorePoint::Now, to };
+    Ok(Made { restored, recovered })
+}
+
+async fn replay(
+    agent: &Arc<Agent>,
+    record: &Record,
+    place: &Layout,
+    restore_command: Option<String>,
+    target: Target,
+    watcher: &Watcher,
+) -> Result<Recovered, ProviderError> {
+    watcher.phase("replaying the log");
+    let run_as = agent.run_as.clone();
+    let server = chosen(record)?.clone();
+    // A name in the folder of sockets: nobody else is given the same number.
+    let owner = format!("{}/restoring", record.name);
+    let port = agent.reserve_port(&owner, None, &[])?;
+    let agent_user = run_as.drops.then(|| "root".to_owned());
+    let recovery = Recovery {
+        server: &server,
+        run_as: &run_as,
+        layout: place,
+        port,
+        os_users: agent_user.into_iter().chain([run_as.name.clone()]).collect(),
+        sizing: sizing::size(&configure::size(&record.wanted), agent.machine(&record.name)),
+        parameters: record.wanted.parameters.clone(),
+        restore_command,
+        target,
+    };
+    let recovered = recover(&recovery).await;
+    agent.release_ports(&owner);
+    recovered
+}
+
+fn make_place(paths: &Paths, place: &Layout, run_as: &crate::postgres::runas::RunAs) -> Result<(), ProviderError> {
+    for folder in place.root.ancestors().skip(2).take_while(|folder| folder.starts_with(paths.instances())) {
+        if folder.exists() {
+            break;
+        }
+        files::make_folder(folder, 0o711).map_err(|error| io_error("make", folder, &error))?;
+    }
+    if let Some(scratch) = place.root.parent() {
+        run_as.make_dir(scratch, 0o700)?;
+    }
+    for folder in [&place.root, &place.log, &place.scratch] {
+        run_as.make_dir(folder, 0o700)?;
+    }
+    folders::make_sockets(paths, run_as)
+}
+
+/// The server for a copy: of the major version that wrote it.
+async fn choose(
+    agent: &Arc<Agent>,
+    record: &mut Record,
+    version: &str,
+    watcher: &Watcher,
+) -> Result<(), ProviderError> {
+    let written = Version::parse(version);
+    let major = written.map(|version| version.major);
+    let asked = record.wanted.engine_version.clone();
+    if record.wanted.engine_version.is_none() {
+        record.wanted.engine_version = major.map(|major| major.to_string());
+    }
+    let chosen = choose_server(agent, record, watcher).await;
+    record.wanted.engine_version = asked;
+    chosen?;
+    let runs = record.server.as_ref().map(crate::postgres::server::Server::major);
+    if runs == major || major.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "it was PostgreSQL {version}, and the block asks for {}",
+        runs.map_or_else(|| "another".to_owned(), |major| major.to_string())
+    );
+    Err(ProviderError::new(ErrorKind::Invalid, message).help("write the engine_version that it had"))
+}
+
+/// Puts the copy and its ledger into their places.
+async fn settle(to: &Site, place: &Layout, record: Record, how: &RestoreHow, made: Made) -> Result<(), ProviderError> {
+    let Made { restored, recovered } = made;
+    let mut record = record;
+    let said = match restored.backup.as_str() {
+        "" => format!("made as a copy of {}", restored.of),
+        backup => format!("made of the backup {backup} of {}, up to {}", restored.of, restored.to),
+    };
+    record.system_identifier = Some(recovered.system_identifier.to_string());
+    record.memory = Memory { made: true, ..Memory::new(record.wanted.allocated_storage_gib) };
+    record.ha = ha::Memory {
+        epoch: 1,
+        system_id: Some(recovered.system_identifier),
+        timeline: recovered.timeline,
+        primary: Some(FIRST),
+        members: [(FIRST, Member::new(Duty::Pair, Copy::Good))].into(),
+        last_node: FIRST.0,
+        ..ha::Memory::default()
+    };
+    record.restored = Some(restored);
+    let (own, place, password) = (to.clone(), place.clone(), how.master_password.clone());
+    blocking(move || {
+        let (paths, run_as) = (&own.agent.options.paths, &own.agent.run_as);
+        let first = own.node(FIRST);
+        folders::make(paths, &own.layout, run_as)?;
+        folders::make(paths, &first, run_as)?;
+        if let Some(password) = password {
+            own.secrets.propose(&credentials(&record, Zeroizing::new(password)))?;
+        }
+        ledger::announce(&own.layout.root, &record)?;
+        std::fs::rename(&place.data, &first.data).map_err(|error| io_error("move", &place.data, &error))?;
+        packed::sync_folder(first.folder())?;
+        promotion::settle(&own.layout)
+    })
+    .await?;
+    to.note(said);
+    Ok(())
+}
+
+/// What a point of an instance is restored from. What a server that runs has committed is archived first.
+pub async fn source(agent: &Arc<Agent>, of: &str, point: &RestorePoint) -> Result<Source, ProviderError> {
+    if let RestorePoint::At(at) = point
+        && *at > Timestamp::now()
+    {
+        return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
+    }
+    if matches!(point, RestorePoint::At(_) | RestorePoint::Lsn(_) | RestorePoint::Latest) {
+        finish_segment(agent, of).await?;
+    }
+    let (agent, of, point) = (agent.clone(), of.to_owned(), point.clone());
+    blocking(move || {
+        let repository = store::open_if_there(&agent)?.ok_or_else(|| nothing(&of))?;
+        find(&repository, &of, &point)
+    })
+    .await
+}
+
+/// Has a running server archive everything that was committed, with a commit behind it by which recovery tells that it is past a
+/// moment.
+async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderError> {
+    let Ok(Shown { record, pid: Some(_), .. }) = agent.shown(of) else { return Ok(()) };
+    if !record.wanted.is_archived() || record.memory.goal != Goal::Serve {
+        return Ok(());
+    }
+    let site = Site::of(agent.clone(), of);
+    if !archive::settings_file(&site).exists() {
+        return Ok(());
+    }
+    let session = site.connect(&record, record.primary(), "postgres").await?;
+    session.run("SELECT pg_current_xact_id()").await?;
+    let row = session.one("SELECT pg_walfile_name(pg_switch_wal())", &[]).await?;
+    let name: String = row.get(0);
+    let end = Instant::now() + ARCHIVED_WITHIN;
+    let sql = "SELECT coalesce(last_archived_wal COLLATE \"C\" >= $1, false) FROM pg_stat_archiver";
+    while !session.one(sql, &[&name]).await?.get::<_, bool>(0) {
+        if Instant::now() > end {
+            let message = format!("{of} has not archived its log within {} s", ARCHIVED_WITHIN.as_secs());
+            return Err(ProviderError::new(ErrorKind::Unavailable, message)
+                .help("pgherd status says why; --backup restores a backup without the log after it"));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+fn find(repository: &Repository, of: &str, point: &RestorePoint) -> Result<Source, ProviderError> {
+    let mut all = Vec::new();
+    for generation in store::generations(repository, of)? {
+        for backup in generation.backups().map_err(store::refused)? {
+            all.push(Source { generation: generation.clone(), backup });
+        }
+    }
+    if all.is_empty() {
+        return Err(nothing(of));
+    }
+    let whole = all.into_iter().filter(|source| !source.backup.damaged).collect::<Vec<_>>();
+    // In the order in which they were taken, which is also that of the generations.
+    let last = |fits: &dyn Fn(&Source) -> bool| whole.iter().rfind(|source| fits(source)).cloned();
+    let refuse =
+        |message: String| ProviderError::new(ErrorKind::NotFound, message).help("pgherd backups lists what there is");
+    match point {
+        RestorePoint::Latest | RestorePoint::Now => {
+            last(&|_| true).ok_or_else(|| refuse(format!("no backup of {of} is whole")))
+        }
+        RestorePoint::Backup(name) => last(&|source| source.backup.name == *name)
+            .ok_or_else(|| refuse(format!("there is no backup {name} of {of}"))),
+        RestorePoint::At(at) => last(&|source| source.backup.finished_at <= *at)
+            .ok_or_else(|| refuse(format!("no backup of {of} is from before {at}"))),
+        RestorePoint::Lsn(text) => {
+            let lsn: Lsn = text.parse().map_err(|_| {
+                ProviderError::new(ErrorKind::Invalid, format!("{text} is no place in the log such as 0/3000148"))
+            })?;
+            let newest = whole.iter().map(|source| source.generation.info().number).max();
+            let fits =
+                |source: &Source| Some(source.generation.info().number) == newest && source.backup.end_lsn <= lsn;
+            last(&fits).ok_or_else(|| refuse(format!("no backup of {of} is from before {lsn}")))
+        }
+    }
+}
+
+fn nothing(of: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::NotFound, format!("nothing is stored of {of}"))
+        .help("pgherd backup takes a backup of one that runs; pgherd clone copies it as it is")
+}

@@ -1,0 +1,182 @@
+//! What is done about backups by itself: once a day in the window, and all along.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pgherd_core::backups::{
+    BackupKind, Deletion, Due, Failed, Holdings, Retention, Schedule, due, expire, expire_ended,
+};
+use pgherd_core::window::Window;
+use pgherd_engine::provider::ProviderError;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::take::{Taking, server_for, take};
+use super::{archive, store};
+use crate::supervisor::agent::Agent;
+use crate::supervisor::requests::Shown;
+use crate::supervisor::site::{Site, blocking};
+use crate::supervisor::upkeep::Goal;
+
+/// How often is looked what there is to do.
+const EVERY: Duration = Duration::from_secs(5);
+/// So long nothing is done to an instance that was just made, or just changed: whoever makes several is not held up.
+const CALM: SignedDuration = SignedDuration::from_secs(10);
+/// How often is looked for what nobody needs any more, besides after every backup.
+const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(6);
+
+/// Looks after the backups of all instances until the agent ends.
+pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
+    let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
+    if let Err(error) = blocking(move || archive::install_program(&paths, &run_as)).await {
+        tracing::error!("nothing can be archived: {error}");
+    }
+    let mut at_work: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+        at_work.retain(|_, task| !task.is_finished());
+        for shown in agent.all() {
+            let name = shown.record.name.clone();
+            if !at_work.contains_key(&name) {
+                let site = Site::of(agent.clone(), &name);
+                at_work.insert(name, tokio::spawn(async move { tend(&site, &shown).await }));
+            }
+        }
+    }
+    // What they do may be cut short anywhere; programs they run end with them.
+    at_work.values().for_each(JoinHandle::abort);
+}
+
+async fn tend(site: &Site, shown: &Shown) {
+    let (desk, record, now) = (&site.agent.desk, &shown.record, Timestamp::now());
+    let serves = record.memory.made && record.memory.goal == Goal::Serve && shown.pid.is_some();
+    let is_calm = serves && shown.busy.is_none() && record.system_identifier.is_some();
+    let since = if is_calm { desk.of(&site.name).calm_since.or(Some(now)) } else { None };
+    desk.note(&site.name, |known| known.calm_since = since);
+    if record.wanted.backup_retention_days == 0 || since.is_none_or(|since| now.duration_since(since) < CALM) {
+        return;
+    }
+    let turn = desk.turn(&site.name);
+    // Somebody takes a backup, or restores one: the next look is soon.
+    let Ok(_turn) = turn.try_lock() else { return };
+    if record.wanted.is_archived()
+        && let Err(error) = look_after_archive(site, shown).await
+    {
+        tracing::warn!(instance = site.name, "the archive: {error}");
+    }
+    match take_what_is_due(site, shown, now).await {
+        Ok(true) => desk.note(&site.name, |known| (known.failed, known.failure) = (None, None)),
+        Ok(false) => {}
+        Err(error) => {
+            site.note(format!("the automatic backup failed: {error}"));
+            desk.note(&site.name, |known| {
+                let times = known.failed.map_or(0, |failed| failed.times) + 1;
+                known.failed = Some(Failed { times, last_at: Timestamp::now() });
+                known.failure = Some(error.message.clone());
+            });
+        }
+    }
+}
+
+/// Has an archive, with all of the log in it, and says when it fails.
+async fn look_after_archive(site: &Site, shown: &Shown) -> Result<(), ProviderError> {
+    let (record, desk) = (&shown.record, &site.agent.desk);
+    let (own, of) = (site.clone(), record.clone());
+    let known = desk.of(&site.name);
+    let (primary, timeline) = (record.primary(), record.ha.timeline);
+    let is_filled = known.filled == Some((timeline, primary));
+    let (filled, report) = blocking(move || {
+        let generation = archive::generation(&own, &of)?;
+        let filled = if is_filled { 0 } else { archive::fill(&own, &generation, primary, timeline)? };
+        Ok((filled, archive::report(&own, &of)))
+    })
+    .await?;
+    if filled > 0 {
+        site.note(format!("archived {filled} files of the log that {primary} had only streamed"));
+    }
+    desk.note(&site.name, |known| known.filled = Some((timeline, primary)));
+    let Some(report) = report else { return Ok(()) };
+    let fails = report.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now()));
+    match (known.archive_fails, fails) {
+        (false, true) => {
+            let why = report.failure.unwrap_or_else(|| "the server's log says why".to_owned());
+            site.note(format!("its log is not archived, {} files wait: {why}", report.waiting));
+        }
+        (true, false) => site.note("its log is archived again"),
+        _ => {}
+    }
+    desk.note(&site.name, |known| known.archive_fails = fails);
+    Ok(())
+}
+
+/// Takes the backup of the day when it is time, and deletes what it makes superfluous; says whether it took one.
+async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<bool, ProviderError> {
+    let record = &shown.record;
+    let Some(window) = Window::parse_daily(&record.wanted.backup_window) else { return Ok(false) };
+    let schedule = Schedule { window, retention_days: record.wanted.backup_retention_days, name: site.name.clone() };
+    let own = site.clone();
+    let backups = blocking(move || match archive::known_generation(&own)? {
+        Some(generation) => generation.backups().map_err(store::refused),
+        None => Ok(Vec::new()),
+    })
+    .await?;
+    let known = site.agent.desk.of(&site.name);
+    let is_due = match due(&schedule, &backups, known.failed, now) {
+        Due::Now => true,
+        Due::Off | Due::At(_) => false,
+    };
+    if is_due {
+        let name = format!("{}-auto-{}", site.name, now.strftime("%Y%m%dt%H%M%Sz"));
+        let what = Taking { name, kind: BackupKind::Automated, node: server_for(shown) };
+        let taken = take(site, record, &what, |_| {}).await?;
+        site.note(format!("took and verified the backup {} of {}, {} bytes", taken.name, what.node, taken.bytes));
+    }
+    if is_due || known.expired_at.is_none_or(|at| now.duration_since(at) > EXPIRE_EVERY) {
+        let days = record.wanted.backup_retention_days;
+        let retention = Retention { days, point_in_time: record.wanted.point_in_time };
+        let own = site.clone();
+        let deleted = blocking(move || delete_superfluous(&own, retention, now)).await?;
+        if deleted > 0 {
+            site.note(format!("deleted {deleted} backups and files of the log that are past their {days} days"));
+        }
+        site.agent.desk.note(&site.name, |known| known.expired_at = Some(now));
+    }
+    Ok(is_due)
+}
+
+/// Whether it is older than what is to be restorable: log after a backup that somebody asked for is kept as long as log after
+/// one of the schedule, which is taken later where a database is new.
+fn is_past(deletion: &Deletion, holdings: &Holdings, retention: Retention, now: Timestamp) -> bool {
+    let Deletion::Wal(name) = deletion else { return true };
+    let written_at = holdings.wal.iter().find(|file| file.name == *name).and_then(|file| file.written_at);
+    let kept = SignedDuration::from_hours(24 * i64::from(retention.days));
+    written_at.is_some_and(|at| now.duration_since(at) > kept)
+}
+
+/// Deletes what is past its retention, oldest first; says how much that was. Blocking.
+fn delete_superfluous(site: &Site, retention: Retention, now: Timestamp) -> Result<usize, ProviderError> {
+    let Some(repository) = store::open_if_there(&site.agent)? else { return Ok(0) };
+    let Some(current) = archive::known_generation(site)? else { return Ok(0) };
+    let mut deleted = 0;
+    let holdings = current.holdings().map_err(store::refused)?;
+    for generation in store::generations(&repository, &site.name)? {
+        let what = if generation.info().number == current.info().number {
+            generation.clear_unfinished().map_err(store::refused)?;
+            let is_old = |deletion: &Deletion| is_past(deletion, &holdings, retention, now);
+            expire(&holdings, retention, now).into_iter().filter(is_old).collect()
+        } else {
+            let ended = generation.holdings().map_err(store::refused)?;
+            expire_ended(&ended, &holdings, retention, now)
+        };
+        generation.delete(&what).map_err(store::refused)?;
+        deleted += what.len();
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,165 @@
+//! Taking one backup: copied, verified, stored.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use pgherd_archive::{ArchiveError, BackupEnd, BackupStart, Generation};
+use pgherd_core::backups::{Backup, BackupKind, Deletion, Lsn, Timeline};
+use pgherd_core::ha::NodeId;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use super::{archive, store};
+use crate::postgres::backup::{self, Copied, Copying};
+use crate::postgres::packed;
+use crate::supervisor::ledger::Record;
+use crate::supervisor::requests::Shown;
+use crate::supervisor::site::{Site, blocking, chosen};
+use crate::supervisor::upkeep::Goal;
+
+/// The one file of a backup: its data directory with the log that makes it consistent, as tar.
+pub const DATA: &str = "data.tar";
+
+/// What is to be taken.
+#[derive(Debug, Clone)]
+pub struct Taking {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub kind: BackupKind,
+    /// Of which server.
+    pub node: NodeId,
+}
+
+/// Takes it. To be called by whoever has the turn.
+pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str)) -> Result<Backup, ProviderError> {
+    let taken_at = Timestamp::now();
+    let (own, of) = (site.clone(), record.clone());
+    let generation = blocking(move || archive::generation(&own, &of)).await?;
+    let work = site.layout.scratch.join("backup");
+    site.agent.run_as.make_dir(&site.layout.scratch, 0o700)?;
+    say("copying the data");
+    let server = chosen(record)?.clone();
+    let copying = Copying {
+        server: &server,
+        run_as: &site.agent.run_as,
+        socket: &site.layout.socket,
+        port: site.running_port(record, what.node)?,
+        label: &what.name,
+    };
+    let copied = backup::copy(&copying, &work).await;
+    let stored = match copied {
+        Ok(copied) => {
+            say("storing the copy");
+            let tags = if record.wanted.copy_tags_to_backup { record.wanted.tags.clone() } else { BTreeMap::new() };
+            let (name, kind, version) = (what.name.clone(), what.kind, server.version.to_string());
+            let wal_segment_bytes = copied.wal_segment_bytes;
+            let start = BackupStart { name, kind, taken_at, version, wal_segment_bytes, tags };
+            blocking(move || keep(&generation, start, &copied)).await
+        }
+        Err(error) => Err(error),
+    };
+    backup::clear(&work).await?;
+    stored
+}
+
+/// Stores a verified copy. Blocking.
+fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<Backup, ProviderError> {
+    let lsn = |text: &str| {
+        text.parse::<Lsn>()
+            .map_err(|error| ProviderError::new(ErrorKind::Invalid, format!("the backup's log: {error}")))
+    };
+    let (start_lsn, end_lsn) = (lsn(&copied.start_lsn)?, lsn(&copied.end_lsn)?);
+    let name = start.name.clone();
+    let writer = generation.begin_backup(start).map_err(store::refused)?;
+    let mut file = writer.file(DATA).map_err(store::refused)?;
+    packed::pack_into(&copied.data, &mut file).map_err(storing)?;
+    file.finish().map_err(store::refused)?;
+    let end = BackupEnd {
+        finished_at: Timestamp::now(),
+        timeline: Timeline(copied.timeline),
+        start_lsn,
+        end_lsn,
+        self_contained: true,
+    };
+    let backup = writer.finish(end).map_err(store::refused)?;
+    // Every file was compared with its checksum, and what was stored of it is read no other way than with one.
+    generation.set_verified(&name, backup.finished_at).map_err(store::refused)?;
+    Ok(backup)
+}
+
+fn storing(error: std::io::Error) -> ProviderError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<ArchiveError>()) {
+        Some(ours) => store::refused(ours.clone()),
+        None => ProviderError::new(ErrorKind::Unavailable, format!("the backup cannot be stored: {error}")),
+    }
+}
+
+/// The server that a backup burdens least: the standby that is known to hold everything, or else the primary.
+pub fn server_for(shown: &Shown) -> NodeId {
+    let standby = shown.record.ha.promotable.filter(|node| shown.pids.iter().any(|(runs, _)| runs == node));
+    standby.unwrap_or_else(|| shown.record.primary())
+}
+
+/// The last backup of an instance that is to go. Repeatable.
+pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError> {
+    let Goal::Gone { backup: Some(name), asked_at, .. } = record.memory.goal.clone() else { return Ok(()) };
+    let primary = record.primary();
+    let layout = site.node(primary);
+    if !layout.data.join("PG_VERSION").exists() {
+        let message = format!("{} is not there, so no last backup can be taken", layout.data.display());
+        return Err(ProviderError::new(ErrorKind::Conflict, message)
+            .help("mount its disk and repeat; without a last backup only with skip_final_snapshot = true"));
+    }
+    let turn = site.agent.desk.turn(&site.name);
+    let _turn = turn.lock().await;
+    let known = named(site, &name).await?;
+    // Taken and listed, and then we were cut short.
+    let taken = match known.filter(|known| known.taken_at >= asked_at && known.kind == BackupKind::Final) {
+        Some(taken) => taken,
+        None => take(site, record, &Taking { name, kind: BackupKind::Final, node: primary }, |_| {}).await?,
+    };
+    site.note(format!("took and verified the last backup {} of {} bytes", taken.name, taken.bytes));
+    Ok(())
+}
+
+/// The backup of a name in the generation an instance archives to.
+pub async fn named(site: &Site, name: &str) -> Result<Option<Backup>, ProviderError> {
+    let (site, name) = (site.clone(), name.to_owned());
+    blocking(move || {
+        let Some(generation) = archive::known_generation(&site)? else { return Ok(None) };
+        Ok(generation.backups().map_err(store::refused)?.into_iter().find(|backup| backup.name == name))
+    })
+    .await
+}
+
+/// Lets go of an instance that is being removed. With a last backup everything that is stored of it stays; without one, which is to
+/// say that it is not worth one, only what somebody asked for by name. Repeatable.
+pub async fn let_go(site: &Site, record: &Record) -> Result<(), ProviderError> {
+    let turn = site.agent.desk.turn(&site.name);
+    let _turn = turn.lock().await;
+    site.agent.desk.forget(&site.name);
+    if !matches!(record.memory.goal, Goal::Gone { backup: None, .. }) {
+        return Ok(());
+    }
+    let own = site.clone();
+    blocking(move || {
+        let Some(repository) = store::open_if_there(&own.agent)? else { return Ok(()) };
+        for generation in store::generations(&repository, &own.name)? {
+            forget_automatic(&generation)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn forget_automatic(generation: &Generation) -> Result<(), ProviderError> {
+    let holdings = generation.holdings().map_err(store::refused)?;
+    if holdings.backups.iter().all(|backup| backup.kind == BackupKind::Automated) {
+        return generation.delete_all().map_err(store::refused);
+    }
+    let automatic = holdings.backups.iter().filter(|backup| backup.kind == BackupKind::Automated);
+    let backups = automatic.map(|backup| Deletion::Backup(backup.name.clone()));
+    // The others hold what makes them consistent.
+    let wal = holdings.wal.iter().map(|file| Deletion::Wal(file.name));
+    generation.delete(&backups.chain(wal).collect::<Vec<_>>()).map_err(store::refused)
+}
