@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write as _};
 
-use pgherd_core::backups::{Gap, WalName, chains};
+use pgherd_core::backups::{BackupKind, Gap, WalName, chains};
 use serde::Serialize;
 
 use crate::error::{ArchiveError, ErrorKind, Result};
@@ -56,8 +56,15 @@ impl Generation {
         let mut findings = BTreeSet::new();
         let store = &self.repository.store;
         let holdings = self.holdings()?;
-        for gap in chains(&holdings).into_iter().flat_map(|chain| chain.gaps) {
-            findings.insert(of_gap(&gap));
+        // Behind what a backup of somebody's own needs, log goes when the schedule needs it no more.
+        let scheduled = |name: &str| {
+            holdings.backups.iter().any(|backup| backup.name == name && backup.kind == BackupKind::Automated)
+        };
+        let all = !holdings.backups.iter().any(|backup| scheduled(&backup.name));
+        for chain in chains(&holdings) {
+            if all || scheduled(&chain.backup) || !chain.consistent {
+                findings.extend(chain.gaps.iter().map(of_gap));
+            }
         }
         let mut expected = BTreeSet::from(["generation".to_owned()]);
         let manifests = self.expect_backups(&mut expected, &mut findings)?;

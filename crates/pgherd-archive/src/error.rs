@@ -70,6 +70,11 @@ impl ArchiveError {
     }
 }
 
+/// Chance is the kernel's: aws-lc would first time the CPU for a while, in every process that PostgreSQL starts for a segment.
+pub(crate) fn no_chance() -> ArchiveError {
+    ArchiveError::new(ErrorKind::Unavailable, "the system gives no random numbers")
+}
+
 impl From<ArchiveError> for io::Error {
     fn from(error: ArchiveError) -> Self {
         Self::other(error)

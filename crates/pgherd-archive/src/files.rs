@@ -10,8 +10,11 @@ use rustix::fs::{CWD, FlockOperation, RenameFlags};
 /// Whose what is made here is to be.
 pub(crate) type Owner = Option<(u32, u32)>;
 
-/// Before and after each operation: where a test may end this process.
-fn step() {}
+/// Before and after each operation: where tests end this process, or hear of what is done.
+fn step() {
+    #[cfg(test)]
+    crate::faults::step();
+}
 
 /// Makes a new file that only its owner may read.
 pub(crate) fn create(path: &Path, owner: Owner) -> io::Result<File> {

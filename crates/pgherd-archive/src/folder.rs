@@ -2,7 +2,7 @@
 
 use std::fs::{File, FileTimes};
 use std::io::{self, ErrorKind as IoKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -136,19 +136,27 @@ impl Store for Folder {
 
     fn claim(&self, folder: &str) -> Result<Box<dyn Send>> {
         let folder = self.root.join(folder);
-        self.make_folders(&folder)?;
         let path = folder.join(CLAIM);
-        let file = match files::create(&path, self.owner) {
-            Err(error) if error.kind() == IoKind::AlreadyExists => {
-                File::options().write(true).open(&path).map_err(|error| refuse("open", &path, &error))?
+        loop {
+            self.make_folders(&folder)?;
+            let file = match files::create(&path, self.owner) {
+                Err(error) if error.kind() == IoKind::AlreadyExists => File::options().write(true).open(&path),
+                other => other,
+            };
+            let file = match file {
+                // Whoever had it has just let go of it.
+                Err(error) if error.kind() == IoKind::NotFound => continue,
+                other => other.map_err(|error| refuse("make", &path, &error))?,
+            };
+            if !files::claim(&file).map_err(|error| refuse("lock", &path, &error))? {
+                let message = format!("somebody else is writing to {}", folder.display());
+                return Err(ArchiveError::new(ErrorKind::Conflict, message));
             }
-            other => other.map_err(|error| refuse("make", &path, &error))?,
-        };
-        if !files::claim(&file).map_err(|error| refuse("lock", &path, &error))? {
-            let message = format!("somebody else is writing to {}", folder.display());
-            return Err(ArchiveError::new(ErrorKind::Conflict, message));
+            // It may be one that was let go of, and removed, before it was locked here.
+            if is_at(&file, &path) {
+                return Ok(Box::new(Claim { _file: file, path }));
+            }
         }
-        Ok(Box::new(Claim { _file: file, path }))
     }
 
     fn knows_times(&self) -> bool {
@@ -169,7 +177,16 @@ impl Drop for Claim {
     fn drop(&mut self) {
         // Whoever dies instead leaves a file that nobody holds.
         let _ = files::remove(&self.path);
+        if let Some(folder) = self.path.parent() {
+            let _ = files::remove_empty(folder);
+        }
     }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let same =
+        |one: &std::fs::Metadata, other: &std::fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+    matches!((file.metadata(), std::fs::metadata(path)), (Ok(one), Ok(other)) if same(&one, &other))
 }
 
 /// A temporary file beside its place.
@@ -269,6 +286,8 @@ fn clear(path: &Path) -> Result<usize> {
         let place = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             cleared += clear(&place)?;
+            // Left empty by a deletion that was cut short; whoever needs it makes it again.
+            files::remove_empty(&place).map_err(|error| refuse("delete", &place, &error))?;
         } else if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) && is_left(&place)? {
             cleared += usize::from(files::remove(&place).map_err(|error| refuse("delete", &place, &error))?);
         }

@@ -5,12 +5,12 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::error::{ArchiveError, ErrorKind, Result};
+use crate::error::{ArchiveError, ErrorKind, Result, no_chance};
 use crate::files;
 
 pub(crate) const KEY_BYTES: usize = 32;
@@ -180,8 +180,7 @@ fn key(bytes: Zeroizing<[u8; KEY_BYTES]>) -> Key {
 
 fn new_key() -> Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
-    rand::fill(bytes.as_mut_slice())
-        .map_err(|_| ArchiveError::new(ErrorKind::Unavailable, "the system gives no random numbers"))?;
+    getrandom::fill(bytes.as_mut_slice()).map_err(|_| no_chance())?;
     Ok(Zeroizing::new(STANDARD.encode(bytes.as_slice())))
 }
 

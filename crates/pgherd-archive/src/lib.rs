@@ -6,6 +6,8 @@
 mod backup;
 mod check;
 mod error;
+#[cfg(test)]
+mod faults;
 mod files;
 mod folder;
 mod generation;

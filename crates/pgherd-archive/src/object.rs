@@ -13,13 +13,13 @@
 use std::io::{self, Read, Write};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::{digest, hkdf, rand};
+use aws_lc_rs::{digest, hkdf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ArchiveError, ErrorKind, Result};
+use crate::error::{ArchiveError, ErrorKind, Result, no_chance};
 use crate::keys::{Key, KeyRing};
 
 const MAGIC: &[u8; 8] = b"pgherd\0\x01";
@@ -162,8 +162,7 @@ impl<W: Write> ObjectWriter<W> {
         let mut salt = [0; SALT_BYTES];
         let key = keys.map(KeyRing::first).transpose()?;
         if key.is_some() {
-            rand::fill(&mut salt)
-                .map_err(|_| ArchiveError::new(ErrorKind::Unavailable, "the system gives no random numbers"))?;
+            getrandom::fill(&mut salt).map_err(|_| no_chance())?;
         }
         let header = Header {
             pgherd: VERSION,

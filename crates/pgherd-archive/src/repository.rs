@@ -3,12 +3,11 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use aws_lc_rs::rand;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{ArchiveError, ErrorKind, Result};
+use crate::error::{ArchiveError, ErrorKind, Result, no_chance};
 use crate::folder::Folder;
 use crate::generation::{Generation, GenerationInfo, Origin};
 use crate::keys::KeyRing;
@@ -126,14 +125,14 @@ impl Repository {
     ) -> Result<Generation> {
         check_name(instance, "an instance")?;
         let known = self.store.names(instance)?;
-        let mut number = known.iter().filter_map(|name| generation_number(name)).max().unwrap_or(0) + 1;
+        let number = known.iter().filter_map(|name| generation_number(name)).max().unwrap_or(0) + 1;
+        let mut info = GenerationInfo { id: random_name()?, number, system_identifier, begun_at: now, from };
         loop {
-            let info =
-                GenerationInfo { id: random_name()?, number, system_identifier, begun_at: now, from: from.clone() };
+            let number = info.number;
             match self.write_json(&format!("{instance}/{number:04}/generation"), "generation", "", &info) {
                 Ok(()) => return self.generation(instance, number),
                 // Somebody else began one at the same time.
-                Err(error) if error.kind == ErrorKind::Conflict => number += 1,
+                Err(error) if error.kind == ErrorKind::Conflict => info.number += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -199,7 +198,6 @@ pub(crate) fn check_name(name: &str, what: &str) -> Result<()> {
 
 pub(crate) fn random_name() -> Result<String> {
     let mut bytes = [0; 8];
-    rand::fill(&mut bytes)
-        .map_err(|_| ArchiveError::new(ErrorKind::Unavailable, "the system gives no random numbers"))?;
+    getrandom::fill(&mut bytes).map_err(|_| no_chance())?;
     Ok(hex(&bytes))
 }

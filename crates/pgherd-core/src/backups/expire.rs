@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::reach::{Leg, is_on, lineages, timeline_of};
+use super::reach::{Leg, is_on, lineage, lineages, timeline_of};
 use super::wal::{Lsn, SegmentName, Timeline, WalName};
 use super::{Backup, BackupKind, Holdings};
 
@@ -41,100 +41,131 @@ pub fn expire(holdings: &Holdings, retention: Retention, now: Timestamp) -> Vec<
     if retention.days == 0 {
         return Vec::new();
     }
-    let ways = lineages(holdings);
-    let keep_for = SignedDuration::from_hours(24 * i64::from(retention.days));
+    let old = old_enough(holdings, retention, now);
+    let mut ways = ways(holdings);
+    // Nobody wrote to a timeline any more when there was a later one, so nothing of the retention period is on the way to it.
+    let ended = |way: &Way| old.iter().any(|backup| backup.timeline > way.leaf());
+    ways.iter_mut().for_each(|way| way.goes_on = !ended(way));
     let mut kept: BTreeSet<&str> = BTreeSet::new();
-    for legs in &ways {
-        let automated = on_the_way(holdings, legs);
-        let anchor = anchor(&automated, keep_for, now);
-        kept.extend(automated.iter().skip(anchor.unwrap_or(0)).map(|backup| backup.name.as_str()));
+    for way in ways.iter_mut().filter(|way| way.goes_on) {
+        let mut mine: Vec<_> = automated(holdings).filter(|backup| is_on(backup, &way.legs)).collect();
+        mine.sort_by_key(|backup| place(backup));
+        let anchor = mine.iter().rposition(|backup| old.iter().any(|old| old.name == backup.name));
+        way.covered = anchor.is_some();
+        kept.extend(mine.iter().skip(anchor.unwrap_or(0)).map(|backup| backup.name.as_str()));
     }
-    // What is on no way is of a timeline that another one left before it: nothing replaces it.
-    let on_none = |backup: &Backup| !ways.iter().any(|legs| is_on(backup, legs));
-    kept.extend(holdings.backups.iter().filter(|backup| on_none(backup)).map(|backup| backup.name.as_str()));
-    deletions(holdings, &ways, &kept, retention.point_in_time)
+    let log = if retention.point_in_time { Log::All } else { Log::SinceNewest };
+    deletions(holdings, &ways, &kept, log)
 }
 
 /// What may be deleted from a generation that is written to no more, since `successor` went on: everything of the schedule,
 /// once a backup of the successor is as old as the retention period.
 pub fn expire_ended(ended: &Holdings, successor: &Holdings, retention: Retention, now: Timestamp) -> Vec<Deletion> {
-    let keep_for = SignedDuration::from_hours(24 * i64::from(retention.days));
-    let covered = lineages(successor).iter().any(|legs| anchor(&on_the_way(successor, legs), keep_for, now).is_some());
-    if retention.days == 0 || !covered {
+    if retention.days == 0 || old_enough(successor, retention, now).is_empty() {
         return Vec::new();
     }
-    let ways = lineages(ended);
-    let mut deletions = deletions(ended, &ways, &BTreeSet::new(), false);
-    // Without backups, nothing tells the segment size, and nothing needs any log.
-    if ended.backups.iter().all(|backup| backup.kind == BackupKind::Automated) {
-        let named: BTreeSet<_> = deletions.iter().cloned().collect();
-        let rest = ended.wal.iter().map(|file| Deletion::Wal(file.name)).filter(|wal| !named.contains(wal));
-        deletions.extend(rest.collect::<Vec<_>>());
+    deletions(ended, &ways(ended), &BTreeSet::new(), Log::Consistent)
+}
+
+/// The way to a timeline.
+struct Way {
+    legs: Vec<Leg>,
+    /// Whether anything of the retention period is on it.
+    goes_on: bool,
+    /// Whether a backup by schedule is from before the retention period.
+    covered: bool,
+}
+
+impl Way {
+    fn leaf(&self) -> Timeline {
+        self.legs.last().map_or(Timeline(0), |leg| leg.timeline)
     }
-    deletions
 }
 
-/// The backups by schedule on the way to a timeline, by their place in the log: clocks may be set, the log goes on.
-fn on_the_way<'a>(holdings: &'a Holdings, legs: &[Leg]) -> Vec<&'a Backup> {
-    let mut found: Vec<_> = holdings.backups.iter().collect();
-    found.retain(|backup| backup.kind == BackupKind::Automated && is_on(backup, legs));
-    found.sort_by_key(|backup| (backup.start_lsn, backup.timeline, backup.taken_at));
-    found
+/// Which log stays.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    /// All since the oldest backup by schedule.
+    All,
+    /// All since the newest backup, which the one that is being taken comes after; else what backups need to be consistent.
+    SinceNewest,
+    /// What backups need to be consistent.
+    Consistent,
 }
 
-/// The newest sound backup that was whole before the retention period began.
-///
-/// Its age is what the backups after it prove, step by step: days in which none was taken, and times that go backwards, do
-/// not count. So a clock that is set forward deletes nothing, nor does a schedule that fails.
-fn anchor(automated: &[&Backup], keep_for: SignedDuration, now: Timestamp) -> Option<usize> {
-    let believed = |from: Timestamp, to: Timestamp| {
-        let step = to.duration_since(from);
-        if SignedDuration::ZERO <= step && step <= BELIEVED { step } else { SignedDuration::ZERO }
-    };
-    let mut next: Option<(Timestamp, SignedDuration)> = None;
-    for (index, backup) in automated.iter().enumerate().rev().filter(|(_, backup)| !backup.damaged) {
-        let since = match next {
-            None => believed(backup.finished_at, now),
-            Some((later, age)) => age + believed(backup.finished_at, later),
-        };
-        if since >= keep_for && now.duration_since(backup.finished_at) >= keep_for {
-            return Some(index);
+/// The ways to all timelines; also to one that was left before a backup of it was consistent.
+fn ways(holdings: &Holdings) -> Vec<Way> {
+    let mut ways = lineages(holdings);
+    for backup in &holdings.backups {
+        if !ways.iter().any(|legs| is_on(backup, legs)) {
+            ways.push(lineage(backup.timeline, &holdings.histories));
         }
-        next = Some((backup.finished_at, since));
     }
-    None
+    ways.into_iter().map(|legs| Way { legs, goes_on: true, covered: false }).collect()
+}
+
+fn automated(holdings: &Holdings) -> impl Iterator<Item = &Backup> {
+    holdings.backups.iter().filter(|backup| backup.kind == BackupKind::Automated)
+}
+
+/// Backups in the order in which they were taken: clocks may be set, the log goes on.
+fn place(backup: &Backup) -> (Timeline, Lsn, Timestamp) {
+    (backup.timeline, backup.start_lsn, backup.taken_at)
+}
+
+/// The sound backups by schedule that were whole before the retention period began.
+///
+/// Their age is what the backups after them prove, step by step: a step back and one that is too long do not count. So a
+/// clock that is set forward deletes nothing, nor does a schedule that fails.
+fn old_enough(holdings: &Holdings, retention: Retention, now: Timestamp) -> Vec<&Backup> {
+    let keep_for = SignedDuration::from_hours(24 * i64::from(retention.days));
+    let mut all: Vec<_> = automated(holdings).collect();
+    all.sort_by_key(|backup| place(backup));
+    let (mut later, mut age, mut old) = (now, SignedDuration::ZERO, Vec::new());
+    for backup in all.into_iter().rev() {
+        let step = later.duration_since(backup.finished_at);
+        if SignedDuration::ZERO <= step && step <= BELIEVED {
+            age += step;
+        }
+        if !backup.damaged && age >= keep_for && now.duration_since(backup.finished_at) >= keep_for {
+            old.push(backup);
+        }
+        later = backup.finished_at;
+    }
+    old
 }
 
 /// Everything of the schedule that is not kept, and the log that no backup which stays needs.
-fn deletions(holdings: &Holdings, ways: &[Vec<Leg>], kept: &BTreeSet<&str>, point_in_time: bool) -> Vec<Deletion> {
+fn deletions(holdings: &Holdings, ways: &[Way], kept: &BTreeSet<&str>, log: Log) -> Vec<Deletion> {
     let stays = |backup: &&Backup| backup.kind != BackupKind::Automated || kept.contains(backup.name.as_str());
     let (stay, mut go): (Vec<&Backup>, Vec<&Backup>) = holdings.backups.iter().partition(stays);
-    go.sort_by_key(|backup| (backup.start_lsn, backup.timeline, backup.taken_at));
+    go.sort_by_key(|backup| place(backup));
     let mut deletions: Vec<_> = go.iter().map(|backup| Deletion::Backup(backup.name.clone())).collect();
-    // Without any backup nobody knows what the one that is being taken will need, nor how large a segment is.
-    let Some(size) = stay.first().map(|backup| backup.wal_segment_bytes) else { return deletions };
-    let needs: Vec<Need> = ways.iter().map(|legs| Need::of(&stay, legs, point_in_time, size)).collect();
+    // Without any backup nobody knows what the one that is being taken will need.
+    let size = match holdings.backups.first() {
+        Some(backup) => backup.wal_segment_bytes,
+        None if log == Log::Consistent => 1,
+        None => return deletions,
+    };
+    let needs: Vec<Need> = ways.iter().map(|way| Need::of(&stay, way, log, size)).collect();
     let needed = |segment: SegmentName| {
         let number = segment.number(size);
-        let of_way = |legs: &[Leg], need: &Need| {
-            let mine = timeline_of(number, legs, size) == Some(segment.timeline);
-            // The unfinished end of a timeline is beside the segment that goes on with it.
-            let left = legs.iter().any(|leg| leg.timeline == segment.timeline);
-            (mine || left) && need.has(number)
-        };
-        ways.iter().zip(&needs).any(|(legs, need)| of_way(legs, need))
+        ways.iter().zip(&needs).any(|(way, need)| need.has(number) && passes(way, segment.timeline, number, size))
     };
-    let mut wal: BTreeMap<(u64, Timeline, WalName), WalName> = BTreeMap::new();
-    for file in &holdings.wal {
-        // Where timelines come from is worth more than the bytes it takes.
-        if let Some(segment) = file.name.segment()
-            && !needed(segment)
-        {
-            wal.insert((segment.number(size), segment.timeline, file.name), file.name);
-        }
-    }
-    deletions.extend(wal.into_values().map(Deletion::Wal));
+    // Where timelines come from is worth more than the bytes it takes: histories stay.
+    let segments = holdings.wal.iter().filter_map(|file| Some((file.name.segment()?, file.name)));
+    let unneeded = segments.filter(|(segment, _)| !needed(*segment));
+    let in_order: BTreeMap<(u64, Timeline, WalName), WalName> =
+        unneeded.map(|(segment, name)| ((segment.number(size), segment.timeline, name), name)).collect();
+    deletions.extend(in_order.into_values().map(Deletion::Wal));
     deletions
+}
+
+/// Whether a segment is on a way, or beside the one that is: the unfinished end of a timeline, which the next one's segment
+/// begins with.
+fn passes(way: &Way, timeline: Timeline, number: u64, size: u64) -> bool {
+    let mine = timeline_of(number, &way.legs, size) == Some(timeline);
+    mine || way.legs.iter().any(|leg| leg.timeline == timeline)
 }
 
 /// The segments, by number, that are needed on one way.
@@ -146,19 +177,22 @@ struct Need {
 }
 
 impl Need {
-    fn of(stay: &[&Backup], legs: &[Leg], point_in_time: bool, size: u64) -> Self {
+    fn of(stay: &[&Backup], way: &Way, log: Log, size: u64) -> Self {
         let first = |backup: &Backup| backup.start_lsn.segment(size);
         let last = |backup: &Backup| Lsn(backup.end_lsn.0.saturating_sub(1)).segment(size);
-        let mine: Vec<_> = stay.iter().filter(|backup| is_on(backup, legs)).collect();
+        let mine: Vec<&Backup> = stay.iter().copied().filter(|backup| is_on(backup, &way.legs)).collect();
         let automated = mine.iter().filter(|backup| backup.kind == BackupKind::Automated);
-        let oldest = automated.map(|backup| first(backup)).min();
-        // As long as the schedule has taken none on this way, any other backup may have to do.
-        let from = oldest.or_else(|| mine.iter().map(|backup| first(backup)).min());
-        let needs_log = |backup: &&&&Backup| !backup.self_contained;
-        let ranges = mine.iter().filter(needs_log).map(|backup| (first(backup), last(backup)));
-        let newest = mine.iter().map(|backup| first(backup)).max();
-        // A backup that is being taken begins after the newest one.
-        Self { from: if point_in_time { from.or(Some(0)) } else { newest.or(Some(0)) }, ranges: ranges.collect() }
+        let from = match log {
+            // As long as the schedule does not cover the period, any other backup may have to do; without any, all is kept for
+            // the one that is being taken.
+            Log::All if !way.covered => mine.iter().map(|backup| first(backup)).min().or(Some(0)),
+            Log::All => automated.map(|backup| first(backup)).min(),
+            Log::SinceNewest => mine.iter().map(|backup| first(backup)).max().or(Some(0)),
+            Log::Consistent => None,
+        };
+        let needs_log = mine.iter().filter(|backup| !backup.self_contained);
+        let ranges = needs_log.map(|backup| (first(backup), last(backup))).collect();
+        Self { from: from.filter(|_| way.goes_on), ranges }
     }
 
     fn has(&self, number: u64) -> bool {
