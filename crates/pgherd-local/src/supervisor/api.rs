@@ -174,9 +174,9 @@ async fn operate(
         "switchover" => Ask::Servers(ha::Ask::Switchover),
         "failover" => Ask::Servers(ha::Ask::Failover { accept_loss: failover_how(&body)?.accept_loss }),
         "promote" => return promote(agent, name, promote_how(&body)?),
-        "backup" => return watched(backups::ask_backup(agent, &name, understood::<BackupHow>(&body)?)),
-        "restore" => return watched(backups::ask_restore(agent, &name, understood::<RestoreHow>(&body)?)),
-        "drill" => return watched(backups::ask_drill(agent, &name)),
+        "backup" => return watched(backups::ask_backup(&agent, &name, understood::<BackupHow>(&body)?)),
+        "restore" => return watched(backups::ask_restore(&agent, &name, understood::<RestoreHow>(&body)?)),
+        "drill" => return watched(backups::ask_drill(&agent, &name)),
         other => {
             let message = format!("an instance cannot {other}");
             return Err(ProviderError::new(ErrorKind::Invalid, message)

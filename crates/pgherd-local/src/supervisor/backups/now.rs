@@ -16,7 +16,7 @@ use crate::supervisor::site::Site;
 type Lines = Result<mpsc::UnboundedReceiver<Line>, ProviderError>;
 
 /// Takes a backup that is kept until somebody deletes it.
-pub fn ask_backup(agent: Arc<Agent>, name: &str, how: BackupHow) -> Lines {
+pub fn ask_backup(agent: &Arc<Agent>, name: &str, how: BackupHow) -> Lines {
     let shown = agent.shown(name)?;
     if shown.pid.is_none() || !shown.record.memory.made {
         let message = format!("{name} does not run, so no backup can be taken");
@@ -47,7 +47,7 @@ pub fn ask_backup(agent: Arc<Agent>, name: &str, how: BackupHow) -> Lines {
 }
 
 /// Makes an instance of the backups of another.
-pub fn ask_restore(agent: Arc<Agent>, name: &str, how: RestoreHow) -> Lines {
+pub fn ask_restore(agent: &Arc<Agent>, name: &str, how: RestoreHow) -> Lines {
     // Names become folders.
     agent.history(name)?;
     agent.history(&how.to)?;
@@ -84,7 +84,7 @@ pub fn ask_restore(agent: Arc<Agent>, name: &str, how: RestoreHow) -> Lines {
 }
 
 /// Restores the newest backup for practice.
-pub fn ask_drill(agent: Arc<Agent>, name: &str) -> Lines {
+pub fn ask_drill(agent: &Arc<Agent>, name: &str) -> Lines {
     agent.shown(name)?;
     let (watcher, lines) = Watcher::new();
     let site = Site::of(agent.clone(), name);

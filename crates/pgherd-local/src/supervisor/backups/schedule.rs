@@ -44,10 +44,8 @@ pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
         at_work.retain(|_, task| !task.is_finished());
         for shown in agent.all() {
             let name = shown.record.name.clone();
-            if !at_work.contains_key(&name) {
-                let site = Site::of(agent.clone(), &name);
-                at_work.insert(name, tokio::spawn(async move { tend(&site, &shown).await }));
-            }
+            let site = Site::of(agent.clone(), &name);
+            at_work.entry(name).or_insert_with(|| tokio::spawn(async move { tend(&site, &shown).await }));
         }
     }
     // What they do may be cut short anywhere; programs they run end with them.

@@ -72,7 +72,7 @@ fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<
     let name = start.name.clone();
     let writer = generation.begin_backup(start).map_err(store::refused)?;
     let mut file = writer.file(DATA).map_err(store::refused)?;
-    packed::pack_into(&copied.data, &mut file).map_err(storing)?;
+    packed::pack_into(&copied.data, &mut file).map_err(|error| storing(&error))?;
     file.finish().map_err(store::refused)?;
     let end = BackupEnd {
         finished_at: Timestamp::now(),
@@ -87,7 +87,7 @@ fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<
     Ok(backup)
 }
 
-fn storing(error: std::io::Error) -> ProviderError {
+fn storing(error: &std::io::Error) -> ProviderError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<ArchiveError>()) {
         Some(ours) => store::refused(ours.clone()),
         None => ProviderError::new(ErrorKind::Unavailable, format!("the backup cannot be stored: {error}")),
@@ -133,7 +133,8 @@ pub async fn named(site: &Site, name: &str) -> Result<Option<Backup>, ProviderEr
 }
 
 /// Lets go of an instance that is being removed. With a last backup everything that is stored of it stays; without one, which is to
-/// say that it is not worth one, only what somebody asked for by name. Repeatable.
+/// say that it is not worth one, only what somebody asked for by name. What is stored of earlier ones of its name stays in any case.
+/// Repeatable.
 pub async fn let_go(site: &Site, record: &Record) -> Result<(), ProviderError> {
     let turn = site.agent.desk.turn(&site.name);
     let _turn = turn.lock().await;
@@ -142,12 +143,9 @@ pub async fn let_go(site: &Site, record: &Record) -> Result<(), ProviderError> {
         return Ok(());
     }
     let own = site.clone();
-    blocking(move || {
-        let Some(repository) = store::open_if_there(&own.agent)? else { return Ok(()) };
-        for generation in store::generations(&repository, &own.name)? {
-            forget_automatic(&generation)?;
-        }
-        Ok(())
+    blocking(move || match archive::known_generation(&own)? {
+        Some(generation) => forget_automatic(&generation),
+        None => Ok(()),
     })
     .await
 }
