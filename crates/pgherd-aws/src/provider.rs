@@ -16,6 +16,7 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Goal, Intended, Operation, Provider, ProviderError};
 
+use crate::api::sts;
 use crate::api::tags::Tags;
 use crate::kinds::tags::{self, BLOCK};
 use crate::kinds::{KINDS, instance};
@@ -97,6 +98,10 @@ impl Provider for Aws {
 
     fn region(&self) -> Option<&str> {
         Some(&self.region)
+    }
+
+    async fn account(&self) -> Result<Option<String>, ProviderError> {
+        Ok(Some(sts::account(&self.session, &self.region).await?))
     }
 
     fn kinds(&self) -> &'static [Kind] {

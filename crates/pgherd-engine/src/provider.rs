@@ -9,7 +9,7 @@ use pgherd_core::report::{Backups, Happened, LiveParameter, LogAsked, Report};
 use pgherd_core::resource::{Id, Kind, Observed, Resource, Status};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
-use pgherd_core::value::Props;
+use pgherd_core::value::{Props, Value};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -24,6 +24,11 @@ pub trait Provider: Send + Sync {
     /// The region in which it looks; `None`: it has none.
     fn region(&self) -> Option<&str> {
         None
+    }
+
+    /// Whose it is, where two of them may each have a database of one name: the number of an account. `None`: there is only one.
+    async fn account(&self) -> Result<Option<String>, ProviderError> {
+        Ok(None)
     }
 
     /// Its kinds of resource.
@@ -59,6 +64,13 @@ pub trait Provider: Send + Sync {
 
     /// The outputs of variables.md section 4, from what exists. `null` where the target has no such thing.
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props;
+
+    /// Where the spec's database is reached now: `connection_string` of its outputs. A target that knows it without asking the
+    /// database does not ask.
+    async fn address(&self, spec: &Spec) -> Result<Option<String>, ProviderError> {
+        let observed = self.observe(&self.desired(spec)).await?;
+        Ok(address_in(&self.outputs(spec, &observed)))
+    }
 
     /// Whether the database exists and is ours: something that holds its data does.
     async fn exists(&self, spec: &Spec) -> Result<bool, ProviderError> {
@@ -111,6 +123,11 @@ pub trait Provider: Send + Sync {
     async fn password(&self, _spec: &Spec) -> Result<Secret, ProviderError> {
         Err(unsupported(self.cloud(), "read the password of a database"))
     }
+}
+
+/// The address among outputs.
+pub fn address_in(outputs: &Props) -> Option<String> {
+    outputs.get("connection_string").and_then(Value::as_text).map(str::to_owned)
 }
 
 /// What is about to be done, for a target that has something to say beforehand.

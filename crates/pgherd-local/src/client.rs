@@ -198,11 +198,12 @@ impl Client {
 
     /// One instance; `None` when there is none of that name.
     pub async fn instance(&self, name: &str) -> Result<Option<Instance>, ProviderError> {
-        match self.get(&format!("/v1/instances/{name}")).await {
-            Ok(instance) => Ok(Some(instance)),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        none_where_absent(self.get(&format!("/v1/instances/{name}")).await)
+    }
+
+    /// The same as the agent knows it, without asking the server.
+    pub async fn known_instance(&self, name: &str) -> Result<Option<Instance>, ProviderError> {
+        none_where_absent(self.get(&format!("/v1/instances/{name}?known=true")).await)
     }
 
     /// Everything `pgherd status` shows of one instance.
@@ -359,6 +360,13 @@ fn take_lines(rest: &mut Vec<u8>, on_line: &mut impl FnMut(&[u8])) {
     let lines = rest[..whole].strip_suffix(b"\n").unwrap_or(&rest[..whole]);
     lines.split(|byte| *byte == b'\n').for_each(on_line);
     rest.drain(..whole);
+}
+
+fn none_where_absent<T>(answer: Result<T, ProviderError>) -> Result<Option<T>, ProviderError> {
+    match answer {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 fn broken(error: &dyn std::error::Error) -> ProviderError {

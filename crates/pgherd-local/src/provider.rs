@@ -15,7 +15,7 @@ use pgherd_core::secret::Secret;
 use pgherd_core::spec::{Setting, Spec};
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{
-    ApplyNow, Deletion, ErrorKind, Events, Goal, Intended, Operation, Point, Provider, ProviderError,
+    ApplyNow, Deletion, ErrorKind, Events, Goal, Intended, Operation, Point, Provider, ProviderError, address_in,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -183,6 +183,15 @@ impl Provider for Local {
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         outputs(spec, &observed.first().map_or_else(Facts::default, facts))
+    }
+
+    /// As the agent knows it: the server is asked nothing.
+    async fn address(&self, spec: &Spec) -> Result<Option<String>, ProviderError> {
+        let Some(agent) = self.agent_to_look().await? else { return Ok(None) };
+        let (instance, wanted) = (agent.known_instance(&spec.name).await?, self.desired(spec));
+        let observed: Vec<Observed> =
+            instance.iter().zip(&wanted).map(|(instance, resource)| observed_instance(instance, resource)).collect();
+        Ok(address_in(&self.outputs(spec, &observed)))
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

@@ -16,7 +16,7 @@ use pgherd_core::value::Value as Ours;
 use pgherd_core::variables::{self, Variable, convert};
 
 use crate::fields;
-use crate::meaning::sentence;
+use crate::meaning::{self, sentence};
 use crate::protocol::{Function, Signature, Type, Value};
 use crate::settings::Settings;
 
@@ -58,7 +58,8 @@ fn folded(variable: &Variable, written: &BTreeMap<String, Value>, inputs: &Input
             written.get(*name).cloned().unwrap_or(Value::Null)
         }
         Some((Origin::Alias(_), value)) => spelled(value, variable),
-        _ if own.is_null() && others().any(|value| !value.is_known()) => Value::Unknown,
+        // What another name means is told by the target, so nothing is promised before that is known.
+        _ if own.is_null() && others().any(|value| spec.is_none() || !value.is_known()) => Value::Unknown,
         _ => own,
     }
 }
@@ -101,7 +102,7 @@ impl Problem {
         let (spec, mut told) = spec::resolve(inputs, Settings::of_environment().target);
         if let Some(spec) = &spec {
             // Whether it is accepted stands in the provider's block, of which a function never learns.
-            let said = checks::check(inputs, spec, today);
+            let said = meaning::check(inputs, spec, today);
             told.extend(said.into_iter().filter(|one| !checks::is_acceptable(one.code, spec.target)));
         }
         let is_about = |at: &At| match at {
@@ -165,7 +166,10 @@ mod tests {
         let tags = object(&[("a", Value::text("b"))]);
         check(&[("tags", tags.clone())], "tags", &tags);
         // Before the target is known nothing else is.
-        check(&[("cloud_provider", Value::Unknown), ("name", Value::text("a"))], "name", &Value::text("a"));
+        let nowhere = ("cloud_provider", Value::Unknown);
+        check(&[nowhere.clone(), ("name", Value::text("a"))], "name", &Value::text("a"));
+        check(&[nowhere.clone(), ("tier", Value::text("db-f1-micro"))], "instance_class", &Value::Unknown);
+        check(&[nowhere], "instance_class", &Value::Null);
     }
 
     #[test]
@@ -174,5 +178,7 @@ mod tests {
         check_problem("backup_retention_period", &days, MANY_DAYS);
         check_problem("name", &days, "");
         check_problem("vpc_id", &[("cloud_provider", Value::text("aws")), ("vpc_id", Value::Unknown)], "");
+        let quick = [("storage_type", Value::text("gp3")), ("storage_iops", Value::int(12_000))];
+        check_problem("storage_iops", &[&quick[..], &[("allocated_storage", Value::Unknown)]].concat(), "");
     }
 }

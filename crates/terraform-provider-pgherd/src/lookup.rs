@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use pgherd_core::variables::{Variable, variable};
@@ -11,7 +13,8 @@ use pgherd_engine::run;
 
 use crate::database::refused;
 use crate::fields;
-use crate::meaning::Meaning;
+use crate::functions::Problem;
+use crate::meaning::{self, Meaning};
 use crate::protocol::{Attribute, Diagnostic, Given, Schema, Shape, Source, Type, Value};
 use crate::provider::Shared;
 
@@ -44,11 +47,15 @@ impl Source for Existing {
         }
     }
 
-    fn validate(&self, _config: &Value) -> Vec<Diagnostic> {
-        Vec::new()
+    fn validate(&self, config: &Value) -> Vec<Diagnostic> {
+        wrong(config)
     }
 
     async fn read(&self, config: Value) -> (Value, Vec<Diagnostic>) {
+        let said = wrong(&config);
+        if !said.is_empty() {
+            return (config, said);
+        }
         match found(&self.0, &config).await {
             Ok((_, _, outputs)) => {
                 let mut state = config;
@@ -80,11 +87,15 @@ impl Source for Credentials {
         }
     }
 
-    fn validate(&self, _config: &Value) -> Vec<Diagnostic> {
-        Vec::new()
+    fn validate(&self, config: &Value) -> Vec<Diagnostic> {
+        wrong(config)
     }
 
     async fn read(&self, config: Value) -> (Value, Vec<Diagnostic>) {
+        let said = wrong(&config);
+        if !said.is_empty() {
+            return (config, said);
+        }
         let opened = async {
             let (provider, spec, outputs) = found(&self.0, &config).await?;
             let password = provider.password(&spec).await?;
@@ -109,6 +120,14 @@ impl Source for Credentials {
             Err(error) => (config.clone(), vec![refused(&error).at("name")]),
         }
     }
+}
+
+/// What no database is called, and no region: it would be looked for somewhere else.
+fn wrong(config: &Value) -> Vec<Diagnostic> {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let inputs = meaning::inputs(config);
+    let said = IDENTITY.into_iter().map(|name| (name, Problem::of(name, &inputs, today)));
+    said.filter(|(_, said)| !said.is_empty()).map(|(name, said)| Diagnostic::error(said, "").at(name)).collect()
 }
 
 /// The database that is meant, which must exist.

@@ -20,6 +20,8 @@ pub struct Meaning {
     pub spec: Option<Spec>,
     /// What is to be said of it.
     pub diagnostics: Vec<Diagnostic>,
+    /// What of that was left for the plan, because it is accepted in the provider's block: warnings.
+    pub accepted: Vec<Diagnostic>,
     /// Which variables are not known yet, or not wholly.
     pub unknown: Vec<&'static Variable>,
 }
@@ -37,7 +39,7 @@ impl Meaning {
         let settings = Settings::of_environment();
         let (spec, mut told, inputs) = Self::of(config, &settings);
         if let Some(spec) = &spec {
-            let said = checks::check(&inputs, spec, today);
+            let said = check(&inputs, spec, today);
             told.extend(said.into_iter().filter(|one| !checks::is_acceptable(one.code, spec.target)));
         }
         told.into_iter().filter(|one| !UNKNOWN.contains(&one.code)).filter_map(|one| diagnostic(&one)).collect()
@@ -54,18 +56,31 @@ impl Meaning {
                 true => one.acknowledged(&settings.options.accepted),
                 false => one,
             };
-            told.extend(checks::check(&inputs, spec, today).into_iter().map(acknowledged));
+            told.extend(check(&inputs, spec, today).into_iter().map(acknowledged));
         }
         // What is not known yet will be, and is looked at again then.
-        let waits = |one: &Told| UNKNOWN.contains(&one.code);
-        let diagnostics = told.into_iter().filter(|one| !waits(one)).filter_map(|one| diagnostic(&one)).collect();
-        Self { spec, diagnostics, unknown }
+        told.retain(|one| !UNKNOWN.contains(&one.code));
+        let is_accepted = |one: &&Told| {
+            let may_be = spec.as_ref().is_some_and(|spec| checks::is_acceptable(one.code, spec.target));
+            may_be && one.severity == Severity::Warning
+        };
+        let accepted = told.iter().filter(is_accepted).filter_map(diagnostic).collect();
+        let diagnostics = told.iter().filter_map(diagnostic).collect();
+        Self { spec, diagnostics, accepted, unknown }
     }
 
     /// Whether nothing that decides about other settings is unknown: then all others can be told.
     pub fn is_settled(&self) -> bool {
         self.unknown.iter().all(|variable| decides_nothing(variable))
     }
+}
+
+/// Everything wrong or noteworthy about a database; nothing while something that decides is not known, in whose place a default would
+/// be judged. It is looked at again when it is known, before anything is done.
+pub fn check(inputs: &Inputs, spec: &Spec, today: Date) -> Vec<Told> {
+    let decides = |name: &str| variables::variable(name).is_some_and(|variable| !decides_nothing(variable));
+    let waits = inputs.values.iter().any(|(name, value)| !value.is_known() && decides(name));
+    if waits { Vec::new() } else { checks::check(inputs, spec, today) }
 }
 
 /// What is said of a reference that nobody can follow: here, somebody will.
@@ -80,7 +95,7 @@ fn decides_nothing(variable: &Variable) -> bool {
 }
 
 /// What is written, by the names of the table.
-fn inputs(config: &Value) -> Inputs {
+pub fn inputs(config: &Value) -> Inputs {
     let mut values = BTreeMap::new();
     for variable in fields::canonical() {
         let value = match variable.sensitive {
@@ -133,11 +148,9 @@ pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
     // What begins with a name keeps it.
-    let first = if text.split(' ').next().is_some_and(|word| word.contains(['_', '`', '='])) {
-        first.to_string()
-    } else {
-        first.to_uppercase().to_string()
-    };
+    let is_name = |word: &str| word.contains(|letter: char| "_`=.-".contains(letter) || letter.is_ascii_digit());
+    let first =
+        if text.split(' ').next().is_some_and(is_name) { first.to_string() } else { first.to_uppercase().to_string() };
     let end = if text.ends_with(['.', ')', '?']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
 }
@@ -189,12 +202,18 @@ mod tests {
     fn what_is_not_known_yet_is_not_complained_about() {
         check(&[("cloud_provider", Value::text("aws")), ("vpc_id", Value::Unknown)], &[]);
         check(&[("cloud_provider", Value::Unknown)], &[]);
+        // A default of 20 GiB in its place would be too small for that.
+        let quick = [("storage_type", Value::text("gp3")), ("storage_iops", Value::int(12_000))];
+        check(&[&quick[..], &[("allocated_storage", Value::Unknown)]].concat(), &[]);
+        let small = "gp3 below 400 GiB has 3000 IOPS and 125 MiB/s, and RDS refuses storage_iops for it.";
+        check(&quick, &[(small, Some("storage_iops"))]);
     }
 
     #[test]
     fn words_are_sentences() {
         assert_eq!(sentence("too many days"), "Too many days.");
         assert_eq!(sentence("write a_name"), "Write a_name.");
+        assert_eq!(sentence("db.t3.small is taken"), "db.t3.small is taken.");
         assert_eq!(sentence("multi_az = true needs two subnets"), "multi_az = true needs two subnets.");
         assert_eq!(sentence(""), "");
     }

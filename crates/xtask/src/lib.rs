@@ -1,10 +1,13 @@
-//! Development chores: `cargo xtask generate`, `cargo xtask bench`, `cargo xtask scenarios`.
+//! Development chores: `cargo xtask generate`, `cargo xtask bench`, `cargo xtask scenarios`, `cargo xtask dist`.
 //!
-//! A library for the sake of the tests of pgherd, which play `scenarios/` with the program they are built with.
+//! A library for the sake of the tests of pgherd and of its provider, which play `scenarios/`, pack an archive and run the documents' examples
+//! with the programs they are built with.
 
 use std::io::Write as _;
 
 mod bench;
+pub mod dist;
+pub mod documents;
 mod generate;
 mod herd;
 mod machine;
@@ -15,9 +18,11 @@ mod writers;
 const USAGE: &str = "usage: cargo xtask generate [--check]
        cargo xtask bench [NAME]...
        cargo xtask scenarios [NAME]...
+       cargo xtask dist
   generate   writes docs/src/reference/*.md and modules/ from the program itself; --check only says whether they are fresh
   bench      measures pgherd and fails above a bar; all benches when none is named
-  scenarios  plays scenarios/ on real PostgreSQL; all when none is named";
+  scenarios  plays scenarios/ on real PostgreSQL; all when none is named
+  dist       packs Terraform's provider with its checksum into target/dist, which is a mirror for `terraform init`";
 
 /// Does what these words ask for; what is to be printed, or what went wrong.
 pub fn run(words: &[&str]) -> Result<String, String> {
@@ -26,6 +31,7 @@ pub fn run(words: &[&str]) -> Result<String, String> {
         ["generate", "--check"] => generate::check().map(|()| String::new()),
         ["bench", names @ ..] => bench::run(names),
         ["scenarios", names @ ..] => scenarios::run(&machine::program()?, names),
+        ["dist"] => dist::write(),
         ["bench-child", arguments @ ..] => bench::child(arguments),
         _ => Err(USAGE.to_owned()),
     }

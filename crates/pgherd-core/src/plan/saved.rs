@@ -85,6 +85,13 @@ impl SavedBlock {
         if self.fingerprint != now.fingerprint {
             moved.push("what exists has changed".to_owned());
         }
+        moved.extend(self.steps_moved(now));
+        moved
+    }
+
+    /// What differs between the steps of this and those of the block planned again, in words.
+    pub fn steps_moved(&self, now: &Self) -> Vec<String> {
+        let mut moved = Vec::new();
         let then: BTreeMap<&Id, &StepDocument> = self.steps.iter().map(|step| (&step.id, step)).collect();
         let again: BTreeMap<&Id, &StepDocument> = now.steps.iter().map(|step| (&step.id, step)).collect();
         for (id, step) in &then {

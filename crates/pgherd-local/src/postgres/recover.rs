@@ -111,7 +111,7 @@ async fn run(what: &Recovery<'_>) -> Result<Recovered> {
     postmaster.stop(Stop::Fast, STOP_DEADLINE).await?;
     let (server, run_as, data) = (what.server.clone(), what.run_as.clone(), what.layout.data.clone());
     let control = tokio::task::spawn_blocking(move || {
-        template::put_on_disk(&data)?;
+        template::put_on_disk(std::slice::from_ref(&data))?;
         control::read(&server, &run_as, &data)
     });
     let control = control.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;

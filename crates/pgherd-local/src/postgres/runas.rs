@@ -152,7 +152,9 @@ fn turn_to_make_users() -> Result<std::fs::File> {
 
 fn make_user(name: &str) -> Result<()> {
     let arguments = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"];
-    let output = Command::new("useradd")
+    // Debian's root of `su`, and many a sealed environment, have no folder of administrators in PATH.
+    let usual = Path::new("/usr/sbin/useradd");
+    let output = Command::new(if usual.is_file() { usual } else { Path::new("useradd") })
         .args(arguments)
         .args(["--shell", "/usr/sbin/nologin", "--comment", "PostgreSQL instances of pgherd", name])
         .stdin(Stdio::null())

@@ -3,9 +3,10 @@
 //! Invariants: what is called `data` is whole, and on disk after [`put_on_disk`]; every cluster has a system identifier of its
 //! own.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -75,9 +76,17 @@ pub(super) fn become_standby(data: &Path, identifier: u64) -> Result<()> {
     identify(data, identifier, true)
 }
 
-/// Waits until a data directory is on disk, whatever a server in it does meanwhile. Blocking.
-pub fn put_on_disk(data: &Path) -> Result<()> {
-    sync_all(data)
+/// Waits until data directories are on disk, whatever servers in them do meanwhile. Blocking.
+pub fn put_on_disk(folders: &[PathBuf]) -> Result<()> {
+    let mut devices = BTreeSet::new();
+    for data in folders {
+        let device = data.metadata().map_err(|error| io_error("look at", data, &error))?.dev();
+        // Of each file system all is put on disk.
+        if devices.insert(device) {
+            sync_all(data)?;
+        }
+    }
+    Ok(())
 }
 
 /// The template of a server, where there is one.

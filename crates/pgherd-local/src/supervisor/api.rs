@@ -7,6 +7,7 @@
 //! | `GET /v1/changes?after=7` | the same, as soon as it is another number; after [`LONGEST_WAIT`] in any case |
 //! | `GET /v1/instances` | list of `Instance` |
 //! | `GET /v1/instances/{name}` | `Instance` |
+//! | `GET /v1/instances/{name}?known=true` | the same without asking the server |
 //! | `GET /v1/instances/{name}/status` | `StatusReport` |
 //! | `GET /v1/instances/{name}/params` | list of `Parameter` |
 //! | `GET /v1/instances/{name}/events` | list of `Happening`, oldest first |
@@ -93,8 +94,19 @@ async fn list(State(agent): State<Arc<Agent>>) -> Answer<Vec<Instance>> {
     Ok(Json(futures_util::future::join_all(all.iter().map(|shown| observe::instance(&agent, shown))).await))
 }
 
-async fn instance(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<Instance> {
-    Ok(Json(observe::instance(&agent, &agent.shown(&name)?).await))
+#[derive(Deserialize)]
+struct InstanceQuery {
+    #[serde(default)]
+    known: bool,
+}
+
+async fn instance(
+    State(agent): State<Arc<Agent>>,
+    Path(name): Path<String>,
+    Query(query): Query<InstanceQuery>,
+) -> Answer<Instance> {
+    let shown = agent.shown(&name)?;
+    Ok(Json(if query.known { observe::known(&agent, &shown) } else { observe::instance(&agent, &shown).await }))
 }
 
 async fn status(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<StatusReport> {

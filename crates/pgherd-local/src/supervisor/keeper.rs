@@ -33,7 +33,7 @@ use super::upkeep::{self, Goal, Step};
 use super::ways::Ways;
 use crate::ports;
 use crate::postgres::process;
-use crate::postgres::replication::making::Sown;
+use crate::postgres::replication::making::{OnDisk, Sown};
 use crate::postgres::replication::{Place, tools};
 
 /// How long a primary may leave a write unanswered before it counts as hung.
@@ -83,6 +83,8 @@ pub struct Keeper {
     pub(super) facts: Option<(u64, Facts)>,
     /// What its first standby is to be made of.
     pub(super) sown: Option<Sown>,
+    /// Who puts its first standby on disk.
+    pub(super) on_disk: OnDisk,
     /// What holds it to its size, in words.
     pub(super) limits: Vec<String>,
     /// The ways in.
@@ -114,6 +116,7 @@ impl Keeper {
             servers: BTreeMap::new(),
             facts: None,
             sown: None,
+            on_disk: OnDisk::default(),
             limits: Vec::new(),
             ways: Ways::default(),
             pruned_at: None,

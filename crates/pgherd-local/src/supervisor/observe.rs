@@ -34,13 +34,21 @@ use crate::storage;
 
 /// One instance, for a plan.
 pub async fn instance(agent: &Agent, shown: &Shown) -> Instance {
+    let live = live(shown, &primary(agent, &shown.record)).await;
+    if let Err(error) = &live {
+        tracing::debug!(instance = shown.record.name, "{error}");
+    }
+    instance_of(agent, shown, live.ok())
+}
+
+/// The same, of what is known without asking the server.
+pub fn known(agent: &Agent, shown: &Shown) -> Instance {
+    instance_of(agent, shown, None)
+}
+
+fn instance_of(agent: &Agent, shown: &Shown, live: Option<Live>) -> Instance {
     let record = &shown.record;
     let layout = primary(agent, record);
-    let live = live(shown, &layout).await;
-    if let Err(error) = &live {
-        tracing::debug!(instance = record.name, "{error}");
-    }
-    let live = live.ok();
     Instance {
         name: record.name.clone(),
         wanted: record.wanted.clone(),

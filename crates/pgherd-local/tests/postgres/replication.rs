@@ -127,7 +127,7 @@ async fn grown(world: &mut World, number: u16, of: &Place, seed: making::Seed) -
 /// What a primary was made of, if it was of one of these templates.
 fn seed(world: &World, primary: &Place, templates: &Path) -> making::Seed {
     let template = template::of(&world.server, templates).expect("a template");
-    making::Seed { template, primary: primary.layout.data.clone(), sown: None }
+    making::Seed { template, primary: primary.layout.data.clone(), sown: None, on_disk: making::OnDisk::default() }
 }
 
 fn wal_names(place: &Place) -> BTreeSet<String> {

@@ -18,29 +18,15 @@ const PROGRAM: &str = "terraform-provider-pgherd";
 /// documentation of the CLI configuration), and the address by which the module asks for this one.
 const MIRROR: &str = ".terraform.d/plugins/local/pgherd/pgherd";
 
-/// What the files of a module that pgherd wrote begin with.
-const OURS: &str = "# Written by `cargo xtask generate`";
+/// The names that the requirements use for the module: the same files under both.
+const NAMES: [&str; 2] = ["database_postgres", "database"];
 
-/// The module as this version has it: the same under both names that the requirements use.
-const MODULES: [(&str, [(&str, &str); 4]); 2] = [
-    (
-        "database_postgres",
-        [
-            ("main.tf", include_str!("../../../../modules/database_postgres/main.tf")),
-            ("variables.tf", include_str!("../../../../modules/database_postgres/variables.tf")),
-            ("outputs.tf", include_str!("../../../../modules/database_postgres/outputs.tf")),
-            ("README.md", include_str!("../../../../modules/database_postgres/README.md")),
-        ],
-    ),
-    (
-        "database",
-        [
-            ("main.tf", include_str!("../../../../modules/database/main.tf")),
-            ("variables.tf", include_str!("../../../../modules/database/variables.tf")),
-            ("outputs.tf", include_str!("../../../../modules/database/outputs.tf")),
-            ("README.md", include_str!("../../../../modules/database/README.md")),
-        ],
-    ),
+/// The files of the module as this version has them.
+const FILES: [(&str, &str); 4] = [
+    ("main.tf", include_str!("../../../../modules/database_postgres/main.tf")),
+    ("variables.tf", include_str!("../../../../modules/database_postgres/variables.tf")),
+    ("outputs.tf", include_str!("../../../../modules/database_postgres/outputs.tf")),
+    ("README.md", include_str!("../../../../modules/database_postgres/README.md")),
 ];
 
 /// Have the same blocks work under Terraform
@@ -81,12 +67,11 @@ struct Installed {
 pub fn run(context: &Context<'_>, args: &TerraformArgs) -> Result<Exit, CommandError> {
     let What::Install(args) = &args.what;
     let program = program(args.program.as_deref())?;
-    for (name, _) in MODULES {
-        ensure_ours(&args.modules.join(name))?;
-    }
+    let folders = NAMES.map(|name| args.modules.join(name));
+    folders.iter().try_for_each(|folder| ensure_ours(folder))?;
     let provider = place(&program)?;
-    let modules =
-        MODULES.iter().map(|(name, files)| lay_out(&args.modules.join(name), files)).collect::<Result<_, _>>()?;
+    folders.iter().try_for_each(|folder| lay_out(folder))?;
+    let modules = folders.into();
     let installed = Installed { provider, modules };
     let printer = context.printer;
     if printer.is_json() {
@@ -115,15 +100,35 @@ fn program(given: Option<&Path>) -> Result<PathBuf, CommandError> {
         .hint("cargo build --release --package terraform-provider-pgherd makes it; --program says where it is"))
 }
 
-/// Refuses a folder that somebody else filled.
+/// Refuses a folder that somebody else filled: ours are the files that begin as we would write them. What a run that was killed left
+/// is a part of ours under another name, and no reason to refuse.
 fn ensure_ours(folder: &Path) -> Result<(), CommandError> {
-    let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    let main = folder.join("main.tf");
-    if is_empty || fs::read_to_string(&main).is_ok_and(|text| text.starts_with(OURS)) {
-        return Ok(());
+    let refused = |what: &Path| {
+        Err(CommandError::refused(format!("{} is there and not written by pgherd", what.display()))
+            .hint("move it away, or give another folder with --modules and name that in `source`"))
+    };
+    let mut is_ours = false;
+    for (name, text) in FILES {
+        let file = folder.join(name);
+        match fs::read(&file) {
+            // A version that wrote in place may have been killed before the first byte was there.
+            Ok(there) if there.is_empty() || first_line(&there) == first_line(text.as_bytes()) => is_ours = true,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            Ok(_) | Err(_) => return refused(&file),
+        }
     }
-    Err(CommandError::refused(format!("{} is there and not written by pgherd", folder.display()))
-        .hint("move it away, or give another folder with --modules and name that in `source`"))
+    let is_unfinished = |entry: &fs::DirEntry| FILES.iter().any(|(name, _)| entry.file_name() == *unfinished(name));
+    let mut others = fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| !is_unfinished(entry));
+    if is_ours || others.next().is_none() { Ok(()) } else { refused(folder) }
+}
+
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
+}
+
+/// What a file is called until it is whole.
+fn unfinished(name: &str) -> String {
+    format!(".{name}.unfinished")
 }
 
 /// Copies the provider to where Terraform looks; a run that goes on keeps the old one.
@@ -134,11 +139,11 @@ fn place(program: &Path) -> Result<PathBuf, CommandError> {
     let version = env!("CARGO_PKG_VERSION");
     let folder = Path::new(&home).join(MIRROR).join(version).join(platform()?);
     let there = folder.join(format!("{PROGRAM}_v{version}"));
-    let unfinished = folder.join(format!(".{PROGRAM}.unfinished"));
+    let part = folder.join(unfinished(PROGRAM));
     let copied = fs::create_dir_all(&folder)
-        .and_then(|()| fs::copy(program, &unfinished))
-        .and_then(|_| fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o755)))
-        .and_then(|()| fs::rename(&unfinished, &there));
+        .and_then(|()| fs::copy(program, &part))
+        .and_then(|_| fs::set_permissions(&part, fs::Permissions::from_mode(0o755)))
+        .and_then(|()| fs::rename(&part, &there));
     copied.map_err(|cause| cannot_write(&there, &cause))?;
     Ok(there)
 }
@@ -152,13 +157,15 @@ fn platform() -> Result<&'static str, CommandError> {
     }
 }
 
-fn lay_out(folder: &Path, files: &[(&str, &str)]) -> Result<PathBuf, CommandError> {
+/// Writes the module. Each file gets its name when it is whole, so that a run that is killed leaves an earlier one or none.
+fn lay_out(folder: &Path) -> Result<(), CommandError> {
     fs::create_dir_all(folder).map_err(|cause| cannot_write(folder, &cause))?;
-    for (name, text) in files {
-        let file = folder.join(name);
-        fs::write(&file, text).map_err(|cause| cannot_write(&file, &cause))?;
+    for (name, text) in FILES {
+        let (file, part) = (folder.join(name), folder.join(unfinished(name)));
+        let written = fs::write(&part, text).and_then(|()| fs::rename(&part, &file));
+        written.map_err(|cause| cannot_write(&file, &cause))?;
     }
-    Ok(folder.to_path_buf())
+    Ok(())
 }
 
 fn cannot_write(path: &Path, cause: &io::Error) -> CommandError {

@@ -2,9 +2,7 @@
 
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
-use pgherd_core::value::Props;
-use pgherd_engine::provider::Operation;
-use pgherd_engine::run;
+use pgherd_engine::provider::{self, Operation, ProviderError};
 
 use super::{Context, apply};
 use crate::applying;
@@ -83,16 +81,14 @@ fn greet(context: &Context<'_>, plans: &Plans) -> Result<(), CommandError> {
         let PlannedDatabase { database: Database { provider, spec, .. }, planned, .. } = one;
         // Nothing was done to it since it was looked at.
         if planned.plan.steps.is_empty() && !one.may_be_stopped() {
-            return Ok(provider.outputs(spec, &planned.observed));
+            return Ok(provider::address_in(&provider.outputs(spec, &planned.observed)));
         }
-        run::outputs(&**provider, spec).await
+        provider.address(spec).await
     });
-    let outputs: Vec<Result<Props, _>> = targets::wait_for(stream::iter(each).buffered(AT_ONCE).collect())?;
-    for (PlannedDatabase { database, .. }, outputs) in plans.each.iter().zip(outputs) {
+    let addresses: Vec<Result<_, ProviderError>> = targets::wait_for(stream::iter(each).buffered(AT_ONCE).collect())?;
+    for (PlannedDatabase { database, .. }, address) in plans.each.iter().zip(addresses) {
         let spec = &database.spec;
-        let outputs = outputs?;
-        let address = outputs.get("connection_string").and_then(|value| value.as_text());
-        printer.result(&format!("{} is up: {}\n", spec.name, address.unwrap_or("no address yet")))?;
+        printer.result(&format!("{} is up: {}\n", spec.name, address?.as_deref().unwrap_or("no address yet")))?;
         let label = if several { format!(" {}", spec.block) } else { String::new() };
         printer.next(&format!("pgherd connect{label}{}", context.same_project()));
     }

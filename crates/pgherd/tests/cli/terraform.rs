@@ -42,11 +42,31 @@ fn what_is_there_is_brought_to_this_version() {
     let _ = sandbox.run(&INSTALL).with_code(0);
     sandbox.write("provider", "second");
     let variables = sandbox.work().join("modules/database/variables.tf");
-    fs::write(&variables, "of an earlier version").expect("written");
+    let first = fs::read_to_string(&variables).expect("the module").lines().next().expect("a line").to_owned();
+    fs::write(&variables, first + "\n# of an earlier version").expect("written");
     let json = sandbox.run(&[&INSTALL[..], &["--json"]].concat()).with_code(0).json();
     assert_eq!(json["result"]["modules"], serde_json::json!(["modules/database_postgres", "modules/database"]));
     assert_eq!(fs::read_to_string(provider(&sandbox)).expect("the provider"), "second");
-    assert_ne!(fs::read_to_string(&variables).expect("the module"), "of an earlier version");
+    assert!(!fs::read_to_string(&variables).expect("the module").contains("of an earlier version"));
+}
+
+/// Whatever was there when it was killed, the next run brings it to its end.
+#[test]
+fn a_run_that_was_killed_is_gone_on_with() {
+    let sandbox = sandbox();
+    let module = sandbox.work().join("modules/database_postgres");
+    fs::create_dir_all(&module).expect("a folder");
+    fs::write(module.join(".main.tf.unfinished"), "# Writ").expect("written");
+    let _ = sandbox.run(&INSTALL).with_code(0);
+    // An earlier version wrote in place.
+    for left in ["", "# Written by `cargo xtask generate` from the table of variables. Change it there.\n\nterraf"] {
+        fs::write(module.join("main.tf"), left).expect("written");
+        let _ = sandbox.run(&INSTALL).with_code(0);
+        let main = fs::read_to_string(module.join("main.tf")).expect("the module");
+        assert!(main.contains("resource \"pgherd_postgres\""), "{main}");
+    }
+    let names = fs::read_dir(&module).expect("the module").flatten().map(|entry| entry.file_name());
+    assert_eq!(names.count(), 4, "nothing else is left");
 }
 
 #[test]
@@ -58,12 +78,15 @@ fn what_somebody_else_wrote_stays_and_nothing_is_done() {
     insta::assert_snapshot!(sandbox.run(&INSTALL).with_code(4).transcript(), @r"
     $ pgherd terraform install --program provider
     -- stderr
-    error: modules/database is there and not written by pgherd
+    error: modules/database/main.tf is there and not written by pgherd
     hint: move it away, or give another folder with --modules and name that in `source`
     -- exit 4
     ");
     assert_eq!(fs::read_to_string(theirs.join("main.tf")).expect("theirs"), "# mine");
     assert!(!provider(&sandbox).exists() && !sandbox.work().join("modules/database_postgres").exists());
+    fs::rename(theirs.join("main.tf"), theirs.join("other.tf")).expect("renamed");
+    let said = sandbox.run(&INSTALL).with_code(4);
+    assert!(said.stderr.contains("modules/database is there"), "{}", said.stderr);
 }
 
 #[test]

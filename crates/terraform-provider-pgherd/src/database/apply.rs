@@ -12,7 +12,7 @@ use pgherd_engine::run::{self, Planned};
 use pgherd_engine::walk::Outcome;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{TIMEOUTS, begun::Begun, look, plan, refused, same};
+use super::{TIMEOUTS, begun::Begun, look, plan, refused, same, shown};
 use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Apply, Diagnostic, Value, has_error, log};
 use crate::provider::Shared;
@@ -30,7 +30,8 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
     };
     // A create that went wrong leaves no state: Terraform would destroy what it calls tainted.
     let before = asked.prior.clone();
-    let fails = |said: Vec<Diagnostic>| Answer::refused(before.clone(), asked.private.clone(), said);
+    // What was kept beside the plan is of no use beside a state.
+    let fails = |said: Vec<Diagnostic>| Answer::refused(before.clone(), Vec::new(), said);
     if has_error(&said) {
         return fails(said);
     }
@@ -52,7 +53,7 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
         Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(vec![too_long(which)])),
     };
     match done {
-        Ok(state) => Answer::of(state, asked.private),
+        Ok(state) => Answer::of(state, Vec::new()),
         Err(said) => fails(said),
     }
 }
@@ -77,14 +78,13 @@ async fn carry_out(
         return Err(said);
     }
     let (id, is_there) = (same::id(provider, spec), provider.is_among(&planned.observed));
+    let another = async || same::another(&asked.prior, provider, spec, &planned.observed).await.map_err(told);
     let other = match which {
         Which::Create => shared.is_second(&id).then(|| twice(&id)).or_else(|| plan::taken(&id, is_there)),
-        Which::Update => {
-            same::other_place(&asked.prior, provider, spec).or_else(|| same::gone(provider, spec, is_there))
-        }
-        Which::Delete => same::other_place(&asked.prior, provider, spec),
+        Which::Update => another().await?.or_else(|| same::gone(provider, spec, is_there)),
+        Which::Delete => another().await?,
     };
-    if let Some(other) = other {
+    if let Some(other) = other.or_else(|| shown::moved(&asked.private, &id, spec, &planned)) {
         return Err(vec![other]);
     }
     let begun = Begun::of(&id);
@@ -112,6 +112,9 @@ async fn carry_out(
     state.set(super::REVISION, asked.planned.get(super::REVISION).clone());
     if !matches!(state.get(super::REVISION), Value::Number(_)) {
         state.set(super::REVISION, Value::int(asked.prior.get(super::REVISION).as_int().unwrap_or(1)));
+    }
+    if !matches!(state.get(shown::STEPS), Value::List(_)) {
+        state.set(shown::STEPS, shown::steps(&planned));
     }
     // From here on the state knows of it. Terraform that ends before it has written that down is told to import it.
     begun.remove();

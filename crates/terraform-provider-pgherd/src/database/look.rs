@@ -1,6 +1,7 @@
 //! What there is: read, compared with what was left there, imported by name.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::plan::Action;
 use pgherd_core::resource::Status;
@@ -8,9 +9,10 @@ use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
-use super::{DRIFT, REVISION, begun::Begun, promised, refused, same};
+use super::{DRIFT, REVISION, begun::Begun, promised, refused, same, shown};
 use crate::fields;
-use crate::meaning::Meaning;
+use crate::functions::Problem;
+use crate::meaning::{self, Meaning};
 use crate::protocol::{Answer, Diagnostic, Kept, Schema, Value};
 use crate::provider::Shared;
 
@@ -26,12 +28,13 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
         same::other_place(&kept.state, &*provider, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
         // The state knows of it, whoever made it.
         Begun::of(&same::id(&*provider, &spec)).remove();
-        if !provider.exists(&spec).await.map_err(told)? {
+        let observed = provider.observe(&provider.desired(&spec)).await.map_err(told)?;
+        let another = same::another(&kept.state, &*provider, &spec, &observed).await.map_err(told)?;
+        another.map_or(Ok(()), |another| Err(vec![another]))?;
+        if !provider.is_among(&observed) {
             return Ok(Value::Null);
         }
         let planned = left(&*provider, &spec).await.map_err(told)?;
-        let outputs = provider.outputs(&spec, &planned.observed);
-        same::other_account(&kept.state, &outputs).map_or(Ok(()), |other| Err(vec![other]))?;
         Ok(state(&kept.state, &*provider, &spec, &planned))
     };
     match looked.await {
@@ -122,6 +125,14 @@ pub fn import(shared: &Shared, schema: &Schema, id: &str) -> Answer {
     if let (Some(variable), Some(region)) = (variable, region) {
         state.set(variable, Value::text(region));
     }
+    let inputs = meaning::inputs(&state);
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let wrong = ["name"].into_iter().chain(variable).map(|variable| Problem::of(variable, &inputs, today));
+    let wrong: Vec<String> = wrong.filter(|said| !said.is_empty()).collect();
+    if !wrong.is_empty() {
+        let said = Diagnostic::error(format!("\"{id}\" names no database."), wrong.join(" "));
+        return Answer::refused(Value::Null, Vec::new(), vec![said]);
+    }
     state.set(REVISION, Value::int(1));
-    Answer::of(state, Vec::new())
+    Answer::of(state, shown::IMPORTED.to_vec())
 }

@@ -9,6 +9,7 @@ mod look;
 mod plan;
 mod promised;
 mod same;
+mod shown;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ impl Resource for Database {
                 "Grows by one whenever the password of the block is another than the one in force.",
             ),
             Attribute::computed(DRIFT, Type::map(Type::Text), drift),
+            shown::attribute(),
             Attribute::computed("engine_version_actual", Type::Text, "Version of PostgreSQL that runs."),
         ];
         let time = |name: &str| {

@@ -8,7 +8,7 @@ use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
-use super::{DRIFT, REVISION, begun::Begun, promised, refused, same};
+use super::{DRIFT, REVISION, begun::Begun, promised, refused, same, shown};
 use crate::fields;
 use crate::meaning::{self, Meaning};
 use crate::protocol::{Answer, Diagnostic, Plan, Value, has_error, log};
@@ -23,19 +23,19 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     }
     let now = Timestamp::now();
     let meaning = Meaning::checked(&asked.config, &settings, now.to_zoned(TimeZone::UTC).date());
-    let mut said: Vec<Diagnostic> = Vec::new();
     if has_error(&meaning.diagnostics) {
         return Answer::refused(asked.proposed, asked.private, meaning.diagnostics);
     }
     // What the configuration alone says was said when it was validated; only what could not be known then is new.
+    let mut said = meaning.accepted.clone();
     let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
-    let Some(spec) = &meaning.spec else { return Answer::of(open(&asked, None), asked.private) };
+    let Some(spec) = &meaning.spec else { return Answer::of(open(&asked, None), Vec::new()) };
     if let Some(fixed) = old.as_ref().and_then(|old| moved(&asked.prior, old, spec)) {
         return Answer::refused(asked.proposed, asked.private, vec![fixed]);
     }
     if meaning.unknown.iter().any(|variable| !variable.sensitive) {
         let effective = meaning.is_settled().then(|| effective(spec, &meaning));
-        return Answer::of(open(&asked, effective), asked.private);
+        return Answer::refused(open(&asked, effective), Vec::new(), said);
     }
     let looked = async {
         let provider = settings.provider(spec).await?;
@@ -49,9 +49,10 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     said.extend(planned.plan.diagnostics.iter().filter_map(meaning::diagnostic));
     let is_there = provider.is_among(&planned.observed);
     if old.is_some() {
-        said.extend(
-            same::other_place(&asked.prior, &*provider, spec).or_else(|| same::gone(&*provider, spec, is_there)),
-        );
+        match same::another(&asked.prior, &*provider, spec, &planned.observed).await {
+            Ok(another) => said.extend(another.or_else(|| same::gone(&*provider, spec, is_there))),
+            Err(error) => said.push(refused(&error)),
+        }
     } else {
         let id = same::id(&*provider, spec);
         if !is_there {
@@ -65,8 +66,14 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     }
     said.extend(interruption(spec, &planned));
     tell(spec, &planned);
-    let state = promise(&asked, &*provider, old.as_ref(), spec, &planned);
-    Answer::refused(state, asked.private, said)
+    if planned.plan.steps.is_empty() && asked.private == shown::IMPORTED {
+        let help = "It is as the block says. Terraform shows what is written as changes, because the state of an import knows none of it.";
+        let id = same::id(&*provider, spec);
+        said.push(Diagnostic::warning(format!("Nothing will be done to {id}: only the state is written."), help));
+    }
+    let has_open_password = meaning.unknown.iter().any(|variable| variable.sensitive);
+    let state = promise(&asked, &*provider, old.as_ref(), spec, &planned, has_open_password);
+    Answer::refused(state, shown::kept(spec, &planned), said)
 }
 
 /// The end of a database: what protects it stops the plan, not only the apply.
@@ -79,13 +86,15 @@ async fn destroy(settings: &Settings, asked: Plan) -> Answer {
     let looked = async {
         let provider = settings.provider(&spec).await?;
         let planned = run::observe_and_plan_destroy(&*provider, &spec).await?;
-        Ok::<_, ProviderError>((provider, planned))
+        let another = same::another(&asked.prior, &*provider, &spec, &planned.observed).await?;
+        Ok::<_, ProviderError>((planned, another))
     };
     match looked.await {
-        Ok((provider, planned)) => {
+        Ok((planned, another)) => {
             let mut said: Vec<Diagnostic> = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
-            said.extend(same::other_place(&asked.prior, &*provider, &spec));
-            Answer::refused(Value::Null, asked.private, said)
+            said.extend(another);
+            tell(&spec, &planned);
+            Answer::refused(Value::Null, shown::kept(&spec, &planned), said)
         }
         Err(error) => Answer::refused(Value::Null, asked.private, vec![refused(&error)]),
     }
@@ -160,7 +169,7 @@ fn open(asked: &Plan, effective: Option<Value>) -> Value {
     for attribute in fields::outputs() {
         planned.set(&attribute.name, Value::Unknown);
     }
-    for name in ["id", "engine_version_actual", DRIFT, REVISION] {
+    for name in ["id", "engine_version_actual", DRIFT, REVISION, shown::STEPS] {
         planned.set(name, Value::Unknown);
     }
     if let Some(effective) = effective {
@@ -180,26 +189,39 @@ fn effective(spec: &Spec, meaning: &Meaning) -> Value {
     settings
 }
 
-/// What comes of it, as far as it can be promised.
-fn promise(asked: &Plan, provider: &dyn Provider, old: Option<&Spec>, spec: &Spec, planned: &Planned) -> Value {
+/// What comes of it, as far as it can be promised. A password that is not known yet may be another one than the one in force.
+fn promise(
+    asked: &Plan,
+    provider: &dyn Provider,
+    old: Option<&Spec>,
+    spec: &Spec,
+    planned: &Planned,
+    has_open_password: bool,
+) -> Value {
     let mut state = asked.proposed.clone();
     let mut outputs = provider.outputs(spec, &planned.observed);
     let runs = promised::take_version(&mut outputs);
     let had_drift = asked.prior.get(DRIFT).as_map().is_some_and(|drift| !drift.is_empty());
-    for (name, value) in promised::outputs(&outputs, old, spec, planned, had_drift) {
+    let does_something = !planned.plan.steps.is_empty() || has_open_password;
+    for (name, value) in promised::outputs(&outputs, old, spec, planned, does_something, had_drift) {
         state.set(&name, value);
     }
-    let does_something = !planned.plan.steps.is_empty();
     state.set("engine_version_actual", if does_something { Value::Unknown } else { runs });
     state.set("id", Value::text(same::id(provider, spec)));
     state.set(DRIFT, Value::object::<String>([]));
-    let revision = asked.prior.get(REVISION).as_int();
-    let next = match revision {
-        None => 1,
-        Some(revision) if has_new_password(planned) => revision + 1,
-        Some(revision) => revision,
+    let next = match asked.prior.get(REVISION).as_int() {
+        None => Value::int(1),
+        Some(_) if has_open_password => Value::Unknown,
+        Some(revision) if has_new_password(planned) => Value::int(revision + 1),
+        Some(revision) => Value::int(revision),
     };
-    state.set(REVISION, Value::int(next));
+    state.set(REVISION, next);
+    let steps = match (does_something, asked.prior.get(shown::STEPS)) {
+        _ if has_open_password => Value::Unknown,
+        (false, before) if !asked.prior.is_null() => before.clone(),
+        _ => shown::steps(planned),
+    };
+    state.set(shown::STEPS, steps);
     state
 }
 

@@ -20,17 +20,18 @@ enum Cause {
     Anything,
 }
 
-/// The outputs as they can be promised: `outputs` are those of what there is, and of what the block says.
+/// The outputs as they can be promised: `outputs` are those of what there is, and of what the block says; `does_something` may also be
+/// that it might.
 pub fn outputs(
     outputs: &Props,
     old: Option<&Spec>,
     new: &Spec,
     planned: &Planned,
+    does_something: bool,
     has_drift: bool,
 ) -> Vec<(String, Value)> {
     let is_new = planned.observed.is_empty();
     let changed = changed(old, new);
-    let does_something = !planned.plan.steps.is_empty();
     let reshaped = planned.plan.steps.iter().any(|step| !matches!(step.action, Action::Update { .. }));
     let open = |name: &str| match cause(name) {
         Cause::Never => false,

@@ -27,6 +27,10 @@ const COOKIE: (&str, &str) =
 const LINGER: Duration = Duration::from_secs(5);
 /// How long nobody is listened to after that failed.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How long somebody may take to show who they are.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long whoever told us to end may take to read our answer. go-plugin kills after two seconds.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long we wait for somebody to come at all.
 const FIRST: Duration = Duration::from_secs(60);
 
@@ -110,6 +114,8 @@ pub async fn serve(plugin: Plugin, started: &Started) -> Result<(), String> {
         }
     }
     served.present.idle().await;
+    // The answer to the last call is still on its way: who does not get it takes us for dead, and kills.
+    let _ = tokio::time::timeout(FAREWELL, served.present.left()).await;
     Ok(())
 }
 
@@ -138,9 +144,11 @@ struct Served {
 impl Served {
     async fn connection(self: Arc<Self>, acceptor: TlsAcceptor, stream: UnixStream) {
         let _connected = self.present.connected();
-        let stream = match acceptor.accept(stream).await {
-            Ok(stream) => stream,
-            Err(error) => return log("WARN", &format!("somebody without the right certificate was refused: {error}")),
+        let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return log("WARN", &format!("who has not the right certificate was refused: {error}")),
+            // Silence must not keep us here when nobody else does.
+            Err(_) => return log("WARN", "who did not say who they are was sent away"),
         };
         let me = Arc::clone(&self);
         let service = hyper::service::service_fn(move |request| Arc::clone(&me).called(request));
@@ -230,6 +238,11 @@ impl Present {
         let mut calls = self.calls.subscribe();
         // The sender is ours, so it is there.
         let _ = calls.wait_for(|count| *count == 0).await;
+    }
+
+    /// Returns when nobody is connected.
+    async fn left(&self) {
+        let _ = self.connections.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// Returns when nobody has come, or when all have left for long enough.

@@ -1,8 +1,18 @@
-//! A database on an emulated AWS, from plan to destroy, with the same module.
+//! Databases on an emulated AWS: from plan to destroy with the same module, and whatever else may happen to them on the way.
 
-use pgherd_emulate::{Emulator, Options, Speed};
+use std::fs;
+use std::process::Child;
+use std::time::Instant;
 
-use crate::world::World;
+use pgherd_emulate::wire::Body;
+use pgherd_emulate::wire::form::Form;
+use pgherd_emulate::{Emulator, Options, Running, Speed};
+use rustix::process::Signal;
+use tokio::runtime::Runtime;
+
+use crate::world::{World, plain, wait};
+
+pub const REGION: &str = "eu-central-1";
 
 const FILE: &str = r#"
 module "orders" {
@@ -20,31 +30,312 @@ output "secret" {
 }
 "#;
 
+/// A world with an account of its own.
+pub struct Cloud {
+    pub world: World,
+    pub emulator: Running,
+    _beside: Runtime,
+}
+
+impl Cloud {
+    pub fn new(test: &str, speed: Speed) -> Option<Self> {
+        let mut world = World::new(test)?;
+        let beside = Runtime::new().expect("a runtime");
+        let options = Options { speed, ..Options::default() };
+        let emulator = beside.block_on(Emulator::start(options)).expect("it listens");
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL", emulator.url().as_str()),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "a-secret-that-is-nobodys"),
+        ] {
+            world.set(name, value);
+        }
+        Some(Self { world, emulator, _beside: beside })
+    }
+
+    /// Time goes on with every call.
+    fn quick(test: &str) -> Option<Self> {
+        Self::new(test, Speed::PerCall { seconds: 30 })
+    }
+
+    /// How many calls changed something.
+    fn writes(&self) -> usize {
+        let reads = ["Describe", "Get", "List"];
+        self.emulator.asked().iter().filter(|asked| !reads.iter().any(|read| asked.action.starts_with(read))).count()
+    }
+
+    /// How often this was asked.
+    fn times(&self, action: &str) -> usize {
+        self.emulator.asked().iter().filter(|asked| asked.action == action).count()
+    }
+
+    /// Does something as somebody else would.
+    fn tamper(&self, action: &str, parameters: &[(&str, &str)]) {
+        self.tamper_in(REGION, "rds", action, parameters);
+    }
+
+    /// The same anywhere.
+    pub fn tamper_in(&self, region: &str, service: &str, action: &str, parameters: &[(&str, &str)]) {
+        let pairs = std::iter::once(("Action", action)).chain(parameters.iter().copied());
+        let body = Body::Form(Form::of(pairs));
+        self.emulator
+            .with(|emulation| emulation.tamper(service, region, action, &body, Instant::now()).map(drop))
+            .unwrap_or_else(|refusal| panic!("{action}: {refusal:?}"));
+    }
+
+    /// Lets the emulator's time go on until the run has ended; its exit code.
+    fn let_end(&self, child: &mut Child) -> Option<i32> {
+        let mut code = None;
+        wait("the end of terraform", || {
+            self.emulator.advance(jiff::SignedDuration::from_secs(30));
+            code = child.try_wait().expect("it is ours");
+            code.is_some()
+        });
+        code.and_then(|status| status.code())
+    }
+}
+
 #[test]
 fn a_database_from_plan_to_destroy() {
-    let Some(mut world) = World::new("cloud") else { return };
-    let beside = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let options = Options { speed: Speed::PerCall { seconds: 30 }, ..Options::default() };
-    let emulator = beside.block_on(Emulator::start(options)).expect("it listens");
-    for (name, value) in [
-        ("AWS_ENDPOINT_URL", emulator.url().as_str()),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "a-secret-that-is-nobodys"),
-    ] {
-        world.set(name, value);
-    }
+    let Some(cloud) = Cloud::quick("cloud") else { return };
+    let world = &cloud.world;
     world.write("main.tf", FILE);
     world.run("init").fine();
-    let writes = || {
-        let reads = ["Describe", "Get", "List"];
-        emulator.asked().iter().filter(|asked| !reads.iter().any(|read| asked.action.starts_with(read))).count()
-    };
-    world.run("plan -out=saved").fine().says("1 to add");
-    assert_eq!(writes(), 0, "a plan writes nothing");
+    world.run("plan -out=saved").fine().says("1 to add").says("+ instance orders created now");
+    assert_eq!(cloud.writes(), 0, "a plan writes nothing");
     world.run("apply saved").fine().says("secret = \"arn:aws:secretsmanager:eu-central-1");
-    let made = writes();
+    let made = cloud.writes();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
     world.run("apply -auto-approve").fine();
-    assert_eq!(writes(), made, "an empty plan writes nothing");
+    // The command line sees the same database.
+    assert!(world.pgherd("plan --file main.tf").contains("No changes."));
+    assert_eq!(cloud.writes(), made, "an empty plan writes nothing");
+    what_others_change_is_put_right(&cloud);
+    what_is_anothers_is_not_forgotten(&cloud);
+    another_label_is_no_change(&cloud);
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
+}
+
+fn another_label_is_no_change(cloud: &Cloud) {
+    let world = &cloud.world;
+    let moved = "moved {\n  from = module.orders\n  to   = module.sales\n}\n";
+    world.write(
+        "main.tf",
+        &(FILE.replace("module \"orders\"", "module \"sales\"").replace("module.orders.", "module.sales.") + moved),
+    );
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine().says("0 added, 0 changed, 0 destroyed");
+}
+
+const DAYS: &str = "BackupRetentionPeriod";
+
+/// Kept by others at this many days.
+fn kept(cloud: &Cloud, days: &str) {
+    cloud.tamper("ModifyDBInstance", &[("DBInstanceIdentifier", "orders"), (DAYS, days), ("ApplyImmediately", "true")]);
+}
+
+fn what_others_change_is_put_right(cloud: &Cloud) {
+    let world = &cloud.world;
+    kept(cloud, "3");
+    world.run("plan -refresh-only").fine().says("\"instance orders: BackupRetentionPeriod\" = \"3\"");
+    world.run("plan -out=saved").fine().says("~ BackupRetentionPeriod 3 -> 7 now no impact");
+    // What has changed since is not what was looked at.
+    let before = cloud.writes();
+    kept(cloud, "4");
+    let refused = world.run("apply saved").with_code(1);
+    assert!(
+        plain(&refused.said).contains(".steps[0]: was cty.StringVal(\"~ BackupRetentionPeriod"),
+        "{}",
+        refused.said
+    );
+    assert_eq!(cloud.writes(), before, "nothing was sent");
+    world.run("apply -auto-approve").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+fn what_is_anothers_is_not_forgotten(cloud: &Cloud) {
+    let world = &cloud.world;
+    let arn = "arn:aws:rds:eu-central-1:123456789012:db:orders";
+    cloud.tamper("RemoveTagsFromResource", &[("ResourceName", arn), ("TagKeys.member.1", "pgherd:block")]);
+    let before = cloud.writes();
+    for line in ["plan", "apply -refresh-only -auto-approve", "plan -destroy -refresh=false", "destroy -auto-approve"] {
+        world.run(line).with_code(1).says("aws/eu-central-1/orders is there and is not pgherd's");
+    }
+    assert_eq!(cloud.writes(), before, "nothing was sent");
+    let tag = [("Tags.Tag.1.Key", "pgherd:block"), ("Tags.Tag.1.Value", "orders")];
+    cloud.tamper("AddTagsToResource", &[&[("ResourceName", arn)], &tag[..]].concat());
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    // Somebody with the credentials of an account in which there is no such database, or another one of the name.
+    let file = world.work().join("terraform.tfstate");
+    let state = fs::read_to_string(&file).expect("a state");
+    fs::write(&file, state.replace(":123456789012:", ":999999999999:")).expect("written");
+    world.run("plan").with_code(1).says("what is meant now is arn:aws:rds:eu-central-1:123456789012:db:orders");
+    let empty = cloud._beside.block_on(Emulator::start(Options::default())).expect("it listens");
+    let run = |line: &str| world.run_with(line, &[("AWS_ENDPOINT_URL", &empty.url())]);
+    for line in ["plan", "plan -destroy", "plan -destroy -refresh=false"] {
+        run(line)
+            .with_code(1)
+            .says("is about a database of account 999999999999, and what is meant now is one of account 123456789012");
+    }
+    fs::write(&file, state).expect("written");
+    run("plan -detailed-exitcode").with_code(2).says("1 to add");
+    world.run("plan -detailed-exitcode").fine();
+}
+
+/// Made by the command line, taken over by terraform: nothing is sent, neither before nor after the state knows what is written.
+#[test]
+fn what_the_command_line_made_is_imported() {
+    let Some(cloud) = Cloud::quick("imported") else { return };
+    let world = &cloud.world;
+    world.write("main.tf", FILE);
+    world.pgherd("apply --file main.tf --yes");
+    let made = cloud.writes();
+    world.run("init").fine();
+    world.run("plan").with_code(1).says("There is a database aws/eu-central-1/orders already.");
+    for (id, why) in [
+        ("aws/eu-central-1/Orders", "lower-case"),
+        ("aws/eu-central1/orders", "region"),
+        ("a/b/c/d", "target/region/name"),
+    ] {
+        world.run(&format!("import module.orders.pgherd_postgres.this {id}")).with_code(1).says(why);
+    }
+    world.run("import module.orders.pgherd_postgres.this aws/eu-central-1/orders").fine();
+    world
+        .run("plan -out=saved")
+        .fine()
+        .says("0 to add, 1 to change, 0 to destroy")
+        .says("Nothing will be done to aws/eu-central-1/orders: only the state is written.");
+    world.run("apply saved").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    assert_eq!(cloud.writes(), made, "nothing was sent");
+}
+
+/// Before it is known it may be another one than the one in force, and once it is known it is compared.
+#[test]
+fn a_password_that_is_known_late_is_exchanged() {
+    let Some(mut cloud) = Cloud::quick("late password") else { return };
+    let late = "variable \"turn\" {}\nresource \"terraform_data\" \"password\" {\n  triggers_replace = var.turn\n}\n";
+    let given = "\n  master_password = \"Late-${terraform_data.password.id}\"\n}\n\noutput";
+    cloud.world.write("main.tf", &(FILE.replace("\n}\n\noutput", given) + late));
+    cloud.world.set("TF_VAR_turn", "1");
+    cloud.world.run("init").fine();
+    cloud.world.run("apply -auto-approve").fine();
+    cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+    cloud.world.set("TF_VAR_turn", "2");
+    cloud.world.run("plan -out=saved").fine().says("master_password_revision = 1 -> (known after apply)");
+    cloud.world.run("apply saved").fine();
+    let state = cloud.world.run("state show module.orders.pgherd_postgres.this").fine();
+    state.says("master_password_revision = 2");
+    cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+/// Core says that the provider is gone; what there is, is found again in the same folder.
+#[test]
+fn a_provider_that_is_killed_in_a_create_is_gone_on_with() {
+    let Some(cloud) = Cloud::new("killed", Speed::Still) else { return };
+    let world = &cloud.world;
+    world.write("main.tf", FILE);
+    world.run("init").fine();
+    let mut applying = world.spawn("apply -auto-approve");
+    wait("the instance's creation", || cloud.times("CreateDBInstance") == 1);
+    // Nobody else may reach its socket.
+    let modes = world.plugin_folders();
+    assert!(!modes.is_empty() && modes.iter().all(|mode| mode & 0o777 == 0o700), "{modes:?}");
+    world.signal_providers(Signal::KILL);
+    assert_eq!(cloud.let_end(&mut applying), Some(1));
+    assert!(world.said().contains("plugin"), "{}", world.said());
+    let mut applying = world.spawn("apply -auto-approve");
+    assert_eq!(cloud.let_end(&mut applying), Some(0), "{}", world.said());
+    assert!(plain(&world.said()).contains("already, and this goes on with it"), "{}", world.said());
+    assert_eq!(cloud.times("CreateDBInstance"), 1, "nothing is made twice");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+/// It ends what it has begun, and then itself. What came of it nobody has written down, so it is taken over by whoever says so.
+#[test]
+fn a_terraform_that_is_killed_leaves_no_provider() {
+    let Some(cloud) = Cloud::new("left", Speed::Still) else { return };
+    let world = &cloud.world;
+    world.write("main.tf", FILE);
+    world.run("init").fine();
+    let mut applying = world.spawn("apply -auto-approve -lock=false");
+    wait("the instance's creation", || cloud.times("CreateDBInstance") == 1);
+    applying.kill().expect("it is ours");
+    applying.wait().expect("it is ours");
+    assert!(world.has_provider(), "an apply is under way");
+    wait("the end of the provider", || {
+        cloud.emulator.advance(jiff::SignedDuration::from_secs(30));
+        !world.has_provider()
+    });
+    assert_eq!(world.plugin_folders(), [] as [u32; 0], "its socket is gone");
+    let made = cloud.writes();
+    world.run("plan -lock=false").with_code(1).says("`terraform import ADDRESS aws/eu-central-1/orders`");
+    world.run("import -lock=false module.orders.pgherd_postgres.this aws/eu-central-1/orders").fine();
+    world.run("apply -auto-approve -lock=false").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    assert_eq!(cloud.writes(), made, "it was brought to its end");
+}
+
+/// What runs is brought to its end, nothing more is begun, and the next apply does the rest.
+#[test]
+fn an_interrupted_apply_ends_in_good_order() {
+    let Some(cloud) = Cloud::new("interrupted", Speed::Still) else { return };
+    let world = &cloud.world;
+    world.write("main.tf", FILE);
+    world.run("init").fine();
+    let mut applying = world.spawn("apply -auto-approve");
+    wait("the instance's creation", || cloud.times("CreateDBInstance") == 1);
+    // As a terminal does: everybody in the foreground hears it.
+    world.signal_group(&applying, Signal::INT);
+    wait("terraform's word", || world.said().contains("Interrupt received"));
+    let code = cloud.let_end(&mut applying);
+    assert_eq!(code, Some(1), "{}", world.said());
+    let said = plain(&world.said());
+    assert!(!said.contains("plugin exited") && !said.contains("bug"), "{said}");
+    let mut applying = world.spawn("apply -auto-approve");
+    assert_eq!(cloud.let_end(&mut applying), Some(0), "{}", world.said());
+    assert_eq!(cloud.times("CreateDBInstance"), 1, "nothing is made twice");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+#[test]
+fn a_time_that_is_too_short_is_named_and_what_was_begun_goes_on() {
+    let Some(cloud) = Cloud::new("timeouts", Speed::Still) else { return };
+    let world = &cloud.world;
+    let file = |time: &str| {
+        format!(
+            r#"
+terraform {{
+  required_providers {{
+    pgherd = {{ source = "local/pgherd/pgherd" }}
+  }}
+}}
+
+resource "pgherd_postgres" "orders" {{
+  name                = "orders"
+  cloud_provider      = "aws"
+  aws_region          = "{REGION}"
+  engine_version      = "17"
+  skip_final_snapshot = true
+
+  timeouts {{
+    create = "{time}"
+  }}
+}}
+"#
+        )
+    };
+    world.write("main.tf", &file("soon"));
+    world.run("init").fine();
+    world.run("validate").with_code(1).says("timeouts.create is no time.");
+    world.write("main.tf", &file("1s"));
+    world
+        .run("apply -auto-approve")
+        .with_code(1)
+        .says("The create took longer than timeouts.create allows.")
+        .says("on main.tf line");
+    world.write("main.tf", &file("5m"));
+    let mut applying = world.spawn("apply -auto-approve");
+    assert_eq!(cloud.let_end(&mut applying), Some(0), "{}", world.said());
+    assert_eq!(cloud.times("CreateDBInstance"), 1, "nothing is made twice");
 }

@@ -63,7 +63,11 @@ fn a_database_from_plan_to_destroy() {
     what_is_protected_stays(&world);
     another_name_is_another_database(&world);
     it_is_imported(&world);
+    it_is_looked_up_by_others(&world);
+    what_was_deleted_by_others_is_made_anew_only_when_that_is_known(&world);
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
+    let log = fs::read_to_string(world.work().join("terraform.log")).expect("a log");
+    assert!(log.contains("plugin exited") && !log.contains("failed to exit gracefully"), "it ends when it is told to");
     assert_eq!(world.files_with(PASSWORD), [] as [std::path::PathBuf; 0], "the password is written nowhere");
     two_blocks_are_two_databases(&world);
 }
@@ -133,4 +137,54 @@ fn it_is_imported(world: &World) {
     world.run("import module.orders.pgherd_postgres.this local/orders").fine();
     world.run("apply -auto-approve").fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+/// A data source tells of it, and its password gets from one database to another without being kept.
+fn it_is_looked_up_by_others(world: &World) {
+    let beside = r#"
+terraform {
+  required_providers {
+    pgherd = { source = "local/pgherd/pgherd" }
+  }
+}
+
+data "pgherd_postgres" "orders" {
+  name           = "orders"
+  cloud_provider = "local"
+  depends_on     = [module.orders]
+}
+
+ephemeral "pgherd_credentials" "orders" {
+  name           = "orders"
+  cloud_provider = "local"
+}
+
+resource "pgherd_postgres" "copy" {
+  name               = "copy"
+  cloud_provider     = "local"
+  preset             = "dev"
+  storage_encrypted  = false
+  master_password_wo = ephemeral.pgherd_credentials.orders.password
+}
+
+output "told" {
+  value = "${data.pgherd_postgres.orders.db_instance_endpoint} ${data.pgherd_postgres.orders.db_instance_name}"
+}
+"#;
+    world.write("beside.tf", beside);
+    world.run("apply -auto-approve").fine().says("told = \"localhost orders\"");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.write("beside.tf", &beside.replace("\"orders\"\n  cloud", "\"Orders\"\n  cloud"));
+    world.run("validate").with_code(1).says("on beside.tf line 9").says("lower-case letters");
+    world.write("beside.tf", &beside.replace("\"orders\"\n  cloud", "\"absent\"\n  cloud"));
+    world.run("plan").with_code(1).says("There is no database absent on local.");
+    world.write("beside.tf", "");
+    world.run("apply -auto-approve").fine().says("1 destroyed");
+}
+
+fn what_was_deleted_by_others_is_made_anew_only_when_that_is_known(world: &World) {
+    world.pgherd(&format!("destroy --file main.tf --var password={PASSWORD} --yes --confirm orders"));
+    world.run("plan -refresh=false").with_code(1).says("local/orders is not there any more.");
+    world.run("plan -out=saved").fine().says("1 to add, 0 to change, 0 to destroy");
+    world.run("apply saved").fine();
 }

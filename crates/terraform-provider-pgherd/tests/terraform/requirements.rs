@@ -1,10 +1,17 @@
-//! Every HCL block of both requirement documents, as it stands there, under the real terraform.
+//! Every HCL fence of the requirements' documentation that has to do with the module, as it stands there, under the real terraform.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::time::Instant;
 
+use pgherd_emulate::Speed;
+use pgherd_emulate::emulation::Emulation;
+use pgherd_emulate::wire::{Body, Fields};
+
+use crate::cloud::Cloud;
 use crate::world::{World, repository, skipped};
 
-/// What the blocks refer to and do not hold, and an AWS provider whose resources nobody has here.
+/// What the blocks refer to and do not hold.
 const AROUND: &str = r#"
 variable "environment" { default = "test" }
 variable "database_password" { default = "Only-for-a-test-1" }
@@ -26,8 +33,20 @@ module "test_network" {
   source = "./network"
 }
 
+resource "aws_sns_topic" "alerts" {
+  name = "alerts"
+}
+
+resource "aws_kms_key" "database" {
+  description = "of the database"
+}
+
+resource "aws_iam_role" "rds_monitoring" {
+  name = "monitoring"
+}
+
 provider "pgherd" {
-  accept = ["automatic-backups-unavailable", "geo-redundant-backup-unavailable", "pooler-missing", "unencrypted-storage"]
+  accept = ["automatic-backups-unavailable", "geo-redundant-backup-unavailable", "pooler-missing", "unencrypted-storage", "version-unavailable", "dr-region-missing"]
 }
 
 terraform {
@@ -44,11 +63,11 @@ output "database_subnets" { value = ["subnet-1", "subnet-2"] }
 output "private_subnets" { value = ["subnet-1", "subnet-2"] }
 "#;
 
-/// The fences marked `hcl` that hold a block for this module, each with its line.
-fn fences() -> Vec<(usize, String)> {
+/// The fences marked `hcl` that hold the module or stand beside it, by their lines.
+fn fences() -> BTreeMap<usize, String> {
     let path = repository().join("../shared/requirements/database-module-documentation.md");
     let text = fs::read_to_string(path).unwrap_or_default();
-    let (mut fences, mut open) = (Vec::new(), None);
+    let (mut fences, mut open) = (BTreeMap::new(), None);
     for (index, line) in text.lines().enumerate() {
         match (&mut open, line) {
             (None, "```hcl") => open = Some((index + 1, String::new())),
@@ -57,25 +76,33 @@ fn fences() -> Vec<(usize, String)> {
             (None, _) => {}
         }
     }
-    fences.retain(|(_, fence)| fence.contains("database_postgres"));
     fences
 }
 
-/// Without resources of other providers, which are not here: their attributes are what they would be.
-fn without_others(fence: &str) -> String {
-    let mut inside = false;
-    let ours = |line: &&str| {
-        inside |= line.starts_with("resource \"aws_");
-        let is_ours = !inside;
-        inside &= *line != "}";
-        is_ours
-    };
-    let kept: String = fence.split('\n').filter(ours).flat_map(|line| [line, "\n"]).collect();
-    kept.replace("aws_kms_key.database.arn", "\"arn:aws:kms:us-west-2:123456789012:key/1\"")
-        .replace("aws_iam_role.rds_monitoring.arn", "\"arn:aws:iam::123456789012:role/monitoring\"")
+/// Writes them into one folder, each under a label of its own: one terraform for all is a minute less than one each. What stands beside
+/// a module means the one with this line.
+fn write(world: &World, fences: &BTreeMap<usize, String>, beside: usize) {
+    if !world.work().join("network").is_dir() {
+        fs::create_dir(world.work().join("network")).expect("a folder");
+    }
+    world.install_other("aws");
+    world.write("network/main.tf", NETWORK).write("around.tf", AROUND);
+    for (line, fence) in fences {
+        let of = if fence.contains("database_postgres") { *line } else { beside };
+        let text = fence
+            .replace("module \"database\"", &format!("module \"line_{line}\""))
+            .replace("module.database.", &format!("module.line_{of}."));
+        world.write(&format!("line_{line}.tf"), &text);
+    }
 }
 
-/// All of them in one folder, each under a label of its own: one terraform for all is a minute less than one each.
+/// Without a name all of them would be one database.
+fn named(line: usize, fence: &str) -> String {
+    let is_named = fence.lines().any(|line| line.starts_with("  name "));
+    let source = "source = \"./modules/database_postgres\"\n";
+    if is_named { fence.to_owned() } else { fence.replace(source, &format!("{source}  name = \"line-{line}\"\n")) }
+}
+
 #[test]
 fn every_block_is_valid_and_planned() {
     let fences = fences();
@@ -84,16 +111,88 @@ fn every_block_is_valid_and_planned() {
     }
     let Some(mut world) = World::new("requirements") else { return };
     world.set("PGHERD_TARGET", "local");
-    fs::create_dir(world.work().join("network")).expect("a folder");
-    world.write("network/main.tf", NETWORK).write("around.tf", AROUND);
-    let mut blocks = 0;
-    for (line, fence) in &fences {
-        let text = without_others(fence).replace("module \"database\"", &format!("module \"line_{line}\""));
-        blocks += text.matches("database_postgres").count();
-        world.write(&format!("line_{line}.tf"), &text);
-    }
-    assert_eq!(blocks, 18, "module blocks");
+    let blocks: usize = fences.values().map(|fence| fence.matches("database_postgres").count()).sum();
+    assert_eq!((blocks, fences.len()), (18, 21), "module blocks, and fences");
+    write(&world, &fences, 834);
     world.run("init").fine();
     world.run("validate").fine();
-    world.run("plan").fine().says("18 to add, 0 to change, 0 to destroy");
+    // And six resources of another provider in the fences, three around.
+    world.run("plan").fine().says("27 to add, 0 to change, 0 to destroy");
+}
+
+/// A small one, one with a pooler, one of a test, and what stands beside them.
+#[test]
+fn some_are_made_on_this_machine() {
+    let mut fences = fences();
+    if fences.is_empty() {
+        return skipped("requirements on this machine", "../shared is absent");
+    }
+    let Some(mut world) = World::new("requirements on this machine") else { return };
+    world.set("PGHERD_TARGET", "local");
+    fences.retain(|line, fence| [82, 361, 834, 911].contains(line) || !fence.contains("database_postgres"));
+    write(&world, &fences, 834);
+    world.run("init").fine();
+    world.run("plan -out=saved").fine().says("11 to add");
+    world.run("apply saved").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.run("destroy -auto-approve").fine().says("Destroy complete!");
+}
+
+/// The network of the blocks, into which one may come from outside.
+fn surround(cloud: &Cloud) {
+    cloud.tamper_in("us-west-2", "ec2", "CreateInternetGateway", &[]);
+    // The key that the stand-in of the other provider tells of.
+    let key = Body::Fields(Fields::of(serde_json::json!({})).expect("a structure"));
+    let made = |emulation: &mut Emulation| emulation.tamper("kms", "us-west-2", "CreateKey", &key, Instant::now());
+    drop(cloud.emulator.with(made).expect("it is made"));
+    cloud.emulator.with(|emulation| {
+        let around = &mut emulation.region("us-west-2").around;
+        around.add_subnet("subnet-1", "us-west-2a", "vpc-1", "10.0.1.0/24".to_owned());
+        around.add_subnet("subnet-2", "us-west-2b", "vpc-1", "10.0.2.0/24".to_owned());
+        around.vpcs.get_mut("vpc-1").expect("it is there").dns_hostnames = true;
+        let new = around.gateways.iter_mut().find(|(_, gateway)| gateway.vpc.is_none());
+        let (id, gateway) = new.expect("it was made");
+        gateway.vpc = Some("vpc-1".to_owned());
+        for table in around.routes.values_mut().filter(|table| table.vpc == "vpc-1") {
+            table.routes.insert("0.0.0.0/0".to_owned(), id.clone());
+        }
+    });
+}
+
+/// All that the emulator can do: a pooler there is a proxy of RDS.
+#[test]
+fn the_rest_is_made_on_aws() {
+    let mut fences = fences();
+    if fences.is_empty() {
+        return skipped("requirements on aws", "../shared is absent");
+    }
+    let Some(mut cloud) = Cloud::new("requirements on aws", Speed::PerCall { seconds: 30 }) else { return };
+    for (name, value) in [("PGHERD_TARGET", "aws"), ("AWS_REGION", "us-west-2")] {
+        cloud.world.set(name, value);
+    }
+    surround(&cloud);
+    fences.remove(&834);
+    // A version of Azure's that RDS does not have.
+    let there = |fence: &str| fence.replace("server_version = \"11\"", "server_version = \"14\"");
+    let fences: BTreeMap<usize, String> =
+        fences.into_iter().map(|(line, fence)| (line, named(line, &there(&fence)))).collect();
+    let world = &cloud.world;
+    write(world, &fences, 787);
+    world.run("init").fine();
+    // What is accepted is told all the same.
+    let planned = world.run("plan -out=saved").fine();
+    planned.says("26 to add").says("Warning: No second region is named to keep the copies in.");
+    world.run("apply saved").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    let free: BTreeMap<usize, String> = fences
+        .into_iter()
+        .map(|(line, fence)| {
+            let fence = fence.replace("enable_deletion_protection = true", "enable_deletion_protection = false");
+            // Two blocks give their last snapshot one name.
+            (line, fence.replace("\"learning-assistant-final-snapshot\"", &format!("\"final-{line}\"")))
+        })
+        .collect();
+    write(world, &free, 787);
+    world.run("apply -auto-approve").fine();
+    world.run("destroy -auto-approve").fine().says("Destroy complete!");
 }

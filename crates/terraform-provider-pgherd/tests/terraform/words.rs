@@ -1,6 +1,6 @@
 //! What is said, and where: everything that needs no database.
 
-use crate::world::World;
+use crate::world::{World, repository};
 
 fn module(arguments: &str) -> String {
     format!("module \"orders\" {{\n  source = \"./modules/database_postgres\"\n{arguments}\n}}\n")
@@ -45,6 +45,30 @@ fn what_is_wrong_is_said_at_the_users_own_line() {
     );
     check(&world, "  cloud_provider = \"asw\"", "plan", "on main.tf line 3", "asw");
     check(&world, "  cloud_provider = \"local\"\n  nmae = \"x\"", "validate", "on main.tf line 4", "nmae");
+}
+
+/// A saved plan holds a copy of the configuration, which is Terraform's: so a password belongs into a variable.
+#[test]
+fn a_password_that_is_written_out_stands_in_a_saved_plan_and_nowhere_else() {
+    let Some(world) = World::new("literal") else { return };
+    let password = "Never-to-be-found-2";
+    world.write("main.tf", &module(&format!("  cloud_provider = \"local\"\n  master_password = \"{password}\"")));
+    world.run("init").fine();
+    world.run("plan -out=saved").fine();
+    let mut found = world.files_with(password);
+    found.sort();
+    assert_eq!(found, [world.work().join("main.tf"), world.work().join("saved")]);
+}
+
+/// What is generated is as Terraform itself would write it, and says from which version on.
+#[test]
+fn modules_and_examples_are_written_as_terraform_writes() {
+    let Some(world) = World::new("format") else { return };
+    for folder in ["modules", "examples"] {
+        world.run(&format!("fmt -check -recursive {}", repository().join(folder).display())).fine();
+    }
+    let main = std::fs::read_to_string(repository().join("modules/database/main.tf")).expect("the module");
+    assert!(main.contains("required_version = \">= 1.11\""), "older ones keep what is write-only");
 }
 
 /// What has not been made yet has no name, and nothing is asked for before it has.

@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
 /// A sealed world. What still runs in it ends with it.
@@ -53,6 +55,16 @@ pub fn plain(said: &str) -> String {
     said.replace(['│', '╷', '╵'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Looks until something is so.
+#[track_caller]
+pub fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// One at a time: the agents of several worlds would take each other's ports, and the machine has two cores.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -86,6 +98,23 @@ impl World {
         // Another file system has no second name of a file.
         fs::hard_link(provider, &there).or_else(|_| fs::copy(provider, &there).map(drop)).expect("the provider");
         std::os::unix::fs::symlink(repository().join("modules"), self.work().join("modules")).expect("a link");
+    }
+
+    /// Puts the stand-in of somebody else's provider (a file of `examples/`) where Terraform looks for that.
+    pub fn install_other(&self, name: &str) {
+        let arch = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
+        let folder =
+            self.home().join(format!(".terraform.d/plugins/registry.terraform.io/hashicorp/{name}/5.0.0/{arch}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        let there = folder.join(format!("terraform-provider-{name}_v5.0.0"));
+        if !there.is_file() {
+            fs::copy(other(name), there).expect("the stand-in");
+        }
+    }
+
+    /// The program that is tried.
+    pub fn terraform(&self) -> &Path {
+        &self.terraform
     }
 
     /// The home folder.
@@ -137,10 +166,68 @@ impl World {
 
     /// Runs terraform with the words of this line.
     pub fn run(&self, line: &str) -> Ran {
+        self.run_with(line, &[])
+    }
+
+    /// The same with these variables of the environment.
+    pub fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Ran {
         let mut command = self.command(&self.terraform);
+        command.envs(variables.iter().copied());
         let output = command.args(line.split(' ')).arg("-no-color").output().expect("terraform runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ran { line: line.to_owned(), said: text(&output.stdout) + &text(&output.stderr), code: output.status.code() }
+    }
+
+    /// Begins to run terraform as a terminal does, in a group of its own; what it says goes to a file.
+    pub fn spawn(&self, line: &str) -> Child {
+        let said = fs::File::create(self.said_file()).expect("a file");
+        let mut command = self.command(&self.terraform);
+        command.args(line.split(' ')).arg("-no-color").process_group(0);
+        command.stdout(said.try_clone().expect("a file")).stderr(said).spawn().expect("terraform runs")
+    }
+
+    /// What the last one said so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.said_file()).expect("a file")
+    }
+
+    fn said_file(&self) -> PathBuf {
+        self.root.path().join("said")
+    }
+
+    /// Sends a signal to a run that was begun, and to all that it has started.
+    pub fn signal_group(&self, run: &Child, signal: Signal) {
+        let group = Pid::from_raw(i32::try_from(run.id()).expect("a number")).expect("a process");
+        kill_process_group(group, signal).expect("it is ours");
+    }
+
+    /// Sends a signal to every provider that runs here.
+    pub fn signal_providers(&self, signal: Signal) {
+        let all = self.providers();
+        assert!(!all.is_empty(), "no provider runs");
+        for pid in all.into_iter().filter_map(Pid::from_raw) {
+            kill_process(pid, signal).expect("it is ours");
+        }
+    }
+
+    /// Whether a provider runs here.
+    pub fn has_provider(&self) -> bool {
+        !self.providers().is_empty()
+    }
+
+    fn providers(&self) -> Vec<i32> {
+        let is_provider = |pid: &i32| {
+            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("terraform-provider-pgherd"))
+        };
+        processes_of(self.root.path()).into_iter().filter(is_provider).collect()
+    }
+
+    /// The rights of the folders with sockets of providers.
+    pub fn plugin_folders(&self) -> Vec<u32> {
+        let entries = fs::read_dir(self.root.path().join("tmp")).expect("a folder").flatten();
+        let folders = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("pgherd-plugin-"));
+        folders.map(|folder| folder.metadata().expect("it is there").permissions().mode()).collect()
     }
 
     /// Runs pgherd with the words of this line; what it printed.
@@ -195,8 +282,8 @@ impl Drop for World {
             if left.is_empty() || Instant::now() > deadline {
                 break;
             }
-            for pid in left.into_iter().filter_map(rustix::process::Pid::from_raw) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            for pid in left.into_iter().filter_map(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
             }
         }
         pgherd_local::postgres::segment::remove_below(&self.state());
@@ -233,6 +320,17 @@ pub fn pgherd() -> &'static Path {
         }
         program
     })
+}
+
+/// A stand-in: cargo has built it along with all tests. Where only some are run it may be absent.
+fn other(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_terraform-provider-pgherd")).with_file_name("examples").join(name);
+    if !program.is_file() {
+        let arguments = ["build", "--quiet", "--package", env!("CARGO_PKG_NAME"), "--example", name];
+        let built = Command::new(env!("CARGO")).args(arguments).status();
+        assert!(built.is_ok_and(|status| status.success()), "{name} cannot be built");
+    }
+    program
 }
 
 /// The top of the repository.

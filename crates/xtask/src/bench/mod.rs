@@ -6,6 +6,7 @@ mod idle;
 mod model;
 mod noop;
 mod size;
+mod terraform;
 mod thousand;
 mod up;
 
@@ -14,7 +15,7 @@ use std::process::Command;
 use crate::machine;
 
 /// Every bench.
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench { name: "up", run: up::run_rounds },
     Bench { name: "noop", run: noop::run_rounds },
     Bench { name: "thousand", run: thousand::run },
@@ -23,6 +24,7 @@ const BENCHES: [Bench; 8] = [
     Bench { name: "pair", run: ha::pair::run_rounds },
     Bench { name: "ha", run: ha::run_cases },
     Bench { name: "aws", run: aws::run_rounds },
+    Bench { name: "terraform", run: terraform::run_sizes },
 ];
 
 /// One thing that is measured.
@@ -62,6 +64,7 @@ pub fn run(names: &[&str]) -> Result<String, String> {
 pub fn child(arguments: &[&str]) -> Result<String, String> {
     match arguments {
         ["thousand", folder] => thousand::child(folder.as_ref()),
+        ["provider", program, figures] => terraform::watched(program.as_ref(), figures.as_ref()),
         _ => Err("this is for benches alone".to_owned()),
     }
 }

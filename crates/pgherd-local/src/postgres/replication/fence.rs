@@ -9,12 +9,18 @@ use super::tools;
 use crate::paths::Layout;
 use crate::postgres::Result;
 use crate::postgres::pidfile::{PidFile, Status};
-use crate::postgres::process;
 use crate::postgres::processes::{self, Process};
+use crate::postgres::{process, segment};
 
 /// Ends every process of a node and returns when none is left: postmaster, backends that outlived it, tools of ours at work
 /// on it, whoever started them. Says how many there were. Repeatable.
 pub async fn kill(layout: &Layout) -> Result<usize> {
+    // Mostly there is nobody, and who looks for each kind by itself reads all of `/proc` for each.
+    processes::reap();
+    if left(layout).is_empty() {
+        segment::remove(&layout.data);
+        return Ok(0);
+    }
     // The tools first: pg_rewind starts a server of its own in the directory.
     let tools = tools::kill(layout).await?;
     Ok(tools + processes::kill(&layout.data).await?)
@@ -22,9 +28,12 @@ pub async fn kill(layout: &Layout) -> Result<usize> {
 
 /// Every process of a node, tools included. Blocking, but quick.
 pub fn left(layout: &Layout) -> BTreeSet<i32> {
-    let all = processes::all();
-    let mut left = tools::of_these(&all, layout);
-    left.extend(processes::of_these(&all, &layout.data));
+    left_of(&processes::all(), layout)
+}
+
+fn left_of(all: &[Process], layout: &Layout) -> BTreeSet<i32> {
+    let mut left = tools::of_these(all, layout);
+    left.extend(processes::of_these(all, &layout.data));
     left.extend(zombie(layout));
     left
 }
@@ -32,7 +41,11 @@ pub fn left(layout: &Layout) -> BTreeSet<i32> {
 /// The same without a dead postmaster that process 1 has not reaped yet: that one writes nothing, and its lock files are removed
 /// before anything starts in its place.
 pub(super) fn alive(layout: &Layout) -> BTreeSet<i32> {
-    let mut left = left(layout);
+    alive_of(&processes::all(), layout)
+}
+
+fn alive_of(all: &[Process], layout: &Layout) -> BTreeSet<i32> {
+    let mut left = left_of(all, layout);
     if let Some(dead) = zombie(layout) {
         left.remove(&dead);
     }
@@ -47,12 +60,13 @@ pub fn process(layout: &Layout, busy: bool) -> ha::Process {
     if let Some((file, postmaster)) = postmaster(layout) {
         return running(&postmaster, file.status == Some(Status::Ready));
     }
-    let mut left = alive(layout);
+    let all = processes::all();
+    let mut left = alive_of(&all, layout);
     if let Some(postmaster) = left.iter().find_map(|pid| begins(*pid, layout)) {
         return running(&postmaster, false);
     }
     if busy {
-        let tools = tools::of(layout);
+        let tools = tools::of_these(&all, layout);
         left.retain(|pid| !tools.contains(pid));
     }
     match left.is_empty() {

@@ -1,9 +1,10 @@
 //! Standbys and replicas from a primary: copied, and done away with.
 //!
-//! Invariants: what is called `data` is whole and on disk; what is kept as evidence is never overwritten. A copy that was cut
-//! short is the absence of one: it is made beside the data directory and renamed at the end.
+//! Invariants: what is called `data` is whole and on disk, but for a new pair's (see [`OnDisk`]); what is kept as evidence is never
+//! overwritten. A copy that was cut short is the absence of one: it is made beside the data directory and renamed at the end.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pgherd_core::ha::LastRole;
@@ -57,6 +58,7 @@ pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, 
     .await?;
     let Some(attempt) = begun else { return Ok(()) };
     let is_new = seed.is_some();
+    let on_disk = seed.as_ref().map(|seed| seed.on_disk.clone()).unwrap_or_default();
     if !plant(place, &attempt, seed).await? {
         // The primary of a new pair is just starting. Of one that serves, whoever is gone is not waited for.
         if is_new {
@@ -65,7 +67,7 @@ pub async fn clone(place: &Place, from: &Upstream, serial: u64, keep_old: bool, 
         copy(place, from).await?;
     }
     let place = place.clone();
-    blocking(move || attempt.carry_on(|| finish(&place, serial))).await
+    blocking(move || attempt.carry_on(|| finish(&place, serial, &on_disk))).await
 }
 
 /// Deletes the old data directories that were kept as evidence. Blocking. Repeatable.
@@ -128,6 +130,54 @@ pub struct Seed {
     pub primary: PathBuf,
     /// The template, unpacked already.
     pub sown: Option<Sown>,
+    /// Who puts the copy on disk.
+    pub on_disk: OnDisk,
+}
+
+/// Who puts a copy on disk: whoever makes it, unless all of a new pair is going to be put on disk at once.
+///
+/// A sync of a thousand new files has every other wait, those of a primary that is just starting above all. And a pair whose
+/// password is not in force is made anew when the machine has ended.
+#[derive(Debug, Clone)]
+pub struct OnDisk {
+    /// Whether it is too late for others to do it.
+    has_begun: Arc<Mutex<bool>>,
+}
+
+impl Default for OnDisk {
+    /// By whoever makes it.
+    fn default() -> Self {
+        Self { has_begun: Arc::new(Mutex::new(true)) }
+    }
+}
+
+impl OnDisk {
+    /// Later: what gets its name before [`OnDisk::begins`] is put on disk by what is done after that.
+    pub fn later() -> Self {
+        Self { has_begun: Arc::default() }
+    }
+
+    /// All that has its name is going to be put on disk. What gets one from now on is put there before.
+    pub fn begins(&self) {
+        *self.lock() = true;
+    }
+
+    /// Gives a copy its name.
+    fn name(&self, making: &Path, name: impl FnOnce() -> Result<()>) -> Result<()> {
+        // Held until it has its name: nobody begins in between.
+        let has_begun = self.lock();
+        if !*has_begun {
+            return name();
+        }
+        drop(has_begun);
+        sync_all(making)?;
+        name()
+    }
+
+    /// A word that is true or not is whole whoever panicked.
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.has_begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A template that is being unpacked beside other work, for whoever needs it next. Its files are in the way of nobody, and go with
@@ -249,22 +299,23 @@ async fn copy(place: &Place, from: &Upstream) -> Result<()> {
     tool.end().await
 }
 
-fn finish(place: &Place, serial: u64) -> Result<()> {
+fn finish(place: &Place, serial: u64, on_disk: &OnDisk) -> Result<()> {
     let Place { layout, run_as, .. } = place;
     let making = layout.making();
     // The source's own, where it was a copy itself.
     for theirs in ["recovery.signal", "promote"] {
         role::remove(&making.join(theirs))?;
     }
-    role::put(&making.join(MADE), &format!("{serial}\n"), run_as)?;
-    role::put(&making.join("standby.signal"), "", run_as)?;
-    sync_all(&making)?;
-    nobody_at_work(layout)?;
-    refuse_anothers(layout)?;
-    keep_as_evidence(layout, serial)?;
-    // What was torn is evidence now.
-    role::remove(&layout.torn())?;
-    std::fs::rename(&making, &layout.data).map_err(|error| io_error("rename", &making, &error))?;
+    write(&making.join(MADE), &format!("{serial}\n"), run_as)?;
+    write(&making.join("standby.signal"), "", run_as)?;
+    on_disk.name(&making, || {
+        nobody_at_work(layout)?;
+        refuse_anothers(layout)?;
+        keep_as_evidence(layout, serial)?;
+        // What was torn is evidence now.
+        role::remove(&layout.torn())?;
+        std::fs::rename(&making, &layout.data).map_err(|error| io_error("rename", &making, &error))
+    })?;
     sync_folder(layout.folder())
 }
 
@@ -315,6 +366,12 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let refuse = |error: std::io::Error| io_error("look at", folder, &error);
     let entries = std::fs::read_dir(folder).map_err(refuse)?;
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(refuse)).collect()
+}
+
+/// Writes a file of a copy, which is put on disk with all of it.
+fn write(path: &Path, text: &str, run_as: &RunAs) -> Result<()> {
+    std::fs::write(path, text).map_err(|error| io_error("write", path, &error))?;
+    run_as.own(path)
 }
 
 fn remove_folder(folder: &Path) -> Result<()> {

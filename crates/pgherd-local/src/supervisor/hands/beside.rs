@@ -102,7 +102,8 @@ fn seed(keeper: &mut Keeper, primary: NodeId) -> Result<Option<Seed>, ProviderEr
         sown.into_iter().for_each(Sown::discard);
         return Ok(None);
     };
-    Ok(Some(Seed { template, primary: keeper.site.node(primary).data, sown }))
+    let (primary, on_disk) = (keeper.site.node(primary).data, keeper.on_disk.clone());
+    Ok(Some(Seed { template, primary, sown, on_disk }))
 }
 
 /// Takes in how it ended.

@@ -4,7 +4,7 @@ use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use crate::postgres::replication::fence;
-use crate::postgres::replication::making::Sown;
+use crate::postgres::replication::making::{OnDisk, Sown};
 use crate::postgres::{folders, template};
 use crate::supervisor::files;
 use crate::supervisor::hands::stop;
@@ -32,6 +32,7 @@ pub(super) async fn init(keeper: &mut Keeper, node: NodeId) -> Result<(), Provid
     })
     .await?;
     keeper.live(node).is_whole = true;
+    keeper.on_disk = OnDisk::later();
     sow(keeper)?;
     // Written down with what follows, since the brain remembers that it was made: until then it is made anew.
     keeper.record_mut()?.system_identifier = Some(identifier.to_string());

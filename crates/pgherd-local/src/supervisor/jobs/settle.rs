@@ -1,5 +1,7 @@
 //! Role, password, database, and nothing behind our back: what ALTER SYSTEM set is taken back.
 
+use std::path::PathBuf;
+
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::ProviderError;
 
@@ -46,11 +48,14 @@ pub(super) async fn settle(site: &Site, record: &mut Record) -> Result<Facts, Pr
     learn_from(&session, site, record).await
 }
 
-/// Begins to put a new data directory on disk. Whoever knows its password may write to it, and nothing of that may be lost.
-/// Not before the server is up: whatever is synced meanwhile waits for all of it.
+/// Begins to put all data directories of a new database on disk. Whoever knows its password may write to it, and nothing of that may
+/// be lost. Not before the server is up: whatever is synced meanwhile waits for all of it.
 fn begin_to_disk(site: &Site, record: &Record) -> JoinHandle<Result<(), ProviderError>> {
-    let data = site.node(record.primary()).data;
-    tokio::task::spawn_blocking(move || template::put_on_disk(&data))
+    let primary = record.primary();
+    let data = |node| Some(site.node(node).data).filter(|data| node == primary || data.exists());
+    // What is not there yet puts itself there.
+    let folders: Vec<PathBuf> = record.nodes().into_iter().filter_map(data).collect();
+    tokio::task::spawn_blocking(move || template::put_on_disk(&folders))
 }
 
 /// A password that is to come into force. Where the files were deleted there is nothing to lose by a new one.

@@ -202,6 +202,10 @@ impl Keeper {
         if let Some(phase) = phase(step) {
             self.is_busy_with(phase.to_owned());
         }
+        if step == Step::Settle {
+            // Which puts on disk what is there by now.
+            self.on_disk.begins();
+        }
         let watcher = self.current.as_ref().map_or_else(Watcher::nobody, |current| current.watcher.clone());
         let (site, run) = (self.site.clone(), jobs::run);
         self.job = Some(Job::Step(step, tokio::spawn(run(site, step, record, watcher))));

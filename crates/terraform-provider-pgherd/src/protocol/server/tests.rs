@@ -348,3 +348,16 @@ async fn what_is_being_answered_is_waited_for() {
     drop(called);
     idle.await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_says_nothing_is_sent_away() {
+    let (expected, ..) = of_client();
+    let Tls { config, .. } = tls::accepting(&expected).expect("a certificate");
+    let served =
+        Arc::new(Served { plugin: plugin(), present: Present::default(), shutdown: watch::Sender::new(false) });
+    let (_silent, there) = UnixStream::pair().expect("a pair of sockets");
+    let begun = tokio::time::Instant::now();
+    Arc::clone(&served).connection(TlsAcceptor::from(config), there).await;
+    assert_eq!(begun.elapsed(), HANDSHAKE);
+    served.present.left().await;
+}
