@@ -165,6 +165,8 @@ fn field(setting: &str, record: &Record) -> String {
         written if record.wanted.parameters.contains_key(written) => format!("parameters.{written}"),
         "port" => "port".to_owned(),
         "listen_addresses" => "publicly_accessible".to_owned(),
+        // Of a database that an earlier version made.
+        "archive_mode" => "point_in_time".to_owned(),
         // Also what follows from the size: a DBA looks for it under its own name.
         other => format!("parameters.{other}"),
     }

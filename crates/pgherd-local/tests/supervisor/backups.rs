@@ -101,6 +101,8 @@ async fn a_database_that_is_gone_is_restored_from_its_last_backup() {
     assert_eq!(world.rows(COPY).await, "1");
     // A new one of the old name begins anew, and nothing of the old one is lost by that.
     world.apply(&[]).await;
+    let refused = world.refused(restore(&world, "db-x", Point::Latest)).await;
+    assert_eq!(refused.message, "there is no whole backup of db as it is now");
     world.back_up("anew").await;
     let kept = world.backups(NAME).await.kept;
     assert_eq!(kept.iter().map(|kept| kept.name.as_str()).collect::<Vec<_>>(), ["db-final", "anew"]);
@@ -134,6 +136,35 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
     world.sql("INSERT INTO t VALUES (4)").await;
     world.operate(restore(&world, COPY, Point::At(at))).await;
     assert_eq!(world.rows(COPY).await, "4");
+}
+
+/// PostgreSQL takes the first file that is missing for the end of all.
+#[tokio::test]
+async fn a_gap_in_the_archive_is_told_and_not_restored_across() {
+    let world = World::new();
+    world.apply(&[]).await;
+    world.back_up("before").await;
+    world.sql("CREATE TABLE t (id int)").await;
+    for number in 0..3 {
+        world.sql(&format!("INSERT INTO t VALUES ({number}); SELECT pg_switch_wal()")).await;
+    }
+    let folder = world.paths.repository().join(NAME).join("0001/wal/00000001");
+    let stored = || {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_segment = |path: &std::path::PathBuf| path.file_stem().is_some_and(|name| name.len() == 24);
+        entries.filter(is_segment).collect::<std::collections::BTreeSet<_>>()
+    };
+    world.becomes(|_| stored().len() >= 3).await;
+    let lost = stored().into_iter().nth_back(1).expect("there are three");
+    std::fs::remove_file(&lost).expect("removed");
+    let refused = world.refused(restore(&world, COPY, Point::Latest)).await;
+    let name = lost.file_stem().expect("a name").to_string_lossy();
+    let told = format!("the archived log of db has a gap: 1 files from {name} on are missing");
+    assert!(refused.kind == ErrorKind::Conflict && refused.message.starts_with(&told), "{refused}");
+    world.operate(restore(&world, "db-before", Point::Backup("before".to_owned()))).await;
+    world.back_up("after").await;
+    world.operate(restore(&world, COPY, Point::Latest)).await;
+    assert_eq!(world.rows(COPY).await, "3");
 }
 
 /// A schedule that nobody waits for: the first backup follows a database that was just made.

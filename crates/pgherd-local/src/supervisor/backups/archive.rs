@@ -233,6 +233,14 @@ fn marked(data: &Path, mark: &str) -> Result<Vec<WalName>, ProviderError> {
 
 /// How the archive is doing; `None`: there is none. Blocking.
 pub fn report(site: &Site, record: &Record) -> Option<ArchiveReport> {
+    let queue = queue(site, record)?;
+    let wal = known_generation(site).ok().flatten().and_then(|generation| generation.wal().ok());
+    let last_at = wal.into_iter().flatten().filter_map(|file| file.written_at).max();
+    Some(ArchiveReport { last_at, ..queue })
+}
+
+/// The same without what is stored, which takes as long as looking at every file. Blocking.
+pub fn queue(site: &Site, record: &Record) -> Option<ArchiveReport> {
     if !record.wanted.is_archived() {
         return None;
     }
@@ -243,13 +251,11 @@ pub fn report(site: &Site, record: &Record) -> Option<ArchiveReport> {
     let since: Vec<Timestamp> =
         ready.filter_map(|entry| entry.metadata().ok()?.modified().ok()?.try_into().ok()).collect();
     let waiting_since = since.iter().min().copied();
-    let wal = known_generation(site).ok().flatten().and_then(|generation| generation.wal().ok());
-    let last_at = wal.into_iter().flatten().filter_map(|file| file.written_at).max();
     let late = waiting_since.is_some_and(|since| is_late(since, Timestamp::now()));
     Some(ArchiveReport {
         waiting: since.len() as u64,
         waiting_since,
-        last_at,
+        last_at: None,
         failure: late.then(|| complaint(&layout.log)).flatten(),
     })
 }

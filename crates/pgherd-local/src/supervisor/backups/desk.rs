@@ -20,6 +20,8 @@ pub struct Known {
     pub filled: Option<(u32, NodeId)>,
     /// Whether its archive was found to fail.
     pub archive_fails: bool,
+    /// When it was last looked whether a backup is due.
+    pub looked_at: Option<Timestamp>,
     /// When the archive was last looked over for what nobody needs any more.
     pub expired_at: Option<Timestamp>,
 }

@@ -20,15 +20,16 @@ pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
 pub use take::{let_go, take_last};
 
+use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use pgherd_core::backups::{self as core, BackupKind};
-use pgherd_engine::provider::ProviderError;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::agent::Agent;
 use super::messages::{Backup, BackupsReport, Span};
 use super::site::blocking;
+use crate::storage;
 
 /// What there is of an instance, which may be gone.
 pub async fn report(agent: &Arc<Agent>, name: &str) -> Result<BackupsReport, ProviderError> {
@@ -39,20 +40,38 @@ pub async fn report(agent: &Arc<Agent>, name: &str) -> Result<BackupsReport, Pro
 
 fn report_of(agent: &Agent, name: &str) -> Result<BackupsReport, ProviderError> {
     let mut kept = legacy::list(agent, name);
-    let mut reaches = Vec::new();
+    let mut last = None;
     if let Some(repository) = store::open_if_there(agent)? {
         for generation in store::generations(&repository, name)? {
             let holdings = generation.holdings().map_err(store::refused)?;
             let number = generation.info().number;
             kept.extend(holdings.backups.iter().map(|backup| told(agent, name, number, backup)));
-            reaches.extend(core::reach(&holdings));
+            // Of the last stretch without a hole, and of the last database that had the name.
+            last = core::reach(&holdings).into_iter().max_by_key(|reach| reach.to).or(last);
         }
     }
     kept.sort_by_key(|backup| backup.taken_at);
-    // What was restored from one generation goes on in the next: one stretch, as far as anybody asks.
-    let since: Option<Timestamp> = reaches.iter().map(|reach| reach.from).min();
-    let until = reaches.iter().map(|reach| reach.to).max();
-    Ok(BackupsReport { kept, restorable: since.zip(until).map(|(since, until)| Span { since, until }) })
+    let restorable = last.map(|reach| Span { since: reach.from, until: reach.to });
+    Ok(BackupsReport { kept, restorable })
+}
+
+/// So much stays free for the servers that write to the same disk: one that cannot write its log ends.
+const RESERVE_BYTES: u64 = 256 << 20;
+
+/// Refuses what would fill the disk of a folder, or of the nearest one above it that is there.
+fn refuse_without_room(folder: &Path, bytes: u64) -> Result<(), ProviderError> {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
+    let needed = bytes.saturating_add(RESERVE_BYTES);
+    let Some(free) = storage::free_bytes(there).filter(|free| *free < needed) else { return Ok(()) };
+    let mib = |bytes: u64| bytes >> 20;
+    let message = format!(
+        "{} has {} MiB free, and {} MiB are needed: a copy of the data and some for the servers",
+        there.display(),
+        mib(free),
+        mib(needed)
+    );
+    Err(ProviderError::new(ErrorKind::Unavailable, message)
+        .help("make room, or move the state folder to a larger disk"))
 }
 
 fn told(agent: &Agent, name: &str, generation: u32, backup: &core::Backup) -> Backup {

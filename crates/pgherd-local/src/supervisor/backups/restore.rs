@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pgherd_archive::{Generation, Repository};
-use pgherd_core::backups::{Backup, Lsn};
+use pgherd_core::backups::{Backup, Gap, Holdings, Lsn, chains, reach};
 use pgherd_core::ha::{self, Copy, Duty, Member, NodeId};
 use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -38,6 +38,8 @@ const FIRST: NodeId = NodeId(1);
 /// How long a server may take to archive what it was just told to finish.
 const ARCHIVED_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// A request for the latest that comes again after longer than that is another one.
+const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// What an instance was made of, where it was restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +130,10 @@ fn is_through(agent: &Agent, of: &str, how: &RestoreHow) -> Result<bool, Provide
     match agent.shown(&how.to) {
         Ok(known) => {
             let ours = |restored: &Restored| restored.of == of && restored.point == how.point;
-            if known.record.restored.as_ref().is_some_and(ours) {
+            // The latest is another one by and by.
+            let is_same = !matches!(how.point, RestorePoint::Latest | RestorePoint::Now)
+                || Timestamp::now().duration_since(known.record.created_at) < REPEATED_WITHIN;
+            if is_same && known.record.restored.as_ref().is_some_and(ours) {
                 return Ok(true);
             }
             let message = format!("there is an instance {} already", how.to);
@@ -239,6 +244,7 @@ pub async fn from_backup(
     target: Target,
     watcher: &Watcher,
 ) -> Result<Recovered, ProviderError> {
+    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes)?;
     watcher.phase("unpacking the backup");
     let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
     let settings_file = place.root.join("restore.json");
@@ -414,15 +420,66 @@ pub async fn source(agent: &Arc<Agent>, of: &str, point: &RestorePoint) -> Resul
     {
         return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
     }
-    if matches!(point, RestorePoint::At(_) | RestorePoint::Lsn(_) | RestorePoint::Latest) {
-        finish_segment(agent, of).await?;
+    if !is_archived_already(agent, of, point).await?
+        && let Err(error) = finish_segment(agent, of).await
+    {
+        match point {
+            RestorePoint::Latest => return Err(error),
+            // PostgreSQL says so when it does not come to it.
+            RestorePoint::At(_) | RestorePoint::Lsn(_) | RestorePoint::Backup(_) | RestorePoint::Now => {
+                tracing::warn!(instance = of, "{error}");
+            }
+        }
     }
     let (agent, of, point) = (agent.clone(), of.to_owned(), point.clone());
     blocking(move || {
         let repository = store::open_if_there(&agent)?.ok_or_else(|| nothing(&of))?;
-        find(&repository, &of, &point)
+        let lives = agent.shown(&of).is_ok();
+        let current = archive::known_generation(&Site::of(agent.clone(), &of))?.map(|it| it.info().number);
+        let source = find(&repository, &of, &point, Life { lives, current })?;
+        if point == RestorePoint::Latest {
+            refuse_gap(&source, &of)?;
+        }
+        Ok(source)
     })
     .await
+}
+
+/// Whether what a restore needs of the log is stored, however the archive is doing now.
+async fn is_archived_already(agent: &Arc<Agent>, of: &str, point: &RestorePoint) -> Result<bool, ProviderError> {
+    let at = match point {
+        RestorePoint::At(at) => *at,
+        RestorePoint::Lsn(_) | RestorePoint::Latest => return Ok(false),
+        RestorePoint::Backup(_) | RestorePoint::Now => return Ok(true),
+    };
+    let site = Site::of(agent.clone(), of);
+    blocking(move || {
+        let Some(generation) = archive::known_generation(&site)? else { return Ok(false) };
+        let holdings = generation.holdings().map_err(store::refused)?;
+        Ok(reach(&holdings).iter().any(|reach| reach.from <= at && at < reach.to))
+    })
+    .await
+}
+
+/// A restore of the latest ends at the first gap in the log, and PostgreSQL takes that for the end of all.
+fn refuse_gap(source: &Source, of: &str) -> Result<(), ProviderError> {
+    let holdings = source.generation.holdings().map_err(store::refused)?;
+    let Some((gap, until)) = gap_after(&holdings, &source.backup.name) else { return Ok(()) };
+    let until = until.map_or_else(|| "the backup itself".to_owned(), |until| until.to_string());
+    let message = format!(
+        "the archived log of {of} has a gap: {} files from {} on are missing, so it can be replayed up to {until} only",
+        gap.segments, gap.first
+    );
+    Err(ProviderError::new(ErrorKind::Conflict, message)
+        .help(format!("--at with a moment before, or --backup {}, restores what there is", source.backup.name)))
+}
+
+/// The first gap in the log after a backup, and up to when it can be replayed.
+pub fn gap_after(holdings: &Holdings, backup: &str) -> Option<(Gap, Option<Timestamp>)> {
+    // PostgreSQL follows the last timeline.
+    let chain =
+        chains(holdings).into_iter().filter(|chain| chain.backup == backup).max_by_key(|chain| chain.timeline)?;
+    chain.gaps.first().map(|gap| (*gap, chain.until))
 }
 
 /// Has a running server archive everything that was committed, with a commit behind it by which recovery tells that it is past a
@@ -453,7 +510,16 @@ async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderErro
     Ok(())
 }
 
-fn find(repository: &Repository, of: &str, point: &RestorePoint) -> Result<Source, ProviderError> {
+/// Which of the databases that had a name is meant.
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    /// Whether there is one.
+    lives: bool,
+    /// The generation it has its backups in.
+    current: Option<u32>,
+}
+
+fn find(repository: &Repository, of: &str, point: &RestorePoint, life: Life) -> Result<Source, ProviderError> {
     let mut all = Vec::new();
     for generation in store::generations(repository, of)? {
         for backup in generation.backups().map_err(store::refused)? {
@@ -469,8 +535,10 @@ fn find(repository: &Repository, of: &str, point: &RestorePoint) -> Result<Sourc
     let refuse =
         |message: String| ProviderError::new(ErrorKind::NotFound, message).help("pgherd backups lists what there is");
     match point {
+        // An earlier database of the name is not what this one held last.
         RestorePoint::Latest | RestorePoint::Now => {
-            last(&|_| true).ok_or_else(|| refuse(format!("no backup of {of} is whole")))
+            let is_its = |source: &Source| !life.lives || Some(source.generation.info().number) == life.current;
+            last(&is_its).ok_or_else(|| refuse(format!("there is no whole backup of {of} as it is now")))
         }
         RestorePoint::Backup(name) => last(&|source| source.backup.name == *name)
             .ok_or_else(|| refuse(format!("there is no backup {name} of {of}"))),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pgherd_core::backups::{
-    BackupKind, Deletion, Due, Failed, Holdings, Retention, Schedule, due, expire, expire_ended,
+    Backup, BackupKind, Deletion, Due, Failed, Holdings, Retention, Schedule, due, expire, expire_ended,
 };
 use pgherd_core::window::Window;
 use pgherd_engine::provider::ProviderError;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::take::{Taking, server_for, take};
-use super::{archive, store};
+use super::{archive, restore, store};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::requests::Shown;
 use crate::supervisor::site::{Site, blocking};
@@ -22,6 +22,8 @@ use crate::supervisor::upkeep::Goal;
 
 /// How often is looked what there is to do.
 const EVERY: Duration = Duration::from_secs(5);
+/// How often is looked at what is stored.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// So long nothing is done to an instance that was just made, or just changed: whoever makes several is not held up.
 const CALM: SignedDuration = SignedDuration::from_secs(10);
 /// How often is looked for what nobody needs any more, besides after every backup.
@@ -61,14 +63,26 @@ async fn tend(site: &Site, shown: &Shown) {
     if record.wanted.backup_retention_days == 0 || since.is_none_or(|since| now.duration_since(since) < CALM) {
         return;
     }
+    if !record.wanted.is_archived() {
+        // What is written until it is archived again has to be looked for then.
+        desk.note(&site.name, |known| known.filled = None);
+    }
     let turn = desk.turn(&site.name);
-    // Somebody takes a backup, or restores one: the next look is soon.
-    let Ok(_turn) = turn.try_lock() else { return };
+    let turn = turn.try_lock();
+    // A restore or a drill takes its time, and the archive does not wait for it; but only one begins an archive.
+    let may_look = turn.is_ok() || archive::settings_file(site).exists();
     if record.wanted.is_archived()
+        && may_look
         && let Err(error) = look_after_archive(site, shown).await
     {
         tracing::warn!(instance = site.name, "the archive: {error}");
     }
+    // Somebody takes a backup, or restores one: the next look is soon.
+    let Ok(_turn) = turn else { return };
+    if desk.of(&site.name).looked_at.is_some_and(|at| now.duration_since(at).abs() < LOOK_EVERY) {
+        return;
+    }
+    desk.note(&site.name, |known| known.looked_at = Some(now));
     match take_what_is_due(site, shown, now).await {
         Ok(true) => desk.note(&site.name, |known| (known.failed, known.failure) = (None, None)),
         Ok(false) => {}
@@ -93,7 +107,7 @@ async fn look_after_archive(site: &Site, shown: &Shown) -> Result<(), ProviderEr
     let (filled, report) = blocking(move || {
         let generation = archive::generation(&own, &of)?;
         let filled = if is_filled { 0 } else { archive::fill(&own, &generation, primary, timeline)? };
-        Ok((filled, archive::report(&own, &of)))
+        Ok((filled, archive::queue(&own, &of)))
     })
     .await?;
     if filled > 0 {
@@ -120,13 +134,13 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
     let Some(window) = Window::parse_daily(&record.wanted.backup_window) else { return Ok(false) };
     let schedule = Schedule { window, retention_days: record.wanted.backup_retention_days, name: site.name.clone() };
     let own = site.clone();
-    let backups = blocking(move || match archive::known_generation(&own)? {
-        Some(generation) => generation.backups().map_err(store::refused),
-        None => Ok(Vec::new()),
+    let holdings = blocking(move || match archive::known_generation(&own)? {
+        Some(generation) => generation.holdings().map_err(store::refused),
+        None => Ok(Holdings::default()),
     })
     .await?;
     let known = site.agent.desk.of(&site.name);
-    let is_due = match due(&schedule, &backups, known.failed, now) {
+    let is_due = match due(&schedule, sound(&holdings), known.failed, now) {
         Due::Now => true,
         Due::Off | Due::At(_) => false,
     };
@@ -147,6 +161,13 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
         site.agent.desk.note(&site.name, |known| known.expired_at = Some(now));
     }
     Ok(is_due)
+}
+
+/// The backups that count: none, when the log after the last one has a gap. Nothing after that could be restored until the next.
+fn sound(holdings: &Holdings) -> &[Backup] {
+    let last = holdings.backups.iter().rfind(|backup| !backup.damaged);
+    let has_gap = last.is_some_and(|last| restore::gap_after(holdings, &last.name).is_some());
+    if has_gap { &[] } else { &holdings.backups }
 }
 
 /// Whether it is older than what is to be restorable: log after a backup that somebody asked for is kept as long as log after

@@ -11,6 +11,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use super::{archive, store};
 use crate::postgres::backup::{self, Copied, Copying};
 use crate::postgres::packed;
+use crate::storage;
 use crate::supervisor::ledger::Record;
 use crate::supervisor::requests::Shown;
 use crate::supervisor::site::{Site, blocking, chosen};
@@ -35,6 +36,8 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
     let taken_at = Timestamp::now();
     let (own, of) = (site.clone(), record.clone());
     let generation = blocking(move || archive::generation(&own, &of)).await?;
+    let (data, scratch) = (site.node(what.node).data, site.layout.scratch.clone());
+    blocking(move || super::refuse_without_room(&scratch, storage::used_bytes(&data).unwrap_or(0))).await?;
     let work = site.layout.scratch.join("backup");
     site.agent.run_as.make_dir(&site.layout.scratch, 0o700)?;
     say("copying the data");
