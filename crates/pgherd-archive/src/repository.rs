@@ -64,8 +64,8 @@ impl Repository {
         let refuse = |error: std::io::Error| ArchiveError::io(&format!("make {}", root.display()), &error);
         if !root.is_dir() {
             std::fs::create_dir_all(root).map_err(refuse)?;
-            if let Some((user, group)) = repository.options.owner {
-                std::os::unix::fs::chown(root, Some(user), Some(group)).map_err(refuse)?;
+            if let Some(owner) = repository.options.owner {
+                crate::files::give(root, owner).map_err(refuse)?;
             }
             crate::files::sync_parent(root).map_err(refuse)?;
         }
