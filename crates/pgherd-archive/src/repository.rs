@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::generation::{Generation, GenerationInfo, Origin};
 use crate::keys::KeyRing;
 use crate::location::Location;
-use crate::object::{Label, ObjectReader, ObjectWriter, hex};
+use crate::object::{Label, ObjectReader, ObjectWriter, hex, is_encrypted};
 use crate::store::Store;
 
 /// How a repository is used.
@@ -88,6 +88,22 @@ impl Repository {
         let mut names = self.store.names("")?;
         names.retain(|name| check_name(name, "an instance").is_ok() && !name.ends_with(".pgherd"));
         Ok(names)
+    }
+
+    /// The place of something that is stored encrypted; `None`: nothing is. What is too damaged to tell does not count.
+    pub fn anything_encrypted(&self) -> Result<Option<String>> {
+        for stored in self.store.list("")? {
+            let what = self.store.describe(&stored.key);
+            let is_encrypted = self.store.open(&stored.key).and_then(|mut from| is_encrypted(&mut from, &what));
+            match is_encrypted {
+                Ok(true) => return Ok(Some(what)),
+                Ok(false) => {}
+                // Deleted a moment ago, or nothing that says what it is.
+                Err(error) if matches!(error.kind, ErrorKind::Absent | ErrorKind::Damaged) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// The generations of an instance, the oldest first.
