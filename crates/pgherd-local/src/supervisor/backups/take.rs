@@ -82,9 +82,24 @@ fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<
         self_contained: true,
     };
     let backup = writer.finish(end).map_err(store::refused)?;
-    // Every file was compared with its checksum, and what was stored of it is read no other way than with one.
-    generation.set_verified(&name, backup.finished_at).map_err(store::refused)?;
+    prove(generation, &name)?;
     Ok(backup)
+}
+
+/// Reads back what was stored of a backup and writes down that it is good. One that is not what was stored is none: it goes, so
+/// that the name is free for one that is. Blocking.
+fn prove(generation: &Generation, name: &str) -> Result<(), ProviderError> {
+    let read = generation.open_backup(name).and_then(|stored| stored.verify(|_| {}));
+    match read {
+        Ok(()) => generation.set_verified(name, Timestamp::now()).map_err(store::refused),
+        Err(error) if error.kind == pgherd_archive::ErrorKind::Damaged => {
+            generation.delete(&[Deletion::Backup(name.to_owned())]).map_err(store::refused)?;
+            let message = format!("the backup {name} was stored and did not come back as it was: {error}");
+            Err(ProviderError::new(ErrorKind::Unavailable, message)
+                .help("look after the disk of the repository, and take the backup again"))
+        }
+        Err(error) => Err(store::refused(error)),
+    }
 }
 
 fn storing(error: &std::io::Error) -> ProviderError {
@@ -115,7 +130,17 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
     let known = named(site, &name).await?;
     // Taken and listed, and then we were cut short.
     let taken = match known.filter(|known| known.taken_at >= asked_at && known.kind == BackupKind::Final) {
-        Some(taken) => taken,
+        Some(taken) if taken.verified_at.is_some() && !taken.damaged => taken,
+        // It was not read back before we were cut short.
+        Some(taken) => {
+            let (own, name) = (site.clone(), taken.name.clone());
+            blocking(move || match archive::known_generation(&own)? {
+                Some(generation) => prove(&generation, &name),
+                None => Err(ProviderError::new(ErrorKind::Unavailable, format!("the backup {name} is out of reach"))),
+            })
+            .await?;
+            taken
+        }
         None => take(site, record, &Taking { name, kind: BackupKind::Final, node: primary }, |_| {}).await?,
     };
     site.note(format!("took and verified the last backup {} of {} bytes", taken.name, taken.bytes));
@@ -247,5 +272,20 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("shop/0001/backups/nightly")).expect("made");
         forget_automatic(&generation).expect("forgotten");
         assert!(!has(folder.path(), "shop"));
+    }
+
+    #[test]
+    fn only_what_comes_back_as_it_was_is_verified() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let generation = generation(folder.path());
+        store(&generation, "last", BackupKind::Final);
+        prove(&generation, "last").expect("good");
+        assert!(generation.backups().expect("listed")[0].verified_at.is_some());
+        store(&generation, "worse", BackupKind::Final);
+        damage(folder.path(), "data.tar.pgherd");
+        let error = prove(&generation, "worse").expect_err("damaged");
+        assert!(error.message.contains("did not come back as it was"), "{}", error.message);
+        // Its name is free for a good one.
+        assert!(!has(folder.path(), "worse"));
     }
 }
