@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::check::{Finding, finding};
 use crate::error::{ArchiveError, ErrorKind, Result, no_chance};
 use crate::folder::Folder;
 use crate::generation::{Generation, GenerationInfo, Origin};
@@ -120,6 +121,22 @@ impl Repository {
             }
         }
         Ok(found)
+    }
+
+    /// The generations of an instance that can be read, the oldest first, and what is wrong with the others: to list and to
+    /// restore, for which one that is damaged is no reason to do without all. Whoever deletes asks for
+    /// [`Repository::generations`], which is an error then.
+    pub fn readable_generations(&self, instance: &str) -> Result<(Vec<Generation>, Vec<Finding>)> {
+        check_name(instance, "an instance")?;
+        let (mut found, mut findings) = (Vec::new(), Vec::new());
+        for name in self.store.names(instance)? {
+            let Some(number) = generation_number(&name) else { continue };
+            match self.generation(instance, number) {
+                Ok(generation) => found.push(generation),
+                Err(error) => findings.extend(finding(&format!("{instance}/{name}/generation"), error)?),
+            }
+        }
+        Ok((found, findings))
     }
 
     /// One generation.
