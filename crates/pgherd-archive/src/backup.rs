@@ -152,6 +152,13 @@ impl Generation {
         Ok(backups)
     }
 
+    /// Every name that a backup has or once began under: also of those that are no backups any more, or cannot be listed because
+    /// what says what they are is damaged.
+    pub fn backup_names(&self) -> Result<Vec<String>> {
+        self.be_there()?;
+        self.repository.store.names(&self.key("backups"))
+    }
+
     /// Opens a whole backup.
     pub fn open_backup(&self, name: &str) -> Result<BackupReader> {
         check_name(name, "a backup")?;

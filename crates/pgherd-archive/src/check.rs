@@ -170,7 +170,7 @@ impl Generation {
 }
 
 /// What an error says of an object; one that says nothing of it is an error still.
-fn finding(place: &str, error: ArchiveError) -> Result<Option<Finding>> {
+pub(crate) fn finding(place: &str, error: ArchiveError) -> Result<Option<Finding>> {
     let trouble = match error.kind {
         ErrorKind::Damaged if error.help.is_some() => Trouble::Foreign,
         ErrorKind::Damaged | ErrorKind::Invalid => Trouble::Damaged,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 
 use crate::error::{ArchiveError, ErrorKind, Result};
 use crate::files::{self, Owner};
@@ -76,7 +77,7 @@ impl Store for Folder {
 
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>> {
         let path = self.path(key);
-        match File::open(&path) {
+        match files::open(&path) {
             Ok(file) => Ok(Box::new(file)),
             Err(error) => Err(ArchiveError::io(&format!("read {}", path.display()), &error)),
         }
@@ -140,7 +141,7 @@ impl Store for Folder {
         loop {
             self.make_folders(&folder)?;
             let file = match files::create(&path, self.owner) {
-                Err(error) if error.kind() == IoKind::AlreadyExists => File::options().write(true).open(&path),
+                Err(error) if error.kind() == IoKind::AlreadyExists => open_to_lock(&path),
                 other => other,
             };
             let file = match file {
@@ -297,13 +298,13 @@ fn clear(path: &Path) -> Result<usize> {
 
 /// Whether whoever began to write a file is dead.
 fn is_left(path: &Path) -> Result<bool> {
-    match File::options().write(true).custom_flags(libc_nofollow()).open(path) {
+    match open_to_lock(path) {
         Ok(file) => files::claim(&file).map_err(|error| refuse("lock", path, &error)),
         Err(error) if error.kind() == IoKind::NotFound => Ok(false),
         Err(error) => Err(refuse("open", path, &error)),
     }
 }
 
-fn libc_nofollow() -> i32 {
-    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+fn open_to_lock(path: &Path) -> io::Result<File> {
+    File::options().write(true).custom_flags(files::flags(OFlags::NOFOLLOW | OFlags::NONBLOCK)).open(path)
 }

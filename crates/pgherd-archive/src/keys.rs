@@ -34,6 +34,8 @@ pub struct KeyRing {
     keys: Vec<Key>,
     /// Where they were looked for, to be said when one is missing.
     places: Vec<PathBuf>,
+    /// The file of the first key is not there: what is encrypted with another one is read, and nothing is encrypted with that.
+    first_lost: bool,
 }
 
 impl KeyRing {
@@ -56,7 +58,18 @@ impl KeyRing {
             let message = format!("{} is no key file", path.display());
             ArchiveError::new(ErrorKind::Invalid, message).help("a key is 32 bytes, in base64, one a line")
         })?;
-        Ok(Self { keys, places: vec![path.to_owned()] })
+        Ok(Self { keys, places: vec![path.to_owned()], first_lost: false })
+    }
+
+    /// The same where it is no trouble yet when the file is not there: what is not encrypted is read without, and what is tells
+    /// of the file that was lost.
+    pub fn read_if_there(path: &Path) -> Result<Self> {
+        match Self::read(path) {
+            Err(error) if error.kind == ErrorKind::KeyLost => {
+                Ok(Self { keys: Vec::new(), places: vec![path.to_owned()], first_lost: true })
+            }
+            other => other,
+        }
     }
 
     /// Makes a key file with one new key, durably; one that is there stays as it is. `owner`: whose it is to be.
@@ -84,6 +97,9 @@ impl KeyRing {
     /// These keys first, and the others to read what they encrypted: a customer's key file before our own.
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
+        if self.keys.is_empty() && self.places.is_empty() {
+            return others;
+        }
         self.keys.extend(others.keys);
         self.places.extend(others.places);
         self
@@ -91,7 +107,7 @@ impl KeyRing {
 
     /// Name of the key that encrypts; `None`: there is none.
     pub fn current(&self) -> Option<&str> {
-        self.keys.first().map(|key| key.id.as_str())
+        self.encrypting().map(|key| key.id.as_str())
     }
 
     /// Names of all keys. A name is made of the key by a one-way function, and tells nothing of it.
@@ -99,8 +115,12 @@ impl KeyRing {
         self.keys.iter().map(|key| key.id.as_str()).collect()
     }
 
+    fn encrypting(&self) -> Option<&Key> {
+        self.keys.first().filter(|_| !self.first_lost)
+    }
+
     pub(crate) fn first(&self) -> Result<&Key> {
-        self.keys.first().ok_or_else(|| {
+        self.encrypting().ok_or_else(|| {
             let message = "backups are to be encrypted, and there is no key";
             ArchiveError::new(ErrorKind::KeyLost, message).help(self.where_to_put_it())
         })
@@ -115,6 +135,9 @@ impl KeyRing {
 
     fn where_to_put_it(&self) -> String {
         match self.places.first() {
+            Some(place) if self.first_lost => {
+                format!("there is no key file {}: put back the copy of it that was kept elsewhere", place.display())
+            }
             Some(place) => format!("add it to {} as a line of its own", place.display()),
             None => "give the key file that was used when it was stored".to_owned(),
         }

@@ -383,6 +383,11 @@ impl<R: Read> Read for Opened<R> {
     }
 }
 
+/// Whether an object takes a key, by what it says of itself.
+pub(crate) fn is_encrypted(from: &mut impl Read, what: &str) -> Result<bool> {
+    read_header(from, what).map(|(header, _)| header.key.is_some())
+}
+
 fn read_header(from: &mut impl Read, what: &str) -> Result<(Header, Vec<u8>)> {
     let read = |from: &mut dyn Read, buffer: &mut [u8]| {
         from.read_exact(buffer).map_err(|error| match error.kind() {

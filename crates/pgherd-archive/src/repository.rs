@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::check::{Finding, finding};
 use crate::error::{ArchiveError, ErrorKind, Result, no_chance};
 use crate::folder::Folder;
 use crate::generation::{Generation, GenerationInfo, Origin};
 use crate::keys::KeyRing;
 use crate::location::Location;
-use crate::object::{Label, ObjectReader, ObjectWriter, hex};
+use crate::object::{Label, ObjectReader, ObjectWriter, hex, is_encrypted};
 use crate::store::Store;
 
 /// How a repository is used.
@@ -64,8 +65,8 @@ impl Repository {
         let refuse = |error: std::io::Error| ArchiveError::io(&format!("make {}", root.display()), &error);
         if !root.is_dir() {
             std::fs::create_dir_all(root).map_err(refuse)?;
-            if let Some((user, group)) = repository.options.owner {
-                std::os::unix::fs::chown(root, Some(user), Some(group)).map_err(refuse)?;
+            if let Some(owner) = repository.options.owner {
+                crate::files::give(root, owner).map_err(refuse)?;
             }
             crate::files::sync_parent(root).map_err(refuse)?;
         }
@@ -90,6 +91,22 @@ impl Repository {
         Ok(names)
     }
 
+    /// The place of something that is stored encrypted; `None`: nothing is. What is too damaged to tell does not count.
+    pub fn anything_encrypted(&self) -> Result<Option<String>> {
+        for stored in self.store.list("")? {
+            let what = self.store.describe(&stored.key);
+            let is_encrypted = self.store.open(&stored.key).and_then(|mut from| is_encrypted(&mut from, &what));
+            match is_encrypted {
+                Ok(true) => return Ok(Some(what)),
+                Ok(false) => {}
+                // Deleted a moment ago, or nothing that says what it is.
+                Err(error) if matches!(error.kind, ErrorKind::Absent | ErrorKind::Damaged) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
     /// The generations of an instance, the oldest first.
     pub fn generations(&self, instance: &str) -> Result<Vec<Generation>> {
         check_name(instance, "an instance")?;
@@ -104,6 +121,22 @@ impl Repository {
             }
         }
         Ok(found)
+    }
+
+    /// The generations of an instance that can be read, the oldest first, and what is wrong with the others: to list and to
+    /// restore, for which one that is damaged is no reason to do without all. Whoever deletes asks for
+    /// [`Repository::generations`], which is an error then.
+    pub fn readable_generations(&self, instance: &str) -> Result<(Vec<Generation>, Vec<Finding>)> {
+        check_name(instance, "an instance")?;
+        let (mut found, mut findings) = (Vec::new(), Vec::new());
+        for name in self.store.names(instance)? {
+            let Some(number) = generation_number(&name) else { continue };
+            match self.generation(instance, number) {
+                Ok(generation) => found.push(generation),
+                Err(error) => findings.extend(finding(&format!("{instance}/{name}/generation"), error)?),
+            }
+        }
+        Ok((found, findings))
     }
 
     /// One generation.

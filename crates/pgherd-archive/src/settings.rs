@@ -69,11 +69,11 @@ impl Settings {
         files::sync_parent(path).map_err(refuse)
     }
 
-    /// Opens the repository they name.
+    /// Opens the repository they name. A key file that is not there is told of when something encrypted is met.
     pub fn open(&self) -> Result<Repository> {
         let mut keys = KeyRing::none();
         for path in &self.keys {
-            keys = keys.and(KeyRing::read(path)?);
+            keys = keys.and(KeyRing::read_if_there(path)?);
         }
         Repository::open(&self.repository.parse()?, Options { keys, encrypt: self.encrypt, owner: None })
     }

@@ -41,7 +41,8 @@ impl Generation {
             }
             _ => ArchiveError::io(&format!("read {}", path.display()), &error),
         };
-        let mut file = File::open(path).map_err(reading)?;
+        // The agent stores log as root where a server cannot: a link would have it store, for that user to read, what is root's.
+        let mut file = files::open(path).map_err(reading)?;
         let metadata = file.metadata().map_err(reading)?;
         let (place, written_at) = (wal_key(name), metadata.modified().ok().and_then(|at| Timestamp::try_from(at).ok()));
         let key = self.key(&place);
@@ -145,7 +146,7 @@ impl Generation {
     fn is_same(&self, name: WalName, path: &Path) -> Result<bool> {
         let mut stored = self.open_wal(name)?;
         let refuse = |error: io::Error| ArchiveError::io(&format!("compare {} with {name}", path.display()), &error);
-        let mut file = File::open(path).map_err(refuse)?;
+        let mut file = files::open(path).map_err(refuse)?;
         let (mut one, mut other) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
         let mut same = true;
         // To the end, whatever comes: only then it is known whether what is stored is good.

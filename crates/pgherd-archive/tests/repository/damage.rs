@@ -2,7 +2,7 @@
 
 use pgherd_archive::{Depth, ErrorKind, Trouble};
 
-use crate::world::{World, noise};
+use crate::world::{CLUSTER, World, noise, now};
 
 const FIRST: &str = "000000010000000000000001";
 const SECOND: &str = "000000010000000000000002";
@@ -134,4 +134,23 @@ fn a_check_reads_to_the_last_byte() {
     let mut seen = 0;
     assert_eq!(world.generation().check(Depth::Read, |bytes| seen += bytes), Ok(vec![]));
     assert!(seen > 100_000, "{seen}");
+}
+
+#[test]
+fn one_damaged_generation_hides_no_other() {
+    let world = World::plain();
+    for _ in 0..2 {
+        world.repository().begin_generation("orders", CLUSTER, None, now()).expect("begun");
+    }
+    let marker = world.root().join("orders/0002/generation.pgherd");
+    let mut bytes = std::fs::read(&marker).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&marker, bytes).expect("written");
+    let (found, findings) = world.repository().readable_generations("orders").expect("listed");
+    assert_eq!(found.iter().map(|generation| generation.info().number).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(findings.len(), 1);
+    assert_eq!((findings[0].trouble, findings[0].at.as_str()), (Trouble::Damaged, "orders/0002/generation"));
+    // Nothing is deleted by what may be half of what there is.
+    assert_eq!(world.repository().generations("orders").map(|_| ()).expect_err("damaged").kind, ErrorKind::Damaged);
 }

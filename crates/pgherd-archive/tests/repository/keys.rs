@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use pgherd_archive::{ErrorKind, KeyRing, Options, Repository};
+use pgherd_archive::{ErrorKind, KeyRing, Options, Repository, Settings};
 
 use crate::world::{World, noise, wal};
 
@@ -102,4 +102,46 @@ fn nothing_of_the_content_is_in_what_is_stored_and_nothing_is_encrypted_twice_al
     world.push(FIRST, &content).expect("stored");
     let object = std::fs::read(world.wal_object(FIRST)).expect("read");
     assert!(content.chunks(8).all(|part| object.windows(8).any(|window| window == part)));
+}
+
+#[test]
+fn what_is_not_encrypted_is_read_without_a_key_file() {
+    for world in World::both() {
+        let is_encrypted = world.options().encrypt;
+        world.push(FIRST, b"x").expect("stored");
+        let settings = Settings {
+            repository: world.root().display().to_string(),
+            instance: "orders".to_owned(),
+            generation: 1,
+            keys: vec![world.path("key")],
+            encrypt: is_encrypted,
+            also_from: Vec::new(),
+        };
+        std::fs::remove_file(world.path("key")).expect("lost");
+        let repository = settings.open().expect("what there is is told without it");
+        assert_eq!(repository.anything_encrypted().expect("looked at").is_some(), is_encrypted);
+        let read = settings.generation(&repository).expect("there").read_wal(wal(FIRST));
+        if is_encrypted {
+            let error = read.expect_err("its key is not here");
+            assert_eq!(error.kind, ErrorKind::KeyLost);
+            assert!(error.help.is_some_and(|help| help.contains("put back the copy")));
+        } else {
+            assert_eq!(read, Ok(b"x".to_vec()));
+        }
+    }
+}
+
+#[test]
+fn nothing_is_encrypted_with_another_key_when_the_first_one_is_lost() {
+    let world = World::encrypted();
+    let keys = KeyRing::read_if_there(&world.path("customer")).expect("told later").and(world.keys.clone());
+    assert_eq!(keys.current(), None);
+    world.push(FIRST, b"x").expect("stored");
+    let options = Options { keys, encrypt: true, owner: None };
+    let generation = Repository::open(&world.location(), options).and_then(|all| all.generation("orders", 1));
+    let generation = generation.expect("there");
+    assert_eq!(generation.read_wal(wal(FIRST)), Ok(b"x".to_vec()));
+    let second = "000000010000000000000002";
+    let error = generation.push_wal(wal(second), &world.file(second, b"y")).expect_err("lost");
+    assert_eq!(error.kind, ErrorKind::KeyLost);
 }

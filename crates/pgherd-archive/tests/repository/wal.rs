@@ -153,3 +153,14 @@ fn a_generation_is_never_begun_twice() {
     assert_eq!(repository.generations("orders").expect("listed").len(), 9);
     assert_eq!(repository.instances().expect("listed"), ["orders"]);
 }
+
+#[test]
+fn a_link_in_the_place_of_a_segment_is_not_stored() {
+    let world = World::plain();
+    let name = "000000010000000000000001";
+    let secret = world.file("secret", b"what only root may read");
+    let link = world.path("pg_wal").join(name);
+    std::os::unix::fs::symlink(&secret, &link).expect("linked");
+    world.generation().push_wal(wal(name), &link).expect_err("a link");
+    assert_eq!(world.generation().wal(), Ok(vec![]));
+}

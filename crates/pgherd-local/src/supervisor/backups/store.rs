@@ -6,8 +6,12 @@ use pgherd_archive::{ArchiveError, Generation, KeyRing, Location, Options, Repos
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use crate::paths::Paths;
+use crate::postgres::io_error;
 use crate::postgres::runas::RunAs;
 use crate::supervisor::agent::Agent;
+
+/// Whose the files are that PostgreSQL has to read or write: user and group.
+type Owner = Option<(u32, u32)>;
 
 /// Where it is.
 pub fn folder(agent: &Agent) -> PathBuf {
@@ -21,29 +25,81 @@ pub fn key_file(paths: &Paths) -> PathBuf {
 
 /// The repository with its keys, to be written to: one that is there. Blocking.
 pub fn open(agent: &Agent, encrypt: bool) -> Result<Repository, ProviderError> {
-    let keys = KeyRing::read(&key_file(&agent.options.paths)).map_err(refused)?;
-    let options = Options { keys, encrypt, owner: owner(&agent.run_as) };
-    Repository::open(&Location::Folder(folder(agent)), options).map_err(refused)
+    open_at(&agent.options.paths, encrypt, owner(&agent.run_as))
+}
+
+fn open_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
+    // What is not encrypted is read and stored without; what is to be says which file is not there.
+    let read = if encrypt { KeyRing::read } else { KeyRing::read_if_there };
+    let keys = read(&key_file(paths)).map_err(refused)?;
+    Repository::open(&location(paths), Options { keys, encrypt, owner }).map_err(refused)
 }
 
 /// The same, made with a key when there is none yet: for the first thing that is stored of an instance. Blocking.
 pub fn make(agent: &Agent, encrypt: bool) -> Result<Repository, ProviderError> {
-    let keys = KeyRing::create(&key_file(&agent.options.paths), owner(&agent.run_as)).map_err(refused)?;
-    let options = Options { keys, encrypt, owner: owner(&agent.run_as) };
-    Repository::create(&Location::Folder(folder(agent)), options).map_err(refused)
+    make_at(&agent.options.paths, encrypt, owner(&agent.run_as))
+}
+
+fn make_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
+    // Who archives has a repository: if it is not there its disk is away, and another one would be begun on the mount point.
+    if let Some(settings) = somebodys_settings(paths)? {
+        Repository::open(&location(paths), Options::default()).map_err(|error| {
+            let error = refused(error);
+            if error.kind != ErrorKind::Unavailable {
+                return error;
+            }
+            let file = settings.display();
+            let help = format!("mount its disk; if it is gone for good, remove {file} and a new one is begun");
+            error.help(help)
+        })?;
+    }
+    let path = key_file(paths);
+    if !path.exists() {
+        let bare = Options { keys: KeyRing::none(), encrypt: false, owner };
+        let repository = Repository::create(&location(paths), bare).map_err(refused)?;
+        if let Some(what) = repository.anything_encrypted().map_err(refused)? {
+            if !encrypt {
+                return open_at(paths, encrypt, owner);
+            }
+            // A new key beside what a lost one encrypted would look as if all were well.
+            let message = format!("there is no key file {}, and {what} is encrypted with a key of it", path.display());
+            let folder = paths.repository().display().to_string();
+            return Err(ProviderError::new(ErrorKind::Invalid, message).help(format!(
+                "put back the copy of the key file that was kept elsewhere, or move {folder} away to begin anew"
+            )));
+        }
+    }
+    let keys = KeyRing::create(&path, owner).map_err(refused)?;
+    Repository::create(&location(paths), Options { keys, encrypt, owner }).map_err(refused)
+}
+
+/// The settings of an instance of this state folder that archives.
+fn somebodys_settings(paths: &Paths) -> Result<Option<PathBuf>, ProviderError> {
+    let folder = paths.instances();
+    let refuse = |error: std::io::Error| io_error("read", &folder, &error);
+    let entries = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(refuse)?,
+    };
+    for entry in entries {
+        let settings = entry.map_err(refuse)?.path().join("archive.json");
+        if settings.exists() {
+            return Ok(Some(settings));
+        }
+    }
+    Ok(None)
+}
+
+fn location(paths: &Paths) -> Location {
+    Location::Folder(paths.repository())
 }
 
 /// The repository to be read; `None`: none was ever made. Blocking.
 pub fn open_if_there(agent: &Agent) -> Result<Option<Repository>, ProviderError> {
-    let folder = folder(agent);
-    if !folder.exists() {
+    if !folder(agent).exists() {
         return Ok(None);
     }
-    let path = key_file(&agent.options.paths);
-    // What is not encrypted can be read without.
-    let keys = if path.exists() { KeyRing::read(&path).map_err(refused)? } else { KeyRing::none() };
-    let options = Options { keys, encrypt: false, owner: owner(&agent.run_as) };
-    Repository::open(&Location::Folder(folder), options).map(Some).map_err(refused)
+    open_at(&agent.options.paths, false, owner(&agent.run_as)).map(Some)
 }
 
 /// What is stored of an instance. Blocking.
@@ -68,4 +124,73 @@ pub fn refused(error: ArchiveError) -> ProviderError {
         pgherd_archive::ErrorKind::Full | pgherd_archive::ErrorKind::Unavailable => ErrorKind::Unavailable,
     };
     ProviderError::new(kind, error.message).help(error.help.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use jiff::Timestamp;
+    use pgherd_core::backups::WalName;
+
+    use super::*;
+
+    fn paths(root: &Path) -> Paths {
+        Paths { state: root.join("state"), cache: root.join("cache"), runtime: root.join("run") }
+    }
+
+    fn made(root: &Path, encrypt: bool) -> Paths {
+        let paths = paths(root);
+        std::fs::create_dir_all(paths.instances().join("shop")).expect("made");
+        let repository = make_at(&paths, encrypt, None).expect("made");
+        let generation = repository.begin_generation("shop", 1, None, Timestamp::UNIX_EPOCH).expect("begun");
+        let name = "00000002.history";
+        std::fs::write(root.join(name), "1\t0/3000000\tno recovery target\n").expect("written");
+        let name: WalName = name.parse().expect("a name");
+        generation.push_wal(name, &root.join(name.to_string())).expect("stored");
+        paths
+    }
+
+    #[test]
+    fn no_key_is_made_beside_what_a_lost_one_encrypted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = made(folder.path(), true);
+        std::fs::rename(key_file(&paths), folder.path().join("copy")).expect("lost");
+        let error = make_at(&paths, true, None).map(|_| ()).expect_err("the key is lost");
+        assert!(error.message.contains("is encrypted with a key of it"), "{}", error.message);
+        assert!(!key_file(&paths).exists());
+        // Who encrypts nothing needs none.
+        make_at(&paths, false, None).expect("opened");
+        assert!(!key_file(&paths).exists());
+        std::fs::rename(folder.path().join("copy"), key_file(&paths)).expect("put back");
+        make_at(&paths, true, None).expect("opened");
+    }
+
+    #[test]
+    fn what_is_not_encrypted_needs_no_key_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = made(folder.path(), false);
+        std::fs::remove_file(key_file(&paths)).expect("lost");
+        let repository = open_at(&paths, false, None).expect("opened");
+        let generation = repository.generation("shop", 1).expect("there");
+        generation.read_wal("00000002.history".parse().expect("a name")).expect("read");
+        make_at(&paths, true, None).expect("nothing is lost by a new key");
+        assert!(key_file(&paths).exists());
+    }
+
+    #[test]
+    fn no_second_repository_is_begun_while_the_disk_of_the_first_is_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = made(folder.path(), true);
+        let settings = paths.instances().join("shop/archive.json");
+        std::fs::write(&settings, "{}").expect("written");
+        make_at(&paths, true, None).expect("opened");
+        std::fs::rename(paths.repository(), folder.path().join("away")).expect("away");
+        std::fs::create_dir(paths.repository()).expect("the mount point");
+        let error = make_at(&paths, true, None).map(|_| ()).expect_err("its disk is away");
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+        assert_eq!(std::fs::read_dir(paths.repository()).expect("a folder").count(), 0);
+        std::fs::remove_file(settings).expect("nobody archives");
+        make_at(&paths, true, None).expect("a new one");
+    }
 }

@@ -85,9 +85,24 @@ fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<
         self_contained: true,
     };
     let backup = writer.finish(end).map_err(store::refused)?;
-    // Every file was compared with its checksum, and what was stored of it is read no other way than with one.
-    generation.set_verified(&name, backup.finished_at).map_err(store::refused)?;
+    prove(generation, &name)?;
     Ok(backup)
+}
+
+/// Reads back what was stored of a backup and writes down that it is good. One that is not what was stored is none: it goes, so
+/// that the name is free for one that is. Blocking.
+fn prove(generation: &Generation, name: &str) -> Result<(), ProviderError> {
+    let read = generation.open_backup(name).and_then(|stored| stored.verify(|_| {}));
+    match read {
+        Ok(()) => generation.set_verified(name, Timestamp::now()).map_err(store::refused),
+        Err(error) if error.kind == pgherd_archive::ErrorKind::Damaged => {
+            generation.delete(&[Deletion::Backup(name.to_owned())]).map_err(store::refused)?;
+            let message = format!("the backup {name} was stored and did not come back as it was: {error}");
+            Err(ProviderError::new(ErrorKind::Unavailable, message)
+                .help("look after the disk of the repository, and take the backup again"))
+        }
+        Err(error) => Err(store::refused(error)),
+    }
 }
 
 fn storing(error: &std::io::Error) -> ProviderError {
@@ -118,7 +133,17 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
     let known = named(site, &name).await?;
     // Taken and listed, and then we were cut short.
     let taken = match known.filter(|known| known.taken_at >= asked_at && known.kind == BackupKind::Final) {
-        Some(taken) => taken,
+        Some(taken) if taken.verified_at.is_some() && !taken.damaged => taken,
+        // It was not read back before we were cut short.
+        Some(taken) => {
+            let (own, name) = (site.clone(), taken.name.clone());
+            blocking(move || match archive::known_generation(&own)? {
+                Some(generation) => prove(&generation, &name),
+                None => Err(ProviderError::new(ErrorKind::Unavailable, format!("the backup {name} is out of reach"))),
+            })
+            .await?;
+            taken
+        }
         None => take(site, record, &Taking { name, kind: BackupKind::Final, node: primary }, |_| {}).await?,
     };
     site.note(format!("took and verified the last backup {} of {} bytes", taken.name, taken.bytes));
@@ -154,8 +179,15 @@ pub async fn let_go(site: &Site, record: &Record) -> Result<(), ProviderError> {
 }
 
 fn forget_automatic(generation: &Generation) -> Result<(), ProviderError> {
+    // What was begun and never finished is nobody's.
+    generation.clear_unfinished().map_err(store::refused)?;
     let holdings = generation.holdings().map_err(store::refused)?;
-    if holdings.backups.iter().all(|backup| backup.kind == BackupKind::Automated) {
+    let names = generation.backup_names().map_err(store::refused)?;
+    // One whose manifest is damaged is not listed, and may be what somebody asked for by name.
+    let is_automatic = |name: &String| {
+        holdings.backups.iter().any(|backup| backup.name == *name && backup.kind == BackupKind::Automated)
+    };
+    if names.iter().all(is_automatic) {
         return generation.delete_all().map_err(store::refused);
     }
     let automatic = holdings.backups.iter().filter(|backup| backup.kind == BackupKind::Automated);
@@ -163,4 +195,100 @@ fn forget_automatic(generation: &Generation) -> Result<(), ProviderError> {
     // The others hold what makes them consistent.
     let wal = holdings.wal.iter().map(|file| Deletion::Wal(file.name));
     generation.delete(&backups.chain(wal).collect::<Vec<_>>()).map_err(store::refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::path::{Path, PathBuf};
+
+    use pgherd_archive::{KeyRing, Location, Options, Repository};
+
+    use super::*;
+
+    fn generation(folder: &Path) -> Generation {
+        let options = Options { keys: KeyRing::none(), encrypt: false, owner: None };
+        let repository = Repository::create(&Location::Folder(folder.to_owned()), options).expect("a repository");
+        repository.begin_generation("shop", 1, None, Timestamp::UNIX_EPOCH).expect("begun")
+    }
+
+    fn store(generation: &Generation, name: &str, kind: BackupKind) {
+        let start = BackupStart {
+            name: name.to_owned(),
+            kind,
+            taken_at: Timestamp::UNIX_EPOCH,
+            version: "15.18".to_owned(),
+            wal_segment_bytes: 16 << 20,
+            tags: BTreeMap::new(),
+        };
+        let writer = generation.begin_backup(start).expect("begun");
+        let mut file = writer.file(DATA).expect("begun");
+        file.write_all(&[7; 10_000]).expect("written");
+        file.finish().expect("stored");
+        let end = BackupEnd {
+            finished_at: Timestamp::UNIX_EPOCH,
+            timeline: Timeline(1),
+            start_lsn: Lsn(0x0300_0028),
+            end_lsn: Lsn(0x0300_0128),
+            self_contained: true,
+        };
+        writer.finish(end).expect("a backup");
+    }
+
+    /// Changes one byte in the middle of each file that ends so.
+    fn damage(folder: &Path, end: &str) {
+        for path in files(folder).into_iter().filter(|path| path.to_string_lossy().ends_with(end)) {
+            let mut bytes = std::fs::read(&path).expect("read");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, bytes).expect("written");
+        }
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
+    fn has(folder: &Path, part: &str) -> bool {
+        files(folder).iter().any(|path| path.to_string_lossy().contains(part))
+    }
+
+    #[test]
+    fn what_somebody_asked_for_stays_also_when_its_manifest_is_damaged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let generation = generation(folder.path());
+        store(&generation, "before-upgrade", BackupKind::Manual);
+        store(&generation, "daily", BackupKind::Automated);
+        damage(folder.path(), "before-upgrade/manifest.pgherd");
+        forget_automatic(&generation).expect("forgotten");
+        assert!(has(folder.path(), "before-upgrade") && has(folder.path(), "data.tar"));
+        assert!(!has(folder.path(), "daily"));
+    }
+
+    #[test]
+    fn a_generation_of_the_schedule_alone_goes_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let generation = generation(folder.path());
+        store(&generation, "daily", BackupKind::Automated);
+        // Cut short.
+        std::fs::create_dir_all(folder.path().join("shop/0001/backups/nightly")).expect("made");
+        forget_automatic(&generation).expect("forgotten");
+        assert!(!has(folder.path(), "shop"));
+    }
+
+    #[test]
+    fn only_what_comes_back_as_it_was_is_verified() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let generation = generation(folder.path());
+        store(&generation, "last", BackupKind::Final);
+        prove(&generation, "last").expect("good");
+        assert!(generation.backups().expect("listed")[0].verified_at.is_some());
+        store(&generation, "worse", BackupKind::Final);
+        damage(folder.path(), "data.tar.pgherd");
+        let error = prove(&generation, "worse").expect_err("damaged");
+        assert!(error.message.contains("did not come back as it was"), "{}", error.message);
+        // Its name is free for a good one.
+        assert!(!has(folder.path(), "worse"));
+    }
 }
