@@ -72,8 +72,13 @@ impl Repository {
         }
         match repository.read_json::<Marker>(MARKER, MARKER, "") {
             Err(error) if error.kind == ErrorKind::Absent => {
-                repository.write_json(MARKER, MARKER, "", &Marker { made_at: Timestamp::now() })?;
-                Ok(repository)
+                match repository.write_json(MARKER, MARKER, "", &Marker { made_at: Timestamp::now() }) {
+                    // Somebody else made it at the same time.
+                    Err(error) if error.kind == ErrorKind::Conflict => {
+                        repository.read_json::<Marker>(MARKER, MARKER, "").map(|_| repository)
+                    }
+                    other => other.map(|()| repository),
+                }
             }
             other => other.map(|_| repository),
         }

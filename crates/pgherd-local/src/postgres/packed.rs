@@ -62,11 +62,13 @@ fn append<W: std::io::Write>(
         let mut header = tar::Header::new_gnu();
         header.set_mode(0o600);
         if is_wal_segment(&path) {
-            let bytes = wal(std::fs::read(root.join(&path))?);
+            let mut bytes = Vec::new();
+            open(&root.join(&path))?.read_to_end(&mut bytes)?;
+            let bytes = wal(bytes);
             header.set_size(bytes.len() as u64);
             archive.append_data(&mut header, &path, bytes.as_slice())?;
         } else {
-            let file = File::open(root.join(&path))?;
+            let file = open(&root.join(&path))?;
             header.set_size(file.metadata()?.len());
             archive.append_data(&mut header, &path, file)?;
         }
@@ -81,7 +83,7 @@ fn contents(root: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     while let Some(below) = open.pop() {
         for entry in std::fs::read_dir(root.join(&below))? {
             let path = below.join(entry?.file_name());
-            if root.join(&path).is_dir() { open.push(path) } else { files.push(path) }
+            if root.join(&path).symlink_metadata()?.is_dir() { open.push(path) } else { files.push(path) }
         }
         if below != Path::new("") {
             folders.push(below);
@@ -89,6 +91,15 @@ fn contents(root: &Path) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     }
     folders.sort();
     Ok((folders, files))
+}
+
+/// Opens a file that is to be packed. Whose folder it is could have put a link there, to what only we may read.
+fn open(path: &Path) -> std::io::Result<File> {
+    if path.symlink_metadata()?.is_symlink() {
+        return Err(std::io::Error::other(format!("{} is a link, and where it leads is not packed", path.display())));
+    }
+    let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// A WAL segment loses the zeros at its end, which unpacking puts back.
@@ -257,6 +268,16 @@ mod tests {
         for (name, content) in &files {
             let found = std::fs::read(root.join(name)).expect("it is there");
             assert!(found == *content, "{name}: {} bytes of {}", found.len(), content.len());
+        }
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_not_packed() {
+        for target in ["/etc/hostname", "/etc"] {
+            let data = tempfile::tempdir().expect("a folder");
+            std::os::unix::fs::symlink(target, data.path().join("leads")).expect("linked");
+            let refused = pack_into(data.path(), Vec::new()).expect_err("it is a link");
+            assert!(refused.to_string().ends_with("leads is a link, and where it leads is not packed"), "{refused}");
         }
     }
 }

@@ -1,11 +1,13 @@
 //! As whom PostgreSQL runs: `initdb` and `postgres` refuse root.
 
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::fs::OpenOptions;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
+use rustix::fs::OFlags;
 
 use super::server::Server;
 use super::{Result, io_error};
@@ -98,19 +100,38 @@ impl RunAs {
     }
 
     /// Makes a directory (and its parents) that this user owns, with `mode`.
+    ///
+    /// A link of somebody else's is not followed: in a folder of their own they would have root give away what it leads to.
     pub fn make_dir(&self, path: &Path, mode: u32) -> Result<()> {
         std::fs::create_dir_all(path).map_err(|error| io_error("make", path, &error))?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        let found = path.symlink_metadata().map_err(|error| io_error("look at", path, &error))?;
+        let is_link = found.file_type().is_symlink();
+        if is_link && found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(ProviderError::new(
+                ErrorKind::Denied,
+                format!("{} is a link of another user's", path.display()),
+            )
+            .help("remove it"));
+        }
+        let follow = if is_link { OFlags::empty() } else { OFlags::NOFOLLOW };
+        let flags = i32::try_from((OFlags::DIRECTORY | follow).bits()).unwrap_or(0);
+        let folder = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let folder = folder.map_err(|error| io_error("open", path, &error))?;
+        folder
+            .set_permissions(std::fs::Permissions::from_mode(mode))
             .map_err(|error| io_error("set the mode of", path, &error))?;
-        self.own(path)
+        if !self.drops {
+            return Ok(());
+        }
+        fchown(&folder, Some(self.uid), Some(self.gid)).map_err(|error| io_error("change the owner of", path, &error))
     }
 
-    /// Gives one file or directory to this user.
+    /// Gives one file or directory to this user; of a link, the link.
     pub fn own(&self, path: &Path) -> Result<()> {
         if !self.drops {
             return Ok(());
         }
-        chown(path, Some(self.uid), Some(self.gid)).map_err(|error| io_error("change the owner of", path, &error))
+        lchown(path, Some(self.uid), Some(self.gid)).map_err(|error| io_error("change the owner of", path, &error))
     }
 }
 
@@ -168,4 +189,33 @@ fn make_user(name: &str) -> Result<()> {
     };
     Err(ProviderError::new(ErrorKind::Unavailable, format!("cannot make the user {name}: {complaint}"))
         .help("make an ordinary user yourself and name it with --postgres-user"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
+    fn nothing_is_given_away_that_a_link_of_that_users_leads_to() {
+        if !rustix::process::geteuid().is_root() {
+            return eprintln!("SKIPPED: only root gives anything away");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let (scratch, elsewhere) = (folder.path().join("scratch"), folder.path().join("elsewhere"));
+        let user = RunAs { name: "somebody".to_owned(), uid: 4711, gid: 4711, drops: true };
+        user.make_dir(&scratch, 0o700).expect("made");
+        assert_eq!(scratch.metadata().expect("there").uid(), 4711);
+        std::fs::create_dir(&elsewhere).expect("made");
+        let link = scratch.join("backup");
+        std::os::unix::fs::symlink(&elsewhere, &link).expect("linked");
+        // Root's own leads where root wants.
+        user.make_dir(&link, 0o711).expect("followed");
+        assert_eq!(elsewhere.metadata().expect("there").uid(), 4711);
+        std::os::unix::fs::chown(&elsewhere, Some(0), Some(0)).expect("taken back");
+        user.own(&link).expect("the link");
+        let refused = user.make_dir(&link, 0o700).expect_err("another user's");
+        assert!(refused.message.ends_with("backup is a link of another user's"), "{refused}");
+        assert_eq!(elsewhere.metadata().expect("there").uid(), 0);
+    }
 }

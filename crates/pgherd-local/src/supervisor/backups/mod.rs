@@ -42,7 +42,7 @@ fn report_of(agent: &Agent, name: &str) -> Result<BackupsReport, ProviderError> 
     let mut kept = legacy::list(agent, name);
     let mut last = None;
     if let Some(repository) = store::open_if_there(agent)? {
-        for generation in store::generations(&repository, name)? {
+        for generation in store::readable_generations(&repository, name)? {
             let holdings = generation.holdings().map_err(store::refused)?;
             let number = generation.info().number;
             kept.extend(holdings.backups.iter().map(|backup| told(agent, name, number, backup)));

@@ -521,7 +521,7 @@ struct Life {
 
 fn find(repository: &Repository, of: &str, point: &RestorePoint, life: Life) -> Result<Source, ProviderError> {
     let mut all = Vec::new();
-    for generation in store::generations(repository, of)? {
+    for generation in store::readable_generations(repository, of)? {
         for backup in generation.backups().map_err(store::refused)? {
             all.push(Source { generation: generation.clone(), backup });
         }

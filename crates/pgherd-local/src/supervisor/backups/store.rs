@@ -1,6 +1,7 @@
 //! The repository of a state folder: one for all of its instances, so that a backup outlives the folder of its database.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use pgherd_archive::{ArchiveError, Generation, KeyRing, Location, Options, Repository};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -40,7 +41,11 @@ pub fn make(agent: &Agent, encrypt: bool) -> Result<Repository, ProviderError> {
     make_at(&agent.options.paths, encrypt, owner(&agent.run_as))
 }
 
+/// Repository and key are made one after the other, by one at a time: who comes in between would take the key for lost.
+static MAKING: Mutex<()> = Mutex::new(());
+
 fn make_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
+    let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     // Who archives has a repository: if it is not there its disk is away, and another one would be begun on the mount point.
     if let Some(settings) = somebodys_settings(paths)? {
         Repository::open(&location(paths), Options::default()).map_err(|error| {
@@ -102,7 +107,16 @@ pub fn open_if_there(agent: &Agent) -> Result<Option<Repository>, ProviderError>
     open_at(&agent.options.paths, false, owner(&agent.run_as)).map(Some)
 }
 
-/// What is stored of an instance. Blocking.
+/// What is stored of an instance, to be listed or restored: one that cannot be read is no reason to do without all. Blocking.
+pub fn readable_generations(repository: &Repository, name: &str) -> Result<Vec<Generation>, ProviderError> {
+    let (generations, findings) = repository.readable_generations(name).map_err(refused)?;
+    for finding in findings {
+        tracing::warn!(instance = name, "{}: {}", finding.at, finding.message);
+    }
+    Ok(generations)
+}
+
+/// The same to delete from: an error where one cannot be read. Blocking.
 pub fn generations(repository: &Repository, name: &str) -> Result<Vec<Generation>, ProviderError> {
     repository.generations(name).map_err(refused)
 }
@@ -149,6 +163,33 @@ mod tests {
         let name: WalName = name.parse().expect("a name");
         generation.push_wal(name, &root.join(name.to_string())).expect("stored");
         paths
+    }
+
+    /// Several databases of one file begin to archive at the same time.
+    #[test]
+    fn all_that_come_at_once_have_one_repository_and_one_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = paths(folder.path());
+        std::fs::create_dir_all(paths.instances()).expect("made");
+        let one = |name: String| {
+            let repository = make_at(&paths, true, None).expect("made");
+            let generation = repository.begin_generation(&name, 1, None, Timestamp::UNIX_EPOCH).expect("begun");
+            let file = folder.path().join(&name);
+            std::fs::write(&file, "1\t0/3000000\tno recovery target\n").expect("written");
+            generation.push_wal("00000002.history".parse().expect("a name"), &file).expect("stored");
+        };
+        let one = &one;
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                scope.spawn(move || one(format!("shop-{number}")));
+            }
+        });
+        let repository = open_at(&paths, true, None).expect("opened");
+        for name in repository.instances().expect("listed") {
+            let generation = repository.generation(&name, 1).expect("there");
+            generation.read_wal("00000002.history".parse().expect("a name")).expect("read with the one key");
+        }
+        assert_eq!(repository.instances().expect("listed").len(), 8);
     }
 
     #[test]

@@ -75,6 +75,16 @@ impl Account {
         Ok(command)
     }
 
+    /// Ansible on a playbook that keeps backups for so many days.
+    pub(super) fn ansible(&self, program: &str, playbook: &str, days: u32) -> Result<Command, String> {
+        let path = self.folder.path().join("block.yml");
+        std::fs::write(&path, playbook).map_err(told("write a playbook"))?;
+        let mut command = self.command(program);
+        command.args(["--inventory", "localhost,", "--connection", "local"]);
+        command.arg("--extra-vars").arg(format!("days={days}")).arg(path).env("ANSIBLE_LOCALHOST_WARNING", "false");
+        Ok(command)
+    }
+
     /// How many requests came since they were forgotten.
     pub(super) fn requests(&self) -> f64 {
         let count = u32::try_from(self.emulator.asked().len()).unwrap_or(u32::MAX);

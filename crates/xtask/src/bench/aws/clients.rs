@@ -25,7 +25,8 @@ pub(super) struct Client {
     rows: [[&'static str; 4]; 3],
 }
 
-/// pgherd, and what it is measured against. Ansible's modules for AWS are no package of PyPI that installs by itself, so it is left out.
+/// pgherd, and what it is measured against: each with tools of the checkout, or else from the path. Ansible's modules for AWS are part of
+/// PyPI's `ansible`, and want boto3 beside it.
 pub(super) const CLIENTS: &[Client] = &[
     Client {
         name: "pgherd",
@@ -96,6 +97,29 @@ pub(super) const CLIENTS: &[Client] = &[
             ],
         ],
     },
+    Client {
+        name: "ansible",
+        rows: [
+            [
+                "aws: create: Ansible: wall",
+                "aws: create: Ansible: CPU",
+                "aws: create: Ansible: memory",
+                "aws: create: Ansible: requests",
+            ],
+            [
+                "aws: no-op: Ansible: wall",
+                "aws: no-op: Ansible: CPU",
+                "aws: no-op: Ansible: memory",
+                "aws: no-op: Ansible: requests",
+            ],
+            [
+                "aws: modify: Ansible: wall",
+                "aws: modify: Ansible: CPU",
+                "aws: modify: Ansible: memory",
+                "aws: modify: Ansible: requests",
+            ],
+        ],
+    },
 ];
 
 impl Client {
@@ -104,6 +128,7 @@ impl Client {
         match self.name {
             "boto3" => answers(&tool("python3"), &["-c", "import boto3"]),
             "aws" => answers(&tool("aws"), &["--version"]),
+            "ansible" => answers(&tool("ansible-doc"), &["--list", "amazon.aws"]),
             _ => true,
         }
     }
@@ -135,6 +160,10 @@ impl Client {
                 let mut command = account.command(&tool("python3"));
                 command.args(["-c", include_str!("block.py"), doing.word()]);
                 Ok(vec![command])
+            }
+            "ansible" => {
+                let days = if doing == Doing::Modify { 8 } else { 7 };
+                Ok(vec![account.ansible(&tool("ansible-playbook"), include_str!("block.yml"), days)?])
             }
             _ => Ok(of_command_line(doing)
                 .map(|line| {

@@ -1,6 +1,6 @@
-//! A block on an emulated AWS, made, looked at and changed: by pgherd, by boto3 with the same calls, and by AWS's command line.
+//! A block on an emulated AWS, made, looked at and changed: by pgherd, by boto3 with the same calls, by AWS's command line, and by Ansible.
 //!
-//! The block is one that all three can do: an instance whose groups are given, its secret and its alarms.
+//! The block is one that all can do: an instance whose groups are given, its secret and its alarms.
 
 mod account;
 mod clients;
@@ -9,6 +9,7 @@ use std::process::Command;
 
 use super::Measured;
 use crate::machine::{median, memory_mib, ms_since, run, told};
+use crate::say;
 use account::Account;
 use clients::{CLIENTS, Client, Doing};
 
@@ -32,6 +33,7 @@ pub fn run_rounds() -> Result<Vec<Measured>, String> {
         costs.push((client, [Doing::Create, Doing::Noop, Doing::Modify].map(|_| Cost::default())));
         let cost = costs.last_mut().map(|(_, cost)| cost).ok_or("no client")?;
         let account = Account::new()?;
+        say(&format!("{}: a creation takes 75 s", client.name));
         cost[0] = measured(&account, client, Doing::Create)?;
         let noops = (0..NOOPS).map(|_| measured(&account, client, Doing::Noop)).collect::<Result<Vec<_>, _>>()?;
         cost[1] = Cost {
