@@ -9,9 +9,10 @@ use crate::live::{block, live};
 const POWER_GOES: &str = r#"
 set -eu
 end_all() {
-    kill -9 "$(cat "$PGHERD_STATE_DIR/agent.lock")"
+    # Many end with the first.
+    kill -9 "$(cat "$PGHERD_STATE_DIR/agent.lock")" || true
     for process in /proc/[0-9]*; do
-        case "$(readlink "$process/cwd")" in "$PGHERD_STATE_DIR"/*) kill -9 "${process#/proc/}" ;; esac
+        case "$(readlink "$process/cwd")" in "$PGHERD_STATE_DIR"/*) kill -9 "${process#/proc/}" || true ;; esac
     done
     umount --lazy "$PGHERD_STATE_DIR"
 }
