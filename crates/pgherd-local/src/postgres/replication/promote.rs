@@ -63,11 +63,10 @@ fn give_numbers_away(place: &Place, above: u32) -> Result<()> {
     Ok(())
 }
 
-/// As `pg_ctl promote` does, which then looks only every 100 ms.
+/// As `pg_ctl promote` does, which then looks only every 100 ms. The file appears as its user's own: the postmaster looks for it on
+/// any `SIGUSR1`, another process's too, so that it may be gone before ours is sent.
 fn order(place: &Place, postmaster: &process::Postmaster) -> Result<()> {
-    let file = place.layout.data.join("promote");
-    std::fs::write(&file, "").map_err(|error| io_error("write", &file, &error))?;
-    place.run_as.own(&file)?;
+    role::put_for_now(&place.layout.data.join("promote"), "", &place.run_as)?;
     postmaster.signal(Signal::USR1)
 }
 

@@ -160,6 +160,20 @@ pub(super) fn node(name: &str) -> Option<NodeId> {
 
 /// Replaces a small file of the server's user, durably.
 pub(super) fn put(path: &Path, text: &str, run_as: &RunAs) -> Result<()> {
+    let (new, file) = beside(path, text, run_as)?;
+    file.sync_all().map_err(|error| io_error("write", &new, &error))?;
+    take_its_place(&new, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// [`put`] without its wait for the disk: for what means nothing after the machine's end.
+pub(super) fn put_for_now(path: &Path, text: &str, run_as: &RunAs) -> Result<()> {
+    let (new, _) = beside(path, text, run_as)?;
+    take_its_place(&new, path)
+}
+
+/// Made anew: root does not write through a link that the server's user left there.
+fn beside(path: &Path, text: &str, run_as: &RunAs) -> Result<(PathBuf, std::fs::File)> {
     let new = path.with_extension("new");
     remove(&new)?;
     let refuse = |error: std::io::Error| io_error("write", &new, &error);
@@ -167,9 +181,11 @@ pub(super) fn put(path: &Path, text: &str, run_as: &RunAs) -> Result<()> {
     let mut file = options.write(true).create_new(true).mode(0o600).open(&new).map_err(refuse)?;
     file.write_all(text.as_bytes()).map_err(refuse)?;
     run_as.own(&new)?;
-    file.sync_all().map_err(refuse)?;
-    std::fs::rename(&new, path).map_err(|error| io_error("rename", &new, &error))?;
-    sync_folder(path.parent().unwrap_or(Path::new("/")))
+    Ok((new, file))
+}
+
+fn take_its_place(new: &Path, path: &Path) -> Result<()> {
+    std::fs::rename(new, path).map_err(|error| io_error("rename", new, &error))
 }
 
 /// Removes a file, durably; one that is not there is fine.
