@@ -1,12 +1,19 @@
 //! Every field, changed by somebody else.
 
-use pgherd_aws::kinds::{instance, parameter_group, replica, security_group, subnet_group};
+use std::time::Instant;
+
+use pgherd_aws::kinds::{alarm, instance, parameter_group, replica, secret, security_group, subnet_group};
 use pgherd_core::resource::Id;
 use pgherd_core::value::Value;
+use pgherd_emulate::wire::{Body, Fields, Said};
 use pgherd_engine::suite;
+use serde_json::json;
 
 use crate::target::Whole;
-use crate::world::{LARGE, World, with};
+use crate::world::{LARGE, REGION, World, with};
+
+/// What somebody else writes.
+const SOMEBODYS: &str = "somebodys";
 
 /// Restarts happen at once here, so that one field's repair does not wait while the next one drifts.
 fn block() -> String {
@@ -29,31 +36,14 @@ async fn drift_of_every_field_is_found_and_put_right() {
     assert_eq!(untouched, UNTOUCHED, "there is no hand for these here");
 }
 
-/// Fields of RDS that only a refusal or a foreign tag would come of; and the kinds around it, whose drift is held by `tests/moto`.
+/// RDS moves an instance to another VPC only; and without the tag a thing is another block's. Kinds that this block does not want are
+/// held by `tests/moto`.
 const UNTOUCHED: &[&str] = &[
-    "alarm AlarmActions",
-    "alarm AlarmDescription",
-    "alarm ComparisonOperator",
-    "alarm Dimensions",
-    "alarm EvaluationPeriods",
-    "alarm MetricName",
-    "alarm Namespace",
-    "alarm Period",
-    "alarm Statistic",
-    "alarm Threshold",
-    "alarm TreatMissingData",
     "instance DBSubnetGroupName",
-    "instance DatabaseInsightsMode",
-    "instance StorageType",
-    "instance Tags",
-    "replica StorageType",
-    "replica Tags",
-    "secret Tags",
-    "secret dbname",
-    "secret host",
-    "secret port",
-    "secret username",
-    "security_group Tags",
+    "instance Tags.pgherd:block",
+    "replica Tags.pgherd:block",
+    "secret Tags.pgherd:block",
+    "security_group Tags.pgherd:block",
 ];
 
 /// Changes a field as somebody else would.
@@ -61,6 +51,8 @@ pub fn tamper(world: &World, id: &Id, field: &str, seen: &Value) -> bool {
     match id.kind.as_str() {
         instance::NAME | replica::NAME => server(world, &id.name, field, seen),
         parameter_group::NAME => parameter(world, &id.name, field, seen),
+        secret::NAME => kept_secret(world, &id.name, field),
+        alarm::NAME => watched(world, &id.name, field, seen),
         subnet_group::NAME if field == "SubnetIds" => {
             let subnets = ["subnet-a", "subnet-b", "subnet-c"];
             let all = [1, 2, 3].map(|n| format!("SubnetIds.SubnetIdentifier.{n}"));
@@ -69,27 +61,93 @@ pub fn tamper(world: &World, id: &Id, field: &str, seen: &Value) -> bool {
             world.tamper("ModifyDBSubnetGroup", &sent);
             true
         }
-        security_group::NAME if field.starts_with("Rules.ingress") => {
-            world.region(|region| {
-                let groups = region.around.security_groups.values_mut().filter(|group| group.name == id.name);
-                groups.for_each(|group| group.rules.retain(|rule| rule.opens.is_egress));
-            });
-            true
-        }
+        security_group::NAME => security(world, &id.name, field),
         _ => false,
     }
 }
 
-fn server(world: &World, name: &str, field: &str, seen: &Value) -> bool {
-    if let Some(key) = field.strip_prefix("Tags.") {
-        // With another block's tag it would be another block's.
-        if key == "pgherd:block" {
+fn security(world: &World, name: &str, field: &str) -> bool {
+    let tag = foreign_tag(field);
+    world.region(|region| {
+        let group = region.around.security_groups.values_mut().find(|group| group.name == name).expect("the group");
+        if field.starts_with("Rules.ingress") {
+            group.rules.retain(|rule| rule.opens.is_egress);
+        } else if let Some(key) = tag {
+            group.tags.insert(key.to_owned(), SOMEBODYS.to_owned());
+        } else {
             return false;
         }
+        true
+    })
+}
+
+/// The document of a secret with another value in it, or another tag.
+fn kept_secret(world: &World, name: &str, field: &str) -> bool {
+    let about = json!({ "SecretId": name });
+    if let Some(key) = foreign_tag(field) {
+        let tags = json!([{ "Key": key, "Value": SOMEBODYS }]);
+        around(world, "secretsmanager", "TagResource", json!({ "SecretId": name, "Tags": tags }));
+        return true;
+    }
+    if !["username", "dbname", "host", "port"].contains(&field) {
+        return false;
+    }
+    let held = around(world, "secretsmanager", "GetSecretValue", about);
+    let held = held["SecretString"].as_str().expect("text");
+    let mut document: serde_json::Value = serde_json::from_str(held).expect("JSON");
+    document[field] = if field == "port" { json!(6000) } else { json!(SOMEBODYS) };
+    let token = format!("{field:0>32}");
+    around(
+        world,
+        "secretsmanager",
+        "PutSecretValue",
+        json!({ "SecretId": name, "SecretString": document.to_string(), "ClientRequestToken": token }),
+    );
+    true
+}
+
+/// An alarm put again with one thing that differs.
+fn watched(world: &World, name: &str, field: &str, seen: &Value) -> bool {
+    let told = around(world, "monitoring", "DescribeAlarms", json!({ "AlarmNames": [name] }));
+    let mut alarm = told["MetricAlarms"][0].clone();
+    let (field, key) = field.split_once('.').unwrap_or((field, ""));
+    alarm[field] = match (field, seen) {
+        ("Dimensions", _) => json!([{ "Name": key, "Value": SOMEBODYS }]),
+        ("AlarmActions", _) => json!(["arn:aws:sns:eu-central-1:123456789012:somebodys"]),
+        ("Statistic", _) => json!("Maximum"),
+        ("ComparisonOperator", _) => json!("GreaterThanOrEqualToThreshold"),
+        ("TreatMissingData", _) => json!("ignore"),
+        ("Period", _) => json!(60),
+        (_, Value::Int(number)) => json!(number + 1),
+        (_, Value::Float(number)) => json!(number + 1.0),
+        ("Namespace" | "MetricName" | "AlarmDescription", _) => json!(SOMEBODYS),
+        _ => return false,
+    };
+    around(world, "monitoring", "PutMetricAlarm", alarm);
+    true
+}
+
+/// Something done to a service around RDS, and what it answers.
+fn around(world: &World, service: &str, action: &str, sent: serde_json::Value) -> serde_json::Value {
+    let body = Body::Fields(Fields::of(sent).expect("an object"));
+    let said = world.emulator.with(|emulation| emulation.tamper(service, REGION, action, &body, Instant::now()));
+    match said.unwrap_or_else(|refusal| panic!("{action}: {refusal:?}")) {
+        Said::Fields(told) => told,
+        Said::Xml(told) => panic!("{action} answers in XML: {}", told.document("")),
+    }
+}
+
+/// The key of a tag that somebody may change: with another block's tag a thing would be another block's.
+fn foreign_tag(field: &str) -> Option<&str> {
+    field.strip_prefix("Tags.").filter(|key| *key != "pgherd:block")
+}
+
+fn server(world: &World, name: &str, field: &str, seen: &Value) -> bool {
+    if let Some(key) = foreign_tag(field) {
         let arn = world.region(|region| region.arn("db", name));
         world.tamper(
             "AddTagsToResource",
-            &[("ResourceName", &arn), ("Tags.Tag.1.Key", key), ("Tags.Tag.1.Value", "somebody's")],
+            &[("ResourceName", &arn), ("Tags.Tag.1.Key", key), ("Tags.Tag.1.Value", SOMEBODYS)],
         );
         return true;
     }
@@ -119,7 +177,12 @@ fn changed(world: &World, field: &str, seen: &Value) -> Option<Vec<(String, Stri
         "PerformanceInsightsRetentionPeriod" => of(field, "62"),
         "DBParameterGroupName" => of(field, "default.postgres16"),
         "EnableCloudwatchLogsExports" => of("CloudwatchLogsExportConfiguration.DisableLogTypes.member.1", "upgrade"),
-        "StorageType" | "DBSubnetGroupName" | "DatabaseInsightsMode" => None,
+        "StorageType" => Some(vec![(field.to_owned(), "io1".to_owned()), ("Iops".to_owned(), "16000".to_owned())]),
+        "DatabaseInsightsMode" => {
+            let kept = ("PerformanceInsightsRetentionPeriod".to_owned(), "465".to_owned());
+            Some(vec![(field.to_owned(), "advanced".to_owned()), kept])
+        }
+        "DBSubnetGroupName" => None,
         _ => match seen {
             Value::Bool(on) => of(field, if *on { "false" } else { "true" }),
             Value::Int(number) => of(field, &(number + 1).to_string()),

@@ -17,7 +17,7 @@ pub async fn drift_is_found<W: World>(block: &str) -> Vec<String> {
     let mut untouched = Vec::new();
     for (id, field, value) in fields(&world, block).await {
         if !world.tamper(&id, &field, &value) {
-            untouched.push(format!("{} {}", id.kind, field.split('.').next().unwrap_or_default()));
+            untouched.push(format!("{} {field}", id.kind));
             continue;
         }
         world.rest();

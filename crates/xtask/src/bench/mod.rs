@@ -35,6 +35,7 @@ struct Bench {
 }
 
 /// One figure.
+#[derive(Debug, Clone, Copy)]
 struct Measured {
     what: &'static str,
     figure: f64,
@@ -63,7 +64,7 @@ pub fn run(names: &[&str]) -> Result<String, String> {
 /// The half of a bench that runs in a process of its own, so that its memory is its own.
 pub fn child(arguments: &[&str]) -> Result<String, String> {
     match arguments {
-        ["thousand", folder] => thousand::child(folder.as_ref()),
+        ["thousand", cloud, folder] => thousand::child(cloud, folder.as_ref()),
         ["provider", program, figures] => terraform::watched(program.as_ref(), figures.as_ref()),
         _ => Err("this is for benches alone".to_owned()),
     }

@@ -1,5 +1,6 @@
-//! A thousand blocks read, resolved, checked and planned against recorded observations, as `pgherd plan` does for local.
+//! A thousand blocks read, resolved, checked and planned against recorded observations, as `pgherd plan` does once its target has answered.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -10,11 +11,10 @@ use pgherd_core::cloud::Cloud;
 use pgherd_core::hcl::{self, Given, Sources};
 use pgherd_core::lint::{self, Intent, Summary};
 use pgherd_core::plan::{self, Plan, Timing};
-use pgherd_core::resource::{Id, Observed, Status};
+use pgherd_core::resource::{Id, Kind, Observed, Resource, Status};
 use pgherd_core::spec::{self, Spec};
 use pgherd_core::value::{Props, Value};
 use pgherd_core::{checks, inputs::Inputs};
-use pgherd_local::desired::{KINDS, desired};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,36 @@ const BLOCKS: usize = 1000;
 const DRIFTED: usize = 10;
 /// One in so many is not there.
 const MISSING: usize = 50;
+
+/// Where the databases are.
+struct Target {
+    cloud: Cloud,
+    desired: fn(&Spec) -> Vec<Resource>,
+    kinds: &'static [Kind],
+    /// The number or text that somebody has changed.
+    drifted: (&'static str, &'static str),
+    /// What its figures are called: CPU and memory.
+    names: [&'static str; 2],
+}
+
+const TARGETS: [Target; 2] = [
+    Target {
+        cloud: Cloud::Local,
+        desired: pgherd_local::desired::desired,
+        kinds: pgherd_local::desired::KINDS,
+        drifted: ("instance", "memory_mib"),
+        names: ["read, resolve and plan 1,000 blocks: CPU", "read, resolve and plan 1,000 blocks: memory"],
+    },
+    Target {
+        cloud: Cloud::Aws,
+        desired: |spec| pgherd_aws::desired(spec, REGION),
+        kinds: pgherd_aws::KINDS,
+        drifted: ("instance", "BackupRetentionPeriod"),
+        names: ["the same of 1,000 on AWS: CPU", "the same of 1,000 on AWS: memory"],
+    },
+];
+
+const REGION: &str = "eu-central-1";
 
 /// What goes before the blocks.
 const HEAD: &str = r#"
@@ -44,7 +74,7 @@ module "database_N" {
   source = "./modules/database_postgres"
 
   name                    = "service-N"
-  cloud_provider          = "local"
+  cloud_provider          = "CLOUD"
   engine_version          = "17"
   instance_class          = "db.t3.small"
   allocated_storage       = 100
@@ -76,78 +106,112 @@ struct Report {
     summary: Summary,
 }
 
-/// Prepares the blocks and the observations, then measures a process that plans them.
+/// What is there of a block.
+type Recorded = Vec<(Id, Props)>;
+
+/// Prepares the blocks and the observations of each target, then measures a process that plans them.
 pub fn run() -> Result<Vec<Measured>, String> {
+    let all: Result<Vec<_>, String> = TARGETS.iter().map(of_target).collect();
+    Ok(all?.concat())
+}
+
+fn of_target(target: &Target) -> Result<[Measured; 2], String> {
     let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
-    let text = (0..BLOCKS).fold(HEAD.to_owned(), |text, number| text + &block(number));
-    let specs = meant(text.clone().into_bytes())?;
-    let recorded = serde_json::to_string(&record(&specs)).map_err(|error| error.to_string())?;
+    let blocks = (0..BLOCKS).map(|number| block(target, number));
+    let text = std::iter::once(HEAD.to_owned()).chain(blocks).collect::<String>();
+    let specs = meant(target, text.clone().into_bytes())?;
+    let recorded: Vec<Recorded> = specs.iter().enumerate().map(|(n, spec)| record(target, n, spec)).collect();
     write(&folder.path().join("database.hcl"), &text)?;
-    write(&folder.path().join("observed.json"), &recorded)?;
-    let report = measure(folder.path())?;
+    write(&folder.path().join("observed.json"), &serde_json::to_string(&recorded).map_err(|error| error.to_string())?)?;
+    let report = measure(target, folder.path())?;
+    let of_one = (target.desired)(&specs[0]).len();
     let Summary { created, changes, .. } = report.summary;
-    if (created, changes) != (BLOCKS / MISSING, BLOCKS / DRIFTED - BLOCKS / MISSING) {
+    if (created, changes) != (BLOCKS / MISSING * of_one, BLOCKS / DRIFTED - BLOCKS / MISSING) {
         return Err(format!("the plan is wrong: {}", report.summary));
     }
-    Ok(vec![
-        Measured { what: "read, resolve and plan 1,000 blocks: CPU", figure: report.cpu_s, bar: 0.5, unit: "s" },
-        Measured {
-            what: "read, resolve and plan 1,000 blocks: memory",
-            figure: report.peak_mib,
-            bar: 100.0,
-            unit: "MiB",
-        },
+    let [cpu, memory] = target.names;
+    Ok([
+        Measured { what: cpu, figure: report.cpu_s, bar: 0.5, unit: "s" },
+        Measured { what: memory, figure: report.peak_mib, bar: 100.0, unit: "MiB" },
     ])
 }
 
-/// The measured process: everything from its first instruction on counts.
-pub fn child(folder: &Path) -> Result<String, String> {
+/// The measured process: everything from its first instruction on counts, but for reading what a target would have answered.
+pub fn child(cloud: &str, folder: &Path) -> Result<String, String> {
+    let target = TARGETS.iter().find(|target| target.cloud.name() == cloud).ok_or("no such target")?;
     let read = |name: &str| fs::read(folder.join(name)).map_err(|error| format!("cannot read {name}: {error}"));
-    let recorded: Vec<(Id, Props)> =
-        serde_json::from_slice(&read("observed.json")?).map_err(|error| error.to_string())?;
-    let specs = meant(read("database.hcl")?)?;
-    let plans: Vec<Plan> = specs.iter().zip(recorded).map(|(spec, recorded)| planned(spec, recorded)).collect();
-    let report = Report { cpu_s: cpu_s(), peak_mib: peak_mib()?, summary: lint::summary(&plans) };
+    let before_s = cpu_s();
+    let recorded: Vec<Recorded> = serde_json::from_slice(&read("observed.json")?).map_err(|error| error.to_string())?;
+    let answers_s = cpu_s() - before_s;
+    let specs = meant(target, read("database.hcl")?)?;
+    let plans: Vec<Plan> = specs.iter().zip(recorded).map(|(spec, recorded)| planned(target, spec, recorded)).collect();
+    let summary = lint::summary(&plans);
+    let report = Report { cpu_s: cpu_s() - answers_s, peak_mib: peak_mib()?, summary };
     serde_json::to_string(&report).map_err(|error| error.to_string())
 }
 
-fn block(number: usize) -> String {
-    BLOCK.replace("N1", &(number % 256).to_string()).replace('N', &number.to_string())
+fn block(target: &Target, number: usize) -> String {
+    let block = BLOCK.replace("CLOUD", target.cloud.name());
+    block.replace("N1", &(number % 256).to_string()).replace('N', &number.to_string())
 }
 
 /// What the blocks mean, by the way the program goes, checks included.
-fn meant(text: Vec<u8>) -> Result<Vec<Spec>, String> {
+fn meant(target: &Target, text: Vec<u8>) -> Result<Vec<Spec>, String> {
     let document = hcl::read(&Sources::from_bytes("database.hcl", text), &Given::default());
     if document.blocks.len() != BLOCKS {
         return Err(format!("{} blocks were read: {:?}", document.blocks.len(), document.diagnostics.first()));
     }
-    let specs: Vec<Spec> = document.blocks.iter().filter_map(resolved).collect();
-    if specs.len() == BLOCKS { Ok(specs) } else { Err(format!("only {} blocks mean something", specs.len())) }
+    document.blocks.iter().map(|inputs| resolved(target, inputs)).collect()
 }
 
-fn resolved(inputs: &Inputs) -> Option<Spec> {
-    let spec = spec::resolve(inputs, Some(Cloud::Local)).0?;
-    let errors = checks::check(inputs, &spec, Date::constant(2026, 11, 21));
-    errors.iter().all(|told| told.severity != pgherd_core::diagnostic::Severity::Error).then_some(spec)
+fn resolved(target: &Target, inputs: &Inputs) -> Result<Spec, String> {
+    let (spec, _) = spec::resolve(inputs, Some(target.cloud));
+    let spec = spec.ok_or("a block means nothing")?;
+    let mut told = checks::check(inputs, &spec, Date::constant(2026, 11, 21)).into_iter();
+    match told.find(|told| told.severity == pgherd_core::diagnostic::Severity::Error) {
+        Some(error) => Err(format!("a block is wrong: {error:?}")),
+        None => Ok(spec),
+    }
 }
 
-/// What a target would answer: mostly what is wanted. A missing database is recorded without fields.
-fn record(specs: &[Spec]) -> Vec<(Id, Props)> {
-    let record = |(number, spec): (usize, &Spec)| {
-        let wanted = desired(spec).remove(0);
-        let mut props = wanted.props;
-        if number % DRIFTED == 0
-            && let Some(Value::Map(parameters)) = props.get_mut("parameters")
-        {
-            parameters.insert("work_mem".to_owned(), "4MB".into());
+/// What a target would answer: mostly what is wanted, and of a missing database nothing.
+fn record(target: &Target, number: usize, spec: &Spec) -> Recorded {
+    if number.is_multiple_of(MISSING) {
+        return Recorded::new();
+    }
+    let wanted = (target.desired)(spec);
+    let mut outputs = BTreeMap::<Id, Props>::new();
+    let mut recorded: Recorded = wanted
+        .into_iter()
+        .map(|one| (one.id, one.props.into_iter().map(|(field, value)| (field, seen(value, &mut outputs))).collect()))
+        .collect();
+    for (id, props) in &mut recorded {
+        props.extend(outputs.remove(id).unwrap_or_default());
+        if number.is_multiple_of(DRIFTED) && id.kind == target.drifted.0 {
+            props.insert(target.drifted.1.to_owned(), Value::Int(1));
         }
-        (wanted.id, if number % MISSING == 0 { Props::new() } else { props })
-    };
-    specs.iter().enumerate().map(record).collect()
+    }
+    recorded
 }
 
-fn planned(spec: &Spec, (id, props): (Id, Props)) -> Plan {
-    let seen = Observed {
+/// A wanted value as a target answers it: fields of other resources are known by then.
+fn seen(value: Value, outputs: &mut BTreeMap<Id, Props>) -> Value {
+    match value {
+        Value::Output(id, field) => {
+            let value = Value::text(format!("{id} {field}"));
+            outputs.entry(id).or_default().insert(field, value.clone());
+            value
+        }
+        Value::List(items) => Value::List(items.into_iter().map(|item| seen(item, outputs)).collect()),
+        Value::Map(entries) => {
+            Value::Map(entries.into_iter().map(|(key, value)| (key, seen(value, outputs))).collect())
+        }
+        other => other,
+    }
+}
+
+fn planned(target: &Target, spec: &Spec, recorded: Recorded) -> Plan {
+    let seen = |(id, props): (Id, Props)| Observed {
         id,
         props,
         status: Status::Available,
@@ -155,17 +219,17 @@ fn planned(spec: &Spec, (id, props): (Id, Props)) -> Plan {
         needs: Vec::new(),
         protected: spec.deletion_protection,
     };
-    let observed = if seen.props.is_empty() { Vec::new() } else { vec![seen] };
+    let observed: Vec<Observed> = recorded.into_iter().map(seen).collect();
     let timing = Timing { now: Timestamp::UNIX_EPOCH, window: spec.maintenance_window, apply_now: false };
-    let mut plan = plan::plan(KINDS, &spec.block, &desired(spec), &observed, &timing);
+    let mut plan = plan::plan(target.kinds, &spec.block, &(target.desired)(spec), &observed, &timing);
     plan.diagnostics.extend(lint::lint(&plan, Intent::default()));
     plan
 }
 
-fn measure(folder: &Path) -> Result<Report, String> {
+fn measure(target: &Target, folder: &Path) -> Result<Report, String> {
     let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     let output = Command::new(program)
-        .args(["bench-child", "thousand"])
+        .args(["bench-child", "thousand", target.cloud.name()])
         .arg(folder)
         .output()
         .map_err(|error| format!("cannot run this program: {error}"))?;

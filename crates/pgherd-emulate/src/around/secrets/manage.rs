@@ -58,6 +58,12 @@ pub fn describe(secrets: &mut Secrets, sent: &Fields) -> Result<Value, Refusal> 
     Ok(answer)
 }
 
+/// `GetResourcePolicy`: none, since none can be put.
+pub fn policy(secrets: &mut Secrets, sent: &Fields) -> Result<Value, Refusal> {
+    let secret = secrets.living(sent)?;
+    Ok(json!({ "ARN": secret.arn, "Name": secret.name }))
+}
+
 /// `ListSecrets`, by the beginning of their names or by tags.
 pub fn list(secrets: &Secrets, sent: &Fields) -> Result<Value, Refusal> {
     let with_deleted = sent.bool("IncludePlannedDeletion")?.unwrap_or(false);

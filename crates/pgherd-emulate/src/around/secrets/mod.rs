@@ -81,6 +81,7 @@ pub fn answer(
         "DeleteSecret" => manage::delete(secrets, sent, now),
         "DescribeSecret" => manage::describe(secrets, sent),
         "GetRandomPassword" => value::random(sent),
+        "GetResourcePolicy" => manage::policy(secrets, sent),
         "GetSecretValue" => value::get(secrets, sent),
         "ListSecretVersionIds" => value::list(secrets, sent),
         "ListSecrets" => manage::list(secrets, sent),

@@ -13,6 +13,7 @@ use crate::say;
 use account::Account;
 use clients::{CLIENTS, Client, Doing};
 
+const OURS: &str = "pgherd";
 /// How often what does nothing is done.
 const NOOPS: usize = 10;
 
@@ -28,28 +29,23 @@ struct Cost {
 /// Every client in an account of its own. One that is not installed is left out, and then nothing is held against it.
 pub fn run_rounds() -> Result<Vec<Measured>, String> {
     let mut all = Vec::new();
-    let mut costs: Vec<(&Client, [Cost; 3])> = Vec::new();
+    let mut costs: Vec<(&str, [Cost; 3])> = Vec::new();
     for client in CLIENTS.iter().filter(|client| client.is_there()) {
-        costs.push((client, [Doing::Create, Doing::Noop, Doing::Modify].map(|_| Cost::default())));
-        let cost = costs.last_mut().map(|(_, cost)| cost).ok_or("no client")?;
-        let account = Account::new()?;
-        say(&format!("{}: a creation takes 75 s", client.name));
-        cost[0] = measured(&account, client, Doing::Create)?;
-        let noops = (0..NOOPS).map(|_| measured(&account, client, Doing::Noop)).collect::<Result<Vec<_>, _>>()?;
-        cost[1] = Cost {
-            wall_s: median(noops.iter().map(|cost| cost.wall_s).collect()),
-            // Ticks of 10 ms are told, so only many together say something.
-            cpu_s: mean(&noops, |cost| cost.cpu_s),
-            peak_mib: noops.iter().map(|cost| cost.peak_mib).fold(0.0, f64::max),
-            requests: mean(&noops, |cost| cost.requests),
-        };
-        cost[2] = measured(&account, client, Doing::Modify)?;
+        say(&format!("{}: a creation takes minutes", client.name));
+        match of_client(client) {
+            Ok(cost) => {
+                let rows = client.rows(&cost);
+                rows.iter().for_each(|row| say(&format!("{}: {:.3} {}", row.what, row.figure, row.unit)));
+                all.extend(rows);
+                costs.push((client.name, cost));
+            }
+            Err(reason) if client.name == OURS => return Err(reason),
+            // It took long to come here: what the others took is not thrown away.
+            Err(reason) => say(&format!("{} is left out: {reason}", client.name)),
+        }
     }
-    for (client, cost) in &costs {
-        all.extend(client.rows(cost));
-    }
-    let of = |name: &str| costs.iter().find(|(client, _)| client.name == name).map(|(_, cost)| cost);
-    let ours = of("pgherd").ok_or("pgherd was not measured")?;
+    let of = |name: &str| costs.iter().find(|(client, _)| *client == name).map(|(_, cost)| cost);
+    let ours = of(OURS).ok_or("pgherd was not measured")?;
     all.push(Measured { what: "aws: no-op: requests", figure: ours[1].requests, bar: 3.0, unit: "" });
     if let Some(floor) = of("boto3") {
         all.extend([
@@ -68,6 +64,21 @@ pub fn run_rounds() -> Result<Vec<Measured>, String> {
         ]);
     }
     Ok(all)
+}
+
+/// What making, looking and changing took in an account of its own.
+fn of_client(client: &Client) -> Result<[Cost; 3], String> {
+    let account = Account::new()?;
+    let create = measured(&account, client, Doing::Create)?;
+    let noops = (0..NOOPS).map(|_| measured(&account, client, Doing::Noop)).collect::<Result<Vec<_>, _>>()?;
+    let noop = Cost {
+        wall_s: median(noops.iter().map(|cost| cost.wall_s).collect()),
+        // Ticks of 10 ms are told, so only many together say something.
+        cpu_s: mean(&noops, |cost| cost.cpu_s),
+        peak_mib: noops.iter().map(|cost| cost.peak_mib).fold(0.0, f64::max),
+        requests: mean(&noops, |cost| cost.requests),
+    };
+    Ok([create, noop, measured(&account, client, Doing::Modify)?])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful")]
