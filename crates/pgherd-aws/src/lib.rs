@@ -10,6 +10,7 @@ mod keys;
 pub mod kinds;
 pub mod live;
 mod logs;
+mod memo;
 pub mod names;
 mod observe;
 mod operate;

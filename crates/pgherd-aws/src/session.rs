@@ -19,6 +19,7 @@ use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use pgherd_http::{Client, Options, Pace, Policy, Skew, Url};
 
+use crate::api::rds::Offered;
 use crate::endpoint::{self, Endpoint};
 use crate::keys::Keys;
 use crate::service::Service;
@@ -37,6 +38,7 @@ pub struct Session {
     pub(crate) policy: Policy,
     pub(crate) calls: AtomicU64,
     paces: Mutex<HashMap<(Service, String), Arc<Pace>>>,
+    pub(crate) offered: Offered,
 }
 
 /// A session made of given things, for tests and for endpoints that are known.
@@ -127,6 +129,7 @@ impl Session {
             policy,
             calls: AtomicU64::new(0),
             paces: Mutex::default(),
+            offered: Offered::default(),
         }
     }
 

@@ -105,6 +105,9 @@ impl There<'_> {
             ("VpcSecurityGroupIds", (!groups.is_empty()).then_some(Value::List(groups))),
             ("DBSubnetGroupName", subnets.map(bare)),
             ("DBParameterGroupName", settings.map(bare)),
+            ("PreferredMaintenanceWindow", Some(self.spec.maintenance_window.to_string().into())),
+            // Its source's when it is made; RDS wants every replica upgraded before its source, wherever that is.
+            ("EngineVersion", self.spec.engine_version.map(|version| version.to_string().into())),
         ];
         props.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         let groups = [group, subnets, settings].into_iter().flatten();

@@ -40,6 +40,8 @@ pub const KIND: Kind = Kind {
         fixed("KmsKeyId", "a replica keeps its key: destroy it, and it is made anew with the other one"),
         Field { impact: ImpactRule::By(another_server), ..set("DBSubnetGroupName", RESTART) },
         Field { impact: ImpactRule::By(backups), ..set("BackupRetentionPeriod", Impact::None) },
+        // Its source's when it is made, and its own from then on.
+        Field { equality: Equality::IgnoreCase, ..set("PreferredMaintenanceWindow", Impact::None) },
         Field { impact: ImpactRule::By(another_server), ..set("DBInstanceClass", RESTART) },
         // No less than the source's, which RDS sees to at creation and never again.
         Field { owner: Owner::Floor, ..set("AllocatedStorage", Impact::None) },
@@ -80,6 +82,7 @@ fn of(spec: &Spec, region: &str, id: Id) -> Resource {
         ("SourceDBInstanceIdentifier", spec.name.as_str().into()),
         ("DeletionProtection", false.into()),
         ("DBParameterGroupName", parameter_group::name(spec).into()),
+        ("PreferredMaintenanceWindow", spec.maintenance_window.to_string().into()),
     ]);
     props.extend(instance::common(spec, region));
     props.extend(spec.engine_version.map(|version| ("EngineVersion".to_owned(), version.to_string().into())));
@@ -93,7 +96,11 @@ fn of(spec: &Spec, region: &str, id: Id) -> Resource {
 /// Whether a field is not sent with CreateDBInstanceReadReplica, but looked at once the replica is there: what the call does not take for
 /// PostgreSQL, and the storage, which may be more than is wanted because the source's has grown.
 pub fn is_set_after_creation(field: &str) -> bool {
-    matches!(field, "DBParameterGroupName" | "BackupRetentionPeriod" | "AllocatedStorage") || is_of_source(field)
+    let of_call = matches!(
+        field,
+        "DBParameterGroupName" | "BackupRetentionPeriod" | "AllocatedStorage" | "PreferredMaintenanceWindow"
+    );
+    of_call || is_of_source(field)
 }
 
 /// Whether a new replica has a field from its source, whatever is said.

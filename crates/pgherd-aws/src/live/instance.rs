@@ -196,16 +196,22 @@ const WITHOUT_SNAPSHOT: [&str; 3] = ["failed", "incompatible-restore", "incompat
 fn may_be_deleted(at: &At, seen: &DbInstance, last: &Last) -> Result<(), ProviderError> {
     only_ours(at, seen)?;
     only_unprotected(at, seen, "write enable_deletion_protection = false and apply that first")?;
-    let followers = [seen.replicas.as_slice(), seen.clusters.as_slice()].concat();
-    if !followers.is_empty() {
-        let replicas = followers.join(", ");
-        let message = format!("{} has read replicas that would become databases of their own: {replicas}", at.name);
-        return Err(ProviderError::new(ErrorKind::Protected, message).help("delete or promote them first"));
-    }
+    only_without_followers(at, seen)?;
     if *last != Last::Nothing && WITHOUT_SNAPSHOT.contains(&seen.status.as_str()) {
         return Err(no_snapshot(at, &seen.status, "RDS takes none of what is so"));
     }
     Ok(())
+}
+
+/// Refuses to delete what others follow: they would be databases of their own without having been asked.
+pub(super) fn only_without_followers(at: &At, seen: &DbInstance) -> Result<(), ProviderError> {
+    let followers = [seen.replicas.as_slice(), seen.clusters.as_slice()].concat();
+    if followers.is_empty() {
+        return Ok(());
+    }
+    let replicas = followers.join(", ");
+    let message = format!("{} has read replicas that would become databases of their own: {replicas}", at.name);
+    Err(ProviderError::new(ErrorKind::Protected, message).help("delete or promote them first"))
 }
 
 /// Refuses to delete what is protected.

@@ -67,7 +67,12 @@ async fn made_of_source(
     let fields = if at.region == of_source.region {
         let source = rds::instance(aws.session(), &at.region, &at.block).await?;
         let zone = source.as_ref().and_then(|source| zone(source, number(&at.name)));
-        said(resource.props.iter()).set("AvailabilityZone", zone)
+        let has = |field: &str| source.as_ref().and_then(|source| source.props.get(field)?.as_int());
+        let gib = has("AllocatedStorage").unwrap_or_default();
+        // It would be refused, since a replica is as large as its source; the plan after it says what stands in the way.
+        let is_reached = |value: &Value| value.as_int().is_some_and(|most| 10 * most < 11 * gib);
+        let taken = resource.props.iter().filter(|(field, most)| *field != "MaxAllocatedStorage" || !is_reached(most));
+        said(taken).set("AvailabilityZone", zone)
     } else {
         said_elsewhere(aws, at, resource).await?
     };
@@ -170,10 +175,12 @@ pub(super) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     }
 }
 
-/// Refuses to delete what is not ours, what is protected, and what follows nobody any more: that holds data of its own.
+/// Refuses to delete what is not ours, what is protected, what others follow (PostgreSQL 14 and newer cascade), and what follows nobody
+/// any more: that holds data of its own.
 fn may_be_deleted(at: &At, seen: &DbInstance, _last: &Last) -> Result<(), ProviderError> {
     only_ours(at, seen)?;
     instance::only_unprotected(at, seen, "somebody protected it: turn that off in RDS, then run this again")?;
+    instance::only_without_followers(at, seen)?;
     if seen.source.is_none() {
         let message = format!("{} is no read replica any more, and would be deleted without a last snapshot", at.name);
         return Err(ProviderError::new(ErrorKind::Protected, message).help("plan again"));

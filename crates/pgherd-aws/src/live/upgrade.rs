@@ -114,11 +114,11 @@ async fn replicas_first(
 ) -> Result<(), ProviderError> {
     let Some(text) = version.as_text() else { return Ok(()) };
     let mut behind = Vec::new();
-    // Those of another region are told by their ARNs, and upgraded there.
-    for name in seen.replicas.iter().filter(|name| !name.starts_with("arn:")) {
-        let Some(replica) = rds::instance(aws.session(), &at.region, name).await? else { continue };
+    for name in &seen.replicas {
+        let follower = follower(at, name);
+        let Some(replica) = rds::instance(aws.session(), &follower.region, &follower.name).await? else { continue };
         match turn(&replica, &at.block, version, immediately)? {
-            Turn::First => behind.push(At { name: replica.id, ..at.clone() }),
+            Turn::First => behind.push(follower),
             Turn::SomebodyElses => wait::say(events, format!("{name} is not pgherd's, and keeps its version")),
             Turn::Over => {}
         }
@@ -130,6 +130,17 @@ async fn replicas_first(
         at_rest(aws, &replica, &changed, events).await?;
     }
     Ok(())
+}
+
+/// Where a replica is: those of another region are told by their ARNs, `arn:aws:rds:eu-west-1:123456789012:db:orders-dr`.
+fn follower(at: &At, told: &str) -> At {
+    let parts: Vec<&str> = told.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, _, region, _, _, name] => {
+            At { region: (*region).to_owned(), name: (*name).to_owned(), block: at.block.clone() }
+        }
+        _ => At { name: told.to_owned(), ..at.clone() },
+    }
 }
 
 /// What a minor upgrade of its source means for a replica.
@@ -144,7 +155,8 @@ enum Turn {
 }
 
 fn turn(seen: &DbInstance, block: &str, version: &Value, immediately: bool) -> Result<Turn, ProviderError> {
-    if names::source_of_replica(&seen.id) != Some(block) || !tags::are_ours(&seen.tags, block) {
+    let follows = [names::source_of_replica(&seen.id), names::source_of_recovery(&seen.id)];
+    if !follows.contains(&Some(block)) || !tags::are_ours(&seen.tags, block) {
         return Ok(Turn::SomebodyElses);
     }
     if has(seen, version, !immediately) {

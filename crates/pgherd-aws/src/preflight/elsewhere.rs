@@ -1,6 +1,7 @@
 //! The second region, before a replica is made there: the rest of the block stands by the time RDS would refuse it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::plan::Action;
@@ -20,7 +21,7 @@ use crate::provider::Aws;
 pub(super) struct Facts {
     region: String,
     class: String,
-    offers: Answer<Vec<Offer>>,
+    offers: Answer<Arc<[Offer]>>,
     subnets: Answer<Vec<Subnet>>,
 }
 
@@ -108,7 +109,7 @@ mod tests {
         Facts {
             region: "eu-west-1".to_owned(),
             class: "db.t3.micro".to_owned(),
-            offers: Answer::Told(if offered_in.is_empty() { Vec::new() } else { vec![offer] }),
+            offers: Answer::Told(if offered_in.is_empty() { Arc::default() } else { Arc::new([offer]) }),
             subnets: Answer::Told(subnets_in.iter().map(subnet).collect()),
         }
     }

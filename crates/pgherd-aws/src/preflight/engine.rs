@@ -1,6 +1,7 @@
 //! The version and the class: whether RDS offers them here, and whether it goes from the one version to the other.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use pgherd_core::catalogue::{sizes, versions};
 use pgherd_core::cloud::Cloud;
@@ -23,9 +24,9 @@ pub(super) const VERSION: &str = "the version was not checked";
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     /// The versions of the major that is made, or that runs and is left.
-    pub(super) versions: Answer<Vec<EngineVersion>>,
+    pub(super) versions: Answer<Arc<[EngineVersion]>>,
     /// How each class is offered.
-    pub(super) offers: Vec<(String, Answer<Vec<Offer>>)>,
+    pub(super) offers: Vec<(String, Answer<Arc<[Offer]>>)>,
     /// The family of a group of settings that is somebody else's; `None` where there is no such group.
     pub(super) family: Answer<Option<String>>,
 }
@@ -53,7 +54,7 @@ pub(super) async fn ask(aws: &Aws, about: &About<'_>) -> Facts {
             Some(family) => Answer::to(VERSION, rds::engine_versions(session, region, &family).await),
             None => Answer::Unasked,
         };
-        let version = version_in_full(about, versions.known().map_or(&[][..], Vec::as_slice));
+        let version = version_in_full(about, versions.known().map_or(&[][..], AsRef::as_ref));
         let classes = classes(about);
         let asked = classes.iter().map(|class| rds::offers(session, region, class, version.as_deref()));
         let told = futures_util::future::join_all(asked).await;
@@ -273,7 +274,7 @@ mod tests {
     use super::*;
     use crate::preflight::case::Case;
 
-    fn versions(all: &[&str]) -> Answer<Vec<EngineVersion>> {
+    fn versions(all: &[&str]) -> Answer<Arc<[EngineVersion]>> {
         let texts = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect();
         let read = |version: &&str| EngineVersion {
             version: (*version).to_owned(),
@@ -287,8 +288,8 @@ mod tests {
         Offer { storage: storage.to_owned(), sizes_gib: Some((20, most_gib)), zones }
     }
 
-    fn facts(versions: Answer<Vec<EngineVersion>>, offers: Vec<Offer>) -> Facts {
-        let offers = vec![("db.t3.micro".to_owned(), Answer::Told(offers))];
+    fn facts(versions: Answer<Arc<[EngineVersion]>>, offers: Vec<Offer>) -> Facts {
+        let offers = vec![("db.t3.micro".to_owned(), Answer::Told(offers.into()))];
         Facts { versions, offers, family: Answer::Unasked }
     }
 

@@ -1,5 +1,7 @@
 //! PostgreSQL's settings: whether RDS lets them be set, to these values, and what its own list of libraries had.
 
+use std::sync::Arc;
+
 use pgherd_core::diagnostic::Diagnostic;
 
 use super::{About, Answer, Doubt};
@@ -14,7 +16,7 @@ const SHOWN: usize = 120;
 /// What RDS knows of each parameter.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
-    pub(super) defaults: Answer<Vec<DefaultParameter>>,
+    pub(super) defaults: Answer<Arc<[DefaultParameter]>>,
 }
 
 impl Facts {
@@ -149,7 +151,7 @@ mod tests {
             ),
         ];
         let case = Case::made(&format!("parameters = [{parameters}]"));
-        case.check(|about| say(about, &Facts { defaults: Answer::Told(defaults.clone()) }), expected);
+        case.check(|about| say(about, &Facts { defaults: Answer::Told(Arc::from(&defaults[..])) }), expected);
     }
 
     fn one(name: &str, value: &str) -> String {

@@ -8,8 +8,9 @@ use pgherd_core::value::Value;
 use pgherd_core::version::Version;
 
 use super::About;
-use crate::kinds::{instance, replica};
+use crate::kinds::{backup_replication, instance, replica};
 use crate::live::{modify, waiting};
+use crate::names;
 
 /// Days before the end of standard support from which it is told.
 const NOTICE_DAYS: i32 = 180;
@@ -19,6 +20,8 @@ pub(super) fn say(about: &About<'_>) -> Vec<Diagnostic> {
     let servers = || [instance::NAME, replica::NAME].into_iter().flat_map(|kind| about.steps(kind));
     let mut said: Vec<Diagnostic> = Vec::new();
     said.extend(about.steps(instance::NAME).filter_map(|step| major_upgrade(about, step)));
+    said.extend(about.steps(instance::NAME).filter_map(|step| left_behind(about, step)));
+    said.extend(no_backups_yet(about));
     said.extend(servers().filter_map(|step| would_fire(about, step)));
     said.extend(port(about));
     said.extend(servers().filter_map(|step| stopped(about, step)));
@@ -40,6 +43,40 @@ fn major_upgrade(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
         }
     };
     (from != to).then(|| about.error("major-upgrade", "engine_version", message).help(help))
+}
+
+/// RDS takes the replicas of its own region along to another major, and refuses a group of the new family for one that stayed behind (Amazon
+/// RDS User Guide, "Upgrades of the RDS for PostgreSQL DB engine").
+fn left_behind(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
+    let change = step.action.changes().iter().find(|change| change.field == "EngineVersion")?;
+    let (from, to) = (major(&change.from)?, major(&change.to)?);
+    let region = about.observed.iter().filter(|seen| seen.id.kind == replica::NAME);
+    let region =
+        region.filter_map(|seen| names::place(replica::NAME, &seen.id.name).0).next().filter(|_| from != to)?;
+    let message = format!("the replica of {} in {region} cannot go along to PostgreSQL {to}", step.id.name);
+    let help = "apply it without dr_read_replica first, then with the new version, and then write dr_read_replica again: a new \
+                replica is made there";
+    Some(about.error("dr-major-upgrade", "dr_read_replica", message).help(help))
+}
+
+/// Both are made of backups, which begin in the window unless the change is made now.
+fn no_backups_yet(about: &About<'_>) -> Option<Diagnostic> {
+    let has_none = about.live("BackupRetentionPeriod").and_then(Value::as_int) == Some(0);
+    let is_begun = about.change("BackupRetentionPeriod").is_some_and(|change| change.when == When::Now);
+    // Of the second region, too.
+    let steps = || about.plan.steps.iter().filter(|step| matches!(step.action, Action::Create { .. }));
+    let is_made = |kind: &str| steps().any(|step| step.id.kind == kind);
+    let what = match (is_made(replica::NAME), is_made(backup_replication::NAME)) {
+        (true, _) => "a read replica is",
+        (false, true) => "copies of backups are",
+        (false, false) => return None,
+    };
+    (has_none && !is_begun).then(|| {
+        let message = format!("{what} made from backups, and {} keeps none before its window", about.spec.name);
+        let help =
+            format!("apply --now begins with them at once; or wait for the window, {}", about.spec.maintenance_window);
+        about.error("backups-not-begun", "backup_retention_period", message).help(help)
+    })
 }
 
 fn major(value: &Value) -> Option<u32> {
@@ -124,6 +161,34 @@ mod tests {
             ],
         );
         check(&Case::changed("engine_version = \"16.13\"", "engine_version = \"16.14\""), &[]);
+    }
+
+    #[test]
+    fn a_replica_of_another_region_is_not_taken_along() {
+        let there = "dr_region = \"eu-west-1\"\ndr_read_replica = true\ndr_vpc_id = \"v\"\ndr_subnet_ids = [\"s-c\", \"s-d\"]\nbackup_retention_period = 7";
+        let of = |version: &str| format!("engine_version = \"{version}\"\n{there}");
+        let case = Case::changed(&of("16.13"), &of("17.9"));
+        case.check(
+            |about| about.steps(instance::NAME).filter_map(|step| left_behind(about, step)).collect(),
+            &[
+                "error dr_read_replica: the replica of orders in eu-west-1 cannot go along to PostgreSQL 17 [apply it without dr_read_replica first, then with the new version, and then write dr_read_replica again: a new replica is made there]",
+            ],
+        );
+        let minor = Case::changed(&of("16.13"), &of("16.14"));
+        minor.check(|about| about.steps(instance::NAME).filter_map(|step| left_behind(about, step)).collect(), &[]);
+    }
+
+    #[test]
+    fn what_is_made_from_backups_waits_until_there_are_any() {
+        let (none, some) = ("backup_retention_period = 0", "backup_retention_period = 7");
+        let replicas = format!("{some}\ncreate_read_replica = true\nread_replica_count = 1");
+        let said = &[
+            "error backup_retention_period: a read replica is made from backups, and orders keeps none before its window [apply --now begins with them at once; or wait for the window, sun:04:00-sun:05:00]",
+        ];
+        check(&Case::changed(none, &replicas), said);
+        check(&Case::changed(none, &replicas).now(), &[]);
+        check(&Case::changed(some, &replicas), &[]);
+        check(&Case::made(&replicas), &[]);
     }
 
     fn waiting(case: Case) -> Case {

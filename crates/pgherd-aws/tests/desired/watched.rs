@@ -37,7 +37,7 @@ fn connections_are_watched_at_four_fifths_of_what_there_can_be() {
     };
     let of_class = figure("instance_class = \"db.r5.large\"");
     let of_parameter = figure("parameters = [{ name = \"max_connections\", value = \"200\" }]");
-    assert_eq!((of_class.as_deref(), of_parameter.as_deref()), (Some("1441"), Some("160")));
+    assert_eq!((of_class.as_deref(), of_parameter.as_deref()), (Some("1343"), Some("160")));
 }
 
 /// 10 % of 20 GiB are 2 GiB, and 1 GiB of free storage is soon gone.
@@ -45,12 +45,12 @@ fn connections_are_watched_at_four_fifths_of_what_there_can_be() {
 fn replicas_are_watched_too_and_burstable_classes_for_credits() {
     insta::assert_snapshot!(alarms("name = \"orders\"\ncreate_read_replica = true\nalarms = { free_storage_percent = 1 }"), @r"
     orders-cpu: CPUUtilization above 80
-    orders-connections: DatabaseConnections above 89
+    orders-connections: DatabaseConnections above 59
     orders-storage: FreeStorageSpace below 2147483648
     orders-read-latency: ReadLatency above 0.2
     orders-burst-credits: CPUCreditBalance below 20
     orders-r1-cpu: CPUUtilization above 80
-    orders-r1-connections: DatabaseConnections above 89
+    orders-r1-connections: DatabaseConnections above 59
     orders-r1-storage: FreeStorageSpace below 2147483648
     orders-r1-read-latency: ReadLatency above 0.2
     orders-r1-replica-lag: ReplicaLag above 30

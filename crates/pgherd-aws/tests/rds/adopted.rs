@@ -70,7 +70,7 @@ async fn what_is_not_as_its_block_says_is_left_alone() {
     let refused = world.operate(&adopt(&other)).await.expect_err("it is another class");
     assert_eq!(refused.kind, ErrorKind::Protected);
     insta::assert_snapshot!(format!("{}\n{}", refused.message, refused.help), @r#"
-    orders is not as its block says: DBInstanceClass of instance orders is db.t3.micro, the block says db.t3.small; EnablePerformanceInsights of instance orders is true, the block says false; DBInstanceClass of replica orders-r1 is db.t3.micro, the block says db.t3.small; EnablePerformanceInsights of replica orders-r1 is true, the block says false; Threshold of alarm orders-connections is 89, the block says 180; Threshold of alarm orders-r1-connections is 89, the block says 180
+    orders is not as its block says: DBInstanceClass of instance orders is db.t3.micro, the block says db.t3.small; EnablePerformanceInsights of instance orders is true, the block says false; DBInstanceClass of replica orders-r1 is db.t3.micro, the block says db.t3.small; EnablePerformanceInsights of replica orders-r1 is true, the block says false; Threshold of alarm orders-connections is 59, the block says 144; Threshold of alarm orders-r1-connections is 59, the block says 144
     write the block as the database is, then adopt it
     "#);
     let missing = world.operate(&adopt(&with(&block(), &[("name", "\"other\"")]))).await;

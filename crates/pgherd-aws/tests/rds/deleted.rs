@@ -171,6 +171,24 @@ async fn fewer_replicas_take_the_last_ones_away() {
     assert_eq!(world.left(&fewer).await, [""; 0]);
 }
 
+/// It would be a database of its own, and nobody asked for one.
+#[tokio::test]
+async fn a_replica_that_somebody_elses_follows_is_not_taken_away() {
+    let world = World::with(LARGE).await;
+    let backed = [("DBInstanceIdentifier", "orders-r2"), ("BackupRetentionPeriod", "1"), ("ApplyImmediately", "true")];
+    world.tamper("ModifyDBInstance", &backed);
+    world.pass(3600);
+    let replica = [("DBInstanceIdentifier", "reports"), ("SourceDBInstanceIdentifier", "orders-r2")];
+    world.tamper("CreateDBInstanceReadReplica", &replica);
+    world.pass(3600);
+    let fewer = with(LARGE, &[("read_replica_count", "1")]);
+    let planned = world.planned(&fewer, false).await.expect("nothing is in the way");
+    let (outcome, _) = world.walk(&fewer, &planned).await;
+    let failed: Vec<_> = outcome.failed.iter().map(|(_, error)| error.to_string()).collect();
+    assert_eq!(failed, ["orders-r2 has read replicas that would become databases of their own: reports"]);
+    assert_eq!(world.instances(), ["orders", "orders-r1", "orders-r2", "reports"]);
+}
+
 #[tokio::test]
 async fn killed_while_it_is_deleted_the_next_run_does_the_rest() {
     let block = with(SMALL, &[("create_read_replica", "true")]);

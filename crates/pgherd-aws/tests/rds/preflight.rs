@@ -1,8 +1,10 @@
 //! What is looked into before anything is done: only what a plan makes or changes, and never in the way when nobody may look.
 
 use pgherd_core::diagnostic::Severity;
+use pgherd_core::lint::Intent;
+use pgherd_engine::run;
 
-use crate::world::{SMALL, World, changes, with};
+use crate::world::{SMALL, World, changes, spec, with};
 
 /// The actions that a plan asks for beside the look itself, in order of their names.
 async fn asked(world: &World, block: &str) -> Vec<String> {
@@ -49,6 +51,29 @@ async fn what_is_made_is_looked_into() {
     let open = with(SMALL, &[("publicly_accessible", "true"), ("kms_key_id", "\"alias/aws/rds\"")]);
     assert_eq!(asked(&world, &open).await, ASKED);
     assert_eq!(said(&world, &open).await, [""; 0]);
+}
+
+/// As the Terraform provider plans them, whose calls would else be as many.
+#[tokio::test]
+async fn what_rds_offers_everybody_is_asked_once_for_all_databases() {
+    let world = World::new().await;
+    let provider = world.provider();
+    let plans = (1..=5).map(|number| {
+        let spec = spec(&with(SMALL, &[("name", &format!("\"orders-{number}\""))]));
+        let timing = run::timing(&spec, world.now());
+        let provider = &provider;
+        async move { run::observe_and_plan(provider.as_ref(), &spec, &timing, Intent::default()).await }
+    });
+    for planned in futures_util::future::join_all(plans).await {
+        assert_eq!(planned.expect("nothing is in the way").plan.diagnostics, []);
+    }
+    for action in ["DescribeDBEngineVersions", "DescribeOrderableDBInstanceOptions", "DescribeEngineDefaultParameters"]
+    {
+        // A long list comes page by page.
+        let asked = world.emulator.asked();
+        let begun = asked.iter().filter(|asked| asked.action == action && !asked.parameters.contains_key("Marker"));
+        assert_eq!(begun.count(), 1, "{action}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A second region: a replica there with everything it needs, and copies of the automated backups.
 
 use jiff::Timestamp;
+use pgherd_core::diagnostic::Severity;
 use pgherd_emulate::rds::Region;
 
 use crate::cut::Doing;
@@ -200,6 +201,31 @@ async fn all_of_it_goes_when_nobody_wants_it_and_the_database_stays() {
     world.forget_what_was_asked();
     world.apply(&without()).await;
     assert!(world.emulator.asked().iter().all(|asked| asked.region != THERE));
+}
+
+#[tokio::test]
+async fn a_minor_upgrade_begins_with_the_replica_there() {
+    let world = recoverable().await;
+    let newer = with(BOTH, &[("engine_version", "\"16.14\"")]);
+    world.forget_what_was_asked();
+    world.apply_now(&newer).await;
+    let of_there = there(&world, |region| region.instances["orders-dr"].set.version.clone());
+    assert_eq!((of_there.as_str(), changes(&world.plan(&newer).await)), ("16.14", Vec::new()));
+    let asked = world.emulator.asked();
+    let upgraded = asked.iter().filter(|asked| asked.parameters.contains_key("EngineVersion"));
+    let regions: Vec<_> =
+        upgraded.filter(|asked| asked.action == "ModifyDBInstance").map(|asked| asked.region.as_str()).collect();
+    assert_eq!(regions, [THERE, "eu-central-1"]);
+}
+
+#[tokio::test]
+async fn another_major_leaves_no_replica_behind_there() {
+    let mut world = recoverable().await;
+    world.accepted.insert("major-upgrade".to_owned());
+    let newer = with(BOTH, &[("engine_version", "\"17.7\"")]);
+    let planned = world.planned(&newer, true).await.expect("AWS answers");
+    let errors = planned.plan.diagnostics.iter().filter(|told| told.severity == Severity::Error);
+    assert_eq!(errors.map(|told| told.code).collect::<Vec<_>>(), ["dr-major-upgrade"]);
 }
 
 #[tokio::test]

@@ -70,9 +70,9 @@ async fn windows() {
         &["update instance orders: PreferredBackupWindow 02:00-03:00 -> 01:00-02:00"],
     )
     .await;
-    check(
+    check_all(
         &[("maintenance_window", "\"sun:05:00-sun:06:00\"")],
-        &["update instance orders: PreferredMaintenanceWindow sat:04:00-sat:05:00 -> sun:05:00-sun:06:00"],
+        "PreferredMaintenanceWindow sat:04:00-sat:05:00 -> sun:05:00-sun:06:00",
     )
     .await;
 }

@@ -109,7 +109,13 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         out.push(block.note(at, message, "write gcp_edition = \"ENTERPRISE_PLUS\" for 35 days"));
     }
     if days == 0 && cloud != Cloud::DigitalOcean {
-        let needy = [(block.spec.multi_az, "a standby"), (block.spec.replicas > 0, "a replica")];
+        let elsewhere = block.spec.dr.as_ref().is_some_and(|recovery| recovery.read_replica);
+        let needy = [
+            (block.spec.multi_az, "a standby"),
+            (block.spec.replicas > 0, "a replica"),
+            (elsewhere, "a replica in a second region"),
+            (block.spec.backup.geo_redundant, "a copy in a second region"),
+        ];
         out.extend(needy.into_iter().find(|(wanted, _)| *wanted).map(|(_, what)| {
             let message = format!("{what} on {} is made from backups, and there are none", service(cloud));
             block.error(at, message, "write 1 or more days")

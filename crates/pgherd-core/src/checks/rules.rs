@@ -34,6 +34,12 @@ pub(super) const CHECK: Check = Check {
             ],
         },
         Wrong {
+            block: "cloud_provider = \"aws\"\nsecurity_group_rules = [{ type = \"ingress\", from_port = 5432, to_port = 5432, protocol = \"tcp\", cidr_blocks = [\"10.0.0.0/16\"], description = \"Bob's office\" }]",
+            says: &[
+                "error security_group_rules[0].description: EC2 takes no '\\'' in the description of a rule [write letters, digits, blanks and ._-:/()#,@[]+=&;{}!$*]",
+            ],
+        },
+        Wrong {
             block: "cloud_provider = \"digitalocean\"\nsecurity_group_rules = [{ type = \"ingress\", from_port = 80, to_port = 443, protocol = \"tcp\", cidr_blocks = [\"10.0.0.0/16\"] }]",
             says: &[
                 "error security_group_rules[0]: DigitalOcean's firewall opens the port of the database only, and this rule is for tcp 80 to 443 [write tcp from 5432 to 5432, or leave the rule out]",
@@ -59,8 +65,13 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     rules.flat_map(|(index, rule)| one(block, &format!("security_group_rules[{index}]"), rule)).collect()
 }
 
+/// botocore 1.43.11, `IpRange.Description`.
+fn is_of_description(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter)
+}
+
 fn one(block: &Block, at: &str, rule: &SecurityRule) -> Vec<Diagnostic> {
-    let SecurityRule { ingress, from_port, to_port, protocol, cidr_blocks, description: _ } = rule;
+    let SecurityRule { ingress, from_port, to_port, protocol, cidr_blocks, description } = rule;
     let mut out = Vec::new();
     if !PROTOCOLS.contains(&protocol.as_str()) {
         let message = format!("\"{protocol}\" is no protocol of a firewall rule");
@@ -73,6 +84,13 @@ fn one(block: &Block, at: &str, rule: &SecurityRule) -> Vec<Diagnostic> {
     if from_port > to_port {
         let message = format!("the rule goes from port {from_port} to port {to_port}, which is below it");
         out.push(block.error(&format!("{at}.from_port"), message, "write the lower port first"));
+    }
+    if block.target() == Cloud::Aws
+        && let Some(wrong) = description.iter().flat_map(|text| text.chars()).find(|letter| !is_of_description(*letter))
+    {
+        let message = format!("EC2 takes no {wrong:?} in the description of a rule");
+        let help = "write letters, digits, blanks and ._-:/()#,@[]+=&;{}!$*";
+        out.push(block.error(&format!("{at}.description"), message, help));
     }
     if cidr_blocks.is_empty() {
         let message = "the rule is for nobody: it has no cidr_blocks";

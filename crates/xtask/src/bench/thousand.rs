@@ -117,16 +117,13 @@ pub fn run() -> Result<Vec<Measured>, String> {
 
 fn of_target(target: &Target) -> Result<[Measured; 2], String> {
     let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
-    let blocks = (0..BLOCKS).map(|number| block(target, number));
-    let text = std::iter::once(HEAD.to_owned()).chain(blocks).collect::<String>();
-    let specs = meant(target, text.clone().into_bytes())?;
+    let text = blocks(target, BLOCKS);
+    let specs = meant(target, BLOCKS, text.clone().into_bytes())?;
     let recorded: Vec<Recorded> = specs.iter().enumerate().map(|(n, spec)| record(target, n, spec)).collect();
     write(&folder.path().join("database.hcl"), &text)?;
     write(&folder.path().join("observed.json"), &serde_json::to_string(&recorded).map_err(|error| error.to_string())?)?;
     let report = measure(target, folder.path())?;
-    let of_one = (target.desired)(&specs[0]).len();
-    let Summary { created, changes, .. } = report.summary;
-    if (created, changes) != (BLOCKS / MISSING * of_one, BLOCKS / DRIFTED - BLOCKS / MISSING) {
+    if !is_right(target, &specs, &report.summary) {
         return Err(format!("the plan is wrong: {}", report.summary));
     }
     let [cpu, memory] = target.names;
@@ -136,6 +133,12 @@ fn of_target(target: &Target) -> Result<[Measured; 2], String> {
     ])
 }
 
+/// Everything of those that are missing is made, and one field of each that drifted is changed.
+fn is_right(target: &Target, specs: &[Spec], summary: &Summary) -> bool {
+    let (missing, drifted) = (specs.len() / MISSING, specs.len() / DRIFTED);
+    (summary.created, summary.changes) == (missing * (target.desired)(&specs[0]).len(), drifted - missing)
+}
+
 /// The measured process: everything from its first instruction on counts, but for reading what a target would have answered.
 pub fn child(cloud: &str, folder: &Path) -> Result<String, String> {
     let target = TARGETS.iter().find(|target| target.cloud.name() == cloud).ok_or("no such target")?;
@@ -143,11 +146,15 @@ pub fn child(cloud: &str, folder: &Path) -> Result<String, String> {
     let before_s = cpu_s();
     let recorded: Vec<Recorded> = serde_json::from_slice(&read("observed.json")?).map_err(|error| error.to_string())?;
     let answers_s = cpu_s() - before_s;
-    let specs = meant(target, read("database.hcl")?)?;
+    let specs = meant(target, BLOCKS, read("database.hcl")?)?;
     let plans: Vec<Plan> = specs.iter().zip(recorded).map(|(spec, recorded)| planned(target, spec, recorded)).collect();
     let summary = lint::summary(&plans);
     let report = Report { cpu_s: cpu_s() - answers_s, peak_mib: peak_mib()?, summary };
     serde_json::to_string(&report).map_err(|error| error.to_string())
+}
+
+fn blocks(target: &Target, count: usize) -> String {
+    std::iter::once(HEAD.to_owned()).chain((0..count).map(|number| block(target, number))).collect()
 }
 
 fn block(target: &Target, number: usize) -> String {
@@ -156,9 +163,9 @@ fn block(target: &Target, number: usize) -> String {
 }
 
 /// What the blocks mean, by the way the program goes, checks included.
-fn meant(target: &Target, text: Vec<u8>) -> Result<Vec<Spec>, String> {
+fn meant(target: &Target, count: usize, text: Vec<u8>) -> Result<Vec<Spec>, String> {
     let document = hcl::read(&Sources::from_bytes("database.hcl", text), &Given::default());
-    if document.blocks.len() != BLOCKS {
+    if document.blocks.len() != count {
         return Err(format!("{} blocks were read: {:?}", document.blocks.len(), document.diagnostics.first()));
     }
     document.blocks.iter().map(|inputs| resolved(target, inputs)).collect()
@@ -180,13 +187,17 @@ fn record(target: &Target, number: usize, spec: &Spec) -> Recorded {
         return Recorded::new();
     }
     let wanted = (target.desired)(spec);
-    let mut outputs = BTreeMap::<Id, Props>::new();
+    let known: BTreeMap<Id, Props> = wanted.iter().map(|one| (one.id.clone(), one.props.clone())).collect();
+    let mut assigned = BTreeMap::<Id, Props>::new();
     let mut recorded: Recorded = wanted
         .into_iter()
-        .map(|one| (one.id, one.props.into_iter().map(|(field, value)| (field, seen(value, &mut outputs))).collect()))
+        .map(|one| {
+            let props = one.props.into_iter();
+            (one.id, props.map(|(field, value)| (field, seen(value, &known, &mut assigned))).collect())
+        })
         .collect();
     for (id, props) in &mut recorded {
-        props.extend(outputs.remove(id).unwrap_or_default());
+        props.extend(assigned.remove(id).unwrap_or_default());
         if number.is_multiple_of(DRIFTED) && id.kind == target.drifted.0 {
             props.insert(target.drifted.1.to_owned(), Value::Int(1));
         }
@@ -194,17 +205,20 @@ fn record(target: &Target, number: usize, spec: &Spec) -> Recorded {
     recorded
 }
 
-/// A wanted value as a target answers it: fields of other resources are known by then.
-fn seen(value: Value, outputs: &mut BTreeMap<Id, Props>) -> Value {
+/// A wanted value as a target answers it: fields of other resources are known by then, those that the target itself assigns included.
+fn seen(value: Value, known: &BTreeMap<Id, Props>, assigned: &mut BTreeMap<Id, Props>) -> Value {
     match value {
-        Value::Output(id, field) => {
-            let value = Value::text(format!("{id} {field}"));
-            outputs.entry(id).or_default().insert(field, value.clone());
-            value
-        }
-        Value::List(items) => Value::List(items.into_iter().map(|item| seen(item, outputs)).collect()),
+        Value::Output(id, field) => match known.get(&id).and_then(|props| props.get(&field)) {
+            Some(written) => written.clone(),
+            None => {
+                let value = Value::text(format!("{id} {field}"));
+                assigned.entry(id).or_default().insert(field, value.clone());
+                value
+            }
+        },
+        Value::List(items) => Value::List(items.into_iter().map(|item| seen(item, known, assigned)).collect()),
         Value::Map(entries) => {
-            Value::Map(entries.into_iter().map(|(key, value)| (key, seen(value, outputs))).collect())
+            Value::Map(entries.into_iter().map(|(key, value)| (key, seen(value, known, assigned))).collect())
         }
         other => other,
     }
@@ -257,4 +271,20 @@ fn peak_mib() -> Result<f64, String> {
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_and_what_drifted_is_all_that_is_planned() {
+        for target in &TARGETS {
+            let specs = meant(target, 2 * MISSING, blocks(target, 2 * MISSING).into_bytes()).expect("blocks");
+            let recorded = specs.iter().enumerate().map(|(number, spec)| record(target, number, spec));
+            let plans: Vec<Plan> = specs.iter().zip(recorded).map(|(spec, seen)| planned(target, spec, seen)).collect();
+            let summary = lint::summary(&plans);
+            assert!(is_right(target, &specs, &summary), "{}: {summary}", target.cloud.name());
+        }
+    }
 }

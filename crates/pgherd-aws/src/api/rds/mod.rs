@@ -26,7 +26,9 @@ pub(crate) use kept::{
     Automated, Kept, RestoredFrom, Snapshot, automated, promote, rename, restore, snapshot, snapshots_of,
 };
 pub(crate) use log_files::{LogFile, MOST_LINES, Portion, log_files, log_portion};
-pub(crate) use offers::{DefaultParameter, EngineVersion, Offer, Quota, defaults, engine_versions, offers, quotas};
+pub(crate) use offers::{
+    DefaultParameter, EngineVersion, Offer, Offered, Quota, defaults, engine_versions, offers, quotas,
+};
 pub(crate) use proxy::{
     DbProxy, Login, Shares, Target, create_proxy, delete_proxy, deregister, logins, modify_pool, modify_proxy, pool,
     proxies, proxy, register, tagged, targets,

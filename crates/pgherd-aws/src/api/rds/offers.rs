@@ -1,11 +1,22 @@
 //! What RDS offers: versions, classes, parameters, and how much of it an account may have.
 
+use std::sync::Arc;
+
 use super::told::text;
 use super::{asked, listed};
+use crate::memo::Memo;
 use crate::protocol::error::AwsError;
 use crate::protocol::form::Form;
 use crate::protocol::xml::Element;
 use crate::session::Session;
+
+/// What RDS offers everybody, as far as it was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Offered {
+    versions: Memo<EngineVersion>,
+    classes: Memo<Offer>,
+    parameters: Memo<DefaultParameter>,
+}
 
 /// A version of PostgreSQL that can be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +32,7 @@ pub(crate) async fn engine_versions(
     session: &Session,
     region: &str,
     family: &str,
-) -> Result<Vec<EngineVersion>, AwsError> {
+) -> Result<Arc<[EngineVersion]>, AwsError> {
     let form = Form::new("DescribeDBEngineVersions").set("Engine", "postgres").set("DBParameterGroupFamily", family);
     let read = |told: &Element| EngineVersion {
         version: text(told, "EngineVersion").unwrap_or_default(),
@@ -30,7 +41,8 @@ pub(crate) async fn engine_versions(
             .filter_map(|target| text(target, "EngineVersion"))
             .collect(),
     };
-    listed(session, region, form, ("DBEngineVersions", "DBEngineVersion"), read).await
+    let list = ("DBEngineVersions", "DBEngineVersion");
+    session.offered.versions.get(format!("{region} {family}"), listed(session, region, form, list, read)).await
 }
 
 /// A class with one kind of storage.
@@ -50,7 +62,7 @@ pub(crate) async fn offers(
     region: &str,
     class: &str,
     version: Option<&str>,
-) -> Result<Vec<Offer>, AwsError> {
+) -> Result<Arc<[Offer]>, AwsError> {
     let form = Form::new("DescribeOrderableDBInstanceOptions")
         .set("Engine", "postgres")
         .set("EngineVersion", version)
@@ -61,7 +73,9 @@ pub(crate) async fn offers(
         sizes_gib: told.int("MinStorageSize").zip(told.int("MaxStorageSize")),
         zones: told.list("AvailabilityZones", "AvailabilityZone").filter_map(|zone| text(zone, "Name")).collect(),
     };
-    listed(session, region, form, ("OrderableDBInstanceOptions", "OrderableDBInstanceOption"), read).await
+    let list = ("OrderableDBInstanceOptions", "OrderableDBInstanceOption");
+    let key = format!("{region} {class} {}", version.unwrap_or_default());
+    session.offered.classes.get(key, listed(session, region, form, list, read)).await
 }
 
 /// What RDS knows of a parameter before anybody sets it.
@@ -78,7 +92,15 @@ pub(crate) struct DefaultParameter {
 }
 
 /// Every parameter of a family.
-pub(crate) async fn defaults(session: &Session, region: &str, family: &str) -> Result<Vec<DefaultParameter>, AwsError> {
+pub(crate) async fn defaults(
+    session: &Session,
+    region: &str,
+    family: &str,
+) -> Result<Arc<[DefaultParameter]>, AwsError> {
+    session.offered.parameters.get(format!("{region} {family}"), all_defaults(session, region, family)).await
+}
+
+async fn all_defaults(session: &Session, region: &str, family: &str) -> Result<Vec<DefaultParameter>, AwsError> {
     let read = |told: &Element| DefaultParameter {
         name: text(told, "ParameterName").unwrap_or_default(),
         value: text(told, "ParameterValue"),
