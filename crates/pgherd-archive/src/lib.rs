@@ -20,7 +20,7 @@ mod settings;
 mod store;
 mod wal;
 
-pub use backup::{BackupEnd, BackupReader, BackupStart, BackupWriter, FileWriter, StoredFile};
+pub use backup::{BackupEnd, BackupReader, BackupStart, BackupWriter, FileWriter, Packing, StoredFile};
 pub use check::{Depth, Finding, Trouble};
 pub use error::{ArchiveError, ErrorKind, Result};
 pub use generation::{Generation, GenerationInfo, Origin};
