@@ -108,6 +108,11 @@ fn act(what: &str, folder: &Path) {
             generation.delete(&due_to_go(&generation)).expect("deleted");
             generation.clear_unfinished().expect("cleared");
         }
+        "mirror" => {
+            let second = Location::Folder(folder.join("second"));
+            let second = Repository::create(&second, options(folder)).expect("made");
+            crate::copy(&generation(folder), &second, &mut crate::Copies::default(), |_| {}).expect("copied");
+        }
         "fill" => fill(folder),
         other => panic!("{other}"),
     }
@@ -256,6 +261,41 @@ fn taking_a_backup() {
         assert!(backups.len() == 10 || backups.len() == 9 && !done, "{}", backups.len());
         for backup in backups {
             generation.open_backup(&backup.name).and_then(|whole| whole.verify(|_| {})).expect("whole");
+        }
+    });
+}
+
+/// Whatever is listed in the second repository is whole there, and so is the log it needs.
+#[test]
+fn keeping_a_second_repository_in_step() {
+    let one_day = |folder: &Path| {
+        act("create", folder);
+        let generation = generation(folder);
+        for number in 0..2 {
+            generation.push_wal(segment(number), &file(folder, number)).expect("stored");
+        }
+        take(&generation, 0, BackupKind::Automated).expect("taken");
+        generation.set_verified("day0", now()).expect("noted");
+    };
+    check("mirror", one_day, |folder, done| {
+        let first = generation(folder);
+        let second = Repository::open(&Location::Folder(folder.join("second")), options(folder));
+        let Ok(second) = second.and_then(|all| all.generation("orders", 1)) else {
+            assert!(!done);
+            return;
+        };
+        assert_eq!(second.check(Depth::Read, |_| {}), Ok(vec![]));
+        let (here, there) = (first.holdings().expect("listed"), second.holdings().expect("listed"));
+        assert!(
+            there.backups.is_empty()
+                || there.wal.iter().map(|file| file.name).eq(here.wal.iter().map(|file| file.name))
+        );
+        for backup in &there.backups {
+            second.open_backup(&backup.name).and_then(|whole| whole.verify(|_| {})).expect("whole");
+        }
+        if done {
+            assert_eq!(there.backups, here.backups);
+            assert_eq!(there.wal, here.wal);
         }
     });
 }

@@ -4,6 +4,7 @@
 //! Everything here blocks.
 
 mod backup;
+mod bucket;
 mod check;
 mod error;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod generation;
 mod helper;
 mod keys;
 mod location;
+mod mirror;
 mod object;
 mod repository;
 mod settings;
@@ -27,6 +29,7 @@ pub use generation::{Generation, GenerationInfo, Origin};
 pub use helper::{DAMAGE_EXIT, archive_main};
 pub use keys::KeyRing;
 pub use location::Location;
+pub use mirror::{Copies, Lag, copy, fetch, lag};
 pub use repository::{Options, Repository};
 pub use settings::{Settings, Source};
 pub use wal::Pushed;
