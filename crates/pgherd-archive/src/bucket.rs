@@ -115,10 +115,8 @@ impl Bucket {
         loop {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             let payload = PutPayload::from(content.to_vec());
-            let error = match self.runtime.block_on(self.client.put_opts(&path, payload, options)) {
-                Ok(_) => return Ok(true),
-                Err(error) => error,
-            };
+            let put = self.runtime.block_on(self.client.put_opts(&path, payload, options));
+            let Err(error) = put else { return Ok(true) };
             // It may be ours, of an attempt whose answer was lost: no two objects are alike, but of the same content at one time.
             let there = self.is_there(&path, content);
             match (there.map_err(|error| self.refuse("store", key, &error))?, attempts.next()) {
