@@ -11,7 +11,9 @@ use pgherd_core::backups::{
     Backup, BackupKind, Deletion, Lsn, Retention, SegmentName, Timeline, WalName, expire, reach,
 };
 
-use crate::{BackupEnd, BackupStart, Depth, ErrorKind, Generation, KeyRing, Location, Options, Pushed, Repository};
+use crate::{
+    BackupEnd, BackupStart, Depth, ErrorKind, Generation, KeyRing, Location, Options, Packing, Pushed, Repository,
+};
 
 /// Operations until this process is killed; below zero: it is not.
 static LEFT: AtomicI64 = AtomicI64::new(-1);
@@ -66,11 +68,12 @@ fn take(generation: &Generation, day: u64, kind: BackupKind) -> crate::Result<Ba
         wal_segment_bytes: SIZE,
         tags: std::collections::BTreeMap::new(),
     })?;
-    for name in ["base.tar", "pg_wal.tar"] {
-        let mut file = writer.file(name)?;
-        file.write_all(&[7; 100_000]).map_err(|error| crate::ArchiveError::io("store it", &error))?;
-        file.finish()?;
-    }
+    let mut file = writer.file("pg_wal.tar")?;
+    file.write_all(&[7; 100_000]).map_err(|error| crate::ArchiveError::io("store it", &error))?;
+    file.finish()?;
+    // As a server sends it.
+    let sent = zstd::encode_all([7; 100_000].as_slice(), 1).expect("compressed");
+    writer.store("base.tar", sent.as_slice(), Packing::Zstd, |_| Ok(()))?;
     let start_lsn = Lsn(2 * day * SIZE + 0x28);
     let end_lsn = Lsn(start_lsn.0 + 0x100);
     writer.finish(BackupEnd { finished_at: at, timeline: Timeline(1), start_lsn, end_lsn, self_contained: false })
@@ -104,6 +107,11 @@ fn act(what: &str, folder: &Path) {
             let generation = generation(folder);
             generation.delete(&due_to_go(&generation)).expect("deleted");
             generation.clear_unfinished().expect("cleared");
+        }
+        "mirror" => {
+            let second = Location::Folder(folder.join("second"));
+            let second = Repository::create(&second, options(folder)).expect("made");
+            crate::copy(&generation(folder), &second, &mut crate::Copies::default(), |_| {}).expect("copied");
         }
         "fill" => fill(folder),
         other => panic!("{other}"),
@@ -253,6 +261,41 @@ fn taking_a_backup() {
         assert!(backups.len() == 10 || backups.len() == 9 && !done, "{}", backups.len());
         for backup in backups {
             generation.open_backup(&backup.name).and_then(|whole| whole.verify(|_| {})).expect("whole");
+        }
+    });
+}
+
+/// Whatever is listed in the second repository is whole there, and so is the log it needs.
+#[test]
+fn keeping_a_second_repository_in_step() {
+    let one_day = |folder: &Path| {
+        act("create", folder);
+        let generation = generation(folder);
+        for number in 0..2 {
+            generation.push_wal(segment(number), &file(folder, number)).expect("stored");
+        }
+        take(&generation, 0, BackupKind::Automated).expect("taken");
+        generation.set_verified("day0", now()).expect("noted");
+    };
+    check("mirror", one_day, |folder, done| {
+        let first = generation(folder);
+        let second = Repository::open(&Location::Folder(folder.join("second")), options(folder));
+        let Ok(second) = second.and_then(|all| all.generation("orders", 1)) else {
+            assert!(!done);
+            return;
+        };
+        assert_eq!(second.check(Depth::Read, |_| {}), Ok(vec![]));
+        let (here, there) = (first.holdings().expect("listed"), second.holdings().expect("listed"));
+        assert!(
+            there.backups.is_empty()
+                || there.wal.iter().map(|file| file.name).eq(here.wal.iter().map(|file| file.name))
+        );
+        for backup in &there.backups {
+            second.open_backup(&backup.name).and_then(|whole| whole.verify(|_| {})).expect("whole");
+        }
+        if done {
+            assert_eq!(there.backups, here.backups);
+            assert_eq!(there.wal, here.wal);
         }
     });
 }

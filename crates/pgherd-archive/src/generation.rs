@@ -56,6 +56,11 @@ impl Generation {
         &self.instance
     }
 
+    /// The repository it is in.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// Refuses what would be asked of a repository whose disk was taken away since it was opened: it would look empty, and
     /// writing to it would begin another one.
     pub(crate) fn be_there(&self) -> Result<()> {

@@ -49,8 +49,12 @@ pub fn archive_main(arguments: &[OsString], talk: &mut dyn Write) -> Option<u8> 
     Some(code(&error))
 }
 
+/// How nice it is to those whose log it stores: a little, since what is not archived yet is on one disk only.
+const NICENESS: i32 = 5;
+
 fn archive(arguments: &[OsString]) -> Result<()> {
     let [settings, path] = arguments else { return Err(usage("archive-wal SETTINGS %p")) };
+    let _ = rustix::process::nice(NICENESS);
     let path = Path::new(path);
     let name = name(path.file_name().unwrap_or_default())?;
     let settings = Settings::read(settings.as_ref())?;

@@ -4,6 +4,7 @@
 //! Everything here blocks.
 
 mod backup;
+mod bucket;
 mod check;
 mod error;
 #[cfg(test)]
@@ -14,19 +15,21 @@ mod generation;
 mod helper;
 mod keys;
 mod location;
+mod mirror;
 mod object;
 mod repository;
 mod settings;
 mod store;
 mod wal;
 
-pub use backup::{BackupEnd, BackupReader, BackupStart, BackupWriter, FileWriter, StoredFile};
+pub use backup::{BackupEnd, BackupReader, BackupStart, BackupWriter, FileWriter, Packing, StoredFile};
 pub use check::{Depth, Finding, Trouble};
 pub use error::{ArchiveError, ErrorKind, Result};
 pub use generation::{Generation, GenerationInfo, Origin};
 pub use helper::{DAMAGE_EXIT, archive_main};
 pub use keys::KeyRing;
 pub use location::Location;
+pub use mirror::{Copies, Lag, copy, fetch, lag};
 pub use repository::{Options, Repository};
 pub use settings::{Settings, Source};
 pub use wal::Pushed;

@@ -11,18 +11,38 @@ use crate::error::{ArchiveError, ErrorKind};
 pub enum Location {
     /// A folder, by its absolute path.
     Folder(PathBuf),
+    /// A bucket of an S3-compatible store, reached as the environment says.
+    Bucket {
+        /// Its name.
+        name: String,
+        /// What the names of all objects in it begin with; may be empty.
+        prefix: String,
+    },
 }
 
 impl FromStr for Location {
     type Err = ArchiveError;
 
     fn from_str(text: &str) -> Result<Self, ArchiveError> {
+        if let Some(rest) = text.strip_prefix("s3://") {
+            let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            let prefix = prefix.trim_matches('/');
+            let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+            let good =
+                |part: &str| !part.is_empty() && part.chars().all(plain) && !part.chars().all(|letter| letter == '.');
+            if good(name) && (prefix.is_empty() || prefix.split('/').all(good)) {
+                return Ok(Self::Bucket { name: name.to_owned(), prefix: prefix.to_owned() });
+            }
+            let message = format!("{text:?} names no bucket");
+            return Err(ArchiveError::new(ErrorKind::Invalid, message).help("write s3://BUCKET or s3://BUCKET/FOLDER"));
+        }
         let path = PathBuf::from(text.strip_prefix("file://").unwrap_or(text));
         if path.is_absolute() {
             return Ok(Self::Folder(path));
         }
         let message = format!("{text:?} is no place for a repository");
-        Err(ArchiveError::new(ErrorKind::Invalid, message).help("write the absolute path of a folder"))
+        Err(ArchiveError::new(ErrorKind::Invalid, message)
+            .help("write the absolute path of a folder, or s3://BUCKET/FOLDER"))
     }
 }
 
@@ -30,6 +50,31 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => path.display().fmt(f),
+            Self::Bucket { name, prefix } if prefix.is_empty() => write!(f, "s3://{name}"),
+            Self::Bucket { name, prefix } => write!(f, "s3://{name}/{prefix}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(text.parse::<Location>().ok().map(|location| location.to_string()).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_place_is_a_folder_or_a_bucket() {
+        check("/srv/backups", Some("/srv/backups"));
+        check("file:///srv/backups", Some("/srv/backups"));
+        check("s3://backups", Some("s3://backups"));
+        check("s3://backups/of/shop/", Some("s3://backups/of/shop"));
+        check("backups", None);
+        check("s3://", None);
+        check("s3://backups/../others", None);
+        check("s3://backups/a//b", None);
+        check("s3://user:secret@host/x", None);
     }
 }

@@ -148,8 +148,8 @@ pub(crate) struct ObjectWriter<W: Write> {
     length: u64,
 }
 
-/// Cuts what the compressor gives into chunks, and seals them.
-struct Chunks<W: Write> {
+/// Cuts what the compressor gives into chunks, and seals them. By itself: writes an object of what was compressed by somebody else.
+pub(crate) struct Chunks<W: Write> {
     to: W,
     chunk: Vec<u8>,
     seal: Seal,
@@ -157,6 +157,43 @@ struct Chunks<W: Write> {
 }
 
 impl<W: Write> ObjectWriter<W> {
+    /// Begins an object; encrypted with the first of these keys, if there are any given.
+    pub(crate) fn new(to: W, label: &Label<'_>, keys: Option<&KeyRing>) -> Result<Self> {
+        let chunks = Chunks::new(to, label, keys)?;
+        let refuse = |error: io::Error| ArchiveError::io(&format!("store {}", label.name), &error);
+        let encoder = zstd::Encoder::new(chunks, 1).map_err(refuse)?;
+        Ok(Self { encoder, checksum: digest::Context::new(&digest::SHA256), length: 0 })
+    }
+
+    /// Bytes of the object so far.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.encoder.get_ref().written
+    }
+
+    /// Writes the trailer, and gives back what was written to, and how much that was.
+    pub(crate) fn finish(self) -> io::Result<(W, Trailer, u64)> {
+        let sha256 = hex(self.checksum.finish().as_ref());
+        let trailer = Trailer { length: self.length, sha256 };
+        let (to, bytes) = self.encoder.finish()?.finish(&trailer)?;
+        Ok((to, trailer, bytes))
+    }
+}
+
+impl<W: Write> Write for ObjectWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.encoder.write(bytes)?;
+        self.checksum.update(&bytes[..count]);
+        self.length += count as u64;
+        Ok(count)
+    }
+
+    /// Chunks are written when they are full; nothing here is durable before the object is whole.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<W: Write> Chunks<W> {
     /// Begins an object; encrypted with the first of these keys, if there are any given.
     pub(crate) fn new(mut to: W, label: &Label<'_>, keys: Option<&KeyRing>) -> Result<Self> {
         let mut salt = [0; SALT_BYTES];
@@ -179,49 +216,22 @@ impl<W: Write> ObjectWriter<W> {
         let mut head = MAGIC.to_vec();
         head.extend(u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes());
         head.extend(json);
-        let refuse = |error: io::Error| ArchiveError::io(&format!("store {}", label.name), &error);
-        to.write_all(&head).map_err(refuse)?;
+        to.write_all(&head).map_err(|error| ArchiveError::io(&format!("store {}", label.name), &error))?;
         let seal = Seal::new(&head, key.map(|key| (key, salt.as_slice())))?;
         let chunk = Vec::with_capacity(CHUNK_BYTES + TAG_BYTES);
-        let chunks = Chunks { to, chunk, seal, written: head.len() as u64 };
-        let encoder = zstd::Encoder::new(chunks, 1).map_err(refuse)?;
-        Ok(Self { encoder, checksum: digest::Context::new(&digest::SHA256), length: 0 })
+        Ok(Self { to, chunk, seal, written: head.len() as u64 })
     }
 
-    /// Bytes of the object so far.
-    pub(crate) fn stored_bytes(&self) -> u64 {
-        self.encoder.get_ref().written
-    }
-
-    /// Writes the trailer, and gives back what was written to, and how much that was.
-    pub(crate) fn finish(self) -> io::Result<(W, Trailer, u64)> {
-        let sha256 = hex(self.checksum.finish().as_ref());
-        let trailer = Trailer { length: self.length, sha256 };
-        let mut chunks = self.encoder.finish()?;
-        if !chunks.chunk.is_empty() {
-            chunks.put(false)?;
+    /// Writes the rest, and what the content is; gives back what was written to, and how much that was.
+    pub(crate) fn finish(mut self, trailer: &Trailer) -> io::Result<(W, u64)> {
+        if !self.chunk.is_empty() {
+            self.put(false)?;
         }
-        chunks.chunk = serde_json::to_vec(&trailer)?;
-        chunks.put(true)?;
-        Ok((chunks.to, trailer, chunks.written))
-    }
-}
-
-impl<W: Write> Write for ObjectWriter<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.encoder.write(bytes)?;
-        self.checksum.update(&bytes[..count]);
-        self.length += count as u64;
-        Ok(count)
+        self.chunk = serde_json::to_vec(trailer)?;
+        self.put(true)?;
+        Ok((self.to, self.written))
     }
 
-    /// Chunks are written when they are full; nothing here is durable before the object is whole.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<W: Write> Chunks<W> {
     fn put(&mut self, last: bool) -> io::Result<()> {
         let length = u32::try_from(self.chunk.len()).map_err(io::Error::other)? | if last { LAST } else { 0 };
         let tag = self.seal.seal(&mut self.chunk, last)?;
@@ -291,6 +301,16 @@ impl<R: Read> ObjectReader<R> {
         }
         let how = format!("it is {} of generation {}", self.header.name, self.header.generation);
         Err(ArchiveError::damaged(&self.what, how).help("somebody copied or renamed it: it does not belong there"))
+    }
+
+    /// Reads what is stored through without expanding it: every chunk is what was sealed, and all are there. Before anything else was read.
+    pub(crate) fn verify_sealed(mut self, mut progress: impl FnMut(u64)) -> Result<Trailer> {
+        let reading = |error: io::Error| ArchiveError::io(&format!("read {}", self.what), &error);
+        let opened = self.decoder.get_mut().get_mut();
+        while opened.next().map_err(reading)? {
+            progress(opened.chunk.len() as u64);
+        }
+        opened.trailer.take().ok_or_else(|| ArchiveError::damaged(&self.what, "it was cut short"))
     }
 
     fn verify_end(&mut self) -> Result<()> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bucket::Bucket;
 use crate::check::{Finding, finding};
 use crate::error::{ArchiveError, ErrorKind, Result, no_chance};
 use crate::folder::Folder;
@@ -33,6 +34,7 @@ pub struct Options {
 pub struct Repository {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) options: Arc<Options>,
+    location: Location,
 }
 
 /// What says that a folder is a repository, so that the mount point of a disk that is away is not taken for an empty one.
@@ -46,7 +48,7 @@ struct Marker {
 impl Repository {
     /// Opens a repository; an error of kind [`ErrorKind::Unavailable`] when none is there.
     pub fn open(location: &Location, options: Options) -> Result<Self> {
-        let repository = Self::at(location, options);
+        let repository = Self::at(location, options)?;
         match repository.read_json::<Marker>(MARKER, MARKER, "") {
             Ok(_) => Ok(repository),
             Err(error) if error.kind == ErrorKind::Absent => {
@@ -60,10 +62,11 @@ impl Repository {
     /// Opens a repository that is made when it is not there. To be used where somebody decided to have one, not by every
     /// start: with its disk away, this would begin another one.
     pub fn create(location: &Location, options: Options) -> Result<Self> {
-        let repository = Self::at(location, options);
-        let Location::Folder(root) = location;
-        let refuse = |error: std::io::Error| ArchiveError::io(&format!("make {}", root.display()), &error);
-        if !root.is_dir() {
+        let repository = Self::at(location, options)?;
+        if let Location::Folder(root) = location
+            && !root.is_dir()
+        {
+            let refuse = |error: std::io::Error| ArchiveError::io(&format!("make {}", root.display()), &error);
             std::fs::create_dir_all(root).map_err(refuse)?;
             if let Some(owner) = repository.options.owner {
                 crate::files::give(root, owner).map_err(refuse)?;
@@ -84,9 +87,17 @@ impl Repository {
         }
     }
 
-    fn at(location: &Location, options: Options) -> Self {
-        let Location::Folder(root) = location;
-        Self { store: Arc::new(Folder::new(root, options.owner)), options: Arc::new(options) }
+    fn at(location: &Location, options: Options) -> Result<Self> {
+        let store: Arc<dyn Store> = match location {
+            Location::Folder(root) => Arc::new(Folder::new(root, options.owner)),
+            Location::Bucket { name, prefix } => Arc::new(Bucket::new(name, prefix)?),
+        };
+        Ok(Self { store, options: Arc::new(options), location: location.clone() })
+    }
+
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     /// The names of all instances that something is stored of.
@@ -144,6 +155,12 @@ impl Repository {
         Ok((found, findings))
     }
 
+    /// The number of the newest generation of an instance; 0: there is none.
+    pub fn last_number(&self, instance: &str) -> Result<u32> {
+        check_name(instance, "an instance")?;
+        Ok(self.store.names(instance)?.iter().filter_map(|name| generation_number(name)).max().unwrap_or(0))
+    }
+
     /// One generation.
     pub fn generation(&self, instance: &str, number: u32) -> Result<Generation> {
         check_name(instance, "an instance")?;
@@ -161,9 +178,19 @@ impl Repository {
         from: Option<Origin>,
         now: Timestamp,
     ) -> Result<Generation> {
-        check_name(instance, "an instance")?;
-        let known = self.store.names(instance)?;
-        let number = known.iter().filter_map(|name| generation_number(name)).max().unwrap_or(0) + 1;
+        self.begin_generation_after(0, instance, system_identifier, from, now)
+    }
+
+    /// The same after this one, too, which another repository has of an instance of the name.
+    pub fn begin_generation_after(
+        &self,
+        last: u32,
+        instance: &str,
+        system_identifier: u64,
+        from: Option<Origin>,
+        now: Timestamp,
+    ) -> Result<Generation> {
+        let number = self.last_number(instance)?.max(last) + 1;
         let mut info = GenerationInfo { id: random_name()?, number, system_identifier, begun_at: now, from };
         loop {
             let number = info.number;

@@ -214,7 +214,7 @@ fn copy(from: &mut impl Read, to: &mut File, reading: &str, writing: &str) -> Re
 }
 
 /// Reads until the buffer is full or the end is there.
-fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match from.read(&mut buffer[filled..])? {

@@ -60,6 +60,11 @@ impl Place {
         fs::write(self.at("database.hcl"), text).map_err(told("write blocks"))
     }
 
+    /// Writes the block of one database, with these arguments beside the usual ones or in their place.
+    pub fn describe_with(&self, number: usize, arguments: &[(&str, &str)]) -> Result<(), String> {
+        fs::write(self.at("database.hcl"), block(number, arguments)).map_err(told("write a block"))
+    }
+
     /// Writes the block of `bench-0` as a pair, with these arguments beside the usual ones or in their place.
     pub fn describe_pair(&self, arguments: &[(&str, &str)]) -> Result<(), String> {
         let pair = [("multi_az", "true"), ("preset", "\"dev\"")];

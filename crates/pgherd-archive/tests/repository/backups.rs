@@ -1,9 +1,9 @@
 //! Backups are whole or not there.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 
-use pgherd_archive::{BackupEnd, BackupStart, Depth, ErrorKind, Generation, Trouble};
+use pgherd_archive::{BackupEnd, BackupStart, Depth, ErrorKind, Generation, Packing, Trouble};
 use pgherd_core::backups::{Backup, BackupKind, Lsn, Timeline};
 
 use crate::world::{World, noise, now};
@@ -152,4 +152,85 @@ fn what_a_generation_holds_is_gone_when_it_is_deleted() {
     world.generation().delete_all().expect("deleted");
     assert_eq!(world.files(), ["repository.pgherd"]);
     assert_eq!(world.repository().generations("orders").expect("listed").len(), 0);
+}
+
+/// A file that comes as a stream, compressed by whoever sends it or not, is looked at as it is stored, and is read back the same.
+#[test]
+fn a_stream_is_stored_while_it_is_looked_at() {
+    for world in World::both() {
+        for packing in [Packing::None, Packing::Zstd] {
+            let generation = world.generation();
+            let content = [noise(1, 3 << 20), vec![0; 5 << 20]].concat();
+            let name = format!("{packing:?}").to_lowercase();
+            let writer = generation.begin_backup(start(&name)).expect("begun");
+            let read = |from: &mut dyn Read| {
+                // Not to its end: the rest is read all the same.
+                let mut start = vec![0; 1000];
+                from.read_exact(&mut start).map(|()| start)
+            };
+            let (stored, seen) =
+                writer.store("data.tar", sent(&content, packing).as_slice(), packing, read).expect("stored");
+            assert!(seen == content[..1000]);
+            assert_eq!(stored.original_bytes, 8 << 20);
+            writer.finish(end()).expect("a backup");
+            let reader = generation.open_backup(&name).expect("there");
+            let mut back = Vec::new();
+            reader.open("data.tar").expect("there").read_to_end(&mut back).expect("good");
+            assert!(back == content);
+            let mut seen = 0;
+            reader.verify_sealed(|bytes| seen += bytes).expect("good");
+            assert!(seen > 3 << 20 && seen < 4 << 20, "{seen}");
+            reader.verify(|_| {}).expect("good");
+            // A byte that was changed is found without expanding anything.
+            let place = world
+                .files()
+                .into_iter()
+                .find(|file| file.contains(&format!("{name}/")) && file.ends_with("data.tar.pgherd"));
+            let path = world.root().join(place.expect("there"));
+            let mut bytes = std::fs::read(&path).expect("read");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, bytes).expect("written");
+            assert_eq!(reader.verify_sealed(|_| {}).expect_err("damaged").kind, ErrorKind::Damaged);
+        }
+    }
+}
+
+fn sent(content: &[u8], packing: Packing) -> Vec<u8> {
+    match packing {
+        Packing::None => content.to_vec(),
+        Packing::Zstd => zstd::encode_all(content, 1).expect("compressed"),
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_off_or_is_refused_leaves_no_file() {
+    struct Broken(usize);
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0 == 0 {
+                return Err(std::io::Error::other("the server is gone"));
+            }
+            self.0 -= 1;
+            buffer.fill(7);
+            Ok(buffer.len())
+        }
+    }
+    let world = World::plain();
+    let generation = world.generation();
+    let before = world.files();
+    let through = |from: &mut dyn Read| std::io::copy(from, &mut std::io::sink()).map(drop);
+    let writer = generation.begin_backup(start("daily")).expect("begun");
+    let error = writer.store("data.tar", Broken(20), Packing::None, through).expect_err("broken off");
+    assert!(error.message.contains("the server is gone"), "{error}");
+    // A frame that is not whole, or none at all, whoever sends it.
+    let cut = sent(&noise(1, 3 << 20), Packing::Zstd)[..1 << 20].to_vec();
+    for content in [cut, b"no such thing".to_vec()] {
+        writer.store("data.tar", content.as_slice(), Packing::Zstd, through).expect_err("cut short");
+    }
+    let refuse = |_: &mut dyn Read| Err::<(), _>(std::io::Error::other("not what the manifest says"));
+    let error = writer.store("data.tar", Broken(usize::MAX), Packing::None, refuse).expect_err("refused");
+    assert!(error.message.contains("not what the manifest says"), "{error}");
+    drop(writer);
+    assert_eq!(world.files(), before);
 }

@@ -24,6 +24,7 @@ pub mod segment;
 pub mod server;
 pub mod session;
 pub mod stale;
+pub mod stream;
 pub mod template;
 
 use std::path::Path;

@@ -28,27 +28,16 @@ pub(crate) fn pack(data: &Path, packed: &Path) -> Result<()> {
     let refuse = |error: std::io::Error| io_error("write", &unfinished, &error);
     let file = File::create(&unfinished).map_err(refuse)?;
     let mut archive = tar::Builder::new(zstd::Encoder::new(file, 1).map_err(refuse)?);
-    append(&mut archive, data, without_zeros).map_err(refuse)?;
+    append(&mut archive, data).map_err(refuse)?;
     let file = archive.into_inner().and_then(zstd::Encoder::finish).map_err(refuse)?;
     file.sync_all().map_err(refuse)?;
     std::fs::rename(&unfinished, packed).map_err(refuse)?;
     sync_folder(packed.parent().unwrap_or(Path::new("/")))
 }
 
-/// The same as a plain tar file, for any program that knows tar to unpack: WAL segments keep their zeros. Blocking.
-pub(crate) fn pack_into(data: &Path, to: impl std::io::Write) -> std::io::Result<()> {
-    let mut archive = tar::Builder::new(to);
-    append(&mut archive, data, |segment| segment)?;
-    archive.finish()
-}
-
 /// All folders, then all files, by name before folder: the catalogs of the databases of one cluster are much the same, and lie
 /// side by side; and whoever unpacks makes files in several folders at a time. Without owners and times.
-fn append<W: std::io::Write>(
-    archive: &mut tar::Builder<W>,
-    root: &Path,
-    wal: fn(Vec<u8>) -> Vec<u8>,
-) -> std::io::Result<()> {
+fn append<W: std::io::Write>(archive: &mut tar::Builder<W>, root: &Path) -> std::io::Result<()> {
     let (folders, mut files) = contents(root)?;
     files.sort_by(|one, other| (one.file_name(), one).cmp(&(other.file_name(), other)));
     for path in folders {
@@ -64,7 +53,7 @@ fn append<W: std::io::Write>(
         if is_wal_segment(&path) {
             let mut bytes = Vec::new();
             open(&root.join(&path))?.read_to_end(&mut bytes)?;
-            let bytes = wal(bytes);
+            let bytes = without_zeros(bytes);
             header.set_size(bytes.len() as u64);
             archive.append_data(&mut header, &path, bytes.as_slice())?;
         } else {
@@ -163,6 +152,8 @@ fn read_archive(
     for entry in archive.entries().map_err(refuse)? {
         let mut entry = entry.map_err(refuse)?;
         let path = entry.path().map_err(refuse)?.into_owned();
+        // Servers write `./pg_wal/archive_status`.
+        let path = path.strip_prefix(".").map_or(path.clone(), Path::to_owned);
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {
             let message = format!("{what} names a file outside of itself: {}", path.display());
             return Err(ProviderError::new(ErrorKind::Invalid, message));
@@ -276,7 +267,7 @@ mod tests {
         for target in ["/etc/hostname", "/etc"] {
             let data = tempfile::tempdir().expect("a folder");
             std::os::unix::fs::symlink(target, data.path().join("leads")).expect("linked");
-            let refused = pack_into(data.path(), Vec::new()).expect_err("it is a link");
+            let refused = append(&mut tar::Builder::new(Vec::new()), data.path()).expect_err("it is a link");
             assert!(refused.to_string().ends_with("leads is a link, and where it leads is not packed"), "{refused}");
         }
     }

@@ -1,5 +1,6 @@
 //! What pgherd costs, measured against the bars it has to stay under. A bench is one file and one line of [`BENCHES`].
 
+mod archive;
 mod aws;
 mod ha;
 mod idle;
@@ -15,7 +16,7 @@ use std::process::Command;
 use crate::machine;
 
 /// Every bench.
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench { name: "up", run: up::run_rounds },
     Bench { name: "noop", run: noop::run_rounds },
     Bench { name: "thousand", run: thousand::run },
@@ -23,6 +24,7 @@ const BENCHES: [Bench; 9] = [
     Bench { name: "idle", run: idle::watch },
     Bench { name: "pair", run: ha::pair::run_rounds },
     Bench { name: "ha", run: ha::run_cases },
+    Bench { name: "archive", run: archive::run_rounds },
     Bench { name: "aws", run: aws::run_rounds },
     Bench { name: "terraform", run: terraform::run_sizes },
 ];

@@ -23,6 +23,7 @@ pub use take::{let_go, take_last};
 use std::path::Path;
 use std::sync::Arc;
 
+use pgherd_archive::ArchiveError;
 use pgherd_core::backups::{self as core, BackupKind};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
@@ -72,6 +73,20 @@ fn refuse_without_room(folder: &Path, bytes: u64) -> Result<(), ProviderError> {
     );
     Err(ProviderError::new(ErrorKind::Unavailable, message)
         .help("make room, or move the state folder to a larger disk"))
+}
+
+/// Refuses to take more of what a folder's disk has left.
+fn leave_room(folder: &Path) -> Result<(), ArchiveError> {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
+    let Some(free) = storage::free_bytes(there).filter(|free| *free < RESERVE_BYTES) else { return Ok(()) };
+    let (free, reserve) = (free >> 20, RESERVE_BYTES >> 20);
+    Err(ArchiveError {
+        kind: pgherd_archive::ErrorKind::Full,
+        message: format!("{} has {free} MiB free, and {reserve} MiB stay for the servers", there.display()),
+        help: Some(
+            "make room, or move the state folder to a larger disk; nothing that is stored was touched".to_owned(),
+        ),
+    })
 }
 
 fn told(agent: &Agent, name: &str, generation: u32, backup: &core::Backup) -> Backup {

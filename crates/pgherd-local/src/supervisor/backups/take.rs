@@ -1,24 +1,32 @@
-//! Taking one backup: copied, verified, stored.
+//! Taking one backup: streamed into the repository, looked at meanwhile, read back.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pgherd_archive::{ArchiveError, BackupEnd, BackupStart, Generation};
+use pgherd_archive::{ArchiveError, BackupEnd, BackupStart, Generation, Packing};
 use pgherd_core::backups::{Backup, BackupKind, Deletion, Lsn, Timeline};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::{archive, store};
-use crate::postgres::backup::{self, Copied, Copying};
-use crate::postgres::packed;
-use crate::storage;
+use crate::postgres::backup;
+use crate::postgres::runas::RunAs;
+use crate::postgres::server::Server;
+use crate::postgres::session::Session;
+use crate::postgres::stream::{self, Form, Manifest, Stream};
 use crate::supervisor::ledger::Record;
 use crate::supervisor::requests::Shown;
-use crate::supervisor::site::{Site, blocking, chosen};
+use crate::supervisor::site::{CONNECT_DEADLINE, Site, blocking, chosen};
 use crate::supervisor::upkeep::Goal;
 
-/// The one file of a backup: its data directory with the log that makes it consistent, as tar.
+/// The file of a backup that its data directory is in, with the log that makes it consistent, as tar.
 pub const DATA: &str = "data.tar";
+/// What the server says of it: which files there are, with their checksums.
+const MANIFEST: &str = "backup_manifest";
+/// After so much that is stored is looked whether there is room for more.
+const LOOK_FOR_ROOM_BYTES: u64 = 16 << 20;
 
 /// What is to be taken.
 #[derive(Debug, Clone)]
@@ -31,68 +39,128 @@ pub struct Taking {
     pub node: NodeId,
 }
 
-/// Takes it. To be called by whoever has the turn.
+/// Takes it: what the server sends goes into the repository as it comes, and is looked at meanwhile. To be called by whoever has the turn.
 pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str)) -> Result<Backup, ProviderError> {
     let taken_at = Timestamp::now();
     let (own, of) = (site.clone(), record.clone());
     let generation = blocking(move || archive::generation(&own, &of)).await?;
-    let (data, scratch) = (site.node(what.node).data, site.layout.scratch.clone());
-    blocking(move || super::refuse_without_room(&scratch, storage::used_bytes(&data).unwrap_or(0))).await?;
     let work = site.layout.scratch.join("backup");
+    backup::clear(&work).await?;
     site.agent.run_as.make_dir(&site.layout.scratch, 0o700)?;
-    say("copying the data");
+    site.agent.run_as.make_dir(&work, 0o700)?;
     let server = chosen(record)?.clone();
-    let copying = Copying {
-        server: &server,
-        run_as: &site.agent.run_as,
-        socket: &site.layout.socket,
-        port: site.running_port(record, what.node)?,
-        label: &what.name,
-    };
-    let copied = backup::copy(&copying, &work).await;
-    let stored = match copied {
-        Ok(copied) => {
-            say("storing the copy");
-            let tags = if record.wanted.copy_tags_to_backup { record.wanted.tags.clone() } else { BTreeMap::new() };
-            let (name, kind, version) = (what.name.clone(), what.kind, server.version.to_string());
-            let wal_segment_bytes = copied.wal_segment_bytes;
-            let start = BackupStart { name, kind, taken_at, version, wal_segment_bytes, tags };
-            blocking(move || keep(&generation, start, &copied)).await
-        }
-        Err(error) => Err(error),
-    };
+    let (socket, port) = (site.layout.socket.clone(), site.running_port(record, what.node)?);
+    let data = site.node(what.node).data;
+    let tags = if record.wanted.copy_tags_to_backup { record.wanted.tags.clone() } else { BTreeMap::new() };
+    let (name, kind, version) = (what.name.clone(), what.kind, server.version.to_string());
+    say("copying the data");
+    // The log that is written meanwhile stays until it was sent.
+    let _log = hold_log(&socket, port).await?;
+    let (stream, wal_segment_bytes) = blocking(move || {
+        Ok((Stream::connect(&socket, port)?, crate::postgres::replication::wal_segment_bytes(&data)?))
+    })
+    .await?;
+    // Whoever is not waited for any more ends.
+    let cut = stream.cut()?;
+    let start = BackupStart { name, kind, taken_at, version, wal_segment_bytes, tags };
+    let (folder, run_as) = (store::folder(&site.agent), site.agent.run_as.clone());
+    let copying = Copying { stream, server, run_as, folder, work: work.clone() };
+    let stored = blocking(move || keep(&generation, start, copying)).await;
+    drop(cut);
     backup::clear(&work).await?;
     stored
 }
 
-/// Stores a verified copy. Blocking.
-fn keep(generation: &Generation, start: BackupStart, copied: &Copied) -> Result<Backup, ProviderError> {
+/// A session for as long as which a server keeps its log.
+async fn hold_log(socket: &Path, port: u16) -> Result<Session, ProviderError> {
+    let session = Session::connect(socket, port, "postgres", CONNECT_DEADLINE).await?;
+    session.run("SET idle_session_timeout = 0").await?;
+    let name = format!("pgherd_backup_{}", std::process::id());
+    session.one("SELECT pg_create_physical_replication_slot($1, true, true)::text", &[&name]).await?;
+    Ok(session)
+}
+
+/// What is copied, and where to.
+struct Copying {
+    stream: Stream,
+    server: Server,
+    run_as: RunAs,
+    /// The repository's.
+    folder: PathBuf,
+    /// For the log that comes with it.
+    work: PathBuf,
+}
+
+/// Stores what a server sends, checked against what it says of it. Blocking.
+fn keep(generation: &Generation, start: BackupStart, copying: Copying) -> Result<Backup, ProviderError> {
+    let Copying { mut stream, server, run_as, folder, work } = copying;
+    let name = start.name.clone();
+    let writer = generation.begin_backup(start).map_err(store::refused)?;
+    let packing = match stream.begin(&name)? {
+        Form::Tar => Packing::None,
+        Form::Zstd => Packing::Zstd,
+    };
+    let folders = [folder, work.clone()];
+    let watched = Watched { from: &mut stream, folders: &folders, unlooked: LOOK_FOR_ROOM_BYTES };
+    let looked = writer.store(DATA, watched, packing, |tar| stream::look(tar, &work, &run_as));
+    let (_, looked) = looked.map_err(store::refused)?;
+    let text = stream.finish()?;
+    let manifest = Manifest::read(&text)?;
+    looked.compare(&manifest)?;
+    stream::read_log(&manifest, &work, &server, &run_as)?;
+    let mut file = writer.file(MANIFEST).map_err(store::refused)?;
+    file.write_all(&text).map_err(|error| storing(&error))?;
+    file.finish().map_err(store::refused)?;
+    let backup = writer.finish(end_of(&manifest)?).map_err(store::refused)?;
+    // What was compressed by the server was expanded and looked at while it was stored; what we compressed was not.
+    prove(generation, &name, packing == Packing::Zstd)?;
+    Ok(backup)
+}
+
+fn end_of(manifest: &Manifest) -> Result<BackupEnd, ProviderError> {
     let lsn = |text: &str| {
         text.parse::<Lsn>()
             .map_err(|error| ProviderError::new(ErrorKind::Invalid, format!("the backup's log: {error}")))
     };
-    let (start_lsn, end_lsn) = (lsn(&copied.start_lsn)?, lsn(&copied.end_lsn)?);
-    let name = start.name.clone();
-    let writer = generation.begin_backup(start).map_err(store::refused)?;
-    let mut file = writer.file(DATA).map_err(store::refused)?;
-    packed::pack_into(&copied.data, &mut file).map_err(|error| storing(&error))?;
-    file.finish().map_err(store::refused)?;
-    let end = BackupEnd {
-        finished_at: Timestamp::now(),
-        timeline: Timeline(copied.timeline),
-        start_lsn,
-        end_lsn,
-        self_contained: true,
+    let (Some(newest), Some(oldest)) = (manifest.log.first(), manifest.log.last()) else {
+        return Err(ProviderError::new(ErrorKind::Invalid, "the backup names no range of the log"));
     };
-    let backup = writer.finish(end).map_err(store::refused)?;
-    prove(generation, &name)?;
-    Ok(backup)
+    Ok(BackupEnd {
+        finished_at: Timestamp::now(),
+        timeline: Timeline(oldest.timeline),
+        start_lsn: lsn(&oldest.start)?,
+        end_lsn: lsn(&newest.end)?,
+        self_contained: true,
+    })
+}
+
+/// What a server sends, as long as there is room for it: servers that write to the same disk need some.
+struct Watched<'a> {
+    from: &'a mut Stream,
+    folders: &'a [PathBuf],
+    /// Bytes since it was last looked.
+    unlooked: u64,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.unlooked >= LOOK_FOR_ROOM_BYTES {
+            self.unlooked = 0;
+            for folder in self.folders {
+                super::leave_room(folder).map_err(std::io::Error::from)?;
+            }
+        }
+        let count = self.from.read(buffer)?;
+        self.unlooked += count as u64;
+        Ok(count)
+    }
 }
 
 /// Reads back what was stored of a backup and writes down that it is good. One that is not what was stored is none: it goes, so
-/// that the name is free for one that is. Blocking.
-fn prove(generation: &Generation, name: &str) -> Result<(), ProviderError> {
-    let read = generation.open_backup(name).and_then(|stored| stored.verify(|_| {}));
+/// that the name is free for one that is. What was expanded and looked at when it was stored is not expanded again. Blocking.
+fn prove(generation: &Generation, name: &str, was_expanded: bool) -> Result<(), ProviderError> {
+    let read = generation.open_backup(name);
+    let read = read.and_then(|stored| if was_expanded { stored.verify_sealed(|_| {}) } else { stored.verify(|_| {}) });
     match read {
         Ok(()) => generation.set_verified(name, Timestamp::now()).map_err(store::refused),
         Err(error) if error.kind == pgherd_archive::ErrorKind::Damaged => {
@@ -138,7 +206,7 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
         Some(taken) => {
             let (own, name) = (site.clone(), taken.name.clone());
             blocking(move || match archive::known_generation(&own)? {
-                Some(generation) => prove(&generation, &name),
+                Some(generation) => prove(&generation, &name, false),
                 None => Err(ProviderError::new(ErrorKind::Unavailable, format!("the backup {name} is out of reach"))),
             })
             .await?;
@@ -199,9 +267,6 @@ fn forget_automatic(generation: &Generation) -> Result<(), ProviderError> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-    use std::path::{Path, PathBuf};
-
     use pgherd_archive::{KeyRing, Location, Options, Repository};
 
     use super::*;
@@ -282,11 +347,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let generation = generation(folder.path());
         store(&generation, "last", BackupKind::Final);
-        prove(&generation, "last").expect("good");
+        prove(&generation, "last", false).expect("good");
         assert!(generation.backups().expect("listed")[0].verified_at.is_some());
         store(&generation, "worse", BackupKind::Final);
         damage(folder.path(), "data.tar.pgherd");
-        let error = prove(&generation, "worse").expect_err("damaged");
+        let error = prove(&generation, "worse", true).expect_err("damaged");
         assert!(error.message.contains("did not come back as it was"), "{}", error.message);
         // Its name is free for a good one.
         assert!(!has(folder.path(), "worse"));

@@ -1,0 +1,218 @@
+//! A second repository: objects of the first one as they are, in an order in which nothing is listed there before all it needs.
+//!
+//! Invariants: what is copied was verified; nothing is written over, and nothing deleted. What is damaged in the first one is not copied.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write as _};
+
+use jiff::Timestamp;
+use pgherd_core::backups::{Backup, WalName};
+
+use crate::error::{ArchiveError, ErrorKind, Result};
+use crate::generation::Generation;
+use crate::object::ObjectReader;
+use crate::repository::Repository;
+use crate::store::{Stored, Upload};
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// What is known to be in the other repository of one generation, so that it is asked once only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Copies {
+    /// By place: bytes. `None`: it was not asked yet.
+    there: Option<BTreeMap<String, u64>>,
+}
+
+/// How far behind a copy is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// Objects that are not there.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Since when the oldest of them is stored here; `None`: all are there.
+    pub since: Option<Timestamp>,
+}
+
+/// How far behind the copy of a generation is.
+pub fn lag(from: &Generation, to: &Repository, copies: &mut Copies) -> Result<Lag> {
+    let there = known(from, to, copies)?;
+    let mut lag = Lag::default();
+    for stored in lacking(from, there)? {
+        lag.objects += 1;
+        lag.bytes += stored.bytes;
+        lag.since = Some(lag.since.map_or(stored.modified_at, |since| since.min(stored.modified_at)));
+    }
+    Ok(lag)
+}
+
+/// Copies what the other repository lacks of a generation; says how many objects that were. What can be copied is, whatever is wrong
+/// with the rest; the first trouble is the error. `progress` hears of bytes.
+pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progress: impl FnMut(u64)) -> Result<usize> {
+    let there = known(from, to, copies)?;
+    let (mut copied, mut trouble) = (0, None);
+    let mut without = BTreeSet::new();
+    for stored in lacking(from, there)? {
+        let backup = stored.key.split("/backups/").nth(1).and_then(|rest| rest.split('/').next()).map(str::to_owned);
+        // No backup is listed there without all of its files.
+        if backup.as_ref().is_some_and(|backup| without.contains(backup)) {
+            continue;
+        }
+        match copy_one(from, to, &stored, &mut progress) {
+            Ok(()) => {
+                there.insert(stored.key, stored.bytes);
+                copied += 1;
+            }
+            // Deleted a moment ago.
+            Err(error) if error.kind == ErrorKind::Absent => {}
+            Err(error) if matches!(error.kind, ErrorKind::Damaged | ErrorKind::Conflict) => {
+                without.extend(backup);
+                trouble.get_or_insert(error);
+            }
+            Err(error) => {
+                // What is there is not known any more.
+                copies.there = None;
+                return Err(error);
+            }
+        }
+    }
+    trouble.map_or(Ok(copied), Err)
+}
+
+/// Copies a backup, and the log from its beginning on, into a repository of its own: to restore from there what is stored where
+/// servers do not reach it.
+pub fn fetch(from: &Generation, backup: &Backup, to: &Repository, mut progress: impl FnMut(u64)) -> Result<Generation> {
+    let first = backup.start_lsn.segment(backup.wal_segment_bytes);
+    let wal = from.key("wal/");
+    let is_needed =
+        |stored: &Stored| match stored.key.strip_prefix(&wal) {
+            Some(name) => name.rsplit('/').next().and_then(|name| name.parse::<WalName>().ok()).is_some_and(|name| {
+                name.segment().is_none_or(|segment| segment.number(backup.wal_segment_bytes) >= first)
+            }),
+            None => {
+                stored.key == from.key("generation")
+                    || stored.key.starts_with(&from.key(&format!("backups/{}/", backup.name)))
+            }
+        };
+    for stored in lacking(from, &BTreeMap::new())?.iter().filter(|stored| is_needed(stored)) {
+        copy_one(from, to, stored, &mut progress)?;
+    }
+    to.generation(from.instance(), from.info().number)
+}
+
+/// What is there, asked for when it is not known.
+fn known<'a>(from: &Generation, to: &Repository, copies: &'a mut Copies) -> Result<&'a mut BTreeMap<String, u64>> {
+    if copies.there.is_none() {
+        match to.generation(from.instance(), from.info().number) {
+            Ok(there) if there.info().id != from.info().id => {
+                let what = to.store.describe(&from.key("generation"));
+                let help = "two machines keep copies in one place: give each a folder of its own, or move the other one's away";
+                let message = format!("{what} is of another database of that name");
+                return Err(ArchiveError::new(ErrorKind::Conflict, message).help(help));
+            }
+            Err(error) if error.kind != ErrorKind::Absent => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        let listed = to.store.list(&from.folder)?;
+        copies.there = Some(listed.into_iter().map(|stored| (stored.key, stored.bytes)).collect());
+    }
+    Ok(copies.there.get_or_insert_default())
+}
+
+/// What is not there as it is here, in the order to be copied in: the log first, and what makes files a backup behind all of them.
+fn lacking(from: &Generation, there: &BTreeMap<String, u64>) -> Result<Vec<Stored>> {
+    from.be_there()?;
+    let store = &from.repository.store;
+    let mut found = Vec::new();
+    let mut attempts = BTreeMap::new();
+    for stored in store.list(&from.folder)? {
+        if there.get(&stored.key) == Some(&stored.bytes) {
+            continue;
+        }
+        let place = &stored.key[from.folder.len() + 1..];
+        let parts: Vec<&str> = place.split('/').collect();
+        let rank = match parts.as_slice() {
+            ["generation"] => 0,
+            ["wal", _, _] => 1,
+            ["backups", _, "manifest"] => 3,
+            ["backups", _, "verified"] => 4,
+            ["backups", name, attempt, _] => {
+                // Of a backup that is being taken, or never was finished, there is nothing to copy yet.
+                let known = attempts.entry((*name).to_owned()).or_insert_with(|| from.manifest(name).ok());
+                if known.as_ref().is_none_or(|manifest| manifest.attempt != *attempt) {
+                    continue;
+                }
+                2
+            }
+            // Put aside.
+            _ => continue,
+        };
+        found.push((rank, stored));
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, stored)| stored).collect())
+}
+
+/// Copies one object, verified as it is read.
+fn copy_one(from: &Generation, to: &Repository, stored: &Stored, progress: &mut impl FnMut(u64)) -> Result<()> {
+    let (here, key) = (&from.repository, stored.key.as_str());
+    let place = &key[from.folder.len() + 1..];
+    let what = here.store.describe(key);
+    let upload = to.store.begin(key)?;
+    let mut tee = Tee { from: here.store.open(key)?, to: upload, progress };
+    let checked = ObjectReader::new(&mut tee, &here.options.keys, &what)
+        .and_then(|reader| reader.belonging(place, if place == "generation" { "" } else { &from.info.id }))
+        .and_then(|reader| reader.verify_sealed(|_| {}));
+    match checked {
+        Ok(_) => {}
+        // It is copied as it is: whoever has the key can use it.
+        Err(error) if error.kind == ErrorKind::KeyLost => {
+            let reading = |error: io::Error| ArchiveError::io(&format!("copy {what}"), &error);
+            io::copy(&mut tee, &mut io::sink()).map_err(reading)?;
+        }
+        Err(error) => return Err(error),
+    }
+    let mut upload = tee.to;
+    let modified_at = here.store.knows_times().then_some(stored.modified_at);
+    if place.ends_with("/verified") {
+        return upload.commit_over(key);
+    }
+    if upload.commit(key, modified_at)? || is_same(from, to, key)? {
+        return Ok(());
+    }
+    let message = format!("{} is there already, with other content than {what}", to.store.describe(key));
+    Err(ArchiveError::new(ErrorKind::Conflict, message)
+        .help("nothing is written over; see which of the two is good: pgherd drill"))
+}
+
+/// Whether what is there is what is here.
+fn is_same(from: &Generation, to: &Repository, key: &str) -> Result<bool> {
+    let reading = |error: io::Error| ArchiveError::io(&format!("compare {key}"), &error);
+    let (mut one, mut other) = (from.repository.store.open(key)?, to.store.open(key)?);
+    let (mut left, mut right) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
+    loop {
+        let count = crate::wal::fill(&mut one, &mut left).map_err(reading)?;
+        if crate::wal::fill(&mut other, &mut right).map_err(reading)? != count || left[..count] != right[..count] {
+            return Ok(false);
+        }
+        if count == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+/// Writes what is read.
+struct Tee<'a, P: FnMut(u64)> {
+    from: Box<dyn Read + Send>,
+    to: Box<dyn Upload>,
+    progress: &'a mut P,
+}
+
+impl<P: FnMut(u64)> Read for Tee<'_, P> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        self.to.write_all(&buffer[..count])?;
+        (self.progress)(count as u64);
+        Ok(count)
+    }
+}

@@ -1,0 +1,117 @@
+//! A second repository has what the first one has, and nothing that is wrong with it.
+
+use pgherd_archive::{Copies, Depth, ErrorKind, Generation, Lag, Location, Options, Repository, copy, fetch, lag};
+
+use crate::backups::take;
+use crate::world::{World, noise, now, segment};
+
+fn second(world: &World, name: &str) -> Repository {
+    let location = Location::Folder(world.path(name));
+    Repository::create(&location, Options { keys: world.keys.clone(), encrypt: false, owner: None }).expect("made")
+}
+
+fn of(repository: &Repository) -> Generation {
+    repository.generation("orders", 1).expect("there")
+}
+
+#[test]
+fn everything_is_copied_once_and_can_be_read_there() {
+    for world in World::both() {
+        let second = second(&world, "second");
+        let (first, mut copies) = (world.generation(), Copies::default());
+        for number in 1..4 {
+            let name = format!("00000001000000000000000{number}");
+            world.push(&name, &segment(crate::world::CLUSTER, number << 24, &noise(number, 1000))).expect("stored");
+        }
+        take(&first, "daily", &[("data.tar", &noise(9, 1 << 20))]);
+        first.set_verified("daily", now()).expect("noted");
+        let behind = lag(&first, &second, &mut copies).expect("known");
+        // Generation, three segments, data, manifest, verified.
+        assert_eq!(behind.objects, 7);
+        assert!(behind.bytes > 1 << 20 && behind.since.is_some());
+        let mut bytes = 0;
+        assert_eq!(copy(&first, &second, &mut copies, |count| bytes += count), Ok(7));
+        assert_eq!(bytes, behind.bytes);
+        assert_eq!(lag(&first, &second, &mut copies), Ok(Lag::default()));
+        assert_eq!(copy(&first, &second, &mut copies, |_| {}), Ok(0));
+        // Asked anew, too.
+        assert_eq!(copy(&first, &second, &mut Copies::default(), |_| {}), Ok(0));
+        assert_eq!(of(&second).check(Depth::Read, |_| {}), Ok(vec![]));
+        assert_eq!(of(&second).holdings(), first.holdings());
+        // What is deleted here stays there.
+        first.delete_backup("daily").expect("deleted");
+        assert_eq!(copy(&first, &second, &mut Copies::default(), |_| {}), Ok(0));
+        of(&second).open_backup("daily").and_then(|backup| backup.verify(|_| {})).expect("whole");
+        // And comes back, with the log behind it.
+        let back = self::second(&world, "back");
+        let backup = of(&second).backups().expect("listed").remove(0);
+        let fetched = fetch(&of(&second), &backup, &back, |_| {}).expect("fetched");
+        fetched.open_backup("daily").and_then(|backup| backup.verify(|_| {})).expect("whole");
+        assert_eq!(fetched.wal().expect("listed").len(), 2, "the backup begins in the second segment");
+    }
+}
+
+#[test]
+fn a_backup_that_is_being_taken_is_not_copied() {
+    let world = World::plain();
+    let second = second(&world, "second");
+    let writer = world.generation().begin_backup(crate::backups::start("daily")).expect("begun");
+    let mut file = writer.file("data.tar").expect("begun");
+    std::io::Write::write_all(&mut file, b"x").expect("written");
+    file.finish().expect("stored");
+    assert_eq!(copy(&world.generation(), &second, &mut Copies::default(), |_| {}), Ok(1));
+    assert_eq!(of(&second).backup_names(), Ok(vec![]));
+}
+
+#[test]
+fn damage_is_not_copied_and_the_rest_is() {
+    let world = World::encrypted();
+    let second = second(&world, "second");
+    for number in 1..4 {
+        let name = format!("00000001000000000000000{number}");
+        world.push(&name, &segment(crate::world::CLUSTER, number << 24, &noise(number, 1000))).expect("stored");
+    }
+    for name in ["bad", "good"] {
+        take(&world.generation(), name, &[("data.tar", &noise(9, 1 << 20))]);
+    }
+    let bad = world
+        .files()
+        .into_iter()
+        .find(|file| file.contains("/bad/") && file.ends_with("data.tar.pgherd"))
+        .expect("there");
+    for path in [world.wal_object("000000010000000000000002"), world.root().join(bad)] {
+        let mut bytes = std::fs::read(&path).expect("read");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+    }
+    let mut copies = Copies::default();
+    let error = copy(&world.generation(), &second, &mut copies, |_| {}).expect_err("damaged");
+    assert_eq!(error.kind, ErrorKind::Damaged);
+    let names: Vec<_> = of(&second).wal().expect("listed").iter().map(|file| file.name.to_string()).collect();
+    assert_eq!(names, ["000000010000000000000001", "000000010000000000000003"]);
+    assert_eq!(
+        of(&second).backups().expect("listed").iter().map(|backup| backup.name.as_str()).collect::<Vec<_>>(),
+        ["good"]
+    );
+    assert_eq!(of(&second).check(Depth::Read, |_| {}).expect("looked at").len(), 1, "the gap");
+    // The segment, and data and manifest of the backup.
+    assert_eq!(lag(&world.generation(), &second, &mut copies).expect("known").objects, 3);
+}
+
+#[test]
+fn nothing_is_written_over_and_another_database_is_noticed() {
+    let world = World::plain();
+    let second = second(&world, "second");
+    world.push("000000010000000000000001", b"one").expect("stored");
+    copy(&world.generation(), &second, &mut Copies::default(), |_| {}).expect("copied");
+    // The copy is another one now.
+    let place = world.path("second/orders/0001/wal/00000001/000000010000000000000001.pgherd");
+    std::fs::write(&place, "something else").expect("written");
+    let error = copy(&world.generation(), &second, &mut Copies::default(), |_| {}).expect_err("other content");
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert_eq!(std::fs::read(&place).expect("read"), b"something else");
+    let other = World::plain();
+    let error = copy(&other.generation(), &second, &mut Copies::default(), |_| {}).expect_err("another database");
+    assert!(error.message.ends_with("is of another database of that name"), "{error}");
+}
