@@ -44,20 +44,27 @@ const TYPES: [(&str, &[&str]); 7] = [
     ("aws_iam_role", &["name"]),
 ];
 
-struct Anything(&'static str, &'static [&'static str]);
+struct Anything(&'static str, Schema);
+
+fn schema(attributes: &[&'static str]) -> Schema {
+    let text = |name: &&'static str| Attribute::optional(*name, Shape::Plain(Type::Text), "");
+    let other = [
+        Attribute::optional("alarm_actions", Shape::Plain(Type::list(Type::Text)), ""),
+        Attribute::optional("dimensions", Shape::Plain(Type::map(Type::Text)), ""),
+        Attribute::optional("tags", Shape::Plain(Type::map(Type::Text)), ""),
+        Attribute::computed("arn", Type::Text, ""),
+    ];
+    Schema {
+        description: String::new(),
+        attributes: attributes.iter().map(text).chain(other).collect(),
+        blocks: Vec::new(),
+    }
+}
 
 #[async_trait]
 impl Resource for Anything {
-    fn schema(&self) -> Schema {
-        let text = |name: &&'static str| Attribute::optional(*name, Shape::Plain(Type::Text), "");
-        let other = [
-            Attribute::optional("alarm_actions", Shape::Plain(Type::list(Type::Text)), ""),
-            Attribute::optional("dimensions", Shape::Plain(Type::map(Type::Text)), ""),
-            Attribute::optional("tags", Shape::Plain(Type::map(Type::Text)), ""),
-            Attribute::computed("arn", Type::Text, ""),
-        ];
-        let attributes = self.1.iter().map(text).chain(other).collect();
-        Schema { description: String::new(), attributes, blocks: Vec::new() }
+    fn schema(&self) -> &Schema {
+        &self.1
     }
 
     fn validate(&self, _config: &Value) -> Vec<Diagnostic> {
@@ -100,8 +107,9 @@ struct Nothing;
 
 #[async_trait]
 impl Provider for Nothing {
-    fn schema(&self) -> Schema {
-        Schema { description: String::new(), attributes: Vec::new(), blocks: Vec::new() }
+    fn schema(&self) -> &Schema {
+        const NOTHING: &Schema = &Schema { description: String::new(), attributes: Vec::new(), blocks: Vec::new() };
+        NOTHING
     }
 
     fn validate(&self, _config: &Value) -> Vec<Diagnostic> {
@@ -117,7 +125,7 @@ impl Provider for Nothing {
 
 fn main() -> ExitCode {
     let resource = |(ty, attributes): (&'static str, &'static [&'static str])| {
-        let resource: Box<dyn Resource> = Box::new(Anything(ty, attributes));
+        let resource: Box<dyn Resource> = Box::new(Anything(ty, schema(attributes)));
         (ty, resource)
     };
     let plugin = Plugin {

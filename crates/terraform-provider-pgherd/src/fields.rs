@@ -7,10 +7,11 @@ use pgherd_core::secret::Secret;
 use pgherd_core::value::{Props, Value as Ours};
 use pgherd_core::variables::{self, OUTPUTS, Output, Variable};
 
+use crate::meaning;
 use crate::protocol::{Attribute, Given, Number, Shape, Type, Value};
 
 /// What stands in the place of a value that Terraform does not know yet.
-const NOT_YET: &str = "a value that is known after apply";
+pub const NOT_YET: &str = "a value that is known after apply";
 
 /// The variables under the name that pgherd prefers: the module folds the other names before.
 pub fn canonical() -> impl Iterator<Item = &'static Variable> {
@@ -150,13 +151,16 @@ pub fn theirs(value: &Ours) -> Value {
     }
 }
 
-/// The outputs of a database as attributes. Settings that are nothing are no settings, since a map of Terraform's holds no null; and
-/// whether a secret was given is nobody's business: a state that keeps none would differ from its configuration for ever.
+/// The outputs of a database as attributes. A setting that is nothing is no setting, but null where it may be known late: what turns out
+/// to be nothing must not vanish from a map that promised it. Whether a secret was given is nobody's business: a state that keeps none
+/// would differ from its configuration for ever.
 pub fn told(outputs: &Props) -> Vec<(String, Value)> {
     let is_secret = |name: &str| variables::variable(name).is_some_and(|variable| variable.sensitive);
     let present = |value: &Ours| match value {
         Ours::Map(entries) => {
-            let shown = entries.iter().filter(|(name, value)| !value.is_null() && !is_secret(name));
+            let shown = entries
+                .iter()
+                .filter(|(name, value)| !is_secret(name) && (!value.is_null() || meaning::may_be_late(name)));
             Value::object(shown.map(|(name, value)| (name, theirs(value))))
         }
         other => theirs(other),

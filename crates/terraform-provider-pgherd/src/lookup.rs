@@ -1,6 +1,6 @@
 //! What is only looked up of a database that exists: its outputs, and the password for whoever may have it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -9,7 +9,6 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use pgherd_core::variables::{Variable, variable};
 use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
-use pgherd_engine::run;
 
 use crate::database::refused;
 use crate::fields;
@@ -38,13 +37,8 @@ fn identity() -> impl Iterator<Item = Attribute> {
 
 #[async_trait]
 impl Source for Existing {
-    fn schema(&self) -> Schema {
-        let told = fields::outputs().into_iter().filter(|attribute| attribute.name != "effective");
-        Schema {
-            description: "A database that exists, whoever made it.".to_owned(),
-            attributes: identity().chain(told).collect(),
-            blocks: Vec::new(),
-        }
+    fn schema(&self) -> &Schema {
+        &EXISTING
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
@@ -71,20 +65,8 @@ impl Source for Existing {
 
 #[async_trait]
 impl Source for Credentials {
-    fn schema(&self) -> Schema {
-        let secret = |attribute: Attribute| Attribute { sensitive: true, ..attribute };
-        let told = [
-            Attribute::computed("host", Type::Text, "Host to connect to."),
-            Attribute::computed("port", Type::Number, "Port to connect to."),
-            Attribute::computed("username", Type::Text, "Name of the administrator role."),
-            Attribute::computed("dbname", Type::Text, "Name of the database."),
-            secret(Attribute::computed("password", Type::Text, "The password that is in force.")),
-        ];
-        Schema {
-            description: "How to log in to a database that exists. Kept in neither plan nor state.".to_owned(),
-            attributes: identity().chain(told).collect(),
-            blocks: Vec::new(),
-        }
+    fn schema(&self) -> &Schema {
+        &CREDENTIALS
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
@@ -122,6 +104,35 @@ impl Source for Credentials {
     }
 }
 
+static EXISTING: LazyLock<Schema> = LazyLock::new(existing);
+
+fn existing() -> Schema {
+    let told = fields::outputs().into_iter().filter(|attribute| attribute.name != "effective");
+    Schema {
+        description: "A database that exists, whoever made it.".to_owned(),
+        attributes: identity().chain(told).collect(),
+        blocks: Vec::new(),
+    }
+}
+
+static CREDENTIALS: LazyLock<Schema> = LazyLock::new(credentials);
+
+fn credentials() -> Schema {
+    let secret = |attribute: Attribute| Attribute { sensitive: true, ..attribute };
+    let told = [
+        Attribute::computed("host", Type::Text, "Host to connect to."),
+        Attribute::computed("port", Type::Number, "Port to connect to."),
+        Attribute::computed("username", Type::Text, "Name of the administrator role."),
+        Attribute::computed("dbname", Type::Text, "Name of the database."),
+        secret(Attribute::computed("password", Type::Text, "The password that is in force.")),
+    ];
+    Schema {
+        description: "How to log in to a database that exists. Kept in neither plan nor state.".to_owned(),
+        attributes: identity().chain(told).collect(),
+        blocks: Vec::new(),
+    }
+}
+
 /// What no database is called, and no region: it would be looked for somewhere else.
 fn wrong(config: &Value) -> Vec<Diagnostic> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
@@ -138,10 +149,11 @@ async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Sp
             .help("write cloud_provider"));
     };
     let provider = settings.provider(&spec).await?;
-    if !provider.exists(&spec).await? {
+    let observed = provider.observe(&provider.desired(&spec)).await?;
+    if !provider.is_among(&observed) {
         let message = format!("there is no database {} on {}", spec.name, spec.target);
         return Err(ProviderError::new(ErrorKind::NotFound, message));
     }
-    let outputs = run::outputs(&*provider, &spec).await?;
+    let outputs = provider.outputs(&spec, &observed);
     Ok((provider, spec, outputs))
 }

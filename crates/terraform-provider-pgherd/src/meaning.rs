@@ -69,9 +69,32 @@ impl Meaning {
         Self { spec, diagnostics, accepted, unknown }
     }
 
-    /// Whether nothing that decides about other settings is unknown: then all others can be told.
-    pub fn is_settled(&self) -> bool {
-        self.unknown.iter().all(|variable| decides_nothing(variable))
+    /// Every setting that is known, while nothing that decides about others is not; else null.
+    pub fn effective(&self) -> Value {
+        let Some(spec) = self.spec.as_ref().filter(|_| self.unknown.iter().all(|one| decides_nothing(one))) else {
+            return Value::Null;
+        };
+        let outputs = pgherd_core::outputs::outputs(spec, &pgherd_core::outputs::Facts::default());
+        let told = fields::told(&outputs).into_iter().find(|(name, _)| name == "effective");
+        // A setting under each of its names, and what it gets into: the environment is one of the tags.
+        let is_late = |name: &str| {
+            let variable = variables::variable(name).map(|one| one.canonical_name());
+            self.unknown.iter().any(|late| variable == Some(late.name))
+        };
+        let gets_there = |value: &Value| value.as_text().is_some_and(|text| text.contains(fields::NOT_YET));
+        let open = |name: &str, value: Value| if is_late(name) || gets_there(&value) { Value::Unknown } else { value };
+        match told {
+            Some((_, Value::Map(settings))) => Value::Map(
+                settings
+                    .into_iter()
+                    .map(|(name, value)| {
+                        let value = open(&name, value);
+                        (name, value)
+                    })
+                    .collect(),
+            ),
+            _ => Value::Null,
+        }
     }
 }
 
@@ -85,6 +108,12 @@ pub fn check(inputs: &Inputs, spec: &Spec, today: Date) -> Vec<Told> {
 
 /// What is said of a reference that nobody can follow: here, somebody will.
 const UNKNOWN: [&str; 4] = ["unknown-value", "unknown-password", "left-closed", "unknown-label"];
+
+/// Whether a setting may be known late while others are told: then it is told that it is not known yet.
+pub fn may_be_late(name: &str) -> bool {
+    let variable = variables::variable(name).and_then(|one| variables::variable(one.canonical_name()));
+    variable.is_some_and(decides_nothing)
+}
 
 /// Whether a variable names something beside the database, so that no other setting follows from it.
 fn decides_nothing(variable: &Variable) -> bool {
@@ -207,6 +236,23 @@ mod tests {
         check(&[&quick[..], &[("allocated_storage", Value::Unknown)]].concat(), &[]);
         let small = "gp3 below 400 GiB has 3000 IOPS and 125 MiB/s, and RDS refuses storage_iops for it.";
         check(&quick, &[(small, Some("storage_iops"))]);
+    }
+
+    /// Under all of its names, and in what is made of it: Terraform has nothing that was promised become another value.
+    #[test]
+    fn what_is_not_known_yet_is_open_wherever_it_gets() {
+        let open = |written: &[(&str, Value)]| {
+            let place = [("cloud_provider", Value::text("aws"))];
+            let config = Value::object(place.into_iter().chain(written.iter().cloned()));
+            let effective = Meaning::checked(&config, &Settings::default(), today()).effective();
+            let settings = effective.as_map().cloned().unwrap_or_default();
+            settings.into_iter().filter(|(_, value)| !value.is_known()).map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(open(&[("environment", Value::Unknown)]), ["environment", "tags"]);
+        assert_eq!(open(&[("subnet_ids", Value::List(vec![Value::Unknown]))]), ["subnet_ids"]);
+        assert_eq!(open(&[("vpc_id", Value::Unknown)]), ["vpc_id"]);
+        // What may decide about others leaves nothing to be told.
+        assert_eq!(open(&[("instance_class", Value::Unknown)]), [] as [String; 0]);
     }
 
     #[test]

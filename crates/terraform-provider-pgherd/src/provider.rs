@@ -17,8 +17,18 @@ pub struct Shared {
     settings: RwLock<Settings>,
     stopper: Stopper,
     stop: Stop,
-    /// What was made, or begun, since this process runs.
-    made: Mutex<BTreeSet<String>>,
+    /// Which databases were meant since the last configuration, and for what: Terraform configures before each run over all blocks, and
+    /// asks for each block once.
+    meant: Mutex<BTreeSet<(For, String)>>,
+}
+
+/// What a database was asked about for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum For {
+    /// To be planned: made, changed or ended.
+    Plan,
+    /// To be made.
+    Create,
 }
 
 impl Shared {
@@ -27,9 +37,9 @@ impl Shared {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a database of this identity was asked for before, to be made. Terraform asks once for each block.
-    pub fn is_second(&self, id: &str) -> bool {
-        !self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned())
+    /// Whether another block, or another address of the state, meant this database before.
+    pub fn is_second(&self, why: For, id: &str) -> bool {
+        !self.meant.lock().unwrap_or_else(PoisonError::into_inner).insert((why, id.to_owned()))
     }
 
     /// Hears when the run is to end.
@@ -41,7 +51,7 @@ impl Shared {
 /// Everything that Terraform is offered.
 pub fn plugin() -> Plugin {
     let (stopper, stop) = stop();
-    let shared = Arc::new(Shared { settings: RwLock::default(), stopper, stop, made: Mutex::default() });
+    let shared = Arc::new(Shared { settings: RwLock::default(), stopper, stop, meant: Mutex::default() });
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
     let credentials: Box<dyn Source> = Box::new(Credentials(Arc::clone(&shared)));
@@ -59,8 +69,8 @@ struct Configured(Arc<Shared>);
 
 #[async_trait]
 impl Provider for Configured {
-    fn schema(&self) -> Schema {
-        settings::schema()
+    fn schema(&self) -> &Schema {
+        &settings::SCHEMA
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
@@ -76,6 +86,7 @@ impl Provider for Configured {
             Ok(settings) => {
                 log("INFO", &format!("pgherd {} for Terraform {terraform}", env!("CARGO_PKG_VERSION")));
                 *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+                self.0.meant.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Vec::new()
             }
             Err(diagnostics) => diagnostics,

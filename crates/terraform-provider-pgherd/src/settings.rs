@@ -4,6 +4,7 @@
 //! `AWS_ENDPOINT_URL`), and are no configuration here.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use pgherd_core::cloud::Cloud;
 use pgherd_core::spec::Spec;
@@ -24,7 +25,9 @@ pub struct Settings {
 }
 
 /// What may be configured.
-pub fn schema() -> Schema {
+pub static SCHEMA: LazyLock<Schema> = LazyLock::new(schema);
+
+fn schema() -> Schema {
     let text = || Shape::Plain(Type::Text);
     let texts = || Shape::Plain(Type::list(Type::Text));
     let clouds: Vec<&str> = Cloud::ALL.iter().map(|cloud| cloud.name()).collect();

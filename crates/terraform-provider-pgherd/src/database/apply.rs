@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::{TIMEOUTS, begun::Begun, look, plan, refused, same, shown};
 use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Apply, Diagnostic, Value, has_error, log};
-use crate::provider::Shared;
+use crate::provider::{For, Shared};
 
 /// Applies.
 pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
@@ -28,33 +28,38 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
         let meaning = Meaning::checked(&asked.config, &settings, now.to_zoned(TimeZone::UTC).date());
         (meaning.spec, meaning.diagnostics)
     };
-    // A create that went wrong leaves no state: Terraform would destroy what it calls tainted.
-    let before = asked.prior.clone();
-    // What was kept beside the plan is of no use beside a state.
-    let fails = |said: Vec<Diagnostic>| Answer::refused(before.clone(), Vec::new(), said);
+    // A create that went wrong leaves no state: Terraform would destroy what it calls tainted. What was kept beside the plan is of no use
+    // beside a state.
+    let fails = |asked: Apply, said: Vec<Diagnostic>| Answer::refused(asked.prior, Vec::new(), said);
     if has_error(&said) {
-        return fails(said);
+        return fails(asked, said);
     }
     let Some(spec) = spec else {
-        return fails(vec![Diagnostic::error("It is not known where the database is.", "Write cloud_provider.")]);
+        return fails(
+            asked,
+            vec![Diagnostic::error("It is not known where the database is.", "Write cloud_provider.")],
+        );
     };
     let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
-    let fixed = old.as_ref().filter(|_| !ends).and_then(|old| plan::moved(&before, old, &spec));
-    if let Some(other) = fixed.or_else(|| same::other_target(&before, &spec)) {
-        return fails(vec![other]);
+    let fixed = old.filter(|_| !ends).and_then(|old| plan::moved(&asked.prior, &old, &spec));
+    if let Some(other) = fixed.or_else(|| same::other_target(&asked.prior, &spec)) {
+        return fails(asked, vec![other]);
     }
+    let which = Which::of(&asked);
+    let limit = limit(asked.config.get(TIMEOUTS), asked.prior.get(TIMEOUTS), which);
+    // It is read, and what comes next may take an hour.
+    let asked = Apply { config: Value::Null, ..asked };
     let work = async {
         let provider = settings.provider(&spec).await.map_err(|error| vec![refused(&error)])?;
         carry_out(shared, &*provider, &spec, &asked, now).await
     };
-    let which = Which::of(&asked);
-    let done = match limit(asked.config.get(TIMEOUTS), asked.prior.get(TIMEOUTS), which) {
+    let done = match limit {
         None => work.await,
         Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(vec![too_long(which)])),
     };
     match done {
         Ok(state) => Answer::of(state, Vec::new()),
-        Err(said) => fails(said),
+        Err(said) => fails(asked, said),
     }
 }
 
@@ -77,11 +82,14 @@ async fn carry_out(
     if has_error(&said) {
         return Err(said);
     }
-    let (id, is_there) = (same::id(provider, spec), provider.is_among(&planned.observed));
+    let id = same::id(provider, spec);
     let another = async || same::another(&asked.prior, provider, spec, &planned.observed).await.map_err(told);
     let other = match which {
-        Which::Create => shared.is_second(&id).then(|| twice(&id)).or_else(|| plan::taken(&id, is_there)),
-        Which::Update => another().await?.or_else(|| same::gone(provider, spec, is_there)),
+        Which::Create => {
+            let taken = || plan::taken(&id, provider, spec, &planned.observed);
+            shared.is_second(For::Create, &id).then(|| same::twice(&id)).or_else(taken)
+        }
+        Which::Update => another().await?.or_else(|| same::gone(provider, spec, &planned.observed)),
         Which::Delete => another().await?,
     };
     if let Some(other) = other.or_else(|| shown::moved(&asked.private, &id, spec, &planned)) {
@@ -95,36 +103,27 @@ async fn carry_out(
         })?;
     }
     let walked = walk(shared, provider, spec, &planned, now).await;
+    let desired = planned.desired;
     if let (Err(said), Which::Create) = (&walked, which) {
-        if provider.exists(spec).await == Ok(false) {
+        let observed = provider.observe(&desired).await;
+        let is_away = |observed: &Vec<_>| same::left(provider.kinds(), observed).is_empty();
+        if observed.as_ref().is_ok_and(|observed| !provider.is_among(observed)) {
             begun.remove();
-            return Err(said.clone());
         }
-        return Err([said.as_slice(), &[unknown_to_the_state(&id)]].concat());
+        let rest = (!observed.as_ref().is_ok_and(is_away)).then(|| unknown_to_the_state(&id));
+        return Err(said.iter().cloned().chain(rest).collect());
     }
     walked?;
     if which == Which::Delete {
         return Ok(Value::Null);
     }
-    // Without the password, which would be compared again for nothing.
-    let after = look::left(provider, spec).await.map_err(told)?;
-    let mut state = look::state(&asked.planned, provider, spec, &after);
-    state.set(super::REVISION, asked.planned.get(super::REVISION).clone());
-    if !matches!(state.get(super::REVISION), Value::Number(_)) {
-        state.set(super::REVISION, Value::int(asked.prior.get(super::REVISION).as_int().unwrap_or(1)));
+    let observed = provider.observe(&desired).await.map_err(told)?;
+    let drift = look::drift(provider, spec, &desired, &observed);
+    if which == Which::Create {
+        // Whether Terraform gets to write its state is not known here: the next look takes it away.
+        begun.made(same::own_id(provider, spec, &observed).as_deref());
     }
-    if !matches!(state.get(shown::STEPS), Value::List(_)) {
-        state.set(shown::STEPS, shown::steps(&planned));
-    }
-    // From here on the state knows of it. Terraform that ends before it has written that down is told to import it.
-    begun.remove();
-    Ok(state)
-}
-
-/// Two blocks that mean one database would both change it, and the end of one of them would end it for both.
-fn twice(id: &str) -> Diagnostic {
-    let help = "Give each block a name of its own; without one it is `database`.";
-    Diagnostic::error(format!("Two blocks mean {id}."), help).at("name")
+    Ok(look::state(&asked.planned, provider, spec, &observed, drift))
 }
 
 fn unknown_to_the_state(id: &str) -> Diagnostic {

@@ -1,8 +1,8 @@
-//! Which creates were begun from this working folder: written before the first step, and taken away when the state knows better.
+//! Which creates were begun from this working folder: written before the first step, and taken away when the state is seen to know.
 //!
-//! Terraform that is killed in the middle of a create knows nothing of what there is. A database of that name may also be somebody
-//! else's, another configuration's say, and is not taken over just like that; so the intent is written down where only this
-//! configuration looks.
+//! Terraform that is killed in the middle of a create, or before it has written down what came of one, knows nothing of what there is. A
+//! database of that name may also be somebody else's, another configuration's say, and is not taken over just like that; so the intent is
+//! written down where only this configuration looks, and at the end what was made, by what another of the same name does not have.
 
 use std::fs;
 use std::io;
@@ -29,17 +29,25 @@ impl Begun {
         Self(folder.join("pgherd").join(safe(workspace)).join(format!("{}.begun", safe(id))))
     }
 
-    /// Whether it was begun.
-    pub fn is_there(&self) -> bool {
-        self.0.is_file()
+    /// Whether this is what was begun: `found` tells one database from another that once has its name, where that is known.
+    pub fn is_about(&self, found: Option<&str>) -> bool {
+        fs::read_to_string(&self.0).is_ok_and(|made| made.is_empty() || Some(made.as_str()) == found)
     }
 
-    /// Writes it down.
+    /// Writes down that it is begun.
     pub fn write(&self) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             fs::create_dir_all(folder)?;
         }
         fs::write(&self.0, "")
+    }
+
+    /// Writes down what was made. Whether Terraform gets to write its state is not known here.
+    pub fn made(&self, made: Option<&str>) {
+        let written = made.is_some_and(|made| fs::write(&self.0, made).is_ok());
+        if !written {
+            self.remove();
+        }
     }
 
     /// Takes it away; what is not there is away.
@@ -57,12 +65,19 @@ mod tests {
     fn a_create_is_known_from_its_beginning_to_its_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let of = |name: &str| Begun::within(&folder.path().join("data"), "default", &format!("local/{name}"));
-        assert!(!of("orders").is_there());
+        assert!(!of("orders").is_about(None));
         of("orders").write().expect("it is written");
-        assert!(of("orders").is_there() && !of("others").is_there());
-        assert!(!Begun::within(&folder.path().join("data"), "staging", "local/orders").is_there(), "another workspace");
+        assert!(of("orders").is_about(None) && of("orders").is_about(Some("7")) && !of("others").is_about(None));
+        let elsewhere = Begun::within(&folder.path().join("data"), "staging", "local/orders");
+        assert!(!elsewhere.is_about(None), "another workspace");
+        of("orders").made(Some("7"));
+        assert!(of("orders").is_about(Some("7")));
+        assert!(!of("orders").is_about(Some("8")) && !of("orders").is_about(None), "another one of the name");
         of("orders").remove();
         of("orders").remove();
-        assert!(!of("orders").is_there());
+        assert!(!of("orders").is_about(Some("7")));
+        of("others").write().expect("it is written");
+        of("others").made(None);
+        assert!(!of("others").is_about(None));
     }
 }

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pgherd_core::cloud::Cloud;
-use pgherd_core::plan::Action;
-use pgherd_core::resource::Status;
+use pgherd_core::plan::{Action, Step, plan};
+use pgherd_core::resource::{Observed, Resource, Status};
 use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{Provider, ProviderError};
-use pgherd_engine::run::{self, Planned};
+use pgherd_engine::run;
 
 use super::{DRIFT, REVISION, begun::Begun, promised, refused, same, shown};
 use crate::fields;
@@ -28,14 +28,26 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
         same::other_place(&kept.state, &*provider, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
         // The state knows of it, whoever made it.
         Begun::of(&same::id(&*provider, &spec)).remove();
-        let observed = provider.observe(&provider.desired(&spec)).await.map_err(told)?;
+        let desired = provider.desired(&spec);
+        let observed = provider.observe(&desired).await.map_err(told)?;
         let another = same::another(&kept.state, &*provider, &spec, &observed).await.map_err(told)?;
         another.map_or(Ok(()), |another| Err(vec![another]))?;
-        if !provider.is_among(&observed) {
+        if same::left(provider.kinds(), &observed).is_empty() {
             return Ok(Value::Null);
         }
-        let planned = left(&*provider, &spec).await.map_err(told)?;
-        Ok(state(&kept.state, &*provider, &spec, &planned))
+        let mut drift = drift(&*provider, &spec, &desired, &observed);
+        // What is written is not known yet, so nothing differs from it.
+        if kept.private == shown::IMPORTED {
+            drift = Value::object::<String>([]);
+        }
+        // Of a database that is gone nothing is told but what is left of it: the state still says which one it was.
+        if !provider.is_among(&observed) {
+            let mut state = kept.state.clone();
+            state.set("id", Value::text(same::id(&*provider, &spec)));
+            state.set(DRIFT, drift);
+            return Ok(state);
+        }
+        Ok(state(&kept.state, &*provider, &spec, &observed, drift))
     };
     match looked.await {
         Ok(state) => Answer::of(state, kept.private),
@@ -43,39 +55,32 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
     }
 }
 
-/// What it would take to have it as it was left.
-pub async fn left(provider: &dyn Provider, spec: &Spec) -> Result<Planned, ProviderError> {
-    run::observe_and_plan(provider, spec, &run::timing(spec, Timestamp::now()), lint_nothing()).await
-}
-
-fn lint_nothing() -> pgherd_core::lint::Intent {
-    pgherd_core::lint::Intent::default()
-}
-
 /// The state with everything that is told of it.
-pub fn state(base: &Value, provider: &dyn Provider, spec: &Spec, planned: &Planned) -> Value {
+pub fn state(base: &Value, provider: &dyn Provider, spec: &Spec, observed: &[Observed], drift: Value) -> Value {
     let mut state = base.clone();
-    let mut outputs = provider.outputs(spec, &planned.observed);
+    let mut outputs = provider.outputs(spec, observed);
     state.set("engine_version_actual", promised::take_version(&mut outputs));
     for (name, value) in fields::told(&outputs) {
         state.set(&name, value);
     }
     state.set("id", Value::text(same::id(provider, spec)));
-    state.set(DRIFT, drift(planned));
-    if !matches!(state.get(REVISION), Value::Number(_)) {
-        state.set(REVISION, Value::int(1));
-    }
+    state.set(DRIFT, drift);
     state
 }
 
+/// What it would take to have it as it was left. Pure, and so nothing is asked for it.
+pub fn steps(provider: &dyn Provider, spec: &Spec, desired: &[Resource], observed: &[Observed]) -> Vec<Step> {
+    plan(provider.kinds(), &spec.block, desired, observed, &run::timing(spec, Timestamp::now())).steps
+}
+
 /// What differs, by field, with the value it has.
-fn drift(planned: &Planned) -> Value {
+pub fn drift(provider: &dyn Provider, spec: &Spec, desired: &[Resource], observed: &[Observed]) -> Value {
     let mut differs = Vec::new();
-    for step in &planned.plan.steps {
+    for step in &steps(provider, spec, desired, observed) {
         let id = &step.id;
         match &step.action {
             Action::Create { .. } => {
-                let seen = planned.observed.iter().find(|seen| seen.id == *id).map(|seen| &seen.status);
+                let seen = observed.iter().find(|seen| seen.id == *id).map(|seen| &seen.status);
                 let why = match seen {
                     Some(Status::Incomplete(why)) => why.clone(),
                     _ => "is not there".to_owned(),
@@ -116,12 +121,29 @@ pub fn import(shared: &Shared, schema: &Schema, id: &str) -> Answer {
             vec![Diagnostic::error(format!("\"{id}\" names no database."), help)],
         );
     }
+    let set = shared.settings().target;
+    if let (Some(Some(typed)), Some(set)) = (cloud, set)
+        && typed != set
+    {
+        let help = "The database of that name there is another one. Take target out of the provider's block, or PGHERD_TARGET out of the \
+            environment; or write the id of the one that is meant.";
+        let said =
+            Diagnostic::error(format!("\"{id}\" is on {typed}, and the provider runs every database on {set}."), help);
+        return Answer::refused(Value::Null, Vec::new(), vec![said]);
+    }
     let mut state = Value::object(schema.attributes.iter().map(|attribute| (attribute.name.clone(), Value::Null)));
     state.set("name", Value::text(name));
     if let Some(target) = target {
         state.set("cloud_provider", Value::text(target));
     }
-    let variable = cloud.flatten().or(shared.settings().target).and_then(fields::region);
+    let variable = cloud.flatten().or(set).and_then(fields::region);
+    if let (None, Some(region)) = (variable, region) {
+        let said = Diagnostic::error(
+            format!("\"{id}\" names no database."),
+            format!("There is no region {region} there: write target/name."),
+        );
+        return Answer::refused(Value::Null, Vec::new(), vec![said]);
+    }
     if let (Some(variable), Some(region)) = (variable, region) {
         state.set(variable, Value::text(region));
     }

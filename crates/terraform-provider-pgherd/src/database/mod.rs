@@ -11,7 +11,7 @@ mod promised;
 mod same;
 mod shown;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -35,39 +35,8 @@ const TIMEOUTS: &str = "timeouts";
 
 #[async_trait]
 impl Resource for Database {
-    fn schema(&self) -> Schema {
-        let drift =
-            "What somebody changed behind Terraform's back, by field: the value it has. An apply puts it right.";
-        let own = [
-            Attribute::computed(
-                "id",
-                Type::Text,
-                "Identity of the database, by which it is imported: target/region/name, or target/name.",
-            ),
-            Attribute::computed(
-                REVISION,
-                Type::Number,
-                "Grows by one whenever the password of the block is another than the one in force.",
-            ),
-            Attribute::computed(DRIFT, Type::map(Type::Text), drift),
-            shown::attribute(),
-            Attribute::computed("engine_version_actual", Type::Text, "Version of PostgreSQL that runs."),
-        ];
-        let time = |name: &str| {
-            let description = format!("How long a {name} is waited for, such as 30m; what was begun goes on.");
-            Attribute::optional(name, Shape::Plain(Type::Text), description)
-        };
-        Schema {
-            description:
-                "A PostgreSQL database with what belongs to it: standby, replicas, backups, monitoring, pooler."
-                    .to_owned(),
-            attributes: fields::inputs().into_iter().chain(fields::outputs()).chain(own).collect(),
-            blocks: vec![Block {
-                name: TIMEOUTS.to_owned(),
-                description: "How long is waited.".to_owned(),
-                attributes: ["create", "update", "delete"].map(time).into(),
-            }],
-        }
+    fn schema(&self) -> &Schema {
+        &SCHEMA
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
@@ -90,7 +59,43 @@ impl Resource for Database {
     }
 
     async fn import(&self, id: &str) -> Answer {
-        look::import(&self.0, &self.schema(), id)
+        look::import(&self.0, &SCHEMA, id)
+    }
+}
+
+/// Built once: it is asked for with every call.
+static SCHEMA: LazyLock<Schema> = LazyLock::new(schema);
+
+fn schema() -> Schema {
+    let drift = "What somebody changed behind Terraform's back, by field: the value it has. An apply puts it right.";
+    let own = [
+        Attribute::computed(
+            "id",
+            Type::Text,
+            "Identity of the database, by which it is imported: target/region/name, or target/name.",
+        ),
+        Attribute::computed(
+            REVISION,
+            Type::Number,
+            "Grows by one whenever the password of the block is another than the one in force.",
+        ),
+        Attribute::computed(DRIFT, Type::map(Type::Text), drift),
+        shown::attribute(),
+        Attribute::computed("engine_version_actual", Type::Text, "Version of PostgreSQL that runs."),
+    ];
+    let time = |name: &str| {
+        let description = format!("How long a {name} is waited for, such as 30m; what was begun goes on.");
+        Attribute::optional(name, Shape::Plain(Type::Text), description)
+    };
+    Schema {
+        description: "A PostgreSQL database with what belongs to it: standby, replicas, backups, monitoring, pooler."
+            .to_owned(),
+        attributes: fields::inputs().into_iter().chain(fields::outputs()).chain(own).collect(),
+        blocks: vec![Block {
+            name: TIMEOUTS.to_owned(),
+            description: "How long is waited.".to_owned(),
+            attributes: ["create", "update", "delete"].map(time).into(),
+        }],
     }
 }
 

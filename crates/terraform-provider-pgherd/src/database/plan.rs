@@ -4,80 +4,142 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pgherd_core::lint::Intent;
 use pgherd_core::plan::{Action, text};
+use pgherd_core::resource::Observed;
 use pgherd_core::spec::Spec;
+use pgherd_core::variables::Variable;
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
-use super::{DRIFT, REVISION, begun::Begun, promised, refused, same, shown};
+use super::{DRIFT, REVISION, begun::Begun, look, promised, refused, same, shown};
 use crate::fields;
 use crate::meaning::{self, Meaning};
 use crate::protocol::{Answer, Diagnostic, Plan, Value, has_error, log};
-use crate::provider::Shared;
+use crate::provider::{For, Shared};
 use crate::settings::Settings;
 
 /// Plans.
 pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     let settings = shared.settings();
     if asked.proposed.is_null() {
-        return destroy(&settings, asked).await;
+        return destroy(shared, &settings, asked).await;
     }
     let now = Timestamp::now();
     let meaning = Meaning::checked(&asked.config, &settings, now.to_zoned(TimeZone::UTC).date());
     if has_error(&meaning.diagnostics) {
         return Answer::refused(asked.proposed, asked.private, meaning.diagnostics);
     }
+    let has_open_password = meaning.unknown.iter().any(|variable| variable.sensitive);
+    let is_open = meaning.unknown.iter().any(|variable| !variable.sensitive);
+    let effective = if is_open { meaning.effective() } else { Value::Null };
     // What the configuration alone says was said when it was validated; only what could not be known then is new.
-    let mut said = meaning.accepted.clone();
+    let mut said = meaning.accepted;
+    let late: Vec<&str> = meaning.unknown.iter().map(|variable| variable.name).collect();
+    // Of what is not known yet the value that it has now is as good as any, to look at what there is.
+    let spec = match is_open {
+        false => meaning.spec,
+        true if asked.prior.is_null() => None,
+        true => Meaning::of(&as_before(&asked.config, &asked.prior, &meaning.unknown), &settings).0,
+    };
+    let Some(spec) = spec else { return Answer::refused(open(asked.proposed, effective), Vec::new(), said) };
     let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
-    let Some(spec) = &meaning.spec else { return Answer::of(open(&asked, None), Vec::new()) };
-    if let Some(fixed) = old.as_ref().and_then(|old| moved(&asked.prior, old, spec)) {
+    if let Some(fixed) = old.as_ref().and_then(|old| moved(&asked.prior, old, &spec)) {
         return Answer::refused(asked.proposed, asked.private, vec![fixed]);
     }
-    if meaning.unknown.iter().any(|variable| !variable.sensitive) {
-        let effective = meaning.is_settled().then(|| effective(spec, &meaning));
-        return Answer::refused(open(&asked, effective), Vec::new(), said);
-    }
+    // It is read, and what comes next waits for others.
+    let Plan { prior, proposed, private, config } = asked;
+    drop(config);
     let looked = async {
-        let provider = settings.provider(spec).await?;
-        let planned = run::observe_and_plan(&*provider, spec, &run::timing(spec, now), Intent::default()).await?;
+        let provider = settings.provider(&spec).await?;
+        let planned = run::observe_and_plan(&*provider, &spec, &run::timing(&spec, now), Intent::default()).await?;
         Ok::<_, ProviderError>((provider, planned))
     };
     let (provider, planned) = match looked.await {
         Ok(found) => found,
-        Err(error) => return Answer::refused(asked.proposed, asked.private, vec![refused(&error)]),
+        Err(error) => return Answer::refused(proposed, private, vec![refused(&error)]),
     };
-    said.extend(planned.plan.diagnostics.iter().filter_map(meaning::diagnostic));
+    let id = same::id(&*provider, &spec);
+    if !is_open {
+        said.extend(planned.plan.diagnostics.iter().filter_map(meaning::diagnostic));
+    }
     let is_there = provider.is_among(&planned.observed);
     if old.is_some() {
-        match same::another(&asked.prior, &*provider, spec, &planned.observed).await {
-            Ok(another) => said.extend(another.or_else(|| same::gone(&*provider, spec, is_there))),
+        match same::another(&prior, &*provider, &spec, &planned.observed).await {
+            Ok(another) => said.extend(another.or_else(|| {
+                // Terraform plans what there is before it plans a destroy, which has to end the rest. The apply refuses.
+                let is_error = same::left(provider.kinds(), &planned.observed).is_empty();
+                let gone = same::gone(&*provider, &spec, &planned.observed)?;
+                Some(Diagnostic { is_error, ..gone })
+            })),
             Err(error) => said.push(refused(&error)),
         }
     } else {
-        let id = same::id(&*provider, spec);
         if !is_there {
             // What was begun came to nothing: whatever is there later is somebody else's.
             Begun::of(&id).remove();
         }
-        said.extend(taken(&id, is_there).or_else(|| is_there.then(|| gone_on_with(&id))));
+        let taken = taken(&id, &*provider, &spec, &planned.observed);
+        said.extend(taken.or_else(|| is_there.then(|| gone_on_with(&id))));
+    }
+    // Of two that are to be made the apply tells: Terraform asks twice about one that is to be made anew.
+    if !has_error(&said) && old.is_some() && shared.is_second(For::Plan, &id) {
+        said.push(same::twice(&id));
     }
     if has_error(&said) {
-        return Answer::refused(asked.proposed, asked.private, said);
+        return Answer::refused(proposed, private, said);
     }
-    said.extend(interruption(spec, &planned));
-    tell(spec, &planned);
-    if planned.plan.steps.is_empty() && asked.private == shown::IMPORTED {
-        let help = "It is as the block says. Terraform shows what is written as changes, because the state of an import knows none of it.";
-        let id = same::id(&*provider, spec);
-        said.push(Diagnostic::warning(format!("Nothing will be done to {id}: only the state is written."), help));
+    tell(&spec, &planned);
+    if is_open {
+        said.push(not_known_yet(&id, &late, &planned));
+    } else {
+        said.extend(interruption(&spec, &planned));
+        if planned.plan.steps.is_empty() && private == shown::IMPORTED {
+            let help = "It is as the block says. Terraform shows what is written as changes, because the state of an import knows none of it.";
+            said.push(Diagnostic::warning(format!("Nothing will be done to {id}: only the state is written."), help));
+        }
     }
-    let has_open_password = meaning.unknown.iter().any(|variable| variable.sensitive);
-    let state = promise(&asked, &*provider, old.as_ref(), spec, &planned, has_open_password);
-    Answer::refused(state, shown::kept(spec, &planned), said)
+    let drift = match &old {
+        Some(old) => look::steps(&*provider, old, &provider.desired(old), &planned.observed),
+        None => Vec::new(),
+    };
+    let case = promised::Case {
+        is_new: !is_there,
+        old: old.as_ref(),
+        new: &spec,
+        steps: &planned.plan.steps,
+        drift: &drift,
+        late: &late,
+        is_undecided: is_open && effective.is_null(),
+    };
+    let mut state = promise(proposed, &prior, &*provider, &case, &planned, has_open_password);
+    if !is_open {
+        return Answer::refused(state, shown::kept(&spec, &planned), said);
+    }
+    state.set(shown::STEPS, Value::Unknown);
+    state.set("effective", if effective.is_null() { Value::Unknown } else { effective });
+    Answer::refused(state, Vec::new(), said)
+}
+
+/// A configuration in which what is not known yet is as it was.
+fn as_before(config: &Value, prior: &Value, unknown: &[&'static Variable]) -> Value {
+    let mut config = config.clone();
+    for variable in unknown.iter().filter(|variable| !variable.sensitive) {
+        config.set(variable.name, prior.get(variable.name).clone());
+    }
+    config
+}
+
+/// Terraform plans again when it is known, and then does what nobody was shown.
+fn not_known_yet(id: &str, late: &[&str], planned: &Planned) -> Diagnostic {
+    let said =
+        format!("What will be done to {id} is not wholly known yet: {} will be known after apply.", late.join(", "));
+    let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
+    let lines = if lines.is_empty() { "nothing".to_owned() } else { format!("\n{}", lines.join("\n")) };
+    let help = "It is done without being shown. To see it before, apply what it comes from first, with -target. As far as it is known: ";
+    Diagnostic::warning(said, format!("{help}{lines}"))
 }
 
 /// The end of a database: what protects it stops the plan, not only the apply.
-async fn destroy(settings: &Settings, asked: Plan) -> Answer {
+async fn destroy(shared: &Shared, settings: &Settings, asked: Plan) -> Answer {
     let (spec, ..) = Meaning::of(&asked.prior, settings);
     let Some(spec) = spec else { return Answer::of(Value::Null, asked.private) };
     if let Some(other) = same::other_target(&asked.prior, &spec) {
@@ -87,12 +149,13 @@ async fn destroy(settings: &Settings, asked: Plan) -> Answer {
         let provider = settings.provider(&spec).await?;
         let planned = run::observe_and_plan_destroy(&*provider, &spec).await?;
         let another = same::another(&asked.prior, &*provider, &spec, &planned.observed).await?;
-        Ok::<_, ProviderError>((planned, another))
+        Ok::<_, ProviderError>((same::id(&*provider, &spec), planned, another))
     };
     match looked.await {
-        Ok((planned, another)) => {
+        Ok((id, planned, another)) => {
             let mut said: Vec<Diagnostic> = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
             said.extend(another);
+            said.extend(shared.is_second(For::Plan, &id).then(|| same::twice(&id)));
             tell(&spec, &planned);
             Answer::refused(Value::Null, shown::kept(&spec, &planned), said)
         }
@@ -127,8 +190,9 @@ pub fn moved(prior: &Value, old: &Spec, new: &Spec) -> Option<Diagnostic> {
 }
 
 /// Why a database cannot be made: there is one of that name, or somebody is making it, and nothing says that it was begun here.
-pub fn taken(id: &str, is_there: bool) -> Option<Diagnostic> {
-    if !is_there || Begun::of(id).is_there() {
+pub fn taken(id: &str, provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<Diagnostic> {
+    let own_id = || same::own_id(provider, spec, observed);
+    if !provider.is_among(observed) || Begun::of(id).is_about(own_id().as_deref()) {
         return None;
     }
     let help = format!(
@@ -163,62 +227,46 @@ fn tell(spec: &Spec, planned: &Planned) {
     }
 }
 
-/// A plan in which something that is needed is not known yet: everything that is told is open.
-fn open(asked: &Plan, effective: Option<Value>) -> Value {
-    let mut planned = asked.proposed.clone();
-    for attribute in fields::outputs() {
-        planned.set(&attribute.name, Value::Unknown);
+/// A plan of a database that is to be made, in which something that is needed is not known yet: everything that is told is open, but the
+/// settings that are known.
+fn open(mut planned: Value, effective: Value) -> Value {
+    let told = fields::outputs().into_iter().map(|attribute| attribute.name);
+    for name in told.chain(["id", "engine_version_actual", DRIFT, REVISION, shown::STEPS].map(str::to_owned)) {
+        planned.set(&name, Value::Unknown);
     }
-    for name in ["id", "engine_version_actual", DRIFT, REVISION, shown::STEPS] {
-        planned.set(name, Value::Unknown);
-    }
-    if let Some(effective) = effective {
+    if !effective.is_null() {
         planned.set("effective", effective);
     }
     planned
 }
 
-/// Every setting that is known.
-fn effective(spec: &Spec, meaning: &Meaning) -> Value {
-    let outputs = pgherd_core::outputs::outputs(spec, &pgherd_core::outputs::Facts::default());
-    let told = fields::told(&outputs).into_iter().find(|(name, _)| name == "effective");
-    let mut settings = told.map_or(Value::Null, |(_, settings)| settings);
-    for variable in meaning.unknown.iter().filter(|variable| !variable.sensitive) {
-        settings.set(variable.name, Value::Unknown);
-    }
-    settings
-}
-
 /// What comes of it, as far as it can be promised. A password that is not known yet may be another one than the one in force.
 fn promise(
-    asked: &Plan,
+    mut state: Value,
+    prior: &Value,
     provider: &dyn Provider,
-    old: Option<&Spec>,
-    spec: &Spec,
+    case: &promised::Case<'_>,
     planned: &Planned,
     has_open_password: bool,
 ) -> Value {
-    let mut state = asked.proposed.clone();
-    let mut outputs = provider.outputs(spec, &planned.observed);
+    let mut outputs = provider.outputs(case.new, &planned.observed);
     let runs = promised::take_version(&mut outputs);
-    let had_drift = asked.prior.get(DRIFT).as_map().is_some_and(|drift| !drift.is_empty());
-    let does_something = !planned.plan.steps.is_empty() || has_open_password;
-    for (name, value) in promised::outputs(&outputs, old, spec, planned, does_something, had_drift) {
+    for (name, value) in promised::outputs(&outputs, case) {
         state.set(&name, value);
     }
-    state.set("engine_version_actual", if does_something { Value::Unknown } else { runs });
-    state.set("id", Value::text(same::id(provider, spec)));
+    state.set("engine_version_actual", if promised::opens_version(case) { Value::Unknown } else { runs });
+    state.set("id", Value::text(same::id(provider, case.new)));
     state.set(DRIFT, Value::object::<String>([]));
-    let next = match asked.prior.get(REVISION).as_int() {
+    let next = match prior.get(REVISION).as_int() {
         None => Value::int(1),
         Some(_) if has_open_password => Value::Unknown,
         Some(revision) if has_new_password(planned) => Value::int(revision + 1),
         Some(revision) => Value::int(revision),
     };
     state.set(REVISION, next);
-    let steps = match (does_something, asked.prior.get(shown::STEPS)) {
+    let steps = match planned.plan.steps.is_empty() {
         _ if has_open_password => Value::Unknown,
-        (false, before) if !asked.prior.is_null() => before.clone(),
+        true if !prior.is_null() => prior.get(shown::STEPS).clone(),
         _ => shown::steps(planned),
     };
     state.set(shown::STEPS, steps);

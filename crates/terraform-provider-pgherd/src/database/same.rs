@@ -1,7 +1,7 @@
 //! Whether the database that is meant now is the one a state is about. A state that is taken for another database's changes that one,
 //! and ends it.
 
-use pgherd_core::resource::{Observed, Status};
+use pgherd_core::resource::{Id, Kind, Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{Provider, ProviderError};
@@ -88,9 +88,40 @@ fn differs(known: &str, now: &str) -> Diagnostic {
 }
 
 /// A database that a state knows and that is not there: made anew it would be an empty one.
-pub fn gone(provider: &dyn Provider, spec: &Spec, is_there: bool) -> Option<Diagnostic> {
-    let help = "Nothing was touched. Run `terraform apply -refresh-only` to have Terraform know it, then plan again: the plan says that one is made.";
-    (!is_there).then(|| Diagnostic::error(format!("{} is not there any more.", id(provider, spec)), help))
+pub fn gone(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<Diagnostic> {
+    if provider.is_among(observed) {
+        return None;
+    }
+    let (id, left) = (id(provider, spec), left(provider.kinds(), observed));
+    if left.is_empty() {
+        let help = "Nothing was touched. Run `terraform apply -refresh-only` to have Terraform know it, then plan again: the plan says that one is made.";
+        return Some(Diagnostic::error(format!("{id} is not there any more."), help));
+    }
+    let help = "No apply makes another one in its place. A destroy was cut short, or somebody else deleted the database alone. `terraform destroy`, or taking the block \
+        away, ends the rest. To have a new, empty one instead, take this one out of the state with `terraform state rm`, then apply.";
+    let left: Vec<String> = left.into_iter().map(ToString::to_string).collect();
+    let said = format!("{id} is not there any more, but some of what belongs to it is: {}.", left.join(", "));
+    Some(Diagnostic::error(said, help))
+}
+
+/// Two blocks that mean one database would both change it, and the end of one of them would end it for both.
+pub fn twice(id: &str) -> Diagnostic {
+    let help = "Give each block a name of its own; without one it is `database`. Of two addresses in the state that are about one database take \
+        one out with `terraform state rm`, which leaves the database as it is.";
+    Diagnostic::error(format!("Two blocks mean {id}."), help).at("name")
+}
+
+/// What no other database has, not even one that gets the name of this one later.
+pub fn own_id(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<String> {
+    provider.outputs(spec, observed).get("db_instance_resource_id")?.as_text().map(str::to_owned)
+}
+
+/// What there is of a database, be it gone or not, that its end would take away. While a state knows of it, somebody can still end it: a
+/// destroy that was cut short has ended the database first.
+pub fn left<'o>(kinds: &[Kind], observed: &'o [Observed]) -> Vec<&'o Id> {
+    let stays = |id: &Id| kinds.iter().any(|kind| kind.name == id.kind && kind.outlives);
+    let is_ours = |seen: &&Observed| !matches!(seen.status, Status::Foreign(_));
+    observed.iter().filter(is_ours).map(|seen| &seen.id).filter(|id| !stays(id)).collect()
 }
 
 #[cfg(test)]
@@ -101,6 +132,23 @@ mod tests {
 
     fn state(name: &str, value: &str) -> Value {
         Value::object([(name, Value::text(value))])
+    }
+
+    #[test]
+    fn what_outlives_its_database_or_is_anothers_is_not_left_of_it() {
+        let kind = |name, outlives| Kind { name, holds_data: false, outlives, fields: &[] };
+        let kinds = [kind("group", false), kind("log", true)];
+        let seen = |kind: &str, status| Observed {
+            id: Id::new(kind, "orders"),
+            props: Props::new(),
+            status,
+            pending: Vec::new(),
+            needs: Vec::new(),
+            protected: false,
+        };
+        let foreign = seen("group", Status::Foreign("it wears no tag".to_owned()));
+        assert_eq!(left(&kinds, &[foreign, seen("log", Status::Available)]), [] as [&Id; 0]);
+        assert_eq!(left(&kinds, &[seen("group", Status::Available)]), [&Id::new("group", "orders")]);
     }
 
     #[test]

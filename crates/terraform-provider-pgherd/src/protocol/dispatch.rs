@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use prost::Message;
 
 use super::diagnostic::{Diagnostic, has_error};
@@ -11,6 +12,8 @@ use super::grpc::Refusal;
 use super::json;
 use super::pack::{pack, unpack};
 use super::plugin::{Answer, Apply, Kept, Plan, Plugin, Resource, Source, Sources};
+use super::schema::Attribute;
+use super::server::log;
 use super::ty::Type;
 use super::value::Value;
 use super::wire::{self, Dynamic};
@@ -19,7 +22,27 @@ const CAPABILITIES: wire::ServerCapabilities =
     wire::ServerCapabilities { plan_destroy: true, get_provider_schema_optional: true };
 
 /// The answer to a call of the service `tfplugin6.Provider`.
-pub async fn answer(plugin: &Plugin, call: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+///
+/// What came is read before anybody is waited for, and let go: ten databases at once wait for most of the time.
+pub async fn answer(plugin: &Plugin, call: &str, body: Bytes) -> Result<Vec<u8>, Refusal> {
+    match call {
+        "ReadResource" => read_resource(plugin, taken(body)?).await,
+        "PlanResourceChange" => plan(plugin, taken(body)?).await,
+        "ApplyResourceChange" => apply(plugin, taken(body)?).await,
+        "ReadDataSource" => {
+            let (state, diagnostics) = look_up(&plugin.data_sources, taken(body)?).await?;
+            Ok(wire::StateResponse { state: Some(state), diagnostics: told(&diagnostics) }.encode_to_vec())
+        }
+        "OpenEphemeralResource" => {
+            let (result, diagnostics) = look_up(&plugin.ephemerals, taken(body)?).await?;
+            Ok(wire::OpenResponse { result: Some(result), diagnostics: told(&diagnostics) }.encode_to_vec())
+        }
+        _ => answer_quickly(plugin, call, &body).await,
+    }
+}
+
+/// The answer to a call that waits for nobody else.
+async fn answer_quickly(plugin: &Plugin, call: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     match call {
         "GetMetadata" => Ok(metadata(plugin).encode_to_vec()),
         "GetProviderSchema" => Ok(schemas(plugin).encode_to_vec()),
@@ -35,26 +58,21 @@ pub async fn answer(plugin: &Plugin, call: &str, body: &[u8]) -> Result<Vec<u8>,
             Ok(said(&plugin.provider.configure(&terraform_version, config).await))
         }
         "ValidateResourceConfig" => {
-            let wire::ConfigRequest { type_name, config } = read(body)?;
+            let wire::ValidateResourceRequest { type_name, config, capabilities } = read(body)?;
             let resource = resource(plugin, &type_name)?;
-            Ok(said(&resource.validate(&value(config.as_ref(), &resource.schema().ty())?)))
+            let schema = resource.schema();
+            let config = value(config.as_ref(), &schema.ty())?;
+            let mut diagnostics = resource.validate(&config);
+            if !capabilities.is_some_and(|client| client.write_only_attributes_allowed) {
+                let written = |one: &&Attribute| one.write_only && !config.get(&one.name).is_null();
+                diagnostics.extend(schema.attributes.iter().filter(written).map(kept_by_older_ones));
+            }
+            Ok(said(&diagnostics))
         }
         "UpgradeResourceState" => upgrade(plugin, &read(body)?),
-        "ReadResource" => read_resource(plugin, read(body)?).await,
-        "PlanResourceChange" => plan(plugin, read(body)?).await,
-        "ApplyResourceChange" => apply(plugin, read(body)?).await,
         "ImportResourceState" => import(plugin, &read(body)?).await,
-        "MoveResourceState" => Ok(moved(&read(body)?)),
         "ValidateDataResourceConfig" => validate_source(&plugin.data_sources, &read(body)?),
         "ValidateEphemeralResourceConfig" => validate_source(&plugin.ephemerals, &read(body)?),
-        "ReadDataSource" => {
-            let (state, diagnostics) = look_up(&plugin.data_sources, read(body)?).await?;
-            Ok(wire::StateResponse { state: Some(state), diagnostics: told(&diagnostics) }.encode_to_vec())
-        }
-        "OpenEphemeralResource" => {
-            let (result, diagnostics) = look_up(&plugin.ephemerals, read(body)?).await?;
-            Ok(wire::OpenResponse { result: Some(result), diagnostics: told(&diagnostics) }.encode_to_vec())
-        }
         // Nothing is held open, and so there is nothing to renew or to close.
         "RenewEphemeralResource" | "CloseEphemeralResource" => Ok(said(&[])),
         "GetFunctions" => Ok(wire::GetFunctionsResponse { functions: functions(plugin) }.encode_to_vec()),
@@ -111,9 +129,10 @@ fn upgrade(plugin: &Plugin, request: &wire::UpgradeRequest) -> Result<Vec<u8>, R
 async fn read_resource(plugin: &Plugin, request: wire::ReadRequest) -> Result<Vec<u8>, Refusal> {
     let resource = resource(plugin, &request.type_name)?;
     let schema = resource.schema();
-    let state = value(request.state.as_ref(), &schema.ty())?;
+    let ty = schema.ty();
+    let state = received(request.state, &ty)?;
     let Answer { kept, diagnostics } = resource.read(Kept { state, private: request.private }).await;
-    let state = Some(sent(&schema.without_write_only(kept.state), &schema.ty()));
+    let state = Some(sent(&schema.without_write_only(kept.state), &ty));
     Ok(wire::ReadResponse { state, diagnostics: told(&diagnostics), private: kept.private }.encode_to_vec())
 }
 
@@ -122,31 +141,44 @@ async fn plan(plugin: &Plugin, request: wire::PlanRequest) -> Result<Vec<u8>, Re
     let schema = resource.schema();
     let ty = schema.ty();
     let asked = Plan {
-        prior: value(request.prior.as_ref(), &ty)?,
-        proposed: value(request.proposed.as_ref(), &ty)?,
-        config: value(request.config.as_ref(), &ty)?,
+        prior: received(request.prior, &ty)?,
+        proposed: received(request.proposed, &ty)?,
+        config: received(request.config, &ty)?,
         private: request.private,
-        takes_write_only: request.capabilities.is_some_and(|client| client.write_only_attributes_allowed),
     };
     let Answer { kept, diagnostics } = resource.plan(asked).await;
     let planned = Some(sent(&schema.without_write_only(kept.state), &ty));
     Ok(wire::PlanResponse { planned, private: kept.private, diagnostics: told(&diagnostics) }.encode_to_vec())
 }
 
+/// Who does not know that a value must not be kept would keep it.
+fn kept_by_older_ones(attribute: &Attribute) -> Diagnostic {
+    let name = &attribute.name;
+    let help = "It would stand in the state. Use Terraform 1.11, OpenTofu 1.11 or a newer one; or leave it out.";
+    Diagnostic::error(format!("{name} is only for versions that do not keep it."), help).at(name)
+}
+
 async fn apply(plugin: &Plugin, request: wire::ApplyRequest) -> Result<Vec<u8>, Refusal> {
     let resource = resource(plugin, &request.type_name)?;
     let schema = resource.schema();
     let ty = schema.ty();
-    let planned = value(request.planned.as_ref(), &ty)?;
     let asked = Apply {
-        prior: value(request.prior.as_ref(), &ty)?,
-        planned: planned.clone(),
-        config: value(request.config.as_ref(), &ty)?,
+        prior: received(request.prior, &ty)?,
+        planned: value(request.planned.as_ref(), &ty)?,
+        config: received(request.config, &ty)?,
         private: request.private,
     };
     let Answer { kept, diagnostics } = resource.apply(asked).await;
     // What failed may be anywhere between; what went well is as it was promised.
-    let came = if has_error(&diagnostics) { kept.state } else { planned.filled_from(&kept.state) };
+    let came = if has_error(&diagnostics) {
+        kept.state
+    } else {
+        let planned = received(request.planned, &ty)?;
+        for path in planned.differing(&kept.state) {
+            log("ERROR", &format!("{path} was promised otherwise: that is a bug of this provider"));
+        }
+        planned.filled_from(&kept.state)
+    };
     let state = Some(sent(&schema.without_write_only(came), &ty));
     Ok(wire::ApplyResponse { state, private: kept.private, diagnostics: told(&diagnostics) }.encode_to_vec())
 }
@@ -163,16 +195,6 @@ async fn import(plugin: &Plugin, request: &wire::ImportRequest) -> Result<Vec<u8
     Ok(wire::ImportResponse { imported, diagnostics: told(&diagnostics) }.encode_to_vec())
 }
 
-/// Another provider's state says nothing that could be believed about a database.
-fn moved(request: &wire::MoveRequest) -> Vec<u8> {
-    let wire::MoveRequest { source_type, target_type } = request;
-    let said = Diagnostic::error(
-        format!("a {source_type} cannot become a {target_type}"),
-        format!("Take it out of the state with a removed block, and import it as a {target_type}."),
-    );
-    wire::StateResponse { state: None, diagnostics: told(&[said]) }.encode_to_vec()
-}
-
 fn source<'p>(sources: &'p Sources, name: &str) -> Result<&'p dyn Source, Refusal> {
     let found = sources.get(name).map(AsRef::as_ref);
     found.ok_or_else(|| Refusal::invalid(format!("there is no {name} to look up")))
@@ -186,7 +208,7 @@ fn validate_source(sources: &Sources, request: &wire::ConfigRequest) -> Result<V
 async fn look_up(sources: &Sources, request: wire::ConfigRequest) -> Result<(Dynamic, Vec<Diagnostic>), Refusal> {
     let source = source(sources, &request.type_name)?;
     let ty = source.schema().ty();
-    let (found, diagnostics) = source.read(value(request.config.as_ref(), &ty)?).await;
+    let (found, diagnostics) = source.read(received(request.config, &ty)?).await;
     Ok((sent(&found, &ty), diagnostics))
 }
 
@@ -216,7 +238,22 @@ fn resource<'p>(plugin: &'p Plugin, name: &str) -> Result<&'p dyn Resource, Refu
 }
 
 fn read<M: Message + Default>(body: &[u8]) -> Result<M, Refusal> {
-    M::decode(body).map_err(|error| Refusal::invalid(format!("the request cannot be read: {error}")))
+    M::decode(body).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &prost::DecodeError) -> Refusal {
+    Refusal::invalid(format!("the request cannot be read: {error}"))
+}
+
+/// A message, without what it was read from.
+fn taken<M: Message + Default>(body: Bytes) -> Result<M, Refusal> {
+    M::decode(body).map_err(|error| unreadable(&error))
+}
+
+/// A value, without what it was read from.
+fn received(sent: Option<Dynamic>, ty: &Type) -> Result<Value, Refusal> {
+    let Some(sent) = sent else { return Ok(Value::Null) };
+    value(Some(&sent), ty)
 }
 
 fn value(sent: Option<&Dynamic>, ty: &Type) -> Result<Value, Refusal> {

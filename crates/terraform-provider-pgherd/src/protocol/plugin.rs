@@ -29,7 +29,7 @@ pub type Sources = BTreeMap<&'static str, Box<dyn Source>>;
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// What may be configured.
-    fn schema(&self) -> Schema;
+    fn schema(&self) -> &Schema;
 
     /// What is wrong with a configuration, of which parts may not be known.
     fn validate(&self, config: &Value) -> Vec<Diagnostic>;
@@ -45,7 +45,7 @@ pub trait Provider: Send + Sync {
 #[async_trait]
 pub trait Resource: Send + Sync {
     /// What may be configured, and what is told.
-    fn schema(&self) -> Schema;
+    fn schema(&self) -> &Schema;
 
     /// What is wrong with a configuration, of which parts may not be known.
     fn validate(&self, config: &Value) -> Vec<Diagnostic>;
@@ -67,7 +67,7 @@ pub trait Resource: Send + Sync {
 #[async_trait]
 pub trait Source: Send + Sync {
     /// What may be configured, and what is told.
-    fn schema(&self) -> Schema;
+    fn schema(&self) -> &Schema;
 
     /// What is wrong with a configuration, of which parts may not be known.
     fn validate(&self, config: &Value) -> Vec<Diagnostic>;
@@ -105,8 +105,6 @@ pub struct Plan {
     pub config: Value,
     /// What is kept beside the state.
     pub private: Vec<u8>,
-    /// Whether the caller knows values that it must not keep. An older one does not.
-    pub takes_write_only: bool,
 }
 
 /// What is to be done.

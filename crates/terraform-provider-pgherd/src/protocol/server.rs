@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -165,13 +166,13 @@ impl Served {
         let answered = tokio::spawn(async move {
             let _busy = me.present.called();
             let body = grpc::message(request).await?;
-            me.answer(&path, &body).await
+            me.answer(&path, body).await
         });
         let answer = answered.await.unwrap_or_else(|trouble| Err(Refusal::internal(panicked(trouble))));
         Ok(grpc::response(answer))
     }
 
-    async fn answer(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    async fn answer(&self, path: &str, body: Bytes) -> Result<Vec<u8>, Refusal> {
         match path.trim_start_matches('/').split_once('/') {
             Some(("tfplugin6.Provider", call)) => dispatch::answer(&self.plugin, call, body).await,
             Some(("plugin.GRPCController", "Shutdown")) => {

@@ -116,6 +116,25 @@ impl Value {
         }
     }
 
+    /// Where this promises something and `came` is something else. Names only, since a value may be a secret.
+    pub fn differing(&self, came: &Self) -> Vec<String> {
+        let below = |name: &str, paths: Vec<String>| {
+            paths.into_iter().map(|path| format!("{name}.{path}").trim_end_matches('.').to_owned()).collect::<Vec<_>>()
+        };
+        match (self, came) {
+            (Self::Unknown, _) => Vec::new(),
+            (Self::Map(entries), Self::Map(_)) => {
+                entries.iter().flat_map(|(name, value)| below(name, value.differing(came.get(name)))).collect()
+            }
+            (Self::List(items), Self::List(others)) if items.len() == others.len() => {
+                let items = items.iter().zip(others).enumerate();
+                items.flat_map(|(at, (item, other))| below(&at.to_string(), item.differing(other))).collect()
+            }
+            (promised, came) if promised == came => Vec::new(),
+            _ => vec![String::new()],
+        }
+    }
+
     /// The same value with what is not known taken from `known`, which has the same shape.
     ///
     /// What a plan promised must come back exactly as it was promised, whatever has become of it.
@@ -166,6 +185,8 @@ mod tests {
             ("d", Value::Null),
         ]);
         assert!(planned.filled_from(&came) == expected);
+        assert_eq!(planned.differing(&came), ["a", "c.0", "d"]);
+        assert!(expected.differing(&expected).is_empty());
         assert!(!planned.is_known() && expected.is_known());
     }
 }

@@ -253,6 +253,16 @@ pub struct Said {
 
 /// What validates, reads or opens something by its configuration.
 #[derive(Clone, PartialEq, Message)]
+pub struct ValidateResourceRequest {
+    #[prost(string, tag = "1")]
+    pub type_name: String,
+    #[prost(message, optional, tag = "2")]
+    pub config: Option<Dynamic>,
+    #[prost(message, optional, tag = "3")]
+    pub capabilities: Option<ClientCapabilities>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub struct ConfigRequest {
     #[prost(string, tag = "1")]
     pub type_name: String,
@@ -316,8 +326,6 @@ pub struct PlanRequest {
     pub config: Option<Dynamic>,
     #[prost(bytes = "vec", tag = "5")]
     pub private: Vec<u8>,
-    #[prost(message, optional, tag = "7")]
-    pub capabilities: Option<ClientCapabilities>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -378,14 +386,6 @@ pub struct Imported {
     pub state: Option<Dynamic>,
     #[prost(bytes = "vec", tag = "3")]
     pub private: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct MoveRequest {
-    #[prost(string, tag = "2")]
-    pub source_type: String,
-    #[prost(string, tag = "5")]
-    pub target_type: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

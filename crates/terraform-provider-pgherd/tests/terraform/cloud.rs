@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Child;
 use std::time::Instant;
 
+use pgherd_emulate::faults::{Fault, Planned};
 use pgherd_emulate::wire::Body;
 use pgherd_emulate::wire::form::Form;
 use pgherd_emulate::{Emulator, Options, Running, Speed};
@@ -69,6 +70,12 @@ impl Cloud {
         self.emulator.asked().iter().filter(|asked| asked.action == action).count()
     }
 
+    /// What came of this when it was asked last.
+    fn last(&self, action: &str) -> Option<String> {
+        let asked = self.emulator.asked();
+        asked.iter().rev().find(|asked| asked.action == action).map(|asked| asked.outcome.clone())
+    }
+
     /// Does something as somebody else would.
     fn tamper(&self, action: &str, parameters: &[(&str, &str)]) {
         self.tamper_in(REGION, "rds", action, parameters);
@@ -132,6 +139,8 @@ const DAYS: &str = "BackupRetentionPeriod";
 /// Kept by others at this many days.
 fn kept(cloud: &Cloud, days: &str) {
     cloud.tamper("ModifyDBInstance", &[("DBInstanceIdentifier", "orders"), (DAYS, days), ("ApplyImmediately", "true")]);
+    // Until it is so; a look alone takes less time than that.
+    cloud.emulator.advance(jiff::SignedDuration::from_mins(10));
 }
 
 fn what_others_change_is_put_right(cloud: &Cloud) {
@@ -199,7 +208,15 @@ fn what_the_command_line_made_is_imported() {
     ] {
         world.run(&format!("import module.orders.pgherd_postgres.this {id}")).with_code(1).says(why);
     }
-    world.run("import module.orders.pgherd_postgres.this aws/eu-central-1/orders").fine();
+    let import = "import module.orders.pgherd_postgres.this aws/eu-central-1/orders";
+    world
+        .run_with(import, &[("PGHERD_TARGET", "local")])
+        .with_code(1)
+        .says("the provider runs every database on local");
+    world.run(import).fine();
+    // What is written is not known yet, so nothing can be said to differ from it.
+    world.run("state show module.orders.pgherd_postgres.this").fine().says("drift = {}");
+    world.run("plan -refresh-only").fine().says("No changes.");
     world
         .run("plan -out=saved")
         .fine()
@@ -208,6 +225,91 @@ fn what_the_command_line_made_is_imported() {
     world.run("apply saved").fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
     assert_eq!(cloud.writes(), made, "nothing was sent");
+    one_database_has_one_address(world);
+}
+
+/// The end of one would be the end of the other's data.
+fn one_database_has_one_address(world: &World) {
+    let twin = FILE.split("\n\noutput").next().expect("a module").replace("\"orders\" {", "\"twin\" {");
+    world.write("twin.tf", &twin);
+    world.run("init").fine();
+    world.run("import module.twin.pgherd_postgres.this aws/eu-central-1/orders").fine();
+    let refused = "Two blocks mean aws/eu-central-1/orders.";
+    world.run("plan").with_code(1).says(refused);
+    world.write("twin.tf", "");
+    world.run("plan").with_code(1).says(refused).says("terraform state rm");
+    world.run("state rm module.twin.pgherd_postgres.this").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+/// The instance is gone, what belongs to it is not: it is billed until somebody ends it.
+#[test]
+fn a_destroy_that_is_cut_short_is_gone_on_with() {
+    let Some(cloud) = Cloud::quick("cut destroy") else { return };
+    let world = &cloud.world;
+    world.write("main.tf", FILE);
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine();
+    let denied = Planned { action: "DeleteSecurityGroup".to_owned(), nth: 1, times: 100, fault: Fault::Denied };
+    cloud.emulator.with(|emulation| emulation.faults.push(denied));
+    world.run("destroy -auto-approve").with_code(1).says("the next apply does the rest");
+    assert_eq!((cloud.times("DeleteDBInstance"), cloud.last("DeleteDBInstance").as_deref()), (1, Some("ok")));
+    cloud.emulator.with(|emulation| emulation.faults.clear());
+    // Another one is an empty one, and not made by an update.
+    let refused = "aws/eu-central-1/orders is not there any more, but some of what belongs to it is: ";
+    world.run("plan").fine().says(refused).says("security_group orders-db");
+    world.run("apply -auto-approve").with_code(1).says(refused);
+    world.run("apply -refresh-only -auto-approve").fine();
+    world.run("destroy -auto-approve").fine().says("Destroy complete!");
+    assert_eq!(cloud.last("DeleteSecurityGroup").as_deref(), Some("ok"));
+    world.run("plan -detailed-exitcode").with_code(2).says("1 to add");
+}
+
+const LATE: &str = r#"
+variable "turn" {}
+
+resource "terraform_data" "late" {
+  triggers_replace = var.turn
+  input            = { vpc = null }
+}
+
+resource "terraform_data" "dependent" {
+  triggers_replace = [
+    module.orders.db_instance_endpoint, module.orders.db_instance_port, module.orders.connection_string,
+    module.orders.db_instance_arn, module.orders.db_parameter_group_id, module.orders.db_credentials_secret_arn,
+  ]
+}
+"#;
+
+/// What is not known yet is planned around, on the way to a database and at one that exists, and whoever hangs on the database stays.
+#[test]
+fn what_is_known_late_opens_no_more_than_hangs_on_it() {
+    let Some(mut cloud) = Cloud::quick("late") else { return };
+    let written = |more: &str| {
+        let late = "\n  environment = terraform_data.late.id\n  vpc_id = terraform_data.late.output.vpc\n  \
+            tags = { Late = terraform_data.late.id }\n";
+        FILE.replace("\n}\n\noutput", &format!("{late}{more}}}\n\noutput")) + LATE
+    };
+    cloud.world.write("main.tf", &written(""));
+    cloud.world.set("TF_VAR_turn", "1");
+    cloud.world.run("init").fine();
+    cloud.world.run("apply -auto-approve").fine();
+    cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+    cloud.world.set("TF_VAR_turn", "2");
+    let planned = cloud.world.run("plan -out=saved").fine();
+    let planned = planned
+        .says("What will be done to aws/eu-central-1/orders is not wholly known yet")
+        .says("environment, tags, vpc_id")
+        .says("\"tags\" = \"{ Environment")
+        .says("1 to add, 1 to change, 1 to destroy");
+    assert!(!plain(&planned.said).contains("db_instance_"), "{}", planned.said);
+    cloud.world.run("apply saved").fine();
+    cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+    cloud.world.write("main.tf", &written("  backup_retention_period = 9\n  master_password = \"A-new-one-1\"\n"));
+    let planned = cloud.world.run("plan -out=saved").fine().says("0 to add, 1 to change, 0 to destroy");
+    assert!(!plain(&planned.said).contains("db_instance_"), "{}", planned.said);
+    cloud.world.run("apply saved").fine();
+    cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
 }
 
 /// Before it is known it may be another one than the one in force, and once it is known it is compared.
@@ -251,7 +353,7 @@ fn a_provider_that_is_killed_in_a_create_is_gone_on_with() {
     world.run("plan -detailed-exitcode").fine().says("No changes.");
 }
 
-/// It ends what it has begun, and then itself. What came of it nobody has written down, so it is taken over by whoever says so.
+/// It ends what it has begun, and then itself. What came of it no state knows, so the next create of this folder finds it.
 #[test]
 fn a_terraform_that_is_killed_leaves_no_provider() {
     let Some(cloud) = Cloud::new("left", Speed::Still) else { return };
@@ -269,9 +371,7 @@ fn a_terraform_that_is_killed_leaves_no_provider() {
     });
     assert_eq!(world.plugin_folders(), [] as [u32; 0], "its socket is gone");
     let made = cloud.writes();
-    world.run("plan -lock=false").with_code(1).says("`terraform import ADDRESS aws/eu-central-1/orders`");
-    world.run("import -lock=false module.orders.pgherd_postgres.this aws/eu-central-1/orders").fine();
-    world.run("apply -auto-approve -lock=false").fine();
+    world.run("apply -auto-approve -lock=false").fine().says("already, and this goes on with it");
     world.run("plan -detailed-exitcode").fine().says("No changes.");
     assert_eq!(cloud.writes(), made, "it was brought to its end");
 }

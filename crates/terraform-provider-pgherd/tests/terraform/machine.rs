@@ -43,6 +43,7 @@ fn a_database_from_plan_to_destroy() {
     let Some(mut world) = World::new("machine") else { return };
     world.set("TF_VAR_password", PASSWORD);
     world.set("TF_LOG", "TRACE");
+    world.set("TF_LOG_PROVIDER", "TRACE");
     world.set("TF_LOG_PATH", "terraform.log");
     world.write("main.tf", &module("  parameters = [{ name = \"work_mem\", value = \"8MB\" }]"));
     world.run("init").fine();
@@ -52,8 +53,8 @@ fn a_database_from_plan_to_destroy() {
     world.run("plan -out=saved").fine().says("\"multi_az\" = \"false\"").says("1 to add");
     assert!(!note.exists(), "a create that came to nothing is no reason to take over what is there later");
     world.run("apply saved").fine().says("endpoint = \"localhost\"");
-    assert!(!note.exists(), "the state knows of it");
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+    assert!(!note.exists(), "the state knows of it");
     another_target_is_another_database(&mut world);
     // The command line sees the same database as Terraform.
     let seen = world.pgherd(&format!("plan --file main.tf --var password={PASSWORD}"));
@@ -68,6 +69,7 @@ fn a_database_from_plan_to_destroy() {
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
     let log = fs::read_to_string(world.work().join("terraform.log")).expect("a log");
     assert!(log.contains("plugin exited") && !log.contains("failed to exit gracefully"), "it ends when it is told to");
+    assert!(!log.contains("was promised otherwise"));
     assert_eq!(world.files_with(PASSWORD), [] as [std::path::PathBuf; 0], "the password is written nowhere");
     two_blocks_are_two_databases(&world);
 }

@@ -159,6 +159,8 @@ impl World {
             // Nobody is asked whether there is a newer one.
             .env("CHECKPOINT_DISABLE", "1")
             .env("TF_IN_AUTOMATION", "1")
+            .env("TF_LOG_PROVIDER", "ERROR")
+            .env("TF_LOG_PATH", self.log_file())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
@@ -189,6 +191,11 @@ impl World {
     /// What the last one said so far.
     pub fn said(&self) -> String {
         fs::read_to_string(self.said_file()).expect("a file")
+    }
+
+    /// What providers complained of.
+    fn log_file(&self) -> PathBuf {
+        self.root.path().join("log")
     }
 
     fn said_file(&self) -> PathBuf {
@@ -287,6 +294,9 @@ impl Drop for World {
             }
         }
         pgherd_local::postgres::segment::remove_below(&self.state());
+        let log = fs::read_to_string(self.log_file()).unwrap_or_default();
+        let broken: Vec<&str> = log.lines().filter(|line| line.contains("was promised otherwise")).collect();
+        assert!(std::thread::panicking() || broken.is_empty(), "a plan promised what did not come:\n{broken:#?}");
     }
 }
 

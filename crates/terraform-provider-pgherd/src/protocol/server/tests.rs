@@ -1,6 +1,7 @@
 //! Who is served, spoken to as Terraform speaks: TLS 1.3 with a P-521 authority as the client's certificate, HTTP/2, gRPC.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -35,8 +36,9 @@ impl Notes {
 
 #[async_trait]
 impl Provider for Notes {
-    fn schema(&self) -> Schema {
-        Schema { description: String::new(), attributes: Vec::new(), blocks: Vec::new() }
+    fn schema(&self) -> &Schema {
+        const NOTHING: &Schema = &Schema { description: String::new(), attributes: Vec::new(), blocks: Vec::new() };
+        NOTHING
     }
 
     fn validate(&self, _config: &Value) -> Vec<Diagnostic> {
@@ -52,8 +54,9 @@ impl Provider for Notes {
 
 #[async_trait]
 impl Resource for Notes {
-    fn schema(&self) -> Schema {
-        Self::description()
+    fn schema(&self) -> &Schema {
+        static NOTES: LazyLock<Schema> = LazyLock::new(Notes::description);
+        &NOTES
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
@@ -300,6 +303,23 @@ async fn what_was_promised_comes_back_and_what_is_write_only_does_not() {
     let kept = Value::object([("text", Value::text("a")), ("secret", Value::Null), ("id", Value::text("1"))]);
     assert!(unpacked(applied.state.as_ref()) == kept);
     assert_eq!(applied.private, b"beside");
+}
+
+/// Who has never heard of such values would keep them in the state.
+#[tokio::test]
+async fn what_is_write_only_is_refused_from_who_would_keep_it() {
+    let mut caller = right_caller().await;
+    let mut validate = async |secret: Value, capabilities: Option<wire::ClientCapabilities>| {
+        let config = packed(&Value::object([("text", Value::text("a")), ("secret", secret)]));
+        let request = wire::ValidateResourceRequest { type_name: "notes_note".to_owned(), config, capabilities };
+        let said: wire::Said = caller.ask("ValidateResourceConfig", &request).await;
+        said.diagnostics.into_iter().map(|one| one.summary).collect::<Vec<_>>()
+    };
+    let knows = Some(wire::ClientCapabilities { write_only_attributes_allowed: true });
+    let none: [String; 0] = [];
+    assert_eq!(validate(Value::text("hunter2"), knows).await, none);
+    assert_eq!(validate(Value::Null, None).await, none);
+    assert_eq!(validate(Value::text("hunter2"), None).await, ["secret is only for versions that do not keep it."]);
 }
 
 #[tokio::test]
