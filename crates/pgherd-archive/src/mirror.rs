@@ -63,8 +63,8 @@ pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progres
                 there.insert(stored.key, stored.bytes);
                 copied += 1;
             }
-            // Deleted a moment ago.
-            Err(error) if error.kind == ErrorKind::Absent => {}
+            // Deleted a moment ago, or gone: what it is a file of is no backup there either.
+            Err(error) if error.kind == ErrorKind::Absent => without.extend(backup),
             Err(error) if matches!(error.kind, ErrorKind::Damaged | ErrorKind::Conflict) => {
                 without.extend(backup);
                 trouble.get_or_insert(error);

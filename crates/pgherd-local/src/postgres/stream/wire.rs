@@ -3,11 +3,14 @@
 use std::io::{self, BufReader, Read, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 const VERSION: u32 = 3 << 16;
 /// What a server sends at once is 32 KiB at the most, except for an error or a notice.
 const LONGEST_MESSAGE_BYTES: usize = 16 << 20;
 const BUFFER_BYTES: usize = 256 << 10;
+/// A server that says nothing for so long hangs. The checkpoint that a backup begins with is the longest it is silent for.
+const SILENCE: Duration = Duration::from_secs(30 * 60);
 
 /// A connection.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub type Row = Vec<Option<String>>;
 impl Wire {
     pub fn connect(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(SILENCE))?;
         Ok(Self { from: BufReader::with_capacity(BUFFER_BYTES, stream), server_pid: None, is_new: false })
     }
 
@@ -120,7 +124,13 @@ impl Wire {
     /// The kind of the next message. What the server refuses is an error.
     fn message(&mut self, body: &mut Vec<u8>) -> io::Result<u8> {
         let mut head = [0; 5];
-        self.from.read_exact(&mut head)?;
+        self.from.read_exact(&mut head).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("it said nothing for {} minutes", SILENCE.as_secs() / 60),
+            ),
+            _ => error,
+        })?;
         let [kind, length @ ..] = head;
         let length = (u32::from_be_bytes(length) as usize).checked_sub(4);
         let length = length.filter(|length| *length <= LONGEST_MESSAGE_BYTES);
