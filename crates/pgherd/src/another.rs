@@ -9,7 +9,7 @@ use pgherd_local::provider;
 use pgherd_local::supervisor::messages::{Line, RestoreHow};
 use serde::Serialize;
 
-use crate::args::{Blocks, OneBlock};
+use crate::args::OneBlock;
 use crate::commands::Context;
 use crate::databases::{self, Database, Warnings};
 use crate::error::CommandError;
@@ -20,7 +20,7 @@ use crate::targets;
 /// The chosen block with its target, whether its database exists or not: a backup outlives it.
 pub fn of_block(context: &Context<'_>, chosen: &OneBlock) -> Result<(Project, Database), CommandError> {
     let project = Project::read(context.global)?;
-    let blocks = Blocks::of([project.one_block(chosen)?.block.clone()]);
+    let blocks = databases::one_of(context, &project, chosen)?;
     let database = databases::bind(context, &project, &blocks, Warnings::Leave)?.pop();
     Ok((project, database.ok_or_else(|| CommandError::not_found("no block was chosen"))?))
 }
