@@ -63,6 +63,12 @@ pub fn replaced(database: &Database, point: &Point) -> Result<String, CommandErr
         0 => String::new(),
         _ => ", its read replicas are made anew".to_owned(),
     };
+    if database.is_here() {
+        return Ok(format!(
+            "what was written {since} is only in what is put aside as {name}-before-TIME, on the same disk; \
+             connections end while the data is exchanged, for some seconds"
+        ));
+    }
     Ok(format!(
         "what was written {since} is only in the old {name}, which goes on as {name}-before-TIME and is paid for until it is deleted; \
          connections end while names change, for some minutes{replicas}"

@@ -39,7 +39,7 @@ pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderE
             // The record goes last: as long as it is there, somebody goes on with the removal.
             ledger::forget(&layout.root)?;
             // Kept when backups are in them.
-            for folder in [&layout.backups, &layout.root] {
+            for folder in [&layout.root.join("aside"), &layout.backups, &layout.root] {
                 let _ = std::fs::remove_dir(folder);
             }
             Ok(())
