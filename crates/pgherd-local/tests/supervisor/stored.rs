@@ -1,6 +1,7 @@
 //! What becomes of what is stored: damage is told, a drill comes by itself, and what nobody needs goes when it is named.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use pgherd_engine::provider::{ErrorKind, Operation, Point};
@@ -199,7 +200,6 @@ fn is_data(path: &Path) -> bool {
 fn put_back(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).expect("written");
     let folder = path.parent().and_then(|folder| folder.metadata().ok()).expect("a folder");
-    use std::os::unix::fs::MetadataExt as _;
     std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid())).expect("ours");
 }
 
