@@ -40,7 +40,7 @@ fn everything_stays_for_35_days() {
 #[test]
 fn what_nobody_destroyed_stays_for_ever() {
     let daily = one("daily", BackupKind::Automated);
-    check(&[daily.clone()], LONG_S, &[]);
+    check(std::slice::from_ref(&daily), LONG_S, &[]);
     check(&[daily.clone(), one("mine", BackupKind::Manual)], LONG_S, &[]);
     // A last backup that may not be one is no reason to delete others.
     check(&[daily.clone(), Backup { damaged: true, ..one("last", BackupKind::Final) }], LONG_S, &[]);
