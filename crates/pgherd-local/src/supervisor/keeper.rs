@@ -22,6 +22,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use self::round::{phase, words};
 use super::agent::Agent;
+use super::backups;
 use super::current::Current;
 use super::hands;
 use super::jobs::{Facts, Outcome};
@@ -450,7 +451,9 @@ impl Keeper {
             }
             Err(error) => {
                 record.memory = upkeep::failed(&record.memory, Timestamp::now());
-                if step == Step::Exchange && self.site.node(record.primary()).data.exists() {
+                if step == Step::Exchange
+                    && record.exchange.as_ref().is_none_or(|exchange| backups::is_untouched(&self.site, exchange))
+                {
                     // What it held is where it was, and is served on.
                     (record.exchange, record.memory.exchanging) = (None, false);
                 }

@@ -229,6 +229,10 @@ pub async fn accept(
             if record.wanted.deletion_protection {
                 return Err(protected(&site.name));
             }
+            if record.exchange.is_some() {
+                let message = format!("other data is just being put in the place of {}", site.name);
+                return Err(ProviderError::new(ErrorKind::Conflict, message).help("wait until it is done"));
+            }
             if let Some(aside) = record.aside.first() {
                 return Err(still_aside(&site.name, &aside.name));
             }

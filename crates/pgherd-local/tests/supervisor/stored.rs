@@ -84,6 +84,7 @@ async fn every_damage_to_what_is_stored_is_told() {
     world.sql("INSERT INTO t VALUES (3); SELECT pg_switch_wal()").await;
     world.becomes(|status| status.warnings.iter().any(|one| one.contains("the log is not archived"))).await;
     std::fs::rename(key.with_extension("away"), &key).expect("renamed");
+    world.wake_archiver().await;
     world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
     world.operate(restore(&world, "db-copy", Point::Latest)).await;
     assert_eq!(world.rows("db-copy").await, "4");
@@ -108,6 +109,7 @@ async fn a_repository_without_room_is_told_and_gone_on_with() {
     world.sql("INSERT INTO t SELECT generate_series(1, 99999); SELECT pg_switch_wal()").await;
     world.becomes(|status| status.warnings.iter().any(|one| one.contains("the log is not archived"))).await;
     Disk::resize(&world.paths.repository(), "200m");
+    world.wake_archiver().await;
     world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
     world.operate(back_up()).await;
     assert!(world.check().await.findings.is_empty());
@@ -165,7 +167,9 @@ async fn a_backup_is_deleted_by_its_name() {
     agent.delete_backup(NAME, "first", |_| {}).await.expect("deleted");
     let refused = agent.delete_backup(NAME, "first", |_| {}).await.expect_err("it is gone");
     assert_eq!(refused.kind, ErrorKind::NotFound, "{refused}");
+    assert!(world.check().await.findings.is_empty());
     world.delete(Some("db-final")).await.expect("deleted");
+    assert!(!world.paths.instance(NAME).root.exists(), "nothing is left of it beside what is stored");
     let names = world.backups(NAME).await.kept.into_iter().map(|kept| kept.name).collect::<BTreeSet<_>>();
     assert_eq!(names, BTreeSet::from([automatic.clone(), "db-final".to_owned()]));
     // What the schedule took stays for 35 days of looks at it; the last one until somebody deletes it.
@@ -185,6 +189,11 @@ async fn a_backup_is_deleted_by_its_name() {
 impl World {
     async fn check(&self) -> CheckReport {
         self.agent().await.check(NAME, |_| {}).await.expect("looked over")
+    }
+
+    /// After three failures PostgreSQL's archiver waits for a minute, or until there is more to do.
+    async fn wake_archiver(&self) {
+        self.sql("CREATE TABLE more (id int); SELECT pg_switch_wal()").await;
     }
 
     async fn warns(&self, words: &str) -> bool {

@@ -23,7 +23,8 @@ pub fn last_check(site: &Site) -> Option<CheckReport> {
     serde_json::from_slice(&std::fs::read(file(site)).ok()?).ok()
 }
 
-fn file(site: &Site) -> PathBuf {
+/// Where it is written down.
+pub fn file(site: &Site) -> PathBuf {
     site.layout.root.join("check.json")
 }
 
@@ -90,7 +91,12 @@ pub async fn delete(agent: &Arc<Agent>, name: &str, label: &str) -> Result<(), P
 
 fn delete_of(agent: &Agent, site: &Site, label: &str) -> Result<(), ProviderError> {
     let name = &site.name;
-    let lives = agent.shown(name).is_ok();
+    // One whose ledger cannot be read is not one that is gone.
+    let lives = match agent.shown(name) {
+        Ok(_) => true,
+        Err(error) if error.kind == ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
     let current = archive::known_generation(site)?.map(|generation| generation.info().number);
     let all = match store::open_if_there(agent)? {
         Some(repository) => store::generations(&repository, name)?,

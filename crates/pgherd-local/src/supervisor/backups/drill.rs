@@ -49,8 +49,9 @@ pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> 
     let (generation, backup) = (&source.generation, &source.backup);
     let recovered =
         restore::from_backup(&site.agent, &record, &place, generation, backup, Target::Latest, watcher).await;
-    restore::remove(&place).await?;
+    // Before anything else can fail: by it the schedule knows that it was tried.
     let report = write_down(site, &backup.name, begun, recovered.as_ref())?;
+    restore::remove(&place).await?;
     recovered?;
     let (generation, name, at) = (source.generation.clone(), backup.name.clone(), report.at);
     blocking(move || generation.set_verified(&name, at).map_err(store::refused)).await?;

@@ -20,7 +20,9 @@ pub use care::last_check;
 pub use desk::Desk;
 pub use drill::last as last_drill;
 pub use now::{ask_backup, ask_check, ask_delete, ask_drill, ask_restore};
-pub use replace::{Aside, Exchange, accept as accept_exchange, carry_out as exchange, let_go as let_go_of_aside};
+pub use replace::{
+    Aside, Exchange, accept as accept_exchange, carry_out as exchange, is_untouched, let_go as let_go_of_aside,
+};
 pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
 pub use take::{let_go, take_last};

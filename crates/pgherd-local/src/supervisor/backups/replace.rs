@@ -15,7 +15,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 
 use super::restore::{self, Promise, Restored};
-use super::{archive, drill};
+use super::{archive, care, drill};
 use crate::paths::Layout;
 use crate::postgres::control;
 use crate::postgres::{folders, io_error, packed, processes, segment};
@@ -105,9 +105,9 @@ pub async fn prepare(
             }
         }
     };
-    let known = record.nodes().into_iter().chain(site.nodes_on_disk()).map(|node| node.0);
-    let node = NodeId(known.chain([record.ha.last_node]).max().unwrap_or(0) + 1);
     let puts_aside = free_name(&record, now);
+    // The server it becomes is chosen when it is taken in: until then others may be made.
+    let node = NodeId(0);
     Ok(Some((Exchange { incoming, point: how.point.clone(), restored, node, puts_aside }, promise)))
 }
 
@@ -171,7 +171,10 @@ pub fn accept(site: &Site, record: &mut Record, exchange: &Exchange) -> Result<(
         let message = format!("{} is not there, so it cannot be put in the place of {}", data.display(), site.name);
         return Err(ProviderError::new(ErrorKind::Conflict, message).help("repeat the command"));
     }
-    record.exchange = Some(exchange.clone());
+    // A number that no server has or had: where its data is, it was moved there by this exchange. None is made from now on.
+    let known = record.nodes().into_iter().chain(site.nodes_on_disk()).map(|node| node.0);
+    let node = NodeId(known.chain([record.ha.last_node]).max().unwrap_or(0) + 1);
+    record.exchange = Some(Exchange { node, ..exchange.clone() });
     record.memory.exchanging = true;
     record.memory.goal = upkeep::Goal::Serve;
     Ok(())
@@ -215,15 +218,20 @@ async fn archive_rest(site: &Site, primary: NodeId) {
 /// The renames, and what the ledger says afterwards. Blocking.
 fn exchange_data(site: &Site, record: Record, exchange: &Exchange) -> Result<Record, ProviderError> {
     let (paths, run_as) = (&site.agent.options.paths, &site.agent.run_as);
-    let (old, new, from) = (site.node(record.primary()), site.node(exchange.node), incoming(site, exchange));
+    let (new, from) = (site.node(exchange.node), incoming(site, exchange));
     let there = if new.data.exists() { &new.data } else { &from };
     let control = control::read(chosen(&record)?, run_as, there)?;
     let aside = aside_folder(&site.layout, &exchange.puts_aside);
-    let kept = put_aside(site, &old, &aside)?;
+    let old = newest(site, &record);
+    let kept = put_aside(site, old.as_ref(), &aside)?;
     if !new.data.exists() {
         let put = folders::make(paths, &new, run_as).and_then(|()| moved(&from, &new.data));
         if let Err(error) = put {
-            if kept {
+            // As it was: first the copy, whose place is taken for a sign that it was moved.
+            if new.data.exists() {
+                moved(&new.data, &from)?;
+            }
+            if let Some(old) = old.filter(|_| kept) {
                 moved(&aside.join("data"), &old.data)?;
             }
             return Err(error);
@@ -231,7 +239,7 @@ fn exchange_data(site: &Site, record: Record, exchange: &Exchange) -> Result<Rec
     }
     forget_others(site, &record, exchange)?;
     // What is archived from now on has a generation of its own; and nobody has practised with it yet.
-    for file in [archive::settings_file(site), drill::file(site)] {
+    for file in [archive::settings_file(site), drill::file(site), care::file(site)] {
         files::remove(&file).map_err(|error| cannot("remove", &file, &error))?;
     }
     let mut next = record;
@@ -258,12 +266,18 @@ fn exchange_data(site: &Site, record: Record, exchange: &Exchange) -> Result<Rec
     Ok(next)
 }
 
-/// Puts the data of the old primary aside, with its logs; says whether there is any.
-fn put_aside(site: &Site, old: &Layout, aside: &Path) -> Result<bool, ProviderError> {
+/// The server whose data is to be kept: the primary's, or where that is gone the one that holds most of it.
+fn newest(site: &Site, record: &Record) -> Option<Layout> {
+    let others = record.ha.promotable.into_iter().chain(record.nodes());
+    let mut all = [record.primary()].into_iter().chain(others);
+    let is_there = |node: &NodeId| !record.ha.quarantine.contains_key(node) && site.node(*node).data.exists();
+    all.find(is_there).map(|node| site.node(node))
+}
+
+/// Puts the data of a server aside, with its logs; says whether there is any.
+fn put_aside(site: &Site, old: Option<&Layout>, aside: &Path) -> Result<bool, ProviderError> {
     let kept = aside.join("data");
-    if !old.data.exists() {
-        return Ok(kept.exists());
-    }
+    let Some(old) = old.filter(|_| !kept.exists()) else { return Ok(kept.exists()) };
     let asides = aside.parent().unwrap_or(&site.layout.root);
     files::make_folder(asides, 0o711).map_err(|error| cannot("make", asides, &error))?;
     site.agent.run_as.make_dir(aside, 0o700)?;
@@ -289,6 +303,12 @@ fn forget_others(site: &Site, record: &Record, exchange: &Exchange) -> Result<()
         Incoming::Made(folder) => put_away(&made_in(site, folder).root),
         Incoming::Aside(name) => put_away(&aside_folder(&site.layout, name)),
     }
+}
+
+/// Whether nothing of an exchange was done yet, or all of it was taken back: it can be given up.
+pub fn is_untouched(site: &Site, exchange: &Exchange) -> bool {
+    let aside = aside_folder(&site.layout, &exchange.puts_aside).join("data");
+    !aside.exists() && !site.node(exchange.node).data.exists()
 }
 
 /// Renames durably.

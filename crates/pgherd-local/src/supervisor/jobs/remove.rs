@@ -33,7 +33,7 @@ pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderE
         }
         let rest = || {
             secrets.remove()?;
-            for file in ["archive.json", "drill.json"] {
+            for file in ["archive.json", "drill.json", "check.json"] {
                 files::remove(&layout.root.join(file))?;
             }
             // The record goes last: as long as it is there, somebody goes on with the removal.
