@@ -85,7 +85,7 @@ impl Generation {
             if unfinished {
                 continue;
             }
-            if !expected.contains(&place) {
+            if !expected.contains(&place) && !is_wal(&place) {
                 let message = "pgherd stored nothing of that name there".to_owned();
                 findings.insert(Finding { trouble: Trouble::Foreign, at: place, message });
                 continue;
@@ -167,6 +167,12 @@ impl Generation {
     fn opened<R: Read>(&self, place: &str, reader: ObjectReader<R>) -> Result<ObjectReader<R>> {
         if place == "generation" { reader.belonging(place, "") } else { reader.belonging(place, &self.info.id) }
     }
+}
+
+/// Whether log of that name belongs there: it may have been stored since what there is was listed, and says itself what it is.
+fn is_wal(place: &str) -> bool {
+    let name = place.rsplit('/').next().and_then(|name| name.parse::<WalName>().ok());
+    name.is_some_and(|name| wal_key(name) == place)
 }
 
 /// What an error says of an object; one that says nothing of it is an error still.

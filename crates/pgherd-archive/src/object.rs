@@ -246,7 +246,8 @@ impl<W: Write> Chunks<W> {
 
 impl<W: Write> Write for Chunks<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(CHUNK_BYTES - self.chunk.len());
+        // None after a chunk that could not be written: whoever writes on, as a tar archive does when it is dropped, is refused.
+        let count = bytes.len().min(CHUNK_BYTES.saturating_sub(self.chunk.len()));
         self.chunk.extend_from_slice(&bytes[..count]);
         if self.chunk.len() == CHUNK_BYTES {
             self.put(false)?;

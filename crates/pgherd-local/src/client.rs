@@ -22,8 +22,8 @@ use tokio::time::Instant;
 use crate::paths::Paths;
 use crate::postgres::notice::Notice;
 use crate::supervisor::messages::{
-    API_VERSION, BackupHow, BackupsReport, Changes, Delete, FailoverHow, Happening, Health, Instance, Line, Parameter,
-    PromoteHow, Put, RestoreHow, StatusReport,
+    API_VERSION, BackupHow, BackupsReport, Changes, CheckReport, Delete, FailoverHow, Happening, Health, Instance,
+    Line, Parameter, PromoteHow, Put, RestoreHow, StatusReport,
 };
 use crate::supervisor::{AgentOptions, place};
 
@@ -259,6 +259,24 @@ impl Client {
     /// Restores the newest backup for practice.
     pub async fn drill(&self, name: &str, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
         self.change(Method::POST, &format!("/v1/instances/{name}/drill"), &(), on_line).await
+    }
+
+    /// Reads back everything that is stored of an instance, which may be gone.
+    pub async fn check(&self, name: &str, mut on_line: impl FnMut(Line)) -> Result<CheckReport, ProviderError> {
+        let mut checked = None;
+        let path = format!("/v1/instances/{name}/check");
+        let asked = self.change(Method::POST, &path, &(), |line| match line {
+            Line::Checked { report } => checked = Some(report),
+            line => on_line(line),
+        });
+        asked.await?;
+        checked.ok_or_else(|| broken(&std::io::Error::other("it did not tell what it found")))
+    }
+
+    /// Deletes a backup of an instance, which may be gone, or lets go of what was put aside.
+    pub async fn delete_backup(&self, name: &str, label: &str, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
+        let how = BackupHow { label: label.to_owned() };
+        self.change(Method::POST, &format!("/v1/instances/{name}/delete-backup"), &how, on_line).await
     }
 
     /// Does `start`, `stop`, `restart`, `rotate` or `switchover`.

@@ -27,6 +27,7 @@ use crate::preflight::preflight;
 use crate::supervisor::AgentOptions;
 use crate::supervisor::messages::{
     BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, RestoreHow, RestorePoint,
+    check_backup_name,
 };
 use crate::told;
 
@@ -196,6 +197,7 @@ impl Provider for Local {
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {
         let what = match operation {
+            Operation::Backup { label, .. } => return label.as_deref().map_or(Ok(()), check_backup_name),
             Operation::Start { .. }
             | Operation::Stop { .. }
             | Operation::Restart { .. }
@@ -203,11 +205,9 @@ impl Provider for Local {
             | Operation::Failover { .. }
             | Operation::Switchover { .. }
             | Operation::Promote { .. }
-            | Operation::Backup { .. }
             | Operation::Drill { .. }
+            | Operation::Restore { .. }
             | Operation::Clone { .. } => return Ok(()),
-            Operation::Restore { name, to, .. } if to.name != *name => return Ok(()),
-            Operation::Restore { .. } => "put a restored database in the place of the old one",
             Operation::Adopt { .. } => "adopt a PostgreSQL that it did not make",
             Operation::Forget { .. } => "forget a database and leave it running",
         };
@@ -215,9 +215,10 @@ impl Provider for Local {
     }
 
     async fn backups(&self, spec: &Spec) -> Result<Backups, ProviderError> {
-        let BackupsReport { kept, restorable } = self.agent().await?.backups(&spec.name).await?;
+        let BackupsReport { kept, aside, restorable } = self.agent().await?.backups(&spec.name).await?;
         let restorable = restorable.map(|span| Restorable { from: Some(span.since), to: span.until });
-        Ok(Backups { kept: kept.into_iter().map(told::backup).collect(), restorable })
+        let kept = kept.into_iter().map(told::backup).chain(aside.into_iter().map(told::aside));
+        Ok(Backups { kept: kept.collect(), restorable })
     }
 
     async fn log(
@@ -348,12 +349,14 @@ fn fingerprint(props: &Props, fields: &[&str]) -> Value {
     Value::text(Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-fn tell(events: &Events, line: Line) {
+/// Tells whoever watches what the agent tells.
+pub fn tell(events: &Events, line: Line) {
     match line {
         Line::Phase { phase } => events.phase(phase),
         Line::Said { message } => events.emit(What::Said { message }),
+        Line::Progress { done, total } => events.emit(What::Progress { done, total, unit: "bytes".to_owned() }),
         // The result of the call says these.
-        Line::Done | Line::Failed { .. } => {}
+        Line::Checked { .. } | Line::Done | Line::Failed { .. } => {}
     }
 }
 
@@ -362,7 +365,6 @@ mod tests {
     use pgherd_core::inputs::Inputs;
     use pgherd_core::plan::Plan;
     use pgherd_core::spec::resolve;
-    use pgherd_engine::provider::Point;
 
     use super::*;
     use crate::paths::{Paths, Surroundings};
@@ -397,13 +399,7 @@ mod tests {
     async fn what_this_machine_cannot_do_yet_is_refused_by_name() {
         let (sender, _) = tokio::sync::mpsc::unbounded_channel();
         let spec = Box::new(spec());
-        let name = spec.name.clone();
-        let operations = [
-            // Of its own name: in the place of the old one.
-            Operation::Restore { name, to: spec.clone(), point: Point::Latest },
-            Operation::Adopt { spec: spec.clone() },
-            Operation::Forget { spec },
-        ];
+        let operations = [Operation::Adopt { spec: spec.clone() }, Operation::Forget { spec }];
         for operation in operations {
             let refused =
                 local().operate(&operation, &Events::new("db", sender.clone())).await.expect_err("unsupported");

@@ -48,6 +48,20 @@ pub(crate) fn backup(backup: messages::Backup) -> Backup {
     }
 }
 
+/// What was put aside is no backup, and restored by its name like one.
+pub(crate) fn aside(aside: messages::AsideReport) -> Backup {
+    Backup {
+        name: aside.name,
+        automatic: false,
+        state: if aside.bytes.is_some() { "put aside" } else { "not there any more" }.to_owned(),
+        taken_at: Some(aside.at),
+        bytes: aside.bytes,
+        engine_version: None,
+        encrypted: None,
+        region: None,
+    }
+}
+
 /// The password of a secret, `{username,password,host,port,dbname}`.
 pub(crate) fn password(secret_file: &Path) -> Result<Secret, ProviderError> {
     let file = secret_file.display();

@@ -9,7 +9,7 @@ use pgherd_local::provider;
 use pgherd_local::supervisor::messages::{Line, RestoreHow};
 use serde::Serialize;
 
-use crate::args::{Blocks, OneBlock};
+use crate::args::OneBlock;
 use crate::commands::Context;
 use crate::databases::{self, Database, Warnings};
 use crate::error::CommandError;
@@ -20,7 +20,7 @@ use crate::targets;
 /// The chosen block with its target, whether its database exists or not: a backup outlives it.
 pub fn of_block(context: &Context<'_>, chosen: &OneBlock) -> Result<(Project, Database), CommandError> {
     let project = Project::read(context.global)?;
-    let blocks = Blocks::of([project.one_block(chosen)?.block.clone()]);
+    let blocks = databases::one_of(context, &project, chosen)?;
     let database = databases::bind(context, &project, &blocks, Warnings::Leave)?.pop();
     Ok((project, database.ok_or_else(|| CommandError::not_found("no block was chosen"))?))
 }
@@ -63,6 +63,12 @@ pub fn replaced(database: &Database, point: &Point) -> Result<String, CommandErr
         0 => String::new(),
         _ => ", its read replicas are made anew".to_owned(),
     };
+    if database.is_here() {
+        return Ok(format!(
+            "what was written {since} is only in what is put aside as {name}-before-TIME, on the same disk; \
+             connections end while the data is exchanged, for some seconds"
+        ));
+    }
     Ok(format!(
         "what was written {since} is only in the old {name}, which goes on as {name}-before-TIME and is paid for until it is deleted; \
          connections end while names change, for some minutes{replicas}"

@@ -105,6 +105,12 @@ pub fn resolved(
     Ok(specs.into_iter().filter(|spec| labels.contains(&spec.block)).collect())
 }
 
+/// The one block that is meant. A file that cannot be read has none; what is wrong with it says more.
+pub fn one_of(context: &Context<'_>, project: &Project, chosen: &OneBlock) -> Result<Blocks, CommandError> {
+    let block = project.one_block(chosen).map(|block| Blocks::of([block.block.clone()]));
+    block.or_else(|error| project.tell(context.printer, &project.document.diagnostics).and(Err(error)))
+}
+
 /// The chosen block with its target, where it must exist: what every verb about one database begins with. What its target cannot do
 /// the target itself refuses.
 pub fn one_existing(context: &Context<'_>, chosen: &OneBlock) -> Result<Database, CommandError> {
@@ -113,7 +119,7 @@ pub fn one_existing(context: &Context<'_>, chosen: &OneBlock) -> Result<Database
 
 /// The same of files that were read already.
 pub fn one_existing_of(context: &Context<'_>, project: &Project, chosen: &OneBlock) -> Result<Database, CommandError> {
-    let blocks = Blocks::of([project.one_block(chosen)?.block.clone()]);
+    let blocks = one_of(context, project, chosen)?;
     let databases = bind(context, project, &blocks, Warnings::Leave)?;
     let mut databases = existing(context, databases)?;
     databases.pop().ok_or_else(|| CommandError::not_found("no block was chosen"))

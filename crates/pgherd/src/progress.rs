@@ -4,12 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::{SignedDuration, Timestamp};
 use pgherd_core::event::{Event, What};
 use pgherd_core::resource::Id;
 use pgherd_core::text;
 
 use crate::printer::Printer;
 
+/// How often a line is said about the same where nothing can be drawn.
+const SAY_EVERY: SignedDuration = SignedDuration::from_secs(10);
+/// So long is counted before a rate is told.
+const RATE_AFTER: SignedDuration = SignedDuration::from_millis(500);
+/// Letters of a bar.
+const BAR: u64 = 20;
 /// How often a line on a terminal is drawn again.
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -31,7 +38,19 @@ struct Line {
     action: String,
     /// `, usually 400 ms`, or empty.
     expected: String,
+    /// What it is doing.
+    phase: String,
+    /// How far that was when it was first counted.
+    counted: Option<Counted>,
     spinner: Option<ProgressBar>,
+}
+
+/// Since when something is counted.
+#[derive(Debug)]
+struct Counted {
+    since: Timestamp,
+    from: u64,
+    said_at: Timestamp,
 }
 
 impl<'a> Progress<'a> {
@@ -52,7 +71,7 @@ impl<'a> Progress<'a> {
                 self.begin(key, &name, action, expected, doing(action));
             }
             What::Phase { phase } => self.phase(&key, &name, phase),
-            What::Progress { done, total, unit } => self.phase(&key, &name, &amount(*done, *total, unit)),
+            What::Progress { done, total, unit } => self.count(&key, &name, (*done, *total, unit), event.at),
             What::Finished { took_ms } => {
                 let action = self.lines.get(&key).map_or("", |line| line.action.as_str());
                 let text = format!("{name}: {} in {}", done(action), text::duration(*took_ms));
@@ -75,14 +94,36 @@ impl<'a> Progress<'a> {
         if spinner.is_none() {
             self.printer.say(&format!("{name}: {first}{expected}"));
         }
-        self.lines.insert(key, Line { action: action.to_owned(), expected, spinner });
+        let (action, phase) = (action.to_owned(), first.to_owned());
+        self.lines.insert(key, Line { action, expected, phase, counted: None, spinner });
     }
 
     fn phase(&mut self, key: &Key, name: &str, phase: &str) {
-        match self.lines.get(key) {
-            None => self.begin(key.clone(), name, "", String::new(), phase),
-            Some(Line { spinner: Some(spinner), expected, .. }) => spinner.set_message(format!("{phase}{expected}")),
-            Some(Line { spinner: None, .. }) => self.printer.say(&format!("{name}: {phase}")),
+        let Some(line) = self.lines.get_mut(key) else {
+            return self.begin(key.clone(), name, "", String::new(), phase);
+        };
+        (line.phase, line.counted) = (phase.to_owned(), None);
+        match &line.spinner {
+            Some(spinner) => spinner.set_message(format!("{phase}{}", line.expected)),
+            None => self.printer.say(&format!("{name}: {phase}")),
+        }
+    }
+
+    /// How far it is: on a terminal with a bar, elsewhere now and then.
+    fn count(&mut self, key: &Key, name: &str, (done, total, unit): (u64, Option<u64>, &str), now: Timestamp) {
+        let Some(line) = self.lines.get_mut(key) else { return };
+        let counted = line.counted.get_or_insert(Counted { since: now, from: done, said_at: now });
+        let words = [amount(done, total, unit), speed(counted, done, total, unit, now)].concat();
+        match &line.spinner {
+            Some(spinner) => {
+                let bar = total.map_or(String::new(), |total| bar(done, total));
+                spinner.set_message(format!("{}{bar} {words}", line.phase));
+            }
+            None if now.duration_since(counted.said_at) >= SAY_EVERY => {
+                counted.said_at = now;
+                self.printer.say(&format!("{name}: {}: {words}", line.phase));
+            }
+            None => {}
         }
     }
 
@@ -133,11 +174,60 @@ fn done(action: &str) -> &str {
     }
 }
 
+/// `, 95 MiB/s, 7 s left`, once that can be told.
+fn speed(counted: &Counted, done: u64, total: Option<u64>, unit: &str, now: Timestamp) -> String {
+    let elapsed = now.duration_since(counted.since);
+    let ms = u64::try_from(elapsed.as_millis()).unwrap_or(0);
+    let since = done.saturating_sub(counted.from);
+    if unit != "bytes" || elapsed < RATE_AFTER || since == 0 {
+        return String::new();
+    }
+    let rate = since.saturating_mul(1000) / ms;
+    let left = total.map(|total| total.saturating_sub(done).saturating_mul(ms) / since);
+    let left = left.map_or(String::new(), |ms| format!(", {} left", text::duration((ms / 1000).max(1) * 1000)));
+    format!(", {}/s{left}", text::bytes(rate))
+}
+
+/// ` [######--------------]`
+fn bar(done: u64, total: u64) -> String {
+    let full = usize::try_from(done.min(total) * BAR / total.max(1)).unwrap_or(0);
+    format!(" [{}{}]", "#".repeat(full), "-".repeat(usize::try_from(BAR).unwrap_or(0) - full))
+}
+
 fn amount(done: u64, total: Option<u64>, unit: &str) -> String {
     match (unit, total) {
         ("bytes", Some(total)) => format!("{} of {}", text::bytes(done), text::bytes(total)),
         ("bytes", None) => text::bytes(done),
         (_, Some(total)) => format!("{done} of {total} {unit}"),
         (_, None) => format!("{done} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(ms: i64, done: u64, expected: &str) {
+        let since = Timestamp::UNIX_EPOCH;
+        let counted = Counted { since, from: 0, said_at: since };
+        let now = since + SignedDuration::from_millis(ms);
+        assert_eq!(speed(&counted, done, Some(100 << 20), "bytes", now), expected);
+    }
+
+    #[test]
+    fn rate_and_time_left_are_told_once_they_can_be() {
+        check(100, 1 << 20, "");
+        check(2_000, 0, "");
+        check(2_000, 20 << 20, ", 10 MiB/s, 8 s left");
+        check(10_000, 100 << 20, ", 10 MiB/s, 1 s left");
+    }
+
+    #[test]
+    fn a_bar_is_as_full_as_the_work() {
+        assert_eq!(bar(0, 10), " [--------------------]");
+        assert_eq!(bar(5, 10), " [##########----------]");
+        assert_eq!(bar(99, 10), " [####################]");
+        assert_eq!(bar(0, 0), " [--------------------]");
     }
 }

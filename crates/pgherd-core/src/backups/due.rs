@@ -64,7 +64,7 @@ pub fn due(schedule: &Schedule, backups: &[Backup], failed: Option<Failed>, now:
     }
 }
 
-const DAY: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The instance's last moment in the window that is not after `now`.
 pub fn slot_before(schedule: &Schedule, now: Timestamp) -> Timestamp {

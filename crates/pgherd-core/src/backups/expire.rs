@@ -11,7 +11,7 @@ use super::{Backup, BackupKind, Holdings};
 
 /// The longest step between two daily backups that is believed: the window allows for some lateness. A longer one may be a
 /// clock that was set forward, or a machine that was off, and counts for nothing.
-const BELIEVED: SignedDuration = SignedDuration::from_hours(26);
+pub(super) const BELIEVED: SignedDuration = SignedDuration::from_hours(26);
 
 /// How long what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,12 @@ pub fn expire_ended(ended: &Holdings, successor: &Holdings, retention: Retention
     if retention.days == 0 || old_enough(successor, retention, now).is_empty() {
         return Vec::new();
     }
-    deletions(ended, &ways(ended), &BTreeSet::new(), Log::Consistent)
+    consistent_only(ended, &BTreeSet::new())
+}
+
+/// Everything of the schedule that is not kept, and the log without which every other backup is consistent.
+pub(super) fn consistent_only(holdings: &Holdings, kept: &BTreeSet<&str>) -> Vec<Deletion> {
+    deletions(holdings, &ways(holdings), kept, Log::Consistent)
 }
 
 /// The way to a timeline.

@@ -4,6 +4,8 @@
 
 mod due;
 mod expire;
+mod gone;
+mod practice;
 mod reach;
 mod wal;
 
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use due::{Due, Failed, Schedule, due, slot_before};
 pub use expire::{Deletion, Retention, expire, expire_ended};
+pub use gone::{Gone, expire_gone};
+pub use practice::{Drilled, PRACTISE_EVERY, drill_due, drill_overdue};
 pub use reach::{Chain, Gap, Leg, Reach, chains, lineage, lineages, reach};
 pub use wal::{History, Lsn, NotAName, SegmentName, Switch, Timeline, WalName};
 

@@ -3,5 +3,7 @@
 mod clock;
 mod due;
 mod expire;
+mod gone;
 mod herd;
+mod practice;
 mod reach;

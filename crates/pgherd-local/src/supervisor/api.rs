@@ -21,6 +21,8 @@
 //! | `POST /v1/instances/{name}/backup` with a [`BackupHow`] | [`Line`]s |
 //! | `POST /v1/instances/{name}/restore` with a [`RestoreHow`] | [`Line`]s; the name is of the one whose backup it is |
 //! | `POST /v1/instances/{name}/drill` | [`Line`]s |
+//! | `POST /v1/instances/{name}/check` | [`Line`]s, one of them [`Line::Checked`]; of an instance that is gone, too |
+//! | `POST /v1/instances/{name}/delete-backup` with a [`BackupHow`] | [`Line`]s; a backup, or what was put aside |
 //!
 //! A refusal is a status of 4xx or 5xx with a [`ProviderError`] as JSON. `Line`s are JSON, one a line, sent as they happen, and
 //! the last one is the result. Requests that change one instance are done one after the other; those for different
@@ -176,11 +178,13 @@ async fn operate(
         "promote" => return promote(agent, name, promote_how(&body)?),
         "backup" => return watched(backups::ask_backup(&agent, &name, understood::<BackupHow>(&body)?)),
         "restore" => return watched(backups::ask_restore(&agent, &name, understood::<RestoreHow>(&body)?)),
+        "check" => return watched(backups::ask_check(&agent, &name)),
+        "delete-backup" => return watched(backups::ask_delete(&agent, &name, understood::<BackupHow>(&body)?)),
         "drill" => return watched(backups::ask_drill(&agent, &name)),
         other => {
             let message = format!("an instance cannot {other}");
             return Err(ProviderError::new(ErrorKind::Invalid, message)
-                .help("it can start, stop, restart, rotate, switchover, failover, promote, backup, restore, drill")
+                .help("it can start, stop, restart, rotate, switchover, failover, promote, backup, restore, drill, check, delete-backup")
                 .into());
         }
     };
@@ -220,7 +224,7 @@ fn promote(agent: Arc<Agent>, name: String, how: PromoteHow) -> Result<Response,
         // A watcher that left does not stop the work, and there is nobody to tell.
         while let Some(line) = leaves.recv().await {
             let serves = match &line {
-                Line::Phase { .. } | Line::Said { .. } => false,
+                Line::Phase { .. } | Line::Said { .. } | Line::Progress { .. } | Line::Checked { .. } => false,
                 Line::Done => true,
                 // Somebody else asked for the same, and was first.
                 Line::Failed { .. } => promotion::is_through(&agent, &name, &how).unwrap_or(false),

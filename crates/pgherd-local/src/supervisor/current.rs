@@ -38,7 +38,7 @@ impl Current {
     pub fn result(&mut self, seen: &Seen, record: &Record, others_wait: bool) -> Option<Result<(), ProviderError>> {
         match (&*self.ask, &record.memory.goal) {
             (Ask::Delete(_), Goal::Gone { .. }) | (Ask::Stop, _) if seen.upkeep.servers != Servers::Down => None,
-            (Ask::Stop, _) | (Ask::TakeUp, Goal::Stopped) => Some(Ok(())),
+            (Ask::Stop, _) | (Ask::TakeUp, Goal::Stopped) | (Ask::LetGo(_), _) => Some(Ok(())),
             (Ask::Delete(_), Goal::Gone { .. }) => None,
             (Ask::Servers(_), _) => self.answered(),
             // It is tried again and again, and somebody may know why it fails.
@@ -59,6 +59,9 @@ impl Current {
     /// Whoever asked for a server that recovers waits until it serves, unless somebody asks for something else meanwhile.
     fn served(&mut self, seen: &Seen, record: &Record, others_wait: bool) -> Option<Result<(), ProviderError>> {
         let memory = &record.memory;
+        if memory.exchanging {
+            return self.error.take().map(Err);
+        }
         if seen.upkeep.servers == Servers::Serve {
             return match self.error.take() {
                 Some(error) => Some(Err(error)),

@@ -22,6 +22,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use self::round::{phase, words};
 use super::agent::Agent;
+use super::backups;
 use super::current::Current;
 use super::hands;
 use super::jobs::{Facts, Outcome};
@@ -424,7 +425,10 @@ impl Keeper {
                     self.servers.clear();
                     return;
                 };
-                record.take_over(learnt, done.facts.is_some());
+                match step {
+                    Step::Exchange => record.take_over_exchange(learnt),
+                    _ => record.take_over(learnt, done.facts.is_some()),
+                }
                 record.memory = upkeep::done(step, &record.memory);
                 if phase(step).is_some() {
                     record.trouble = None;
@@ -439,9 +443,20 @@ impl Keeper {
                 if step == Step::Settle {
                     self.site.agent.stock_up();
                 }
+                if step == Step::Exchange {
+                    // Other servers from now on.
+                    self.servers.clear();
+                    (self.facts, self.sown) = (None, None);
+                }
             }
             Err(error) => {
                 record.memory = upkeep::failed(&record.memory, Timestamp::now());
+                if step == Step::Exchange
+                    && record.exchange.as_ref().is_none_or(|exchange| backups::is_untouched(&self.site, exchange))
+                {
+                    // What it held is where it was, and is served on.
+                    (record.exchange, record.memory.exchanging) = (None, false);
+                }
                 self.went_wrong(words(step), error);
             }
         }

@@ -11,8 +11,9 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 
 use super::alone::Alone;
-use super::backups::Restored;
+use super::backups::{Aside, Exchange, Restored};
 use super::files;
+use super::messages::RestorePoint;
 use super::promotion::{Origin, Promotion};
 use super::secret;
 use super::upkeep::{Goal, Memory};
@@ -83,6 +84,15 @@ pub struct Record {
     /// What it was restored from, where it was.
     #[serde(default)]
     pub restored: Option<Restored>,
+    /// Data that is to take the place of its own.
+    #[serde(default)]
+    pub exchange: Option<Exchange>,
+    /// What that was asked for as, the last time it was done.
+    #[serde(default)]
+    pub exchanged: Option<RestorePoint>,
+    /// Data in the place of which other data was put, oldest first.
+    #[serde(default)]
+    pub aside: Vec<Aside>,
 }
 
 impl Record {
@@ -112,6 +122,9 @@ impl Record {
             alone: Alone::default(),
             origin: None,
             restored: None,
+            exchange: None,
+            exchanged: None,
+            aside: Vec::new(),
         }
     }
 
@@ -185,6 +198,13 @@ impl Record {
         let system_identifier = if asked { &learnt } else { &*self }.system_identifier.clone();
         *self =
             Self { memory, ha, request, last_request, trouble, promotion, alone, wanted, system_identifier, ..learnt };
+    }
+
+    /// Takes over what came of an exchange of its data: it is another cluster with other servers.
+    pub fn take_over_exchange(&mut self, learnt: Self) {
+        let (ha, system_identifier) = (learnt.ha.clone(), learnt.system_identifier.clone());
+        self.take_over(learnt, false);
+        (self.ha, self.system_identifier) = (ha, system_identifier);
     }
 
     /// Writes it down durably. Of a database on its way, whose password is not in force, the machine may keep an earlier version:

@@ -161,7 +161,7 @@ impl Keeper {
         let (pooler, pooler_agrees) = (pooled.standing(&record), pooled.leads_as_told());
         let seen = Seen { upkeep, nodes, route, pooler_agrees, pooler };
         self.alarms = ha::alarms(&seen.ha(&record, true), &record.ha);
-        if data_missing && let Some(record) = &mut self.record {
+        if data_missing && let Some(record) = self.record.as_mut().filter(|record| !record.memory.exchanging) {
             let data = self.site.node(primary).data;
             record.trouble = Some(format!("the data directory {} is not there; is its disk mounted?", data.display()));
         }

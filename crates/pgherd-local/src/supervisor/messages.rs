@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pgherd_core::resource::{Pending, Status};
-use pgherd_engine::provider::ProviderError;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 
 use crate::desired::Wanted;
@@ -136,6 +136,16 @@ pub struct BackupHow {
     pub label: String,
 }
 
+/// Refuses what cannot name a backup, before anything is copied: a name becomes a folder, and nothing in it may lead elsewhere.
+pub fn check_backup_name(name: &str) -> Result<(), ProviderError> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    if (1..=200).contains(&name.len()) && !name.starts_with('.') && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(ProviderError::new(ErrorKind::Invalid, format!("{name:?} cannot name a backup"))
+        .help("use letters, digits, - and _"))
+}
+
 /// Body of `POST /v1/instances/{name}/restore`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct RestoreHow {
@@ -173,8 +183,50 @@ pub enum RestorePoint {
 pub struct BackupsReport {
     /// Those that are kept, oldest first.
     pub kept: Vec<Backup>,
+    /// What was put aside, oldest first.
+    #[serde(default)]
+    pub aside: Vec<AsideReport>,
     /// The moments it can be restored to.
     pub restorable: Option<Span>,
+}
+
+/// What an instance held before other data was put in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsideReport {
+    /// Its name.
+    pub name: String,
+    /// When it was put aside.
+    pub at: Timestamp,
+    /// Bytes it occupies; `None`: it is not there any more.
+    pub bytes: Option<u64>,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// A look over everything that is stored of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// When it was begun.
+    pub at: Timestamp,
+    /// Backups that were found.
+    pub backups: u64,
+    /// Files of the log that were found.
+    pub segments: u64,
+    /// Bytes that were read back, as they were before they were stored.
+    pub bytes: u64,
+    /// What is wrong; nothing, where all is well.
+    pub findings: Vec<Finding>,
+}
+
+/// Something stored that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `damaged`, `missing`, `gap`, `foreign`, `key_lost`, `apart`.
+    pub trouble: String,
+    /// With what: its place in the repository.
+    pub at: String,
+    /// One sentence.
+    pub message: String,
 }
 
 /// The archive of an instance's log.
@@ -203,6 +255,18 @@ pub enum Line {
     Said {
         /// In words.
         message: String,
+    },
+    /// So many bytes are done.
+    Progress {
+        /// Bytes.
+        done: u64,
+        /// Of so many, where that is known.
+        total: Option<u64>,
+    },
+    /// What is stored was looked over.
+    Checked {
+        /// What was found.
+        report: CheckReport,
     },
     /// It is done.
     Done,
@@ -266,12 +330,21 @@ pub struct StatusReport {
     /// The moments it can be restored to.
     #[serde(default)]
     pub restorable: Option<Span>,
+    /// What it held before other data was put in its place, oldest first.
+    #[serde(default)]
+    pub aside: Vec<AsideReport>,
     /// The archive of its log; `None`: there is none.
     #[serde(default)]
     pub archive: Option<ArchiveReport>,
     /// The last drill: when a backup was last restored for practice, and how that went.
     #[serde(default)]
     pub last_drill: Option<DrillReport>,
+    /// The last look over everything that is stored.
+    #[serde(default)]
+    pub last_check: Option<CheckReport>,
+    /// When the next drill by schedule is due; `None`: there is nothing to practise with, or it was not looked yet.
+    #[serde(default)]
+    pub next_drill_at: Option<Timestamp>,
     /// When the server's certificate ends.
     pub tls_expires_at: Option<Timestamp>,
     /// What is not as it should be, one sentence each.
@@ -358,6 +431,16 @@ pub struct DrillReport {
     pub tables: u64,
     /// Why it failed; `None`: it did not.
     pub failure: Option<String>,
+    /// When the last one before it went well.
+    #[serde(default)]
+    pub passed_before: Option<Timestamp>,
+}
+
+impl DrillReport {
+    /// When a backup was last restored.
+    pub fn last_passed(&self) -> Option<Timestamp> {
+        if self.failure.is_none() { Some(self.at) } else { self.passed_before }
+    }
 }
 
 /// A time with an end.

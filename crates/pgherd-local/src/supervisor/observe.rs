@@ -375,9 +375,12 @@ pub async fn status(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
         window_opens: window_opens(record, &pending, now),
         warnings,
         backups: kept.kept,
+        aside: kept.aside,
         restorable: kept.restorable.filter(|_| record.wanted.is_archived()),
         archive,
         last_drill: backups::last_drill(&Site::of(agent.clone(), &record.name)),
+        next_drill_at: agent.desk.of(&record.name).drill_due_at,
+        last_check: backups::last_check(&Site::of(agent.clone(), &record.name)),
         tls_expires_at: configure::certificate(&layout).map(|certificate| certificate.not_after),
         pooler: pooler(agent, shown).await,
         storage,
@@ -518,13 +521,35 @@ fn window_opens(record: &Record, pending: &[Pending], now: Timestamp) -> Option<
 
 /// What is not as it should be about backups.
 fn backup_warnings(
-    agent: &Agent,
+    agent: &Arc<Agent>,
     record: &Record,
     archive: Option<&ArchiveReport>,
     unreadable: Option<&ProviderError>,
 ) -> Vec<String> {
     let mut warnings: Vec<String> = unreadable.map(|error| format!("backups: {}", error.message)).into_iter().collect();
     let known = agent.desk.of(&record.name);
+    let site = Site::of(agent.clone(), &record.name);
+    warnings.extend(known.drill_overdue.map(|since| {
+        let why = known.drill_put_off.as_ref().map_or(String::new(), |why| format!("; it is put off: {why}"));
+        format!("no backup has been restored for practice since {since}: pgherd drill does{why}")
+    }));
+    warnings.extend(
+        known
+            .drill_put_off
+            .filter(|_| known.drill_overdue.is_none())
+            .map(|why| format!("the drill by schedule is put off: {why}")),
+    );
+    let failed = backups::last_drill(&site).and_then(|last| Some((last.backup, last.failure?)));
+    warnings
+        .extend(failed.map(|(backup, why)| format!("the last drill failed: {backup} could not be restored: {why}")));
+    let wrong = backups::last_check(&site).filter(|check| !check.findings.is_empty());
+    warnings.extend(wrong.map(|check| {
+        let count = check.findings.len();
+        format!(
+            "{count} things were found wrong at {} with what is stored: pgherd backups --check tells them",
+            check.at
+        )
+    }));
     warnings.extend(known.failure.map(|why| format!("the last automatic backup failed: {why}")));
     let late =
         archive.filter(|archive| archive.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now())));

@@ -1,5 +1,7 @@
 //! What can be asked of an instance, taking it in, and who watches it being done.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use pgherd_core::ha::{self, NodeId};
 use pgherd_core::window::Window;
@@ -7,6 +9,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+use super::backups::{self, Exchange};
 use super::configure::{self, Candidate};
 use super::jobs::choose_server;
 use super::ledger::Record;
@@ -19,6 +22,9 @@ use super::upkeep::{Goal, Restart};
 use super::{files, observe};
 use crate::desired::Wanted;
 use crate::postgres::server::Server;
+
+/// How often it is told how many bytes are done.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// What can be asked of an instance.
 pub enum Ask {
@@ -40,6 +46,10 @@ pub enum Ask {
     Promote(PromoteHow),
     /// Be kept from now on: it was a replica of another until a moment ago.
     TakeUp,
+    /// Hold other data from now on.
+    Exchange(Box<Exchange>),
+    /// Let go of data that was put aside.
+    LetGo(String),
 }
 
 impl Ask {
@@ -58,6 +68,8 @@ impl Ask {
             Self::Servers(ha::Ask::Restart { .. }) => "being restarted",
             Self::Servers(ha::Ask::Release { .. }) | Self::Promote(_) => "promoting a replica",
             Self::TakeUp => "being taken up",
+            Self::Exchange(_) => "being restored",
+            Self::LetGo(_) => "letting go of what was put aside",
         }
     }
 }
@@ -158,11 +170,34 @@ impl Watcher {
         });
     }
 
+    /// Tells how many bytes are done, as somebody counts them.
+    pub fn progress(&self, total: Option<u64>) -> Counted {
+        Counted { watcher: self.clone(), total, told_at: None }
+    }
+
     /// Tells what somebody else told.
     pub fn tell(&self, line: Line) {
         if let Some(sender) = &self.0 {
             // Whoever stopped watching does not stop the work.
             drop(sender.send(line));
+        }
+    }
+}
+
+/// Bytes that are done, told now and then.
+#[derive(Debug)]
+pub struct Counted {
+    watcher: Watcher,
+    total: Option<u64>,
+    told_at: Option<Instant>,
+}
+
+impl Counted {
+    /// So many are done.
+    pub fn at(&mut self, done: u64) {
+        if self.told_at.is_none_or(|at| at.elapsed() > TELL_EVERY) {
+            self.told_at = Some(Instant::now());
+            self.watcher.tell(Line::Progress { done, total: self.total });
         }
     }
 }
@@ -194,6 +229,13 @@ pub async fn accept(
             if record.wanted.deletion_protection {
                 return Err(protected(&site.name));
             }
+            if record.exchange.is_some() {
+                let message = format!("other data is just being put in the place of {}", site.name);
+                return Err(ProviderError::new(ErrorKind::Conflict, message).help("wait until it is done"));
+            }
+            if let Some(aside) = record.aside.first() {
+                return Err(still_aside(&site.name, &aside.name));
+            }
             let backup = how.final_backup.clone().filter(|_| record.memory.made);
             record.memory.goal = Goal::Gone { backup, asked_at: Timestamp::now(), taken: false };
         }
@@ -207,6 +249,8 @@ pub async fn accept(
             record.promotion = Some(promotion::accept(site, &record, how)?);
         }
         Ask::TakeUp => {}
+        Ask::Exchange(exchange) => backups::accept_exchange(site, &mut record, exchange)?,
+        Ask::LetGo(name) => backups::let_go_of_aside(site, &mut record, name)?,
         Ask::Put(_) => unreachable!("taken care of above"),
     }
     record.memory.wake();
@@ -325,6 +369,12 @@ fn check_serving(record: &Record) -> Result<(), ProviderError> {
     }
     let message = format!("{} is stopped, so there are no roles to change", record.name);
     Err(ProviderError::new(ErrorKind::Conflict, message).help("start it first"))
+}
+
+/// Nothing but that folder holds what was written after the moment that was restored.
+fn still_aside(name: &str, aside: &str) -> ProviderError {
+    let message = format!("{name} was restored in its place, and what it held before is still kept as {aside}");
+    ProviderError::new(ErrorKind::Protected, message).help(format!("pgherd backups --delete {aside} lets go of it"))
 }
 
 fn protected(name: &str) -> ProviderError {

@@ -73,6 +73,9 @@ pub struct Memory {
     pub allocated_gib: u64,
     /// Whether it uses more than that.
     pub over_allocated: bool,
+    /// Whether other data is to take the place of its own: until it has, no server runs.
+    #[serde(default)]
+    pub exchanging: bool,
 }
 
 /// What is to become of an instance.
@@ -132,6 +135,8 @@ pub enum Step {
     RenewTls,
     /// Take the last backup and verify it.
     Backup,
+    /// Put other data in the place of its own.
+    Exchange,
     /// Delete everything of the instance but its backups.
     Remove,
 }
@@ -167,6 +172,7 @@ impl Memory {
             retry_after: None,
             allocated_gib,
             over_allocated: false,
+            exchanging: false,
         }
     }
 
@@ -178,7 +184,7 @@ impl Memory {
 
     /// Whether its servers are to run: [`ha::Wanted::serve`].
     pub fn serves(&self) -> bool {
-        self.prepared && !self.held && (self.goal == Goal::Serve || self.goal.owes_backup())
+        self.prepared && !self.held && !self.exchanging && (self.goal == Goal::Serve || self.goal.owes_backup())
     }
 }
 
@@ -195,7 +201,11 @@ pub fn decide(view: &View, memory: &Memory) -> (Memory, Option<Step>, Vec<Note>)
 
 /// What to ask of the servers: a restart, once everything that it is for is in the files.
 pub fn ask(view: &View, memory: &Memory) -> Option<ha::Ask> {
-    let ready = memory.goal == Goal::Serve && in_files(memory) && view.servers == Servers::Serve && view.learned;
+    let ready = memory.goal == Goal::Serve
+        && !memory.exchanging
+        && in_files(memory)
+        && view.servers == Servers::Serve
+        && view.learned;
     match memory.restart {
         Restart::Now if ready => Some(ha::Ask::Restart { only_pending: false }),
         Restart::IfPending if ready && view.restart_pending => Some(ha::Ask::Restart { only_pending: true }),
@@ -227,6 +237,8 @@ pub fn done(step: Step, memory: &Memory) -> Memory {
                 *taken = true;
             }
         }
+        // It is another cluster, with other servers.
+        Step::Exchange => (next.exchanging, next.configured, next.settled) = (false, false, false),
         Step::Learn | Step::RenewTls | Step::Remove => {}
     }
     next
@@ -282,6 +294,8 @@ fn notice_storage(view: &View, next: &mut Memory, notes: &mut Vec<Note>) {
 /// The one next step.
 fn step(view: &View, next: &mut Memory) -> Option<Step> {
     match (&next.goal, view.servers) {
+        (Goal::Serve, Servers::Down) if next.exchanging => may_retry(view, next).then_some(Step::Exchange),
+        (Goal::Serve, _) if next.exchanging => None,
         // Refused there: what is not there now may be there again later, and a wanted backup was never taken.
         (goal, _) if goal.owes_backup() && view.data_missing => Some(Step::Backup),
         (goal, Servers::Serve) if goal.owes_backup() => Some(Step::Backup),

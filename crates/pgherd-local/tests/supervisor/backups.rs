@@ -245,12 +245,12 @@ async fn a_drill_restores_the_newest_backup_and_leaves_nothing() {
     assert!(world.status().await.last_drill.expect("told").failure.is_some());
 }
 
-fn restore(world: &World, to: &str, point: Point) -> Operation {
+pub fn restore(world: &World, to: &str, point: Point) -> Operation {
     Operation::Restore { name: NAME.to_owned(), to: Box::new(world.spec(&[]).called(to)), point }
 }
 
 impl World {
-    async fn back_up(&self, label: &str) {
+    pub async fn back_up(&self, label: &str) {
         self.operate(Operation::Backup { name: NAME.to_owned(), label: Some(label.to_owned()) }).await;
     }
 
@@ -262,29 +262,29 @@ impl World {
         self.local.operate(&operation, &events()).await.expect_err("refused")
     }
 
-    async fn database(&self, name: &str) -> Session {
+    pub async fn database(&self, name: &str) -> Session {
         let endpoint = self.agent().await.status(name).await.expect("a status").endpoint;
         let port = endpoint.servers.first().copied().unwrap_or(endpoint.port);
         Session::connect(&self.paths.sockets(), port, "postgres", DEADLINE).await.expect("a session")
     }
 
-    async fn run_on(&self, name: &str, sql: &str) {
+    pub async fn run_on(&self, name: &str, sql: &str) {
         let session = self.database(name).await;
         for statement in sql.split("; ") {
             session.run(statement).await.expect("done");
         }
     }
 
-    async fn sql(&self, sql: &str) {
+    pub async fn sql(&self, sql: &str) {
         self.run_on(NAME, sql).await;
     }
 
-    async fn one(&self, name: &str, sql: &str) -> String {
+    pub async fn one(&self, name: &str, sql: &str) -> String {
         self.database(name).await.one(sql, &[]).await.expect("a row").get(0)
     }
 
     /// How many rows `t` has.
-    async fn rows(&self, name: &str) -> String {
+    pub async fn rows(&self, name: &str) -> String {
         if self.one(name, "SELECT (to_regclass('t') IS NULL)::text").await == "true" {
             return "no table".to_owned();
         }
@@ -292,14 +292,14 @@ impl World {
     }
 
     /// Now, and here in the log, by the server's own word.
-    async fn here(&self) -> (Timestamp, String) {
+    pub async fn here(&self) -> (Timestamp, String) {
         let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
         let now = self.one(NAME, now).await.parse().expect("a time");
         (now, self.one(NAME, "SELECT pg_current_wal_lsn()::text").await)
     }
 
     /// Returns when its history says so, with that line.
-    async fn told(&self, words: &str) -> String {
+    pub async fn told(&self, words: &str) -> String {
         let agent = self.agent().await;
         let told = async {
             loop {
@@ -312,7 +312,7 @@ impl World {
         tokio::time::timeout(DEADLINE, told).await.expect("it happens")
     }
 
-    async fn operate_until(&self, operation: Operation, phase: &str) {
+    pub async fn operate_until(&self, operation: Operation, phase: &str) {
         let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
         let local = self.local.clone();
         let asked = tokio::spawn(async move {

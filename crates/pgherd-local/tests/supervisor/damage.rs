@@ -302,10 +302,11 @@ async fn a_full_disk_is_said_and_what_was_begun_is_finished_when_there_is_room()
     assert_eq!(world.differences(&[]).await, [""; 0]);
 }
 
-struct Disk(std::path::PathBuf);
+/// A disk of its own for a folder.
+pub struct Disk(std::path::PathBuf);
 
 impl Disk {
-    fn mount(folder: &std::path::Path, size: &str) -> Option<Self> {
+    pub fn mount(folder: &std::path::Path, size: &str) -> Option<Self> {
         let options = format!("size={size},mode=755");
         let mounted =
             std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(folder).output();
@@ -316,7 +317,7 @@ impl Disk {
         None
     }
 
-    fn resize(folder: &std::path::Path, size: &str) {
+    pub fn resize(folder: &std::path::Path, size: &str) {
         let options = format!("remount,size={size}");
         let resized = std::process::Command::new("mount").args(["-o", &options]).arg(folder).status();
         assert!(resized.expect("mount runs").success());

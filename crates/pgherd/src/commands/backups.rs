@@ -4,22 +4,45 @@ use clap::Args;
 use jiff::Timestamp;
 use pgherd_core::report::{Backup, Backups};
 use pgherd_core::text;
+use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
+use pgherd_local::provider::tell;
+use pgherd_local::supervisor::messages::CheckReport;
 use serde::Serialize;
 
 use super::Context;
-use crate::args::{Blocks, OneBlock};
-use crate::databases::{self, Warnings};
+use crate::args::{Change, OneBlock};
+use crate::carrying::{self, Carrier, Ending};
+use crate::confirm::confirm_loss;
+use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::project::Project;
 use crate::targets;
 
 /// List the backups of a database, and the moments it can be restored to
 ///
-/// Oldest first, times in UTC. Also of a database that is gone, as long as its block is at hand.
+/// Oldest first, times in UTC. Also of a database that is gone, as long as its block is at hand. On this machine --check reads back
+/// everything that is stored and says what is damaged, missing or foreign, with exit code 1; --delete deletes one that somebody asked for,
+/// or lets go of what restore --replace put aside.
 #[derive(Debug, Args)]
+#[command(mut_arg("yes", |flag| flag.hide(true)), mut_arg("dry_run", |flag| flag.requires("deleted")))]
 pub struct BackupsArgs {
     #[command(flatten)]
     block: OneBlock,
+
+    /// Read back everything that is stored, and say what is wrong with it (local)
+    #[arg(long)]
+    check: bool,
+
+    /// Delete this backup, or let go of what was put aside under this name (local)
+    #[arg(id = "deleted", long = "delete", value_name = "BACKUP", conflicts_with = "check")]
+    delete: Option<String>,
+
+    #[command(flatten)]
+    change: Change,
+
+    /// Answer the question for the name of the backup, which --delete asks
+    #[arg(long, value_name = "BACKUP", requires = "deleted")]
+    confirm: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -29,12 +52,34 @@ struct Listed {
     backups: Backups,
 }
 
+#[derive(Debug, Serialize)]
+struct Checked {
+    database: String,
+    #[serde(flatten)]
+    report: CheckReport,
+}
+
+#[derive(Debug, Serialize)]
+struct Deleted {
+    database: String,
+    /// What is deleted.
+    backup: String,
+    /// `false`: only shown (--dry-run), or still going on (--no-wait).
+    done: bool,
+}
+
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &BackupsArgs) -> Result<Exit, CommandError> {
     let project = Project::read(context.global)?;
-    let chosen = Blocks::of([project.one_block(&args.block)?.block.clone()]);
+    let chosen = databases::one_of(context, &project, &args.block)?;
     let mut databases = databases::bind(context, &project, &chosen, Warnings::Leave)?;
     let database = databases.pop().ok_or_else(|| CommandError::not_found("no block was chosen"))?;
+    if args.check {
+        return check(context, args, &database);
+    }
+    if let Some(backup) = &args.delete {
+        return delete(context, args, &database, backup);
+    }
     let backups = targets::wait_for(database.provider.backups(&database.spec))??;
     if context.printer.is_json() {
         context.printer.json(&Listed { database: database.spec.name, backups })?;
@@ -42,6 +87,82 @@ pub fn run(context: &Context<'_>, args: &BackupsArgs) -> Result<Exit, CommandErr
         context.printer.result(&words(&backups))?;
     }
     Ok(Exit::Done)
+}
+
+fn check(context: &Context<'_>, args: &BackupsArgs, database: &Database) -> Result<Exit, CommandError> {
+    let name = &database.spec.name;
+    refuse_elsewhere(database, "look over what is stored")?;
+    let ending = carrying::watch(context.printer, &args.change, 1, Carrier::Agent, |sender| async move {
+        let events = Events::new(name.clone(), sender);
+        let agent = databases::agent(context).await?;
+        agent.check(name, |line| tell(&events, line)).await.map_err(CommandError::from)
+    })?;
+    let Ending::Done(report) = ending else { return Ok(Exit::Pending) };
+    let report = report?;
+    let wrong = report.findings.len();
+    if context.printer.is_json() {
+        context.printer.json(&Checked { database: name.clone(), report })?;
+        return Ok(if wrong == 0 { Exit::Done } else { Exit::Failed });
+    }
+    let found: String =
+        report.findings.iter().map(|one| format!("{}  {}: {}\n", one.trouble, one.at, one.message)).collect();
+    let CheckReport { backups, segments, bytes, .. } = report;
+    let count = |count: u64, one, several| text::count(usize::try_from(count).unwrap_or(usize::MAX), one, several);
+    let looked = format!("{} and {} of the log", count(backups, "backup", "backups"), count(segments, "file", "files"));
+    match wrong {
+        0 => {
+            context.printer.result(&format!("{looked} were read back, {}: nothing is wrong\n", text::bytes(bytes)))?;
+            Ok(Exit::Done)
+        }
+        _ => {
+            context.printer.result(&found)?;
+            let things = text::count(wrong, "thing is", "things are");
+            Err(CommandError::failed(format!("{things} wrong with what is stored of {name} ({looked})"))
+                .hint("pgherd backup takes a good one now; pgherd drill tells what can be restored"))
+        }
+    }
+}
+
+fn delete(context: &Context<'_>, args: &BackupsArgs, database: &Database, backup: &str) -> Result<Exit, CommandError> {
+    let (printer, name) = (context.printer, &database.spec.name);
+    refuse_elsewhere(database, "delete a backup")?;
+    let kept = targets::wait_for(database.provider.backups(&database.spec))??.kept;
+    if !kept.iter().any(|known| known.name == backup) {
+        return Err(CommandError::not_found(format!("there is no backup {backup} of {name}"))
+            .hint(format!("pgherd backups{} lists what there is", context.same_project())));
+    }
+    let deleted = |done| Deleted { database: name.clone(), backup: backup.to_owned(), done };
+    if args.change.dry_run {
+        printer.say(&format!("would delete {backup}"));
+        return ended(context, &deleted(false), Exit::Done);
+    }
+    confirm_loss(printer, &args.confirm, backup, &format!("delete {backup} of {name} for good"))?;
+    let ending = carrying::watch(printer, &args.change, 1, Carrier::Agent, |sender| async move {
+        let events = Events::new(name.clone(), sender);
+        let agent = databases::agent(context).await?;
+        agent.delete_backup(name, backup, |line| tell(&events, line)).await.map_err(CommandError::from)
+    })?;
+    match ending {
+        Ending::Accepted => ended(context, &deleted(false), Exit::Pending),
+        Ending::Done(done) => done.and_then(|()| ended(context, &deleted(true), Exit::Done)),
+    }
+}
+
+fn ended(context: &Context<'_>, deleted: &Deleted, exit: Exit) -> Result<Exit, CommandError> {
+    if context.printer.is_json() {
+        context.printer.json(deleted)?;
+    } else if deleted.done {
+        context.printer.result(&format!("{} is deleted\n", deleted.backup))?;
+    }
+    Ok(exit)
+}
+
+fn refuse_elsewhere(database: &Database, what: &str) -> Result<(), CommandError> {
+    if database.is_here() {
+        return Ok(());
+    }
+    let message = format!("this version of pgherd cannot {what} on {}", database.spec.target);
+    Err(ProviderError::new(ErrorKind::Unsupported, message).help("the cloud's own console or command does").into())
 }
 
 fn words(backups: &Backups) -> String {

@@ -56,7 +56,7 @@ pub fn run(context: &Context<'_>, args: &CloneArgs) -> Result<Exit, CommandError
             printer.json(&cloned)?;
         } else if done {
             printer.result(&format!("{} is a clone of {name}{}\n", to.name, cloned.place.words()))?;
-            restore::next(context, &database.spec, &to.name);
+            restore::next(context, &database, &to.name);
         }
         Ok(exit)
     };

@@ -8,7 +8,6 @@ use pgherd_local::client::Client;
 use pgherd_local::supervisor::messages::Happening;
 
 use super::Context;
-use crate::args::Blocks;
 use crate::args::OneBlock;
 use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
@@ -46,7 +45,7 @@ pub struct EventsArgs {
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &EventsArgs) -> Result<Exit, CommandError> {
     let project = Project::read(context.global)?;
-    let chosen = Blocks::of([project.one_block(&args.block)?.block.clone()]);
+    let chosen = databases::one_of(context, &project, &args.block)?;
     let mut databases = databases::bind(context, &project, &chosen, Warnings::Leave)?;
     let database = databases.pop().ok_or_else(|| CommandError::not_found("no block was chosen"))?;
     let mut happenings = targets::wait_for(async {

@@ -2,7 +2,6 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{Operation, Point};
 use serde::Serialize;
 
@@ -13,12 +12,14 @@ use crate::args::{Change, OneBlock};
 use crate::confirm::{Weight, confirm, confirm_loss};
 use crate::databases::Database;
 use crate::error::{CommandError, Exit};
+use crate::targets;
 
 /// Make a database of a backup
 ///
 /// The database that was backed up is not touched, and may be gone. The new one is as the block says, under its own name and with a
-/// password of its own; pgherd backups lists what it can be made of. With --replace, on aws, it takes the place and the password of the
-/// old one, which goes on under another name: nothing is deleted. Repeating the command goes on where it stopped.
+/// password of its own; pgherd backups lists what it can be made of. With --replace it takes the place and the password of the old one,
+/// and nothing is deleted: on aws the old one goes on under another name; on this machine what it held is put aside, --backup with its
+/// name puts it back, and pgherd backups --delete lets go of it. Repeating the command goes on where it stopped.
 #[derive(Debug, Args)]
 #[command(mut_arg("yes", |flag| flag.long_help("Do not ask; with --replace only --confirm answers")))]
 pub struct RestoreArgs {
@@ -86,13 +87,19 @@ pub fn run(context: &Context<'_>, args: &RestoreArgs) -> Result<Exit, CommandErr
         Some(to) => another::called(context, &project, &database.spec, to)?,
         None => database.spec.clone(),
     };
-    if to.name == *name && !args.replace {
+    let is_there = !database.is_here() || is_here(context, name)?;
+    if args.replace && !is_there {
+        return Err(CommandError::not_found(format!("{name} does not exist on this machine"))
+            .hint(format!("pgherd restore --as {name}{} makes it of its backups", context.same_project())));
+    }
+    if to.name == *name && !args.replace && is_there {
         return Err(CommandError::failed(format!("{name} is the name of the database itself"))
             .hint("choose another name, or --replace puts the restored one in its place"));
     }
     let (point, from) = point(args);
     let what = words(&point, name);
     let doing = match args.replace {
+        true if database.is_here() => format!("put {what} in the place of {name}, and what it holds now aside"),
         true => format!("put {what} in the place of {name}, and {name} aside under another name"),
         false => format!("restore {what} as {}", to.name),
     };
@@ -118,6 +125,17 @@ pub fn run(context: &Context<'_>, args: &RestoreArgs) -> Result<Exit, CommandErr
     let exit = applying::operate(context, &args.change, &[&database], operation)?;
     let place = if exit == Exit::Done { another::place(&database, &to)? } else { Place::default() };
     ended(context, &database, &what, &restored(exit == Exit::Done, place), exit)
+}
+
+/// Whether there is a database of this name. One that is gone, with its machine or on purpose, may be restored under its own name.
+fn is_here(context: &Context<'_>, name: &str) -> Result<bool, CommandError> {
+    let known = targets::wait_for(async {
+        match targets::local(context.global)?.agent_to_look().await? {
+            Some(agent) => Ok::<_, CommandError>(agent.known_instance(name).await?),
+            None => Ok(None),
+        }
+    });
+    Ok(known??.is_some())
 }
 
 fn point(args: &RestoreArgs) -> (Point, String) {
@@ -151,14 +169,20 @@ fn ended(
         printer.json(restored)?;
     } else if *done {
         printer.result(&format!("{new} holds {what}{}\n", place.words()))?;
-        next(context, &database.spec, new);
+        next(context, database, new);
     }
     Ok(exit)
 }
 
 /// What to do with a new database.
-pub fn next(context: &Context<'_>, spec: &Spec, new: &str) {
-    if spec.name == new {
+pub fn next(context: &Context<'_>, database: &Database, new: &str) {
+    let spec = &database.spec;
+    if spec.name == new && database.is_here() {
+        context.printer.next(&format!(
+            "pgherd status{} shows what was put aside, and how it goes back or away",
+            context.same_project()
+        ));
+    } else if spec.name == new {
         context.printer.next("the one that was put aside goes on and is paid for: look at it, and delete it when it is not needed any more");
     } else {
         context.printer.next(&format!(

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use pgherd_core::text;
 use pgherd_local::supervisor::messages::{
-    ArchiveReport, Backup, DrillReport, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport, StorageReport,
-    WayReport,
+    ArchiveReport, AsideReport, Backup, DrillReport, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport,
+    StorageReport, WayReport,
 };
 
 use super::{ago, status};
@@ -61,11 +61,14 @@ pub fn report(block: &str, report: &StatusReport, now: Timestamp) -> String {
     if let Some(range) = &report.restorable {
         line("restore", &format!("to any moment from {} to {}", moment(range.since), moment(range.until)));
     }
+    for aside in &report.aside {
+        line("aside", &put_aside(aside, now));
+    }
     if let Some(archive) = &report.archive {
         line("archive", &archived(archive, now));
     }
-    if let Some(drill) = &report.last_drill {
-        line("drill", &drilled(drill, now));
+    if let Some(words) = drills(report, now) {
+        line("drill", &words);
     }
     for pending in &report.pending {
         let opens = report.window_opens.map_or(String::new(), |opens| format!(", {}", opens.strftime("%a %H:%MZ")));
@@ -194,6 +197,16 @@ fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// `shop-before-20261123t041500z, since 3 min, 40 MB: ` and what to do about it.
+fn put_aside(aside: &AsideReport, now: Timestamp) -> String {
+    let AsideReport { name, at, bytes, path: _ } = aside;
+    let bytes = bytes.map_or_else(|| "not there any more".to_owned(), text::bytes);
+    format!(
+        "{name}, since {}, {bytes}: pgherd restore --replace --backup {name} puts it back, pgherd backups --delete {name} lets go of it",
+        ago(*at, now)
+    )
+}
+
 /// `everything up to 4 s ago`, or what is not there yet.
 fn archived(archive: &ArchiveReport, now: Timestamp) -> String {
     let last = match archive.last_at {
@@ -206,6 +219,20 @@ fn archived(archive: &ArchiveReport, now: Timestamp) -> String {
             format!("{last}; {files} not archived yet, the oldest since {}", ago(since, now))
         }
         None => last,
+    }
+}
+
+/// The last drill and the next one.
+fn drills(report: &StatusReport, now: Timestamp) -> Option<String> {
+    let last = report.last_drill.as_ref().map(|drill| drilled(drill, now));
+    let next = report.next_drill_at.map(|at| match at <= now {
+        true => "the next is due now".to_owned(),
+        false => format!("the next on {}", at.strftime("%a %Y-%m-%d %H:%MZ")),
+    });
+    match (last, next) {
+        (None, None) => None,
+        (None, Some(next)) => Some(format!("none yet; {next}")),
+        (Some(last), next) => Some([Some(last), next].into_iter().flatten().collect::<Vec<_>>().join("; ")),
     }
 }
 

@@ -72,6 +72,18 @@ fn what_is_not_hcl_is_shown_at_its_line() {
     insta::assert_snapshot!(transcript(&[("database.hcl", "module \"a\" {\n  name = \n}\n")], &["validate"]));
 }
 
+/// A file that cannot be read has no blocks, which is not what is wrong with it.
+#[test]
+fn every_verb_about_one_database_shows_the_line_that_is_wrong() {
+    let broken = [("database.hcl", "module \"a\" {\n  name = \n}\n")];
+    for arguments in
+        [&["backup"][..], &["backups"], &["restore", "--as", "b"], &["clone", "--as", "b"], &["drill"], &["events"]]
+    {
+        let said = transcript(&broken, arguments);
+        assert!(said.contains("database.hcl:2:") && said.contains("1 error in the configuration"), "{said}");
+    }
+}
+
 #[test]
 fn several_mistakes_are_told_in_one_run() {
     let text = BLOCK.replace("name   =", "multi_azz = true\n  backup_retention_period = 36\n  name   =");

@@ -20,6 +20,12 @@ pub struct Known {
     pub filled: Option<(u32, NodeId)>,
     /// Whether its archive was found to fail.
     pub archive_fails: bool,
+    /// Why a drill by schedule is put off, in words.
+    pub drill_put_off: Option<String>,
+    /// When the next drill by schedule is due.
+    pub drill_due_at: Option<Timestamp>,
+    /// Since when nobody knows whether it can be restored, where that is too long ago.
+    pub drill_overdue: Option<Timestamp>,
     /// When it was last looked whether a backup is due.
     pub looked_at: Option<Timestamp>,
     /// When the archive was last looked over for what nobody needs any more.

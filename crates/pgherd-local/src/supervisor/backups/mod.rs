@@ -4,18 +4,25 @@
 //! Invariant: one instance has one backup, restore or deletion of backups going on at a time.
 
 pub mod archive;
+mod care;
 mod desk;
 mod drill;
 mod legacy;
 mod now;
+mod remains;
+mod replace;
 mod restore;
 mod schedule;
 mod store;
 mod take;
 
+pub use care::last_check;
 pub use desk::Desk;
 pub use drill::last as last_drill;
-pub use now::{ask_backup, ask_drill, ask_restore};
+pub use now::{ask_backup, ask_check, ask_delete, ask_drill, ask_restore};
+pub use replace::{
+    Aside, Exchange, accept as accept_exchange, carry_out as exchange, is_untouched, let_go as let_go_of_aside,
+};
 pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
 pub use take::{let_go, take_last};
@@ -52,8 +59,9 @@ fn report_of(agent: &Agent, name: &str) -> Result<BackupsReport, ProviderError> 
         }
     }
     kept.sort_by_key(|backup| backup.taken_at);
+    let aside = agent.shown(name).map(|shown| replace::report(agent, &shown.record)).unwrap_or_default();
     let restorable = last.map(|reach| Span { since: reach.from, until: reach.to });
-    Ok(BackupsReport { kept, restorable })
+    Ok(BackupsReport { kept, aside, restorable })
 }
 
 /// So much stays free for the servers that write to the same disk: one that cannot write its log ends.

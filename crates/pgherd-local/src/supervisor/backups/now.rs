@@ -7,16 +7,17 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::mpsc;
 
 use super::take::{Taking, named, server_for, take};
-use super::{drill, restore};
+use super::{care, drill, replace, restore};
 use crate::supervisor::agent::Agent;
-use crate::supervisor::messages::{BackupHow, Line, RestoreHow, RestorePoint};
-use crate::supervisor::requests::{Ask, Watcher};
+use crate::supervisor::messages::{BackupHow, Line, RestoreHow, RestorePoint, check_backup_name};
+use crate::supervisor::requests::{Ask, Shown, Watcher};
 use crate::supervisor::site::Site;
 
 type Lines = Result<mpsc::UnboundedReceiver<Line>, ProviderError>;
 
 /// Takes a backup that is kept until somebody deletes it.
 pub fn ask_backup(agent: &Arc<Agent>, name: &str, how: BackupHow) -> Lines {
+    check_backup_name(&how.label)?;
     let shown = agent.shown(name)?;
     if shown.pid.is_none() || !shown.record.memory.made {
         let message = format!("{name} does not run, so no backup can be taken");
@@ -36,7 +37,9 @@ pub fn ask_backup(agent: &Arc<Agent>, name: &str, how: BackupHow) -> Lines {
             // It may have another primary by now.
             let shown = site.agent.shown(&site.name)?;
             let what = Taking { name: how.label, kind: BackupKind::Manual, node: server_for(&shown) };
-            let taken = take(&site, &shown.record, &what, |phase| watcher.phase(phase)).await?;
+            let (copy, source) = (site.layout.scratch.join("backup"), site.node(what.node).data);
+            let taking = take(&site, &shown.record, &what, |phase| watcher.phase(phase));
+            let taken = restore::tell_growth(taking, copy, source, &watcher).await?;
             site.note(format!("took and verified the backup {} of {}, {} bytes", taken.name, what.node, taken.bytes));
             Ok(())
         };
@@ -53,6 +56,14 @@ pub fn ask_restore(agent: &Arc<Agent>, name: &str, how: RestoreHow) -> Lines {
     agent.history(&how.to)?;
     if how.point == RestorePoint::Now {
         agent.shown(name)?;
+    }
+    if how.to == name {
+        match agent.shown(name) {
+            Ok(_) => return Ok(ask_replace(agent, name, how)),
+            // Nothing has its place.
+            Err(error) if error.kind == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
     let (watcher, lines) = Watcher::new();
     let (name, own) = (name.to_owned(), agent.clone());
@@ -71,16 +82,44 @@ pub fn ask_restore(agent: &Arc<Agent>, name: &str, how: RestoreHow) -> Lines {
         if let Err(error) = made.await {
             return watcher.result(Err(error));
         }
-        match own.keeper(&how.to).and_then(|keeper| keeper.ask(Ask::TakeUp)) {
-            Ok(mut lines) => {
-                while let Some(line) = lines.recv().await {
-                    watcher.tell(line);
+        follow(&own, &how.to, Ask::TakeUp, &watcher).await;
+    });
+    Ok(lines)
+}
+
+/// Puts what is restored of an instance in its own place.
+fn ask_replace(agent: &Arc<Agent>, name: &str, how: RestoreHow) -> mpsc::UnboundedReceiver<Line> {
+    let (watcher, lines) = Watcher::new();
+    let (name, own) = (name.to_owned(), agent.clone());
+    agent.spawn(async move {
+        if how.dry_run {
+            let told = replace::tell(&own, &name, &how, &watcher).await;
+            return watcher.result(told);
+        }
+        match replace::prepare(&own, &name, &how, &watcher).await {
+            Ok(Some((exchange, _promise))) => {
+                follow(&own, &name, Ask::Exchange(Box::new(exchange.clone())), &watcher).await;
+                if let Err(error) = replace::clear(&Site::of(own.clone(), &name), &exchange).await {
+                    tracing::warn!(instance = name, "{error}");
                 }
             }
+            Ok(None) => follow(&own, &name, Ask::TakeUp, &watcher).await,
             Err(error) => watcher.result(Err(error)),
         }
     });
-    Ok(lines)
+    lines
+}
+
+/// Asks a keeper for something and tells what it tells.
+async fn follow(agent: &Arc<Agent>, name: &str, ask: Ask, watcher: &Watcher) {
+    match agent.keeper(name).and_then(|keeper| keeper.ask(ask)) {
+        Ok(mut lines) => {
+            while let Some(line) = lines.recv().await {
+                watcher.tell(line);
+            }
+        }
+        Err(error) => watcher.result(Err(error)),
+    }
 }
 
 /// Restores the newest backup for practice.
@@ -94,6 +133,36 @@ pub fn ask_drill(agent: &Arc<Agent>, name: &str) -> Lines {
         let _turn = turn.lock().await;
         let drilled = drill::drill(&site, &watcher).await;
         watcher.result(drilled);
+    });
+    Ok(lines)
+}
+
+/// Reads back everything that is stored of an instance.
+pub fn ask_check(agent: &Arc<Agent>, name: &str) -> Lines {
+    agent.history(name)?;
+    let (watcher, lines) = Watcher::new();
+    let (name, own) = (name.to_owned(), agent.clone());
+    agent.spawn(async move {
+        let checked = care::check(&own, &name, &watcher).await;
+        watcher.result(checked.map(|report| watcher.tell(Line::Checked { report })));
+    });
+    Ok(lines)
+}
+
+/// Deletes a backup, or lets go of what was put aside.
+pub fn ask_delete(agent: &Arc<Agent>, name: &str, how: BackupHow) -> Lines {
+    agent.history(name)?;
+    check_backup_name(&how.label)?;
+    let is_aside = |shown: Shown| shown.record.aside.iter().any(|aside| aside.name == how.label);
+    if agent.shown(name).is_ok_and(is_aside) {
+        return agent.keeper(name)?.ask(Ask::LetGo(how.label));
+    }
+    let (watcher, lines) = Watcher::new();
+    let (name, own) = (name.to_owned(), agent.clone());
+    agent.spawn(async move {
+        watcher.phase("deleting");
+        let deleted = care::delete(&own, &name, &how.label).await;
+        watcher.result(deleted);
     });
     Ok(lines)
 }

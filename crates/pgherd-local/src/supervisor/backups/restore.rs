@@ -4,6 +4,8 @@
 //! the new instance is announced, the copy put into its place, and the ledger put into its own, as with a promoted replica. Cut short
 //! before, nothing is there but scratch, and the same request begins anew; cut short after, the next agent does the rest.
 
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,26 +19,31 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::take::DATA;
-use super::{archive, store};
+use super::{archive, replace, store};
 use crate::paths::{Layout, Paths};
 use crate::postgres::backup::{self, Copying};
 use crate::postgres::recover::{Recovered, Recovery, Target, recover};
+use crate::postgres::session::Session;
 use crate::postgres::{folders, io_error, packed, processes};
-use crate::sizing;
 use crate::supervisor::agent::Agent;
 use crate::supervisor::jobs::choose_server;
 use crate::supervisor::ledger::{self, Record};
 use crate::supervisor::messages::{RestoreHow, RestorePoint};
-use crate::supervisor::requests::{Shown, Watcher};
+use crate::supervisor::requests::{Counted, Shown, Watcher};
 use crate::supervisor::secret::credentials;
 use crate::supervisor::site::{Site, blocking, chosen};
 use crate::supervisor::upkeep::{Goal, Memory};
 use crate::supervisor::{configure, files, promotion};
+use crate::{sizing, storage};
 
 /// The one server of a new instance, until it is given others.
 const FIRST: NodeId = NodeId(1);
 /// How long a server may take to archive what it was just told to finish.
 const ARCHIVED_WITHIN: Duration = Duration::from_secs(60);
+/// How long one that runs may leave unanswered that it is to finish something.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is measured how far a copy is.
+const MEASURE_EVERY: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A request for the latest that comes again after longer than that is another one.
 const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(30);
@@ -145,7 +152,7 @@ fn is_through(agent: &Agent, of: &str, how: &RestoreHow) -> Result<bool, Provide
 }
 
 /// A name that is nobody else's meanwhile.
-struct Promise {
+pub struct Promise {
     agent: Arc<Agent>,
     holder: String,
 }
@@ -157,6 +164,16 @@ impl Promise {
         agent.names.promise(name, &holder).map_err(|known| {
             ProviderError::new(ErrorKind::Conflict, format!("{name} is just being made: {known}"))
                 .help("wait until it is, or choose another name")
+        })?;
+        Ok(Self { agent: agent.clone(), holder })
+    }
+
+    /// That the data of an instance is exchanged by nobody else meanwhile.
+    pub fn of_exchange(agent: &Arc<Agent>, name: &str) -> Result<Self, ProviderError> {
+        let holder = format!("a restore in the place of {name} begun at {}", Timestamp::now());
+        // No instance has a name with a slash.
+        agent.names.promise(&format!("{name}/data"), &holder).map_err(|known| {
+            ProviderError::new(ErrorKind::Conflict, format!("{known} is under way")).help("wait until it is done")
         })?;
         Ok(Self { agent: agent.clone(), holder })
     }
@@ -184,8 +201,13 @@ pub async fn forget_cut_short(paths: &Paths) {
     let entries = std::fs::read_dir(paths.instances()).into_iter().flatten().flatten();
     for entry in entries {
         let mut found = false;
-        for name in ["restoring", "drill"] {
-            let place = Layout::new(entry.path().join("scratch").join(name), paths.sockets());
+        // One whose ledger cannot be read may be about to use it.
+        let Ok(record) = Record::load(&entry.path()) else { continue };
+        let own = Layout::new(entry.path(), paths.sockets());
+        let cut_short =
+            ["restoring".to_owned(), "drill".to_owned()].into_iter().chain(replace::left(&own, record.as_ref()));
+        for name in cut_short {
+            let place = Layout::new(own.scratch.join(name), paths.sockets());
             if place.root.exists() {
                 found = true;
                 if let Err(error) = remove(&place).await {
@@ -193,7 +215,7 @@ pub async fn forget_cut_short(paths: &Paths) {
                 }
             }
         }
-        if found && matches!(Record::load(&entry.path()), Ok(None)) {
+        if found && record.is_none() {
             // Of an instance that was never made nothing else is there; what holds something stays.
             let _ = std::fs::remove_dir(entry.path().join("scratch"));
             let _ = std::fs::remove_dir(entry.path());
@@ -201,7 +223,8 @@ pub async fn forget_cut_short(paths: &Paths) {
     }
 }
 
-async fn make(
+/// Makes a copy of what is stored of an instance, or of what it holds.
+pub async fn make(
     agent: &Arc<Agent>,
     of: &str,
     how: &RestoreHow,
@@ -213,6 +236,10 @@ async fn make(
         return copy(agent, of, record, place, watcher).await;
     }
     watcher.phase("looking for a backup");
+    if how.to == of {
+        // One that is to be restored in its place may be one that does not answer any more.
+        rescue_what_is_finished(agent, of).await;
+    }
     let source = source(agent, of, &how.point).await?;
     let target = match &how.point {
         RestorePoint::Latest | RestorePoint::Now => Target::Latest,
@@ -250,12 +277,12 @@ pub async fn from_backup(
     let settings_file = place.root.join("restore.json");
     let (own, generation, name) = (place.clone(), generation.clone(), backup.name.clone());
     let settings = archive::settings(&Site::of(agent.clone(), generation.instance()), &generation, false);
-    let written = settings_file.clone();
+    let (written, told) = (settings_file.clone(), watcher.progress(Some(backup.original_bytes)));
     blocking(move || {
         make_place(&paths, &own, &run_as)?;
         settings.write(&written, store::owner(&run_as)).map_err(store::refused)?;
         let reader = generation.open_backup(&name).map_err(store::refused)?;
-        let tar = reader.open(DATA).map_err(store::refused)?;
+        let tar = Heard { from: reader.open(DATA).map_err(store::refused)?, read: 0, told };
         packed::unpack_from(tar, &format!("the backup {name}"), &run_as, &own.data)
     })
     .await?;
@@ -292,12 +319,50 @@ async fn copy(
     };
     // Beside everything else that is in the place: it is emptied first.
     let work = place.root.join("copy");
-    let copied = backup::copy(&copying, &work).await?;
+    let source = from.node(shown.record.primary()).data;
+    let copied = tell_growth(backup::copy(&copying, &work), work.clone(), source, watcher).await?;
     std::fs::rename(&copied.data, &place.data).map_err(|error| io_error("move", &copied.data, &error))?;
     let recovered = replay(agent, record, place, None, Target::Backup, watcher).await?;
     let to = Timestamp::now().to_string();
     let restored = Restored { of: of.to_owned(), generation: 0, backup: String::new(), point: RestorePoint::Now, to };
     Ok(Made { restored, recovered })
+}
+
+/// Something that is read, and told as it is.
+struct Heard<R> {
+    from: R,
+    read: u64,
+    told: Counted,
+}
+
+impl<R: Read> Read for Heard<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        self.read += count as u64;
+        self.told.at(self.read);
+        Ok(count)
+    }
+}
+
+/// Tells how far a copy of a folder is while it is made by somebody else.
+pub async fn tell_growth<T>(copying: impl Future<Output = T>, copy: PathBuf, source: PathBuf, watcher: &Watcher) -> T {
+    let measured = |folder: PathBuf| async move {
+        tokio::task::spawn_blocking(move || storage::used_bytes(&folder)).await.ok().flatten()
+    };
+    let growing = async {
+        let mut told = watcher.progress(measured(source).await);
+        loop {
+            tokio::time::sleep(MEASURE_EVERY).await;
+            if let Some(done) = measured(copy.clone()).await {
+                told.at(done);
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        copied = copying => copied,
+        () = growing => unreachable!("it is measured without end"),
+    }
 }
 
 async fn replay(
@@ -493,7 +558,7 @@ async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderErro
     if !archive::settings_file(&site).exists() {
         return Ok(());
     }
-    let session = site.connect(&record, record.primary(), "postgres").await?;
+    let Some(session) = session_soon(&site).await? else { return Ok(()) };
     session.run("SELECT pg_current_xact_id()").await?;
     let row = session.one("SELECT pg_walfile_name(pg_switch_wal())", &[]).await?;
     let name: String = row.get(0);
@@ -508,6 +573,36 @@ async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderErro
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(())
+}
+
+/// A session, once the server answers; `None`: it does not run, or ends again and again.
+async fn session_soon(site: &Site) -> Result<Option<Session>, ProviderError> {
+    let end = Instant::now() + ANSWERS_WITHIN;
+    loop {
+        let Shown { record, pid, .. } = site.agent.shown(&site.name)?;
+        if pid.is_none() || is_broken(&record) {
+            return Ok(None);
+        }
+        match site.connect(&record, record.primary(), "postgres").await {
+            Ok(session) => return Ok(Some(session)),
+            Err(error) if Instant::now() > end => return Err(error),
+            Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    }
+}
+
+/// Whether its server has failed to start again and again: nobody waits for its log.
+fn is_broken(record: &Record) -> bool {
+    record.ha.members.get(&record.primary()).is_some_and(|member| member.retry.failures > 1)
+}
+
+/// Archives the finished log of a server that does not do so itself, as far as there is any.
+async fn rescue_what_is_finished(agent: &Arc<Agent>, of: &str) {
+    let Ok(Shown { record, .. }) = agent.shown(of) else { return };
+    let site = Site::of(agent.clone(), of);
+    if let Err(error) = blocking(move || archive::rescue(&site, record.primary())).await {
+        tracing::warn!(instance = of, "{error}");
+    }
 }
 
 /// Which of the databases that had a name is meant.
@@ -548,9 +643,12 @@ fn find(repository: &Repository, of: &str, point: &RestorePoint, life: Life) -> 
             let lsn: Lsn = text.parse().map_err(|_| {
                 ProviderError::new(ErrorKind::Invalid, format!("{text} is no place in the log such as 0/3000148"))
             })?;
-            let newest = whole.iter().map(|source| source.generation.info().number).max();
-            let fits =
-                |source: &Source| Some(source.generation.info().number) == newest && source.backup.end_lsn <= lsn;
+            // What was restored in its place goes on with the log of before. An earlier database of the name had a log of its own.
+            let newest = whole.iter().max_by_key(|source| source.generation.info().number);
+            let cluster = newest.map(|source| source.generation.info().system_identifier);
+            let fits = |source: &Source| {
+                Some(source.generation.info().system_identifier) == cluster && source.backup.end_lsn <= lsn
+            };
             last(&fits).ok_or_else(|| refuse(format!("no backup of {of} is from before {lsn}")))
         }
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use pgherd_core::backups::{
-    Backup, BackupKind, Deletion, Due, Failed, Holdings, Retention, Schedule, due, expire, expire_ended,
+    Backup, BackupKind, Deletion, Due, Failed, Holdings, Retention, Schedule, drill_due, drill_overdue, due, expire,
+    expire_ended,
 };
 use pgherd_core::window::Window;
 use pgherd_engine::provider::ProviderError;
@@ -14,9 +15,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::take::{Taking, server_for, take};
-use super::{archive, restore, store};
+use super::{archive, drill, remains, restore, store};
 use crate::supervisor::agent::Agent;
-use crate::supervisor::requests::Shown;
+use crate::supervisor::requests::{Shown, Watcher};
 use crate::supervisor::site::{Site, blocking};
 use crate::supervisor::upkeep::Goal;
 
@@ -26,6 +27,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// So long nothing is done to an instance that was just made, or just changed: whoever makes several is not held up.
 const CALM: SignedDuration = SignedDuration::from_secs(10);
+/// Whose turn it is when it is about databases that are gone: no instance has that name.
+const REMAINS: &str = "/remains";
 /// How often is looked for what nobody needs any more, besides after every backup.
 const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
@@ -36,6 +39,7 @@ pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
         tracing::error!("nothing can be archived: {error}");
     }
     let mut at_work: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+    let mut looked_at_remains: Option<Instant> = None;
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -44,6 +48,18 @@ pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stop| *stop) => break,
         }
         at_work.retain(|_, task| !task.is_finished());
+        if looked_at_remains.is_none_or(|at| at.elapsed() > EXPIRE_EVERY.unsigned_abs())
+            && !at_work.contains_key(REMAINS)
+        {
+            looked_at_remains = Some(Instant::now());
+            let own = agent.clone();
+            let expire = async move {
+                if let Err(error) = remains::expire(&own).await {
+                    tracing::warn!("what stays of databases that are gone: {error}");
+                }
+            };
+            at_work.insert(REMAINS.to_owned(), tokio::spawn(expire));
+        }
         for shown in agent.all() {
             let name = shown.record.name.clone();
             let site = Site::of(agent.clone(), &name);
@@ -95,6 +111,55 @@ async fn tend(site: &Site, shown: &Shown) {
             });
         }
     }
+    if let Err(error) = practise_what_is_due(site, shown).await {
+        tracing::warn!(instance = site.name, "the drill: {error}");
+    }
+}
+
+/// Practises a restore when it is time, and says when that was too long ago.
+async fn practise_what_is_due(site: &Site, shown: &Shown) -> Result<(), ProviderError> {
+    let (desk, wanted, now) = (&site.agent.desk, &shown.record.wanted, Timestamp::now());
+    let Some(window) = Window::parse_daily(&wanted.backup_window) else { return Ok(()) };
+    let schedule = Schedule { window, retention_days: wanted.backup_retention_days, name: site.name.clone() };
+    let backups = holdings(site).await?.backups;
+    let last = drill::last(site);
+    let is_due = drill_due(&schedule, &backups, last.as_ref().map(drill::drilled), now);
+    let due_at = match is_due {
+        Due::Off => None,
+        Due::Now => Some(now),
+        Due::At(at) => Some(at),
+    };
+    let overdue = drill_overdue(&backups, last.and_then(|last| last.last_passed()), now);
+    if let Some(since) = overdue.filter(|_| desk.of(&site.name).drill_overdue.is_none()) {
+        site.note(format!("nobody has restored a backup of it since {since}: a drill is overdue"));
+    }
+    desk.note(&site.name, |known| (known.drill_due_at, known.drill_overdue) = (due_at, overdue));
+    if is_due != Due::Now {
+        return Ok(());
+    }
+    let newest = backups.iter().rfind(|backup| !backup.damaged).map_or(0, |backup| backup.original_bytes);
+    let instances = site.agent.options.paths.instances();
+    let room = blocking(move || super::refuse_without_room(&instances, newest)).await.err().map(|error| error.message);
+    let was = desk.of(&site.name).drill_put_off;
+    if let Some(why) = room.as_ref().filter(|_| was.is_none()) {
+        site.note(format!("the drill by schedule is put off: {why}"));
+    }
+    desk.note(&site.name, |known| known.drill_put_off.clone_from(&room));
+    if room.is_none() {
+        // How it went is written down, and told in the history.
+        drill::drill(site, &Watcher::nobody()).await?;
+    }
+    Ok(())
+}
+
+/// What there is in the generation it archives to.
+async fn holdings(site: &Site) -> Result<Holdings, ProviderError> {
+    let own = site.clone();
+    blocking(move || match archive::known_generation(&own)? {
+        Some(generation) => generation.holdings().map_err(store::refused),
+        None => Ok(Holdings::default()),
+    })
+    .await
 }
 
 /// Has an archive, with all of the log in it, and says when it fails.
@@ -133,12 +198,7 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
     let record = &shown.record;
     let Some(window) = Window::parse_daily(&record.wanted.backup_window) else { return Ok(false) };
     let schedule = Schedule { window, retention_days: record.wanted.backup_retention_days, name: site.name.clone() };
-    let own = site.clone();
-    let holdings = blocking(move || match archive::known_generation(&own)? {
-        Some(generation) => generation.holdings().map_err(store::refused),
-        None => Ok(Holdings::default()),
-    })
-    .await?;
+    let holdings = holdings(site).await?;
     let known = site.agent.desk.of(&site.name);
     let is_due = match due(&schedule, sound(&holdings), known.failed, now) {
         Due::Now => true,

@@ -60,6 +60,7 @@ async fn carry_out(
         Step::Learn => learn(site, record).await.map(Some),
         Step::Settle => settle::settle(site, record).await.map(Some),
         Step::RenewTls => certificate::renew(site, record).await.map(Some),
+        Step::Exchange => backups::exchange(site, record).await.map(|()| None),
         Step::Backup => backups::take_last(site, record).await.map(|()| None),
         Step::Remove => remove::remove(site, record).await.map(|()| None),
     }

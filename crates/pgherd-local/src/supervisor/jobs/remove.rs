@@ -33,13 +33,13 @@ pub(super) async fn remove(site: &Site, record: &Record) -> Result<(), ProviderE
         }
         let rest = || {
             secrets.remove()?;
-            for file in ["archive.json", "drill.json"] {
+            for file in ["archive.json", "drill.json", "check.json"] {
                 files::remove(&layout.root.join(file))?;
             }
             // The record goes last: as long as it is there, somebody goes on with the removal.
             ledger::forget(&layout.root)?;
             // Kept when backups are in them.
-            for folder in [&layout.backups, &layout.root] {
+            for folder in [&layout.root.join("aside"), &layout.backups, &layout.root] {
                 let _ = std::fs::remove_dir(folder);
             }
             Ok(())

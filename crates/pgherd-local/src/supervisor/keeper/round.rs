@@ -261,6 +261,7 @@ pub(super) fn phase(step: Step) -> Option<&'static str> {
         Step::Settle => "setting role, password and database",
         Step::RenewTls => "renewing the server certificate",
         Step::Backup => "taking the last backup",
+        Step::Exchange => "putting the restored data in its place",
         Step::Remove => "removing the data",
         Step::Prepare | Step::Learn => return None,
     })

@@ -185,3 +185,18 @@ fn storage_grows_when_a_tenth_is_left_up_to_its_limit() {
 fn a_healthy_instance_is_looked_at_once_a_minute() {
     assert_eq!(next_look(&view(Servers::Serve), &serving()), now() + LOOK_EVERY);
 }
+
+#[test]
+fn other_data_takes_its_place_once_no_server_runs() {
+    let exchanging = Memory { exchanging: true, restart: Restart::Now, ..serving() };
+    assert!(!exchanging.serves());
+    assert_eq!(ask(&view(Servers::Serve), &exchanging), None, "what is about to stop is not restarted");
+    check(&view(Servers::Serve), &exchanging, None);
+    check(&view(Servers::Wait), &exchanging, None);
+    let memory = check(&view(Servers::Down), &exchanging, Some(Step::Exchange));
+    check(&view(Servers::Down), &failed(&memory, now()), None);
+    // It is another cluster: all that was written and set is written and set again.
+    let exchanged = done(Step::Exchange, &memory);
+    assert!(exchanged.serves());
+    check(&view(Servers::Down), &exchanged, Some(Step::Configure));
+}

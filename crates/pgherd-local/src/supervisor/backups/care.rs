@@ -1,0 +1,128 @@
+//! Looking over what is stored of an instance, and deleting of it what somebody names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pgherd_archive::{Depth, Finding};
+use pgherd_core::backups::{BackupKind, Deletion};
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use super::{archive, store};
+use crate::supervisor::agent::Agent;
+use crate::supervisor::files;
+use crate::supervisor::messages::{self, CheckReport};
+use crate::supervisor::requests::Watcher;
+use crate::supervisor::site::{Site, blocking, cannot};
+
+/// So many findings are written into the history; the report has all.
+const FINDINGS_NOTED: usize = 5;
+
+/// The report of the last look over what is stored of an instance, where there was one.
+pub fn last_check(site: &Site) -> Option<CheckReport> {
+    serde_json::from_slice(&std::fs::read(file(site)).ok()?).ok()
+}
+
+/// Where it is written down.
+pub fn file(site: &Site) -> PathBuf {
+    site.layout.root.join("check.json")
+}
+
+/// Reads back everything that is stored of an instance, which may be gone, and tells what is wrong with it.
+pub async fn check(agent: &Arc<Agent>, name: &str, watcher: &Watcher) -> Result<CheckReport, ProviderError> {
+    watcher.phase("reading back what is stored");
+    let (own, site, hears) = (agent.clone(), Site::of(agent.clone(), name), watcher.clone());
+    let report = blocking(move || look_over(&own, &site, &hears)).await?;
+    let site = Site::of(agent.clone(), name);
+    for finding in report.findings.iter().take(FINDINGS_NOTED) {
+        site.note(format!("what is stored of it is not whole: {}: {}", finding.at, finding.message));
+    }
+    if agent.shown(name).is_ok() {
+        let text = serde_json::to_vec_pretty(&report).expect("plain data serialises");
+        files::replace(&file(&site), &text, 0o600).map_err(|error| cannot("write", &file(&site), &error))?;
+    }
+    Ok(report)
+}
+
+fn look_over(agent: &Agent, site: &Site, watcher: &Watcher) -> Result<CheckReport, ProviderError> {
+    let name = &site.name;
+    // Of one that archives there is a repository: that there is none is what is wrong.
+    let is_kept = archive::settings_file(site).exists();
+    let repository = if is_kept { Some(store::open(agent, false)?) } else { store::open_if_there(agent)? };
+    let nothing = || ProviderError::new(ErrorKind::NotFound, format!("nothing is stored of {name}"));
+    let repository = repository.ok_or_else(nothing)?;
+    let (generations, unreadable) = repository.readable_generations(name).map_err(store::refused)?;
+    if generations.is_empty() && unreadable.is_empty() {
+        return Err(nothing());
+    }
+    let mut report = CheckReport { at: Timestamp::now(), backups: 0, segments: 0, bytes: 0, findings: Vec::new() };
+    report.findings.extend(unreadable.into_iter().map(|finding| told("", finding)));
+    for generation in generations {
+        let folder = format!("{name}/{:04}/", generation.info().number);
+        let holdings = generation.holdings().map_err(store::refused)?;
+        report.backups += holdings.backups.len() as u64;
+        report.segments += holdings.wal.len() as u64;
+        let mut progress = watcher.progress(None);
+        let bytes = &mut report.bytes;
+        let findings = generation.check(Depth::Read, |read| {
+            *bytes += read;
+            progress.at(*bytes);
+        });
+        report.findings.extend(findings.map_err(store::refused)?.into_iter().map(|finding| told(&folder, finding)));
+    }
+    Ok(report)
+}
+
+fn told(folder: &str, finding: Finding) -> messages::Finding {
+    let Finding { trouble, at, message } = finding;
+    let trouble =
+        serde_json::to_value(trouble).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
+    messages::Finding { trouble, at: format!("{folder}{at}"), message }
+}
+
+/// Deletes a backup that somebody names: the newest of the name. What the schedule took of a database that is there it deletes itself.
+/// With the last backup of a database that is gone, its log goes, too.
+pub async fn delete(agent: &Arc<Agent>, name: &str, label: &str) -> Result<(), ProviderError> {
+    let turn = agent.desk.turn(name);
+    let _turn = turn.lock().await;
+    let (own, site, label) = (agent.clone(), Site::of(agent.clone(), name), label.to_owned());
+    blocking(move || delete_of(&own, &site, &label)).await
+}
+
+fn delete_of(agent: &Agent, site: &Site, label: &str) -> Result<(), ProviderError> {
+    let name = &site.name;
+    // One whose ledger cannot be read is not one that is gone.
+    let lives = match agent.shown(name) {
+        Ok(_) => true,
+        Err(error) if error.kind == ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    let current = archive::known_generation(site)?.map(|generation| generation.info().number);
+    let all = match store::open_if_there(agent)? {
+        Some(repository) => store::generations(&repository, name)?,
+        None => Vec::new(),
+    };
+    for generation in all.into_iter().rev() {
+        let names = generation.backup_names().map_err(store::refused)?;
+        if !names.iter().any(|known| known == label) {
+            continue;
+        }
+        let is_current = lives && current == Some(generation.info().number);
+        let known = generation.backups().map_err(store::refused)?.into_iter().find(|backup| backup.name == label);
+        if is_current && known.is_some_and(|known| known.kind == BackupKind::Automated) {
+            let message = format!("{label} was taken by the schedule, and the moments after it are restored from it");
+            return Err(ProviderError::new(ErrorKind::Protected, message).help(
+                "it goes by itself after backup_retention_period days; what somebody asked for by name can be deleted",
+            ));
+        }
+        generation.delete(&[Deletion::Backup(label.to_owned())]).map_err(store::refused)?;
+        if !is_current && names.len() == 1 {
+            // Nothing can be restored from the log alone.
+            generation.delete_all().map_err(store::refused)?;
+        }
+        site.note(format!("the backup {label} was deleted"));
+        return Ok(());
+    }
+    Err(ProviderError::new(ErrorKind::NotFound, format!("there is no backup {label} of {name}"))
+        .help("pgherd backups lists what there is"))
+}
