@@ -132,13 +132,13 @@ pub(crate) async fn observe(ocean: &DigitalOcean, wanted: &[Resource]) -> Result
         let password = |name: &str| users.iter().find(|user| user.name == name).and_then(|user| user.password.clone());
         all.push(seen_secret(ocean, one, &want.id, &there, password));
     }
-    all.push(seen_firewall(want.id.clone(), &rules));
+    all.push(seen_firewall(&want.id, &rules));
     for (replica, rules) in replicas.iter().zip(&of_replicas) {
         let one = seen_replica(ocean, name, &want.id, replica);
         if let (Some(rules), false) = (rules, matches!(one.status, Status::Foreign(_)))
             && wanted.iter().any(|wanted| wanted.id == one.id)
         {
-            all.push(seen_firewall(one.id.clone(), rules));
+            all.push(seen_firewall(&one.id, rules));
         }
         all.push(one);
     }
@@ -205,13 +205,13 @@ fn seen_config(wanted: &[Resource], database: &str, told: Props) -> Observed {
     seen(id, props, Status::Available, Some(&Id::new(cluster::NAME, database)))
 }
 
-fn seen_firewall(server: Id, rules: &[Rule]) -> Observed {
+fn seen_firewall(server: &Id, rules: &[Rule]) -> Observed {
     let ours = rules.iter().filter(|rule| rule.kind == firewall::ADDRESS);
     // What cannot be read as an address is shown as it is told.
     let spelled = |rule: &Rule| firewall::address(&rule.value).unwrap_or_else(|| rule.value.clone());
     let rules = ours.map(|rule| Value::Text(spelled(rule))).collect();
     let props = Props::from([("rules".to_owned(), Value::List(rules))]);
-    seen(Id::new(firewall::NAME, &server.name), props, Status::Available, Some(&server))
+    seen(Id::new(firewall::NAME, &server.name), props, Status::Available, Some(server))
 }
 
 fn seen_replica(ocean: &DigitalOcean, database: &str, cluster: &Id, there: &Replica) -> Observed {
