@@ -225,7 +225,7 @@ impl Ocean {
                 self.met(fault.as_ref(), sent, &call, &request_id)
             }
         };
-        self.remember(sent, action, body.unwrap_or_default(), now, &mut reply, outcome)
+        self.remember(sent, action, &body.unwrap_or_default(), now, &mut reply, outcome)
     }
 
     fn met(&mut self, fault: Option<&Fault>, sent: Sent<'_>, call: &Call<'_>, request_id: &str) -> (Reply, String) {
@@ -272,7 +272,7 @@ impl Ocean {
         &mut self,
         sent: Sent<'_>,
         action: String,
-        body: Json,
+        body: &Json,
         now: Timestamp,
         reply: &mut Reply,
         outcome: String,
@@ -290,7 +290,7 @@ impl Ocean {
             action,
             method: sent.method.to_owned(),
             path: sent.path.to_owned(),
-            body: hidden(&body),
+            body: hidden(body),
             done: self.done,
             status,
             answer,
