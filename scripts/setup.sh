@@ -60,3 +60,9 @@ if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/moto_server ]; then
     echo "setup: installing moto, an AWS on loopback, into target/tools" >&2
     target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-aws.txt
 fi
+
+if [ "${1:-build}" = test ] && ! target/tools/bin/python3 -c 'import pydo' 2>/dev/null; then
+    echo "setup: installing pydo, DigitalOcean's own client, into target/tools" >&2
+    target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-digitalocean.txt ||
+        echo "setup: pydo cannot be installed; its test is skipped" >&2
+fi

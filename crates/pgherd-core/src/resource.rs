@@ -174,6 +174,10 @@ pub enum ImpactRule {
     By(fn(&Differs<'_>) -> Impact),
     /// Always the same, and at once: the target knows no waiting for a window.
     AtOnce(Impact),
+    /// As [`ImpactRule::By`], and at once.
+    ByAtOnce(fn(&Differs<'_>) -> Impact),
+    /// As [`ImpactRule::Parameter`], and at once.
+    ParameterAtOnce(Impact),
     /// That of a restart, which alone brings the change, and which no maintenance window brings by itself.
     UntilRestart(Impact),
     /// As [`ImpactRule::Parameter`], where no maintenance window brings the restart by itself.

@@ -16,8 +16,10 @@
 pub mod around;
 pub mod clock;
 pub mod control;
+pub mod digitalocean;
 pub mod emulation;
 pub mod faults;
+mod listen;
 pub mod postgres;
 pub mod rds;
 mod serve;

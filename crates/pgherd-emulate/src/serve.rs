@@ -10,12 +10,9 @@ use std::time::Instant;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HeaderValue;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use jiff::{SignedDuration, Timestamp};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
@@ -23,12 +20,10 @@ use crate::clock::{Speed, later};
 use crate::control;
 use crate::emulation::{Answer, Asked, Emulation, Reply};
 use crate::faults::Planned;
+use crate::listen::{self, LARGEST, Silence};
 use crate::postgres::{self, Backing, Hands};
 use crate::rds::backed::{Job, Outcome};
 use crate::wire::Sent;
-
-/// The largest request that is read.
-const LARGEST: usize = 1 << 20;
 
 /// How to emulate.
 #[derive(Debug, Clone)]
@@ -67,7 +62,8 @@ impl Emulator {
             authority = Some(hands.authority());
             tasks.spawn(postgres::work(hands, Arc::clone(&shared), stopped.clone()));
         }
-        tasks.spawn(listen(listener, Arc::clone(&shared), stopped));
+        let answers = Arc::clone(&shared);
+        tasks.spawn(listen::listen(listener, stopped, move |request| answered(request, Arc::clone(&answers))));
         Ok(Running { addr, authority, shared, stop, tasks })
     }
 }
@@ -166,41 +162,6 @@ impl Running {
     }
 }
 
-/// What makes a connection end without an answer.
-#[derive(Debug)]
-struct Silence;
-
-impl std::fmt::Display for Silence {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection ends without an answer")
-    }
-}
-
-impl std::error::Error for Silence {}
-
-async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
-    // Dropping it at the end ends all connections.
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, Arc::clone(&shared)));
-                }
-            }
-            Some(_) = connections.join_next() => {}
-            // The sender is only ever dropped.
-            _ = stopped.changed() => return,
-        }
-    }
-}
-
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
-    let service = service_fn(|request| answered(request, Arc::clone(&shared)));
-    // Whatever ends a connection is the client's to notice.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-}
-
 async fn answered(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Full<Bytes>>, Silence> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LARGEST).collect().await.map_err(|_| Silence)?.to_bytes();
@@ -249,9 +210,9 @@ fn response(
     body: impl Into<Bytes>,
     request_id: Option<&str>,
 ) -> Result<Response<Full<Bytes>>, Silence> {
-    let mut response = Response::builder().status(status).header("content-type", kind);
+    let mut response = listen::response(status, kind, body)?;
     if let Some(id) = request_id {
-        response = response.header("x-amzn-requestid", id);
+        response.headers_mut().insert("x-amzn-requestid", id.parse().map_err(|_| Silence)?);
     }
-    response.body(Full::new(body.into())).map_err(|_| Silence)
+    Ok(response)
 }

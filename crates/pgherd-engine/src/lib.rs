@@ -7,4 +7,5 @@ pub mod settle;
 pub mod stop;
 #[cfg(feature = "suite")]
 pub mod suite;
+pub mod through;
 pub mod walk;

@@ -9,7 +9,6 @@ use pgherd_core::spec::{Setting, Spec};
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
-use super::through::timing;
 use super::worn;
 use crate::api::rds;
 use crate::kinds::{instance, secret, tags};
@@ -17,6 +16,7 @@ use crate::live::document::Document;
 use crate::live::{anew, marks};
 use crate::provider::Aws;
 use crate::wait;
+use pgherd_engine::through::timing;
 
 /// Takes a database over.
 pub(super) async fn adopt(aws: &Aws, spec: &Spec, events: &Events) -> Result<(), ProviderError> {

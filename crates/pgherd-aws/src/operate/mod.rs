@@ -10,7 +10,6 @@ mod replace;
 mod restart;
 mod restore;
 mod stage;
-mod through;
 mod worn;
 
 pub(crate) use replace::in_the_way;

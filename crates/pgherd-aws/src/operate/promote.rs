@@ -7,13 +7,13 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
-use super::through::{planned, through};
 use crate::api::rds::{self, DbInstance};
 use crate::kinds::instance;
 use crate::kinds::tags::{self, BECOMES};
 use crate::live::{anew, renaming};
 use crate::names;
 use crate::provider::Aws;
+use pgherd_engine::through::{planned, through};
 
 /// Makes a database of its own of a replica.
 pub(super) async fn promote(

@@ -11,7 +11,6 @@ use pgherd_engine::provider::{ErrorKind, Events, Point, ProviderError};
 
 use super::origin;
 use super::stage::{Replaces, Stage, aside, beside, resource_id, stage};
-use super::through::{planned, through, timing};
 use crate::api::rds::{self, DbInstance, LOGS};
 use crate::kinds::instance;
 use crate::kinds::tags::{self, REPLACES, RESTORED, RESTORING};
@@ -20,6 +19,7 @@ use crate::live::{anew, late, led, marks, renaming};
 use crate::names;
 use crate::provider::Aws;
 use crate::wait;
+use pgherd_engine::through::{planned, through, timing};
 
 /// Restores a database in its own place.
 pub(super) async fn in_place(aws: &Aws, to: &Spec, point: &Point, events: &Events) -> Result<(), ProviderError> {

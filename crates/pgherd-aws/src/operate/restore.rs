@@ -17,12 +17,12 @@ use pgherd_engine::provider::{
 
 use super::origin::{self, Origin};
 use super::replace;
-use super::through::{self, through};
 use crate::api::rds::{self, DbInstance};
 use crate::kinds::instance;
 use crate::kinds::tags::RESTORING;
 use crate::live::{anew, late};
 use crate::provider::Aws;
+use pgherd_engine::through::{self, through};
 
 /// Restores a database as another one, or in its own place.
 pub(super) async fn restore(

@@ -113,6 +113,11 @@ pub fn map_to(size: &Size, cloud: Cloud) -> Option<Size> {
         })
 }
 
+/// Every size of a cloud.
+pub fn of(cloud: Cloud) -> impl Iterator<Item = &'static Size> {
+    SIZES.iter().filter(move |size| size.cloud == cloud)
+}
+
 /// The name nearest to a mistyped one, among the sizes of `cloud` (of every cloud on `local`).
 pub fn nearest_name(name: &str, cloud: Cloud) -> Option<&'static str> {
     let of_cloud = SIZES.iter().filter(|size| cloud == Cloud::Local || size.cloud == cloud);

@@ -172,6 +172,8 @@ impl Pair<'_> {
             ImpactRule::Parameter(restart) => usual(parameters::impact(&self.parameter, None, restart)),
             ImpactRule::By(rule) => usual(self.judged(rule, from)),
             ImpactRule::AtOnce(impact) => (impact, When::Now),
+            ImpactRule::ByAtOnce(rule) => (self.judged(rule, from), When::Now),
+            ImpactRule::ParameterAtOnce(restart) => (parameters::impact(&self.parameter, None, restart), When::Now),
             ImpactRule::UntilRestart(restart) => at_restart(restart),
             ImpactRule::ParameterUntilRestart(restart) => {
                 at_restart(parameters::impact(&self.parameter, None, restart))

@@ -1,21 +1,21 @@
 //! A plan that is carried out to its end as part of a verb, with everything that interrupts service: nobody uses the database yet.
 
+use crate::provider::{ErrorKind, Events, Provider, ProviderError};
+use crate::run::{self, Planned};
+use crate::stop::Stop;
 use jiff::Timestamp;
 use pgherd_core::diagnostic::{Diagnostic, Severity};
 use pgherd_core::lint::Intent;
 use pgherd_core::plan::{Action, Timing};
 use pgherd_core::spec::Spec;
-use pgherd_engine::provider::{ErrorKind, Events, Provider, ProviderError};
-use pgherd_engine::run::{self, Planned};
-use pgherd_engine::stop::Stop;
 
 /// When changes of a spec happen: at once.
-pub(super) fn timing(spec: &Spec) -> Timing {
+pub fn timing(spec: &Spec) -> Timing {
     Timing { apply_now: true, ..run::timing(spec, Timestamp::now()) }
 }
 
 /// What there is to do, unless something is in the way. A verb that makes things deletes none.
-pub(super) async fn planned(provider: &dyn Provider, spec: &Spec) -> Result<Planned, ProviderError> {
+pub async fn planned(provider: &dyn Provider, spec: &Spec) -> Result<Planned, ProviderError> {
     let planned = run::observe_and_plan(provider, spec, &timing(spec), Intent::default()).await?;
     let is_error = |said: &&Diagnostic| said.severity == Severity::Error;
     let errors: Vec<&Diagnostic> = planned.plan.diagnostics.iter().filter(is_error).collect();
@@ -38,7 +38,7 @@ pub(super) async fn planned(provider: &dyn Provider, spec: &Spec) -> Result<Plan
 }
 
 /// Does what there is to do.
-pub(super) async fn through(provider: &dyn Provider, spec: &Spec, events: &Events) -> Result<(), ProviderError> {
+pub async fn through(provider: &dyn Provider, spec: &Spec, events: &Events) -> Result<(), ProviderError> {
     let planned = planned(provider, spec).await?;
     let outcome = run::apply(provider, spec, &planned, Timestamp::now(), events, &Stop::never()).await;
     match outcome.failed.into_iter().next() {
