@@ -270,7 +270,9 @@ fn exchange_data(site: &Site, record: Record, exchange: &Exchange) -> Result<Rec
 fn newest(site: &Site, record: &Record) -> Option<Layout> {
     let others = record.ha.promotable.into_iter().chain(record.nodes());
     let mut all = [record.primary()].into_iter().chain(others);
-    let is_there = |node: &NodeId| !record.ha.quarantine.contains_key(node) && site.node(*node).data.exists();
+    // A primary whose files are broken is set apart, too, and is what is to be kept above all.
+    let is_ours = |node: &NodeId| *node == record.primary() || !record.ha.quarantine.contains_key(node);
+    let is_there = |node: &NodeId| is_ours(node) && site.node(*node).data.exists();
     all.find(is_there).map(|node| site.node(node))
 }
 
