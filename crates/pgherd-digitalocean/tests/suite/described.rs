@@ -48,7 +48,8 @@ async fn requests_and_answers_are_as_described() {
         assert_eq!(method, one.method.to_lowercase(), "{}", one.action);
         let schema = |of: &Json| of["content"]["application/json"]["schema"].clone();
         let sent = schema(&operation["requestBody"]);
-        if !one.body.is_null() && !(sent.is_null() && one.body.as_object().is_some_and(serde_json::Map::is_empty)) {
+        let is_empty = one.body.as_object().is_some_and(serde_json::Map::is_empty);
+        if !(one.body.is_null() || sent.is_null() && is_empty) {
             check(&description, &sent, &one.body, &format!("{} sends", one.action), &mut wrong);
         }
         let status = one.status.to_string();

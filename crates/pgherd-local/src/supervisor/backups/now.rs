@@ -1,6 +1,7 @@
 //! What somebody asks for now: a backup, a restore, a drill. The work goes on when nobody watches any more.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use pgherd_core::backups::BackupKind;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -36,10 +37,12 @@ pub fn ask_backup(agent: &Arc<Agent>, name: &str, how: BackupHow) -> Lines {
             }
             // It may have another primary by now.
             let shown = site.agent.shown(&site.name)?;
-            let what = Taking { name: how.label, kind: BackupKind::Manual, node: server_for(&shown) };
-            let (copy, source) = (site.layout.scratch.join("backup"), site.node(what.node).data);
+            let come = Arc::<AtomicU64>::default();
+            let node = server_for(&shown);
+            let what = Taking { name: how.label, kind: BackupKind::Manual, node, come: Arc::clone(&come) };
+            let source = site.node(what.node).data;
             let taking = take(&site, &shown.record, &what, |phase| watcher.phase(phase));
-            let taken = restore::tell_growth(taking, copy, source, &watcher).await?;
+            let taken = restore::tell_count(taking, &come, source, &watcher).await?;
             site.note(format!("took and verified the backup {} of {}, {} bytes", taken.name, what.node, taken.bytes));
             Ok(())
         };

@@ -7,6 +7,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -345,15 +346,35 @@ impl<R: Read> Read for Heard<R> {
 }
 
 /// Tells how far a copy of a folder is while it is made by somebody else.
-pub async fn tell_growth<T>(copying: impl Future<Output = T>, copy: PathBuf, source: PathBuf, watcher: &Watcher) -> T {
-    let measured = |folder: PathBuf| async move {
-        tokio::task::spawn_blocking(move || storage::used_bytes(&folder)).await.ok().flatten()
-    };
+async fn tell_growth<T>(copying: impl Future<Output = T>, copy: PathBuf, source: PathBuf, watcher: &Watcher) -> T {
+    told_of(copying, || used(copy.clone()), source, watcher).await
+}
+
+/// The same of what is counted by whoever copies.
+pub async fn tell_count<T>(
+    copying: impl Future<Output = T>,
+    come: &AtomicU64,
+    source: PathBuf,
+    watcher: &Watcher,
+) -> T {
+    told_of(copying, || std::future::ready(Some(come.load(Ordering::Relaxed))), source, watcher).await
+}
+
+async fn used(folder: PathBuf) -> Option<u64> {
+    tokio::task::spawn_blocking(move || storage::used_bytes(&folder)).await.ok().flatten()
+}
+
+async fn told_of<T, D: Future<Output = Option<u64>>>(
+    copying: impl Future<Output = T>,
+    done: impl Fn() -> D,
+    source: PathBuf,
+    watcher: &Watcher,
+) -> T {
     let growing = async {
-        let mut told = watcher.progress(measured(source).await);
+        let mut told = watcher.progress(used(source).await);
         loop {
             tokio::time::sleep(MEASURE_EVERY).await;
-            if let Some(done) = measured(copy.clone()).await {
+            if let Some(done) = done().await {
                 told.at(done);
             }
         }

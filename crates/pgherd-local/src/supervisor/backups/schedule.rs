@@ -206,7 +206,7 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
     };
     if is_due {
         let name = format!("{}-auto-{}", site.name, now.strftime("%Y%m%dt%H%M%Sz"));
-        let what = Taking { name, kind: BackupKind::Automated, node: server_for(shown) };
+        let what = Taking { name, kind: BackupKind::Automated, node: server_for(shown), come: Arc::default() };
         let taken = take(site, record, &what, |_| {}).await?;
         site.note(format!("took and verified the backup {} of {}, {} bytes", taken.name, what.node, taken.bytes));
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use pgherd_archive::{ArchiveError, BackupEnd, BackupStart, Generation, Packing};
@@ -37,6 +39,8 @@ pub struct Taking {
     pub kind: BackupKind,
     /// Of which server.
     pub node: NodeId,
+    /// How many bytes of its data have come so far, as they are on its disk.
+    pub come: Arc<AtomicU64>,
 }
 
 /// Takes it: what the server sends goes into the repository as it comes, and is looked at meanwhile. To be called by whoever has the turn.
@@ -64,7 +68,8 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
     let cut = stream.cut()?;
     let start = BackupStart { name, kind, taken_at, version, wal_segment_bytes, tags };
     let (folder, run_as) = (store::folder(&site.agent), site.agent.run_as.clone());
-    let copying = Copying { stream, server, run_as, folder, work: work.clone() };
+    let come = Arc::clone(&what.come);
+    let copying = Copying { stream, server, run_as, folder, work: work.clone(), come };
     let stored = blocking(move || keep(&generation, start, copying)).await;
     drop(cut);
     backup::clear(&work).await?;
@@ -89,11 +94,12 @@ struct Copying {
     folder: PathBuf,
     /// For the log that comes with it.
     work: PathBuf,
+    come: Arc<AtomicU64>,
 }
 
 /// Stores what a server sends, checked against what it says of it. Blocking.
 fn keep(generation: &Generation, start: BackupStart, copying: Copying) -> Result<Backup, ProviderError> {
-    let Copying { mut stream, server, run_as, folder, work } = copying;
+    let Copying { mut stream, server, run_as, folder, work, come } = copying;
     let name = start.name.clone();
     let writer = generation.begin_backup(start).map_err(store::refused)?;
     let packing = match stream.begin(&name)? {
@@ -102,7 +108,8 @@ fn keep(generation: &Generation, start: BackupStart, copying: Copying) -> Result
     };
     let folders = [folder, work.clone()];
     let watched = Watched { from: &mut stream, folders: &folders, unlooked: LOOK_FOR_ROOM_BYTES };
-    let looked = writer.store(DATA, watched, packing, |tar| stream::look(tar, &work, &run_as));
+    let looked = writer
+        .store(DATA, watched, packing, |tar| stream::look(&mut Counted { from: tar, come: &come }, &work, &run_as));
     let (_, looked) = looked.map_err(store::refused)?;
     let text = stream.finish()?;
     let manifest = Manifest::read(&text)?;
@@ -152,6 +159,20 @@ impl Read for Watched<'_> {
         }
         let count = self.from.read(buffer)?;
         self.unlooked += count as u64;
+        Ok(count)
+    }
+}
+
+/// Counts what is looked at.
+struct Counted<'a> {
+    from: &'a mut dyn Read,
+    come: &'a AtomicU64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        self.come.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }
@@ -212,7 +233,10 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
             .await?;
             taken
         }
-        None => take(site, record, &Taking { name, kind: BackupKind::Final, node: primary }, |_| {}).await?,
+        None => {
+            take(site, record, &Taking { name, kind: BackupKind::Final, node: primary, come: Arc::default() }, |_| {})
+                .await?
+        }
     };
     site.note(format!("took and verified the last backup {} of {} bytes", taken.name, taken.bytes));
     Ok(())
