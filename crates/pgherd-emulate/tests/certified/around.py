@@ -107,7 +107,6 @@ def secrets():
     print("deleted", refused(sm.get_secret_value, SecretId=made["ARN"]), refused(sm.create_secret, Name="pgherd/orders/master", SecretString="x"), "DeletedDate" in sm.describe_secret(SecretId=made["ARN"]))
     sm.restore_secret(SecretId=made["ARN"])
     print("had back", sm.get_secret_value(SecretId=made["ARN"])["SecretString"])
-    print("policy", sm.get_resource_policy(SecretId=made["ARN"]).get("ResourcePolicy"))
     sm.delete_secret(SecretId=made["ARN"], RecoveryWindowInDays=7)
     control("advance", {"seconds": 8 * 86400})
     print("after the days", refused(sm.describe_secret, SecretId=made["ARN"]))
