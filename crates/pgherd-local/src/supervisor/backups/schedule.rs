@@ -118,23 +118,11 @@ async fn tend(site: &Site, shown: &Shown) {
 
 /// Practises a restore when it is time, and says when that was too long ago.
 async fn practise_what_is_due(site: &Site, shown: &Shown) -> Result<(), ProviderError> {
-    let (desk, wanted, now) = (&site.agent.desk, &shown.record.wanted, Timestamp::now());
+    let (desk, wanted) = (&site.agent.desk, &shown.record.wanted);
     let Some(window) = Window::parse_daily(&wanted.backup_window) else { return Ok(()) };
     let schedule = Schedule { window, retention_days: wanted.backup_retention_days, name: site.name.clone() };
     let backups = holdings(site).await?.backups;
-    let last = drill::last(site);
-    let is_due = drill_due(&schedule, &backups, last.as_ref().map(drill::drilled), now);
-    let due_at = match is_due {
-        Due::Off => None,
-        Due::Now => Some(now),
-        Due::At(at) => Some(at),
-    };
-    let overdue = drill_overdue(&backups, last.and_then(|last| last.last_passed()), now);
-    if let Some(since) = overdue.filter(|_| desk.of(&site.name).drill_overdue.is_none()) {
-        site.note(format!("nobody has restored a backup of it since {since}: a drill is overdue"));
-    }
-    desk.note(&site.name, |known| (known.drill_due_at, known.drill_overdue) = (due_at, overdue));
-    if is_due != Due::Now {
+    if judge_drills(site, &schedule, &backups) != Due::Now {
         return Ok(());
     }
     let newest = backups.iter().rfind(|backup| !backup.damaged).map_or(0, |backup| backup.original_bytes);
@@ -147,9 +135,28 @@ async fn practise_what_is_due(site: &Site, shown: &Shown) -> Result<(), Provider
     desk.note(&site.name, |known| known.drill_put_off.clone_from(&room));
     if room.is_none() {
         // How it went is written down, and told in the history.
-        drill::drill(site, &Watcher::nobody()).await?;
+        let drilled = drill::drill(site, &Watcher::nobody()).await;
+        judge_drills(site, &schedule, &backups);
+        drilled?;
     }
     Ok(())
+}
+
+/// When the next drill is due, kept for `status` beside since when it is overdue.
+fn judge_drills(site: &Site, schedule: &Schedule, backups: &[Backup]) -> Due {
+    let (desk, now, last) = (&site.agent.desk, Timestamp::now(), drill::last(site));
+    let is_due = drill_due(schedule, backups, last.as_ref().map(drill::drilled), now);
+    let due_at = match is_due {
+        Due::Off => None,
+        Due::Now => Some(now),
+        Due::At(at) => Some(at),
+    };
+    let overdue = drill_overdue(backups, last.and_then(|last| last.last_passed()), now);
+    if let Some(since) = overdue.filter(|_| desk.of(&site.name).drill_overdue.is_none()) {
+        site.note(format!("nobody has restored a backup of it since {since}: a drill is overdue"));
+    }
+    desk.note(&site.name, |known| (known.drill_due_at, known.drill_overdue) = (due_at, overdue));
+    is_due
 }
 
 /// What there is in the generation it archives to.
