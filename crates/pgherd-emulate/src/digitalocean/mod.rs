@@ -1,6 +1,6 @@
 //! A stateful DigitalOcean as far as databases go: clusters of PostgreSQL with what is in them, replicas, tags, networks and alerts.
 //!
-//! Pure but for [`serve`]: a request and the time give a reply. What takes time is a phase with an end. Each request is checked as the
+//! Pure but for `serve.rs`: a request and the time give a reply. What takes time is a phase with an end. Each request is checked as the
 //! official description has it (digitalocean/openapi 7c1300c); where that is silent the emulator is as awkward as it may be: a cluster is
 //! not to be seen right after it was asked for, and while something goes on with it nothing else is taken.
 
