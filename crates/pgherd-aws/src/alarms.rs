@@ -71,7 +71,7 @@ pub fn connections(spec: &Spec) -> Option<f64> {
 /// As many as there will be room for: the parameter, or what RDS derives from the memory that it leaves the instance. How much that is
 /// nobody tells; 300 MiB and a twentieth less than all of it fits the one class that was measured (db.t4g.small: 181, where all of its
 /// memory would give 225). Too low a figure rings early, and too high a one never.
-fn expected_connections(spec: &Spec) -> Option<u32> {
+pub(crate) fn expected_connections(spec: &Spec) -> Option<u32> {
     let by_class = || {
         let size = sizes::find(&spec.size.name)?;
         let left_mib = (size.memory_mib - size.memory_mib / 20).saturating_sub(300);

@@ -3,7 +3,7 @@
 //! What beside RDS's own word on the servers may not be read is left out with a warning: whoever may look at a database sees it.
 
 use futures_util::future::{join_all, join5};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pgherd_core::report::{Address, Alarm, AlarmState, Backup, Backups, Happened, Report, Restorable, Server, Storage};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
@@ -41,7 +41,7 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
         proxy,
     )
     .await;
-    let mut warnings = warnings(&seen, primary, name);
+    let mut warnings = warnings(&seen, primary, name, now);
     let mut may = Tolerant { warnings: &mut warnings };
     let automated = may.told("automated backups", automated)?;
     let backups = backups_of(may.told("snapshots", snapshots)?, &automated);
@@ -115,11 +115,19 @@ impl Tolerant<'_> {
     }
 }
 
-fn warnings(seen: &[DbInstance], primary: &DbInstance, name: &str) -> Vec<String> {
+/// Days before the end of a server's certificate from which it is told: RDS gives another by itself, and by then should have.
+const CERTIFICATE_DAYS: i64 = 30;
+
+fn warnings(seen: &[DbInstance], primary: &DbInstance, name: &str, now: Timestamp) -> Vec<String> {
     let follows_nobody = |seen: &&DbInstance| seen.id != name && seen.source.is_none();
     let promoted = seen.iter().filter(follows_nobody).map(|seen| format!("{} is a replica of {name} no more", seen.id));
     let full = (primary.status == "storage-full").then(|| "its storage is full; it takes no writes".to_owned());
-    promoted.chain(full).collect()
+    let expiring = seen.iter().filter_map(|seen| {
+        let until = seen.certificate_until?;
+        let is_near = until.duration_since(now) < SignedDuration::from_hours(24 * CERTIFICATE_DAYS);
+        is_near.then(|| format!("the certificate of {} is good until {until}", seen.id))
+    });
+    promoted.chain(full).chain(expiring).collect()
 }
 
 fn servers(primary: &DbInstance, replicas: &[&DbInstance]) -> Vec<Server> {

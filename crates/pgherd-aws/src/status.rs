@@ -8,10 +8,13 @@ use pgherd_core::resource::Status;
 /// What an instance with that word is doing.
 pub fn of(word: &str) -> Status {
     match word {
-        // A change may begin during the second and third; backing up and configuring wait for nobody.
-        "available" | "storage-optimization" | "storage-config-upgrade" | "backing-up" | "storage-full" => {
-            Status::Available
-        }
+        // A change may begin during the second, third and fourth; backing up and configuring wait for nobody.
+        "available"
+        | "storage-optimization"
+        | "storage-initialization"
+        | "storage-config-upgrade"
+        | "backing-up"
+        | "storage-full" => Status::Available,
         _ if word.starts_with("configuring-") => Status::Available,
         "creating" => Status::Incomplete("RDS is making it".to_owned()),
         "stopped" => Status::Stopped,
@@ -28,9 +31,9 @@ pub fn is_fatal(word: &str) -> bool {
 }
 
 /// Whether whatever was begun is done, as far as one look can tell: the word flaps after creation. Full storage stays so until there is
-/// more of it.
+/// more of it; what was restored is used while its blocks are still being read, which takes hours.
 pub fn is_settled(word: &str) -> bool {
-    matches!(word, "available" | "storage-optimization" | "storage-full")
+    matches!(word, "available" | "storage-optimization" | "storage-initialization" | "storage-full")
 }
 
 #[cfg(test)]
@@ -51,6 +54,7 @@ mod tests {
                 "available",
                 "backing-up",
                 "storage-optimization",
+                "storage-initialization",
                 "storage-config-upgrade",
                 "storage-full",
                 "configuring-enhanced-monitoring",
@@ -103,7 +107,9 @@ mod tests {
 
     #[test]
     fn nothing_more_is_to_be_waited_for() {
-        assert!(is_settled("storage-optimization") && is_settled("storage-full"));
+        assert!(
+            is_settled("storage-optimization") && is_settled("storage-initialization") && is_settled("storage-full")
+        );
         assert!(!is_settled("backing-up") && !is_settled("modifying"));
     }
 }

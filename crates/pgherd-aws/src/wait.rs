@@ -22,6 +22,8 @@ use crate::status;
 pub struct Patience {
     /// Until what was made can be used.
     pub making: Duration,
+    /// Until something that comes of a backup is there, and the first backup of its own is taken.
+    pub restoring: Duration,
     /// Until a change is done. Terraform's provider for AWS waits as long.
     pub changing: Duration,
     /// Until what is deleted is gone: a last snapshot takes most of it.
@@ -56,6 +58,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             making: minutes(40),
+            restoring: minutes(240),
             changing: minutes(80),
             deleting: minutes(60),
             letting_go: minutes(15),
@@ -325,6 +328,7 @@ pub(crate) mod tests {
             following: None,
             replicas: Vec::new(),
             clusters: Vec::new(),
+            certificate_until: None,
             copies: Vec::new(),
             tags: Default::default(),
         }

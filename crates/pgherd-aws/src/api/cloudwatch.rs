@@ -28,8 +28,14 @@ pub(crate) struct Alarm {
     pub(crate) threshold: f64,
     pub(crate) operator: String,
     pub(crate) missing: String,
+    /// Whether anybody is told at all.
+    pub(crate) is_on: bool,
     /// ARNs of those who are told.
     pub(crate) actions: Vec<String>,
+    /// ARNs of those whom somebody has told when all is well again.
+    pub(crate) ok_actions: Vec<String>,
+    /// The same when nobody knows.
+    pub(crate) unknown_actions: Vec<String>,
 }
 
 /// The alarms about metrics whose names begin so.
@@ -90,8 +96,10 @@ pub(crate) async fn put_alarm(
     let form = Form::new("PutMetricAlarm")
         .set("AlarmName", &alarm.name)
         .set("AlarmDescription", &alarm.description)
-        .set("ActionsEnabled", true)
+        .set("ActionsEnabled", alarm.is_on)
         .list("AlarmActions", "member", &alarm.actions)
+        .list("OKActions", "member", &alarm.ok_actions)
+        .list("InsufficientDataActions", "member", &alarm.unknown_actions)
         .set("MetricName", &alarm.metric)
         .set("Namespace", &alarm.namespace)
         .set("Statistic", &alarm.statistic)
@@ -170,6 +178,7 @@ fn read(member: &Element) -> Alarm {
     let text = |name| member.text(name).unwrap_or_default().to_owned();
     let dimension =
         |dimension: &Element| Some((dimension.text("Name")?.to_owned(), dimension.text("Value")?.to_owned()));
+    let arns = |list: &str| member.list(list, "member").map(|action| action.text.clone()).collect();
     Alarm {
         name: text("AlarmName"),
         arn: text("AlarmArn"),
@@ -184,6 +193,9 @@ fn read(member: &Element) -> Alarm {
         operator: text("ComparisonOperator"),
         // "If you omit this parameter, the default behavior of missing is used."
         missing: member.text("TreatMissingData").filter(|text| !text.is_empty()).unwrap_or("missing").to_owned(),
-        actions: member.list("AlarmActions", "member").map(|action| action.text.clone()).collect(),
+        is_on: member.bool("ActionsEnabled").unwrap_or(true),
+        actions: arns("AlarmActions"),
+        ok_actions: arns("OKActions"),
+        unknown_actions: arns("InsufficientDataActions"),
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Described {
     pub(crate) tags: Tags,
     /// Whether it is scheduled for deletion: nobody can read it, and it can be restored.
     pub(crate) deleted: bool,
+    /// The key it is encrypted with, as whoever set it wrote it; none is AWS's own.
+    pub(crate) key: Option<String>,
     /// Versions by their stages.
     pub(crate) stages: BTreeMap<String, String>,
 }
@@ -32,6 +34,28 @@ pub(crate) struct Described {
 pub(crate) struct Version {
     pub(crate) id: String,
     pub(crate) text: Secret,
+}
+
+/// A version that is to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NewVersion {
+    /// 32 to 64 characters that become the version's id. AWS shows them in CloudTrail.
+    pub(crate) token: String,
+    pub(crate) text: Secret,
+}
+
+/// A secret that is to be.
+#[derive(Debug)]
+pub(crate) struct NewSecret<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) description: &'a str,
+    pub(crate) tags: &'a [(String, String)],
+    /// The key it is encrypted with; without one it is AWS's own.
+    pub(crate) key: Option<&'a str>,
+    /// Becomes the id of its first version, if it is to have one.
+    pub(crate) token: String,
+    /// Without one it holds nothing yet.
+    pub(crate) text: Option<&'a Secret>,
 }
 
 /// What is known of a secret, if there is one of that name.
@@ -55,21 +79,18 @@ pub(crate) async fn value(
     }))
 }
 
-/// Makes a secret. Without a text it has no version yet.
-pub(crate) async fn create(
-    session: &Session,
-    region: &str,
-    name: &str,
-    text: Option<&Secret>,
-    (description, tags): (&str, &[(String, String)]),
-) -> Result<(), AwsError> {
+/// Makes a secret.
+pub(crate) async fn create(session: &Session, region: &str, new: &NewSecret<'_>) -> Result<(), AwsError> {
     let mut body = json!({
-        "Name": name,
-        "Description": description,
-        "Tags": listed(tags),
-        "ClientRequestToken": token(),
+        "Name": new.name,
+        "Description": new.description,
+        "Tags": listed(new.tags),
+        "ClientRequestToken": new.token,
     });
-    if let Some(text) = text {
+    if let Some(key) = new.key {
+        body["KmsKeyId"] = json!(key);
+    }
+    if let Some(text) = new.text {
         body["SecretString"] = json!(revealed(text));
     }
     // The token is of the version; without a text there is none that would tell a repetition.
@@ -81,13 +102,13 @@ pub(crate) async fn put(
     session: &Session,
     region: &str,
     name: &str,
-    text: &Secret,
+    version: &NewVersion,
     stage: &str,
 ) -> Result<(), AwsError> {
     let body = json!({
         "SecretId": name,
-        "SecretString": revealed(text),
-        "ClientRequestToken": token(),
+        "SecretString": revealed(&version.text),
+        "ClientRequestToken": version.token,
         "VersionStages": [stage],
     });
     ask(session, region, "PutSecretValue", &body).await.map(drop)
@@ -117,6 +138,11 @@ pub(crate) async fn stage(
         }
         asked => asked.map(drop),
     }
+}
+
+/// Encrypts a secret with another key.
+pub(crate) async fn encrypt(session: &Session, region: &str, name: &str, key: &str) -> Result<(), AwsError> {
+    ask(session, region, "UpdateSecret", &json!({ "SecretId": name, "KmsKeyId": key })).await.map(drop)
 }
 
 /// Schedules a secret for deletion.
@@ -169,6 +195,7 @@ fn read(answer: &Value) -> Described {
         arn: answer["ARN"].as_str().unwrap_or_default().to_owned(),
         tags: answer["Tags"].as_array().into_iter().flatten().filter_map(tag).collect(),
         deleted: !answer["DeletedDate"].is_null(),
+        key: answer["KmsKeyId"].as_str().map(str::to_owned),
         stages: stages.collect(),
     }
 }
@@ -181,11 +208,4 @@ fn listed(tags: &[(String, String)]) -> Value {
 /// With a verifier: what is stored of a password is no password.
 fn revealed(text: &Secret) -> &str {
     text.reveal().expect("only texts that are known are sent")
-}
-
-/// 32 characters of chance. A digest of the text would put that of a written password into CloudTrail.
-fn token() -> String {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).expect("the kernel has random numbers");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -36,6 +36,9 @@ const DATABASE: &str = "create the other database with SQL; RDS keeps the name o
 const USERNAME: &str = "create the other role with SQL, or make a new instance under a new name";
 const INSIGHTS_KEY: &str = "the key of query analysis stays: make a new instance under a new name for another one";
 
+/// Why another subnet group is not sent: RDS moves an instance to none of the same network (InvalidVPCNetworkStateFault).
+pub(crate) const GROUP: &str = "RDS moves no instance to another subnet group of its network: take subnet_ids out again, or restore a backup under a new name there (pgherd restore --as)";
+
 /// The kind.
 pub const KIND: Kind = Kind {
     name: NAME,
@@ -68,7 +71,7 @@ pub const KIND: Kind = Kind {
         fixed("DBName", DATABASE),
         fixed("MasterUsername", USERNAME),
         theirs(PASSWORD),
-        Field { impact: ImpactRule::By(another_server), ..set("DBSubnetGroupName", RESTART) },
+        fixed("DBSubnetGroupName", GROUP),
         listed("VpcSecurityGroupIds", Impact::NewConnections),
         set("PubliclyAccessible", Impact::NewConnections),
         // "When you change this value, the DB instance is rebooted regardless of the value of ApplyImmediately."

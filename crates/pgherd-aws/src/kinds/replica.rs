@@ -38,7 +38,10 @@ pub const KIND: Kind = Kind {
         set("AutoMinorVersionUpgrade", Impact::None),
         // Of one in a second region: its key and place there, and backups of its own, which no call takes at creation.
         fixed("KmsKeyId", "a replica keeps its key: destroy it, and it is made anew with the other one"),
-        Field { impact: ImpactRule::By(another_server), ..set("DBSubnetGroupName", RESTART) },
+        fixed(
+            "DBSubnetGroupName",
+            "a replica stays in its subnet group: destroy it, and it is made anew in the other one",
+        ),
         Field { impact: ImpactRule::By(backups), ..set("BackupRetentionPeriod", Impact::None) },
         // Its source's when it is made, and its own from then on.
         Field { equality: Equality::IgnoreCase, ..set("PreferredMaintenanceWindow", Impact::None) },

@@ -8,7 +8,7 @@ use pgherd_core::resource::{Id, Impact, Kind, Resource};
 use pgherd_core::spec::{Setting, Spec};
 use pgherd_core::value::Value;
 
-use super::{TAGS, instance, output, props, set, tags};
+use super::{TAGS, instance, output, props, set, setting, tags};
 use crate::names;
 
 /// Its name in an [`Id`].
@@ -16,6 +16,9 @@ pub const NAME: &str = "secret";
 
 /// The field that AWS assigns, with six characters of chance at its end.
 pub const ARN: &str = "ARN";
+
+/// The key that it is encrypted with; AWS's own where none is written.
+pub const KEY: &str = "KmsKeyId";
 
 /// The kind. The fields are the keys of the document, in which `port` is a number.
 pub const KIND: Kind = Kind {
@@ -29,6 +32,8 @@ pub const KIND: Kind = Kind {
         set("port", Impact::None),
         // Sessions go on; who connects anew needs the new one.
         set("password", Impact::NewConnections),
+        // What is written with it from now on; whoever reads it must be allowed to use the key.
+        set(KEY, Impact::None),
         TAGS,
     ],
 };
@@ -47,6 +52,7 @@ pub fn wanted(spec: &Spec) -> Resource {
         ("port", output(instance::id(spec), "Port")),
         ("Tags", tags::wanted(spec)),
     ]);
+    props.extend(setting(&spec.encryption.kms_key_id).map(|key| (KEY.to_owned(), key)));
     if let Setting::Known(password) = &spec.master_password {
         props.insert("password".to_owned(), Value::Secret(password.clone()));
     }

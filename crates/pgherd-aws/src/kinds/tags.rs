@@ -12,6 +12,8 @@ pub const BLOCK: &str = "pgherd:block";
 pub const KEYS: &str = "pgherd:tags";
 /// Tag of an instance that says that a proxy was made for it, see `live/marks.rs`.
 pub const PROXY: &str = "pgherd:proxy";
+/// Tag of an instance that lets go of something, until that is deleted.
+pub const LEAVES: &str = "pgherd:leaves";
 /// Beginning of a tag of an instance that says that something of it is in a second region, which is its end.
 pub const REGION: &str = "pgherd:region:";
 /// Tag of an instance that says what it is being restored from, until it is done.
@@ -59,6 +61,14 @@ pub fn compared(live: &BTreeMap<String, String>, wanted: &Props) -> Value {
     Value::Map(
         live.iter().filter(|(key, _)| is_ours(key)).map(|(key, value)| (key.clone(), Value::text(value))).collect(),
     )
+}
+
+/// The tags of a snapshot that is asked for. RDS copies those of the instance only where none are given (Amazon RDS User Guide, "Copying tags
+/// to DB instance snapshots"), and without ours nobody would know whose it is. What says how far a verb is stays with the instance.
+pub fn of_snapshot(worn: &BTreeMap<String, String>, copies: bool) -> Vec<(String, String)> {
+    let is_mark = |key: &str| key.starts_with("pgherd:") && !matches!(key, BLOCK | KEYS);
+    let is_copied = |key: &str| key == BLOCK || copies && !is_mark(key) && !key.starts_with("aws:");
+    worn.iter().filter(|(key, _)| is_copied(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// Has a resource wear one tag more.

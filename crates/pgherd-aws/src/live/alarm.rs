@@ -8,6 +8,7 @@ use pgherd_core::resource::{Id, Observed, Resource};
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
+use super::left;
 use super::ours::{self, Retagging};
 use super::servers::At;
 use crate::alarms;
@@ -97,6 +98,7 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, _events: &Events
     if !is_ours(aws, &place, &there).await? {
         return Err(ours::foreign(id));
     }
+    left::before_deletion(aws, id, &there).await?;
     Ok(cloudwatch::delete_alarm(aws.session(), &place.region, &place.name).await?)
 }
 
@@ -119,16 +121,18 @@ pub(crate) async fn retag(aws: &Aws, at: &At, retagging: &Retagging) -> Result<(
 }
 
 async fn put(aws: &Aws, resource: &Resource) -> Result<(), ProviderError> {
-    let alarm = alarm(resource).ok_or_else(|| {
+    let mut alarm = alarm(resource).ok_or_else(|| {
         let message = format!("{} has a field whose value nobody knows", resource.id);
         ProviderError::new(ErrorKind::Invalid, message).help("write the value of what alarm_targets refers to")
     })?;
     let place = Place::of(aws, &resource.id);
     // A name says nothing about whose an alarm is, and putting one overwrites it.
-    if let Some(there) = find(aws, &place).await?
-        && !is_ours(aws, &place, &there).await?
-    {
-        return Err(ours::foreign(&resource.id));
+    if let Some(there) = find(aws, &place).await? {
+        if !is_ours(aws, &place, &there).await? {
+            return Err(ours::foreign(&resource.id));
+        }
+        // A put is of the whole alarm; whom somebody else has told of the good end of it is none of ours.
+        (alarm.ok_actions, alarm.unknown_actions) = (there.ok_actions, there.unknown_actions);
     }
     Ok(cloudwatch::put_alarm(aws.session(), &place.region, &alarm, &tags::sent(&resource.props)).await?)
 }
@@ -191,6 +195,7 @@ fn observed(id: &Id, alarm: &Alarm, is_ours: bool) -> Observed {
         ("ComparisonOperator", Value::text(&alarm.operator)),
         ("TreatMissingData", Value::text(&alarm.missing)),
         ("AlarmActions", Value::List(alarm.actions.iter().map(Value::text).collect())),
+        ("ActionsEnabled", alarm.is_on.into()),
         ("AlarmDescription", Value::text(&alarm.description)),
     ];
     ours::seen(id, crate::kinds::props(props), ours::status(is_ours))
@@ -216,7 +221,10 @@ fn alarm(resource: &Resource) -> Option<Alarm> {
         threshold: threshold(props)?,
         operator: text("ComparisonOperator")?,
         missing: text("TreatMissingData")?,
+        is_on: true,
         actions: texts(props.get("AlarmActions")?.as_list()?)?,
+        ok_actions: Vec::new(),
+        unknown_actions: Vec::new(),
     })
 }
 
@@ -259,7 +267,10 @@ mod tests {
             threshold: 80.0,
             operator: "GreaterThanThreshold".to_owned(),
             missing: "missing".to_owned(),
+            is_on: true,
             actions: Vec::new(),
+            ok_actions: Vec::new(),
+            unknown_actions: Vec::new(),
         };
         let words = format!("CPUUtilization of orders{WORDS}");
         assert!(is_beyond_doubt(&alarm("orders", &words), "orders"));

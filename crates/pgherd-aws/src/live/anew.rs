@@ -52,7 +52,7 @@ const TAKEN: [&str; 22] = [
 pub(crate) fn restoring(props: &Props, from: &RestoredFrom, gib: i64) -> Form {
     let is_taken = |field: &str| match from {
         RestoredFrom::Snapshot(_) => TAKEN.contains(&field),
-        RestoredFrom::Moment(..) => TAKEN.contains(&field) || field == "MaxAllocatedStorage",
+        RestoredFrom::Moment(..) | RestoredFrom::Copies(..) => TAKEN.contains(&field) || field == "MaxAllocatedStorage",
     };
     let mut said: Props = props
         .iter()
@@ -99,7 +99,7 @@ pub(crate) async fn finished(
     events: &Events,
 ) -> Result<(), ProviderError> {
     let at = At::of(aws, &resource.id);
-    change::only_ours(&at, &instance::usable(aws, &at, true, events).await?)?;
+    change::only_ours(&at, &instance::restored(aws, &at, events).await?)?;
     rest(aws, resource, timing, events).await
 }
 
@@ -131,7 +131,8 @@ pub(crate) async fn password_intended(aws: &Aws, instance: &Resource) -> Result<
         Some(described) => Some(described),
         None => {
             let given = tags::sent_around(&instance.props);
-            let make = || secrets::create(session, region, &id.name, None, (secret::DESCRIPTION, &given));
+            let new = secret::new(&id.name, &given, secret::key(&instance.props), None);
+            let make = || secrets::create(session, region, &new);
             made::once("ResourceExistsException", make, look).await?
         }
     };
@@ -147,7 +148,7 @@ pub(crate) async fn password_intended(aws: &Aws, instance: &Resource) -> Result<
         }
     }
     let document = secret::of_instance(instance);
-    Ok(secrets::put(session, region, &id.name, &document.text(), PENDING).await?)
+    Ok(secrets::put(session, region, &id.name, &document.version(), PENDING).await?)
 }
 
 /// The document in the secret of a database that exists; a rotation that was cut short is finished first.
@@ -192,15 +193,16 @@ pub(crate) async fn written_down(
     aws: &Aws,
     database: &str,
     document: &Document,
-    given: &[(String, String)],
+    (given, key): (&[(String, String)], Option<&str>),
 ) -> Result<(), ProviderError> {
     let (session, region, name) = (aws.session(), aws.region(), names::secret(database));
     let look = || secrets::describe(session, region, &name);
     let found = match look().await? {
         Some(found) => Some(found),
         None => {
-            let text = document.text();
-            let make = || secrets::create(session, region, &name, Some(&text), (secret::DESCRIPTION, given));
+            let version = document.version();
+            let new = secret::new(&name, given, key, Some(&version));
+            let make = || secrets::create(session, region, &new);
             made::once("ResourceExistsException", make, look).await?
         }
     };

@@ -5,9 +5,11 @@ use std::fmt;
 use pgherd_core::secret::Secret;
 use pgherd_core::value::Value;
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::api::rds::DbInstance;
+use crate::api::secrets::NewVersion;
 use crate::kinds::instance::ADDRESS;
 use crate::kinds::security_group::DEFAULT_PORT;
 
@@ -42,6 +44,17 @@ impl Document {
         }
     }
 
+    /// What stands in it beside the password.
+    pub(crate) fn about(&self) -> About {
+        let Self { username, host, port, dbname, password: _ } = self.clone();
+        About { username, host, port, dbname }
+    }
+
+    /// It as a version of a secret, the id of which begins with chance: the same text may come again.
+    pub(crate) fn version(&self) -> NewVersion {
+        NewVersion { token: chance() + &self.about().mark(), text: self.text() }
+    }
+
     /// The text, in this order of keys.
     ///
     /// # Panics
@@ -57,6 +70,31 @@ impl Document {
             host.as_str(),
             dbname.as_str()
         ))
+    }
+}
+
+/// What stands in a secret beside the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) username: String,
+    pub(crate) host: String,
+    pub(crate) port: i64,
+    pub(crate) dbname: String,
+}
+
+impl About {
+    /// What the id of a version ends with that was written by pgherd and says this: who may not read the secret, or need not, knows what
+    /// stands in it by its id. Nothing of a password is in it, because ids are shown in CloudTrail.
+    pub(crate) fn mark(&self) -> String {
+        let Self { username, host, port, dbname } = self;
+        // No name of these has a NUL.
+        let digest = Sha256::digest(format!("{username}\0{host}\0{port}\0{dbname}"));
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether a version of this id says this. Somebody else's says nothing of what is in it.
+    pub(crate) fn is_marked(&self, version: &str) -> bool {
+        version.len() == 64 && version.ends_with(&self.mark())
     }
 }
 
@@ -77,6 +115,13 @@ pub(crate) struct Read {
     pub(crate) dbname: Option<String>,
 }
 
+impl From<About> for Read {
+    fn from(about: About) -> Self {
+        let About { username, host, port, dbname } = about;
+        Self { username: Some(username), password: None, host: Some(host), port: Some(port), dbname: Some(dbname) }
+    }
+}
+
 impl Read {
     /// Reads a text; nothing of one that is no JSON object.
     pub(crate) fn of(text: &Secret) -> Self {
@@ -95,6 +140,16 @@ impl Read {
             dbname: take("dbname"),
         }
     }
+}
+
+/// 32 characters of chance.
+///
+/// # Panics
+/// When the kernel has no random numbers.
+pub(crate) fn chance() -> String {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the kernel has random numbers");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A new password: 190 bits of chance.
@@ -144,6 +199,20 @@ mod tests {
         let expected =
             r#"{"username":"app","password":"p\"w\\ä","host":"orders.example.com","port":5432,"dbname":"orders"}"#;
         assert_eq!(text.reveal(), Some(expected));
+    }
+
+    #[test]
+    fn the_id_of_a_version_says_all_but_the_password() {
+        let version = document("one").version();
+        assert!(document("another").about().is_marked(&version.token));
+        let others: [fn(&mut Document); 4] =
+            [|one| one.username.push('x'), |one| one.host.push('x'), |one| one.port += 1, |one| one.dbname.push('x')];
+        for changed in others {
+            let mut other = document("one");
+            changed(&mut other);
+            assert!(!other.about().is_marked(&version.token));
+        }
+        assert_ne!(document("one").version().token, version.token);
     }
 
     #[test]

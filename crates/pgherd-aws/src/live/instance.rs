@@ -1,6 +1,7 @@
 //! The instance: made with a password that is kept before it, changed call by call, deleted last and with a last snapshot.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use pgherd_core::plan::Change;
@@ -58,8 +59,23 @@ pub(super) fn is_being_made(found: &DbInstance) -> bool {
 
 /// Waits until it can be used. With all its settings in force where it is new: nobody uses it yet, so a restart costs nothing.
 pub(super) async fn usable(aws: &Aws, at: &At, is_new: bool, events: &Events) -> Result<DbInstance, ProviderError> {
+    usable_within(aws, at, is_new, aws.patience().making, events).await
+}
+
+/// The same of one that comes of a backup, which takes as long as there is of it.
+pub(super) async fn restored(aws: &Aws, at: &At, events: &Events) -> Result<DbInstance, ProviderError> {
+    usable_within(aws, at, true, aws.patience().restoring, events).await
+}
+
+async fn usable_within(
+    aws: &Aws,
+    at: &At,
+    is_new: bool,
+    at_most: Duration,
+    events: &Events,
+) -> Result<DbInstance, ProviderError> {
     let nothing = BTreeSet::new();
-    let rest = Rest { region: &at.region, id: &at.name, at_most: aws.patience().making, changed: &nothing };
+    let rest = Rest { region: &at.region, id: &at.name, at_most, changed: &nothing };
     let seen = wait::settled(aws, &rest, events).await?;
     let restarts = is_new && seen.settings == WAITS_FOR_RESTART;
     if restarts { change::restart(aws, at, events).await } else { Ok(seen) }

@@ -11,7 +11,7 @@ use pgherd_engine::provider::ProviderError;
 
 use crate::api::rds;
 use crate::api::tags::Tags;
-use crate::kinds::tags::{PROXY, REGION};
+use crate::kinds::tags::{LEAVES, PROXY, REGION};
 use crate::kinds::{backup_replication, proxy};
 use crate::names;
 use crate::provider::Aws;
@@ -24,6 +24,8 @@ pub(super) const FIELD: &str = "Marks";
 pub(super) enum Mark {
     /// A proxy, and the role it reads the secret with.
     Proxy,
+    /// Something that nothing refers to any more, and that is not deleted yet.
+    Left,
     /// Whatever is in a second region.
     Region(String),
 }
@@ -32,6 +34,7 @@ impl Mark {
     fn key(&self) -> String {
         match self {
             Self::Proxy => PROXY.to_owned(),
+            Self::Left => LEAVES.to_owned(),
             Self::Region(region) => format!("{REGION}{region}"),
         }
     }
@@ -39,6 +42,8 @@ impl Mark {
     fn of(key: &str) -> Option<Self> {
         if key == PROXY {
             Some(Self::Proxy)
+        } else if key == LEAVES {
+            Some(Self::Left)
         } else {
             key.strip_prefix(REGION).map(|name| Self::Region(name.to_owned()))
         }
@@ -48,6 +53,7 @@ impl Mark {
     fn words(&self, database: &str) -> String {
         match self {
             Self::Proxy => names::proxy(database),
+            Self::Left => database.to_owned(),
             Self::Region(_) => names::recovery(database),
         }
     }
@@ -136,8 +142,8 @@ mod tests {
 
     #[test]
     fn marks_are_told_by_their_keys() {
-        let keys = ["pgherd:proxy", "pgherd:region:eu-west-1", "pgherd:block", "Owner"];
+        let keys = ["pgherd:proxy", "pgherd:region:eu-west-1", "pgherd:leaves", "pgherd:block", "Owner"];
         let worn = keys.map(|key| (key.to_owned(), String::new())).into();
-        assert_eq!(read(Some(&told(&worn))), [Mark::Proxy, Mark::Region("eu-west-1".to_owned())]);
+        assert_eq!(read(Some(&told(&worn))), [Mark::Left, Mark::Proxy, Mark::Region("eu-west-1".to_owned())]);
     }
 }

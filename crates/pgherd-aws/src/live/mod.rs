@@ -12,6 +12,7 @@ pub(crate) mod document;
 mod elsewhere;
 mod instance;
 pub(crate) mod led;
+mod left;
 mod log_group;
 pub(crate) mod made;
 pub(crate) mod marks;
@@ -26,7 +27,7 @@ mod request;
 mod role;
 mod rotation;
 mod rules;
-mod secret;
+pub(crate) mod secret;
 mod security_group;
 pub(crate) mod servers;
 pub(crate) mod spelling;
@@ -39,7 +40,7 @@ pub(crate) mod waiting;
 
 pub(crate) use tagged::sibling;
 
-use futures_util::future::{try_join, try_join3, try_join4};
+use futures_util::future::{try_join, try_join4};
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::secret::Secret;
@@ -53,7 +54,11 @@ use crate::{kinds, names, operate};
 pub(crate) async fn one(aws: &Aws, id: &Id) -> Result<Option<Observed>, ProviderError> {
     match id.kind.as_str() {
         kinds::instance::NAME | kinds::replica::NAME => servers::one(aws, id).await,
-        kinds::topic::NAME | kinds::role::NAME | kinds::security_group::NAME | kinds::secret::NAME => {
+        kinds::secret::NAME => {
+            let bare = [Resource { id: id.clone(), props: Props::new(), needs: Vec::new() }];
+            secret::observe(aws, secret::told(aws, &bare).await?, &[]).await
+        }
+        kinds::topic::NAME | kinds::role::NAME | kinds::security_group::NAME => {
             let bare = Resource { id: id.clone(), props: Props::new(), needs: Vec::new() };
             let seen = around(aws, std::slice::from_ref(&bare)).await?;
             Ok(seen.into_iter().find(|seen| seen.id == *id))
@@ -62,17 +67,15 @@ pub(crate) async fn one(aws: &Aws, id: &Id) -> Result<Option<Observed>, Provider
     }
 }
 
-/// What there is around the servers of a block. Where only some things are looked at, only what has to do with those is asked.
+/// What there is around the servers of a block, but for its secret, which tells of them. Where only some things are looked at, only what has to do with those is asked.
 pub(crate) async fn around(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
-    let kept = async {
-        try_join3(topic::observe(aws, wanted), role::observe(aws, wanted), secret::observe(aws, wanted)).await
-    };
+    let named = async { try_join(topic::observe(aws, wanted), role::observe(aws, wanted)).await };
     let near = async { try_join(security_group::observe(aws, wanted), log_group::observe(aws, wanted)).await };
     let watching = async { try_join(alarm::observe(aws, wanted), dashboard::observe(aws, wanted)).await };
     let proxies = proxy::observe(aws, wanted);
-    let ((topics, roles, secrets), (groups, logs), (alarms, dashboards), proxies) =
-        try_join4(kept, near, watching, proxies).await?;
-    Ok([topics, roles, groups, logs, secrets, alarms, dashboards, proxies].concat())
+    let ((topics, roles), (groups, logs), (alarms, dashboards), proxies) =
+        try_join4(named, near, watching, proxies).await?;
+    Ok([topics, roles, groups, logs, alarms, dashboards, proxies].concat())
 }
 
 /// What nobody wants any more of what stands around a block of which this was seen.
@@ -119,6 +122,21 @@ pub(crate) async fn update(
     now: ApplyNow,
     events: &Events,
 ) -> Result<(), ProviderError> {
+    left::before(aws, &resource.id, changes).await?;
+    updated(aws, resource, changes, now, events).await?;
+    match resource.id.kind.as_str() {
+        kinds::instance::NAME => left::after(aws, &resource.id).await,
+        _ => Ok(()),
+    }
+}
+
+async fn updated(
+    aws: &Aws,
+    resource: &Resource,
+    changes: &[Change],
+    now: ApplyNow,
+    events: &Events,
+) -> Result<(), ProviderError> {
     match resource.id.kind.as_str() {
         kinds::topic::NAME => topic::update(aws, resource, changes, now, events).await,
         kinds::role::NAME => role::update(aws, resource, changes, now, events).await,
@@ -142,8 +160,21 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, how: &Deletion, events: &Events) 
     deleted(aws, id, how, events).await?;
     match elsewhere_of(id) {
         Some((region, database)) => forgotten(aws, &database, region).await,
+        None if is_found_by_reference(id) => left::after(aws, id).await,
         None => Ok(()),
     }
+}
+
+/// Whether a thing is told of by what refers to it alone.
+fn is_found_by_reference(id: &Id) -> bool {
+    let kinds = [
+        kinds::role::NAME,
+        kinds::topic::NAME,
+        kinds::dashboard::NAME,
+        kinds::security_group::NAME,
+        kinds::parameter_group::NAME,
+    ];
+    kinds.contains(&id.kind.as_str())
 }
 
 /// The second region a thing is in, and the database it is of. Copies of backups, of which the instance itself tells, are not called

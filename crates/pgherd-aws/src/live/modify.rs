@@ -46,7 +46,6 @@ pub fn rides(field: &str) -> Option<Rides> {
         "AllocatedStorage" | "StorageType" | "Iops" | "StorageThroughput" => Rides::Storage,
         "DBInstanceClass"
         | "MultiAZ"
-        | "DBSubnetGroupName"
         | "BackupRetentionPeriod"
         | "EnableIAMDatabaseAuthentication"
         | "OptionGroupName" => Rides::Flag,

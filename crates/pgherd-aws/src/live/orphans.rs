@@ -8,7 +8,7 @@ use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::ProviderError;
 
 use super::marks::{self, Mark};
-use super::ours;
+use super::{left, ours};
 use crate::kinds::{alarm, dashboard, instance, proxy, replica, role, security_group, topic};
 use crate::provider::Aws;
 use crate::{alarms, names};
@@ -35,14 +35,14 @@ fn suspects(database: &str, region: &str, wanted: &[Resource], seen: &[Observed]
     let monitors = ends(&monitoring, '/', servers().filter_map(|seen| seen.props.get("MonitoringRoleArn")));
     let tells = ends(&topic, ':', of(alarm::NAME).flat_map(|seen| list(seen, "AlarmActions")));
     let mut descriptions = of(alarm::NAME).filter_map(|seen| seen.props.get("AlarmDescription")?.as_text());
-    let shows = descriptions.any(|words| words.split([' ', ',']).any(|word| word == dashboard));
+    let shows = descriptions.any(|words| left::shows(words, &dashboard));
     let written: Vec<&Value> = wanted.iter().flat_map(|one| list_of(&one.props, "VpcSecurityGroupIds")).collect();
     let is_in_another = servers().flat_map(|seen| list(seen, "VpcSecurityGroupIds")).any(|id| !written.contains(&id));
     let marked = of(instance::NAME).flat_map(|seen| marks::read(seen.props.get(marks::FIELD))).collect::<Vec<_>>();
-    let has_proxy = marked.contains(&Mark::Proxy);
+    let (has_proxy, lets_go) = (marked.contains(&Mark::Proxy), marked.contains(&Mark::Left));
     let there = marked.iter().filter_map(|mark| match mark {
         Mark::Region(region) => Some(there(database, region)),
-        Mark::Proxy => None,
+        Mark::Proxy | Mark::Left => None,
     });
     // Where alarms are wanted, all of ours are told.
     let is_told = |id: &Id| {
@@ -51,12 +51,12 @@ fn suspects(database: &str, region: &str, wanted: &[Resource], seen: &[Observed]
     };
     let there: Vec<(Id, bool)> = there.flatten().filter(|id| !is_told(id)).map(|id| (id, true)).collect();
     let possible = [
-        (Id::new(role::NAME, monitoring), monitors),
+        (Id::new(role::NAME, monitoring), monitors || lets_go),
         (Id::new(role::NAME, reading), has_proxy),
         (Id::new(proxy::NAME, names::proxy(database)), has_proxy),
-        (Id::new(topic::NAME, topic), tells),
-        (Id::new(dashboard::NAME, dashboard), shows),
-        (Id::new(security_group::NAME, names::security_group(database)), is_in_another),
+        (Id::new(topic::NAME, topic), tells || lets_go),
+        (Id::new(dashboard::NAME, dashboard), shows || lets_go),
+        (Id::new(security_group::NAME, names::security_group(database)), is_in_another || lets_go),
     ];
     let is_wanted = |id: &Id| wanted.iter().any(|resource| resource.id == *id);
     let suspect = |(id, is_told): (Id, bool)| ((is_told || !is_known) && !is_wanted(&id)).then_some(id);

@@ -3,6 +3,7 @@
 use pgherd_core::plan::{Change, When};
 use pgherd_core::resource::{Id, Resource};
 use pgherd_core::value::Value;
+use pgherd_core::version::Version;
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
 use super::change::{self, not_ours};
@@ -29,6 +30,9 @@ const AT_LEAST_AS_ON_PRIMARY: [&str; 5] = [
     "max_worker_processes",
 ];
 
+/// The field of a family that a block says.
+const FAMILY: &str = "DBParameterGroupFamily";
+
 /// Makes it with everything in it.
 pub(super) async fn create(
     aws: &Aws,
@@ -38,7 +42,8 @@ pub(super) async fn create(
 ) -> Result<(), ProviderError> {
     let at = At::of(aws, &resource.id);
     let look = || rds::parameter_group(aws.session(), &at.region, &at.name);
-    let family = family(resource)?;
+    let of_instance = family_of_instance(aws, &at, resource).await?;
+    let family = of_instance.as_deref().map_or_else(|| family(resource), Ok)?;
     let found = match look().await? {
         Some(found) => Some(found),
         None => {
@@ -120,11 +125,20 @@ pub(super) async fn tidy(aws: &Aws, at: &At, group: &str) -> Result<(), Provider
 
 /// The family a group is of: as it is written or, where the block names no version, as it is made with.
 fn family(resource: &Resource) -> Result<&str, ProviderError> {
-    let fields = ["DBParameterGroupFamily", "NewestDBParameterGroupFamily"];
+    let fields = [FAMILY, "NewestDBParameterGroupFamily"];
     fields.into_iter().find_map(|field| resource.props.get(field)?.as_text()).ok_or_else(|| {
         ProviderError::new(ErrorKind::Invalid, format!("nobody knows which family {} should be of", resource.id))
             .help("write engine_version")
     })
+}
+
+/// The family that a server which exists needs of a group made only now, where the block names no version.
+async fn family_of_instance(aws: &Aws, at: &At, resource: &Resource) -> Result<Option<String>, ProviderError> {
+    let server = names::owner_of_parameter_group(&at.name).filter(|_| !resource.props.contains_key(FAMILY));
+    let Some(server) = server else { return Ok(None) };
+    let seen = rds::instance(aws.session(), &at.region, server).await?;
+    let version = seen.as_ref().and_then(|seen| Version::parse(seen.props.get("EngineVersion")?.as_text()?));
+    Ok(version.map(|version| format!("postgres{}", version.major)))
 }
 
 async fn only_ours(aws: &Aws, at: &At, found: &ParameterGroup) -> Result<(), ProviderError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pgherd_core::plan::{Change, When};
 use pgherd_core::resource::{Id, Impact, Resource};
-use pgherd_core::value::Value;
+use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 use tokio::time::sleep;
 
@@ -66,7 +66,10 @@ async fn made_of_source(
     let of_source = At { region: aws.region().to_owned(), name: at.block.clone(), block: at.block.clone() };
     let fields = if at.region == of_source.region {
         let source = rds::instance(aws.session(), &at.region, &at.block).await?;
-        let zone = source.as_ref().and_then(|source| zone(source, number(&at.name)));
+        let zone = match &source {
+            Some(source) => zone(source, &offered(aws, at, resource, source).await, number(&at.name)),
+            None => None,
+        };
         let has = |field: &str| source.as_ref().and_then(|source| source.props.get(field)?.as_int());
         let gib = has("AllocatedStorage").unwrap_or_default();
         // It would be refused, since a replica is as large as its source; the plan after it says what stands in the way.
@@ -135,11 +138,23 @@ fn number(name: &str) -> usize {
     name.rsplit_once("-r").and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
 }
 
-/// The zone of a replica: another than its source's and, where there are enough, than the standby's; the next one for each further
-/// replica.
-fn zone(source: &DbInstance, number: usize) -> Option<String> {
+/// The zones in which the class of a replica is offered; none where nobody tells, or nobody may ask.
+async fn offered(aws: &Aws, at: &At, resource: &Resource, source: &DbInstance) -> BTreeSet<String> {
+    let text = |props: &Props, field: &str| props.get(field).and_then(Value::as_text).map(str::to_owned);
+    let Some(class) = text(&resource.props, "DBInstanceClass") else { return BTreeSet::new() };
+    let version = text(&source.props, "EngineVersion");
+    let offers = rds::offers(aws.session(), &at.region, &class, version.as_deref()).await;
+    offers.map(|offers| offers.iter().flat_map(|offer| offer.zones.clone()).collect()).unwrap_or_default()
+}
+
+/// The zone of a replica, of those that offer its class: another than its source's and, where there are enough, than the standby's; the
+/// next one for each further replica.
+fn zone(source: &DbInstance, offered: &BTreeSet<String>, number: usize) -> Option<String> {
     let subnets = source.subnet_group.iter().flat_map(|group| &group.subnets);
-    let zones: BTreeSet<&String> = subnets.map(|(_, zone)| zone).filter(|zone| !zone.is_empty()).collect();
+    let all: BTreeSet<&String> = subnets.map(|(_, zone)| zone).filter(|zone| !zone.is_empty()).collect();
+    let with_class: BTreeSet<&String> = all.iter().filter(|zone| offered.contains(**zone)).copied().collect();
+    // RDS says best why none of them will do.
+    let zones = if with_class.is_empty() { all } else { with_class };
     let taken = if zones.len() > source.zones.len() { source.zones.len() } else { 1 };
     let free: Vec<&&String> =
         zones.iter().filter(|zone| !source.zones.iter().take(taken).any(|taken| taken == **zone)).collect();
@@ -195,6 +210,11 @@ mod tests {
 
     #[track_caller]
     fn check(zones: &[&str], of_source: &[&str], expected: &[&str]) {
+        check_offered(zones, of_source, &[], expected);
+    }
+
+    #[track_caller]
+    fn check_offered(zones: &[&str], of_source: &[&str], offered: &[&str], expected: &[&str]) {
         let subnets = zones.iter().map(|zone| (format!("subnet-{zone}"), (*zone).to_owned())).collect();
         let group = SubnetGroup { name: "orders".to_owned(), arn: None, vpc: None, subnets };
         let source = DbInstance {
@@ -202,7 +222,8 @@ mod tests {
             subnet_group: Some(group),
             ..wait::tests::seen("available", "in-sync", &[])
         };
-        let found: Vec<_> = (1..=expected.len()).filter_map(|number| zone(&source, number)).collect();
+        let offered = offered.iter().map(|zone| (*zone).to_owned()).collect();
+        let found: Vec<_> = (1..=expected.len()).filter_map(|number| zone(&source, &offered, number)).collect();
         assert_eq!(found, expected);
     }
 
@@ -216,6 +237,13 @@ mod tests {
 
     #[test]
     fn where_nobody_tells_of_zones_rds_chooses() {
-        assert_eq!(zone(&wait::tests::seen("available", "in-sync", &[]), 1), None);
+        assert_eq!(zone(&wait::tests::seen("available", "in-sync", &[]), &BTreeSet::new(), 1), None);
+    }
+
+    #[test]
+    fn a_zone_without_the_class_gets_no_replica() {
+        check_offered(&["a", "b", "c"], &["a"], &["a", "b"], &["b", "b"]);
+        check_offered(&["a", "b", "c"], &["a"], &["c", "d"], &["c", "c"]);
+        check_offered(&["a", "b"], &["a"], &["a"], &["a"]);
     }
 }

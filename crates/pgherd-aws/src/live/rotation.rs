@@ -72,7 +72,7 @@ pub(crate) async fn rotated(
     document: &Document,
     events: &Events,
 ) -> Result<(), ProviderError> {
-    secrets::put(aws.session(), aws.region(), &rotation.secret.name, &document.text(), PENDING).await?;
+    secrets::put(aws.session(), aws.region(), &rotation.secret.name, &document.version(), PENDING).await?;
     resumed(aws, rotation, events).await
 }
 

@@ -1,21 +1,22 @@
 //! The secret of the administrator. Its password is the one in force, or about to be: it is made before the instance, and another one is
 //! written down before the instance gets it.
 
-use futures_util::future::join;
+use futures_util::future::{join, try_join};
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::secret::Secret;
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
-use super::document::{self, Document, Read};
+use super::document::{self, About, Document, Read};
 use super::made;
 use super::ours::{self, Retagging};
 use super::rotation::{self, Rotation};
-use crate::api::secrets::{self, CURRENT, Described, PENDING, Version};
+use crate::api::kms;
+use crate::api::secrets::{self, CURRENT, Described, NewSecret, NewVersion, PENDING};
 use crate::api::tags::Tags;
-use crate::kinds::secret::{ARN, NAME};
-use crate::kinds::{props, tags};
+use crate::kinds::secret::{ARN, KEY, NAME};
+use crate::kinds::{instance, props, tags};
 use crate::names;
 use crate::protocol::error::AwsError;
 use crate::provider::Aws;
@@ -23,18 +24,106 @@ use crate::provider::Aws;
 /// Days in which a deleted secret can be restored: the most there are (botocore 1.43.11, DeleteSecret).
 const RECOVERY_DAYS: u32 = 30;
 
+/// A secret that is wanted, and what is told of it without reading it.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    resource: &'a Resource,
+    described: Described,
+}
+
 /// The secret that is wanted. One that is scheduled for deletion is not there.
-pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
-    let Some(resource) = ours::of_kind(wanted, NAME).next() else { return Ok(Vec::new()) };
-    let (session, region, name) = (aws.session(), aws.region(), &resource.id.name);
-    let looks = join(secrets::describe(session, region, name), secrets::value(session, region, name, CURRENT));
-    let (described, version) = looks.await;
-    let Some(mut described) = described?.filter(|described| !described.deleted) else { return Ok(Vec::new()) };
-    described.tags = aws.worn(described.tags);
-    if !is_ours(&described.tags, name) {
-        return Ok(vec![ours::seen(&resource.id, Props::new(), ours::status(false))]);
+pub(crate) async fn told<'a>(aws: &Aws, wanted: &'a [Resource]) -> Result<Option<Told<'a>>, ProviderError> {
+    let Some(resource) = ours::of_kind(wanted, NAME).next() else { return Ok(None) };
+    let described = look(aws, &resource.id.name).await?.filter(|described| !described.deleted);
+    Ok(described.map(|mut described| {
+        described.tags = aws.worn(described.tags);
+        Told { resource, described }
+    }))
+}
+
+/// What there is of a secret, beside these servers. It is read only where its version's id does not say what is in it.
+pub(crate) async fn observe(
+    aws: &Aws,
+    told: Option<Told<'_>>,
+    servers: &[Observed],
+) -> Result<Option<Observed>, ProviderError> {
+    let Some(Told { resource, mut described }) = told else { return Ok(None) };
+    if !is_ours(&described.tags, &resource.id.name) {
+        return Ok(Some(ours::seen(&resource.id, Props::new(), ours::status(false))));
     }
-    Ok(vec![observed(resource, &described, version?.as_ref())])
+    described.key = key_as_written(aws, &resource.props, described.key).await?;
+    let marked = expected(resource, servers)
+        .filter(|about| described.stages.get(CURRENT).is_some_and(|version| about.is_marked(version)));
+    let read = match marked {
+        Some(about) => Held { about: Read::from(about), has_password: true },
+        None => {
+            let version = secrets::value(aws.session(), aws.region(), &resource.id.name, CURRENT).await?;
+            let about = version.map(|version| Read::of(&version.text)).unwrap_or_default();
+            Held { has_password: about.password.is_some(), about }
+        }
+    };
+    Ok(Some(observed(resource, &described, read)))
+}
+
+/// What is to stand in a secret, where that can be told without reading it: a password that is written must be compared.
+fn expected(resource: &Resource, servers: &[Observed]) -> Option<About> {
+    let instance = servers.iter().find(|seen| seen.id.kind == instance::NAME)?;
+    let wanted = |field: &str| resource.props.get(field)?.as_text().map(str::to_owned);
+    let is_compared = resource.props.contains_key(PASSWORD);
+    Some(About {
+        username: wanted("username")?,
+        dbname: wanted("dbname")?,
+        host: instance.props.get(instance::ADDRESS)?.as_text()?.to_owned(),
+        port: instance.props.get("Port")?.as_int()?,
+    })
+    .filter(|_| !is_compared)
+}
+
+/// The key of a secret as the block writes it, if it is that one.
+async fn key_as_written(aws: &Aws, wanted: &Props, told: Option<String>) -> Result<Option<String>, ProviderError> {
+    let (Some(written), Some(told)) = (key(wanted), &told) else { return Ok(told) };
+    if is_called(written, told) {
+        return Ok(Some(written.to_owned()));
+    }
+    let arn = match written.contains("alias/") || told.contains("alias/") {
+        true => try_join(key_arn(aws, written), key_arn(aws, told)).await?,
+        false => return Ok(Some(told.clone())),
+    };
+    Ok(Some(if arn.0 == arn.1 { written.to_owned() } else { told.clone() }))
+}
+
+async fn key_arn(aws: &Aws, name: &str) -> Result<Option<String>, ProviderError> {
+    Ok(kms::key_arn(aws.session(), aws.region(), name).await?)
+}
+
+/// Whether a key that is told is the one that is written: by its whole name, or by the end of it.
+fn is_called(written: &str, told: &str) -> bool {
+    let ends = |whole: &str, end: &str| {
+        whole == end || whole.ends_with(&format!(":key/{end}")) || whole.ends_with(&format!(":{end}"))
+    };
+    ends(told, written) || ends(written, told)
+}
+
+/// The key that a thing is to be encrypted with.
+pub(super) fn key(props: &Props) -> Option<&str> {
+    props.get(KEY)?.as_text()
+}
+
+/// A secret that is to be made.
+pub(super) fn new<'a>(
+    name: &'a str,
+    tags: &'a [(String, String)],
+    key: Option<&'a str>,
+    version: Option<&'a NewVersion>,
+) -> NewSecret<'a> {
+    NewSecret {
+        name,
+        description: DESCRIPTION,
+        tags,
+        key,
+        token: version.map_or_else(document::chance, |version| version.token.clone()),
+        text: version.map(|version| &version.text),
+    }
 }
 
 /// The password of an instance: that of its secret, while no rotation is under way.
@@ -59,7 +148,7 @@ pub(crate) async fn ensure(aws: &Aws, instance: &Resource, _events: &Events) -> 
     let id = Id::new(NAME, names::secret(&instance.id.name));
     let wanted = of_instance(instance);
     let Some(described) = look(aws, &id.name).await? else {
-        return written_down(aws, &id, wanted, &tags::sent(&instance.props)).await;
+        return written_down(aws, &id, wanted, instance).await;
     };
     if !is_ours(&described.tags, &id.name) {
         return Err(ours::foreign(&id));
@@ -91,7 +180,8 @@ pub(crate) async fn create(
     match look(aws, name).await? {
         None => {
             let given = tags::sent(&resource.props);
-            let make = || secrets::create(aws.session(), aws.region(), name, None, (DESCRIPTION, &given));
+            let new = new(name, &given, key(&resource.props), None);
+            let make = || secrets::create(aws.session(), aws.region(), &new);
             made::once("ResourceExistsException", make, || look(aws, name)).await?;
         }
         Some(described) if !is_ours(&described.tags, name) => return Err(ours::foreign(&resource.id)),
@@ -112,6 +202,9 @@ pub(crate) async fn update(
     let name = &resource.id.name;
     let described = look(aws, name).await?.filter(|described| is_ours(&described.tags, name));
     described.ok_or_else(|| ours::foreign(&resource.id))?;
+    if let Some(key) = changes.iter().find(|change| change.field == KEY).and_then(|change| change.to.as_text()) {
+        secrets::encrypt(aws.session(), aws.region(), name, key).await?;
+    }
     become_as_wanted(aws, resource, events).await?;
     let retagging = Retagging::of(changes);
     Ok(retagging
@@ -135,7 +228,7 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     Ok(())
 }
 
-pub(super) const DESCRIPTION: &str = "How to connect as the administrator, kept by pgherd";
+const DESCRIPTION: &str = "How to connect as the administrator, kept by pgherd";
 
 /// The field of an instance with the password that was written, if one was.
 const PASSWORD_OF_INSTANCE: &str = crate::kinds::instance::PASSWORD;
@@ -146,7 +239,7 @@ async fn look(aws: &Aws, name: &str) -> Result<Option<Described>, AwsError> {
 }
 
 async fn put(aws: &Aws, name: &str, document: &Document) -> Result<(), AwsError> {
-    secrets::put(aws.session(), aws.region(), name, &document.text(), CURRENT).await
+    secrets::put(aws.session(), aws.region(), name, &document.version(), CURRENT).await
 }
 
 fn is_ours(worn: &Tags, name: &str) -> bool {
@@ -154,15 +247,11 @@ fn is_ours(worn: &Tags, name: &str) -> bool {
 }
 
 /// Makes the secret. Where it was there after all, what is in it counts, whoever put it there.
-async fn written_down(
-    aws: &Aws,
-    id: &Id,
-    wanted: Document,
-    given: &[(String, String)],
-) -> Result<Secret, ProviderError> {
+async fn written_down(aws: &Aws, id: &Id, wanted: Document, instance: &Resource) -> Result<Secret, ProviderError> {
     let (session, region, name) = (aws.session(), aws.region(), &id.name);
-    let text = wanted.text();
-    let make = || secrets::create(session, region, name, Some(&text), (DESCRIPTION, given));
+    let (given, version) = (tags::sent(&instance.props), wanted.version());
+    let new = new(name, &given, key(&instance.props), Some(&version));
+    let make = || secrets::create(session, region, &new);
     match made::once("ResourceExistsException", make, || look(aws, name)).await? {
         None => Ok(wanted.password),
         Some(described) if !is_ours(&described.tags, name) => Err(ours::foreign(id)),
@@ -254,9 +343,15 @@ fn of_secret(resource: &Resource, password: Secret) -> Result<Document, Provider
     })
 }
 
-fn observed(resource: &Resource, described: &Described, version: Option<&Version>) -> Observed {
-    let read = version.map(|version| Read::of(&version.text)).unwrap_or_default();
-    let status = status(described, read.password.is_some());
+/// What stands in a secret, as far as it is known.
+struct Held {
+    about: Read,
+    has_password: bool,
+}
+
+fn observed(resource: &Resource, described: &Described, held: Held) -> Observed {
+    let status = status(described, held.has_password);
+    let read = held.about;
     let text = |text: Option<String>| text.map_or(Value::Null, Value::Text);
     let props = props([
         (ARN, described.arn.as_str().into()),
@@ -265,6 +360,7 @@ fn observed(resource: &Resource, described: &Described, version: Option<&Version
         ("host", text(read.host)),
         ("port", read.port.map_or(Value::Null, Value::Int)),
         (PASSWORD, read.password.map_or(Value::Null, Value::Secret)),
+        (KEY, text(described.key.clone())),
         ("Tags", ours::compared(&described.tags, &resource.props)),
     ]);
     ours::seen(&resource.id, props, status)
@@ -293,6 +389,7 @@ mod tests {
             arn: String::new(),
             tags: Tags::new(),
             deleted: false,
+            key: None,
             stages: stages.iter().map(|stage| ((*stage).to_owned(), "v1".to_owned())).collect::<BTreeMap<_, _>>(),
         }
     }

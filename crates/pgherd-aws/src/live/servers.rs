@@ -39,7 +39,7 @@ fn left(seen: &[Observed], places: &[Place<'_>]) -> Vec<String> {
     let marks = marks.flat_map(|seen| marks::read(seen.props.get(marks::FIELD)));
     let regions = marks.filter_map(|mark| match mark {
         Mark::Region(region) => Some(region),
-        Mark::Proxy => None,
+        Mark::Proxy | Mark::Left => None,
     });
     regions.filter(|region| !places.iter().any(|place| place.region == *region)).collect()
 }
@@ -167,7 +167,8 @@ impl Place<'_> {
         let (mut servers, mut groups, settings) = try_join3(servers, groups, settings).await?;
         servers.iter_mut().for_each(|seen| seen.tags = aws.worn(std::mem::take(&mut seen.tags)));
         // A replica in a second region may not have come to use its own yet.
-        if group.is_none() && (servers.is_empty() || self.elsewhere) {
+        let lets_go = |seen: &DbInstance| marks::read(Some(&marks::told(&seen.tags))).contains(&Mark::Left);
+        if group.is_none() && (servers.is_empty() || self.elsewhere || servers.iter().any(lets_go)) {
             groups = rds::parameter_groups(session, &self.region).await?;
         }
         groups.retain(|group| names::owner_of_parameter_group(&group.name) == Some(&self.name));

@@ -13,6 +13,9 @@ use crate::status;
 /// Keys of KMS as somebody writes them, and the ARN of each. RDS tells ARNs only.
 pub(crate) type Keys = BTreeMap<String, String>;
 
+/// What follows a server, whoever it belongs to: names and, of other regions, ARNs.
+pub(crate) const REPLICAS: &str = "ReadReplicaDBInstanceIdentifiers";
+
 /// Fields that hold a key.
 pub(crate) const KEYS: [&str; 2] = ["KmsKeyId", "PerformanceInsightsKMSKeyId"];
 
@@ -68,6 +71,7 @@ pub(crate) fn props(seen: &DbInstance, wanted: Option<&Resource>, keys: &Keys) -
             ("NewestEngineVersion", version),
             ("engine_version_actual", running),
             ("Tags", tags::compared(&seen.tags, wanted_tags)),
+            (REPLICAS, Value::List(seen.replicas.iter().map(Value::text).collect())),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );

@@ -59,7 +59,9 @@ pub(super) async fn prepared(
     let version = call.fields.iter().find(|(field, _)| field == "EngineVersion").map(|(_, version)| version);
     match version {
         // RDS takes the replicas along. A snapshot for the window would be out of date by then; RDS takes one of its own.
-        Some(version) if request::is_major(version, seen) && call.immediately => kept(aws, at, version, events).await,
+        Some(version) if request::is_major(version, seen) && call.immediately => {
+            kept(aws, at, seen, version, events).await
+        }
         Some(version) if request::is_major(version, seen) => Ok(()),
         Some(version) => replicas_first(aws, at, seen, (version, call.immediately), events).await,
         None => Ok(()),
@@ -68,7 +70,7 @@ pub(super) async fn prepared(
 
 /// Takes a snapshot of what there is before another major, unless a run that was cut short just did. RDS itself takes one only where
 /// backups are kept.
-async fn kept(aws: &Aws, at: &At, version: &Value, events: &Events) -> Result<(), ProviderError> {
+async fn kept(aws: &Aws, at: &At, seen: &DbInstance, version: &Value, events: &Events) -> Result<(), ProviderError> {
     let major = version.as_text().and_then(Version::parse).map(|version| version.major).unwrap_or_default();
     let now = Timestamp::now();
     let before = format!("{}-before-{major}-", at.name);
@@ -79,7 +81,7 @@ async fn kept(aws: &Aws, at: &At, version: &Value, events: &Events) -> Result<()
     }
     let name = format!("{before}{}", now.strftime(WRITTEN));
     wait::say(events, format!("the snapshot {name} is taken first"));
-    let tags = [(tags::BLOCK.to_owned(), at.block.clone())];
+    let tags = tags::of_snapshot(&seen.tags, seen.props.get("CopyTagsToSnapshot") == Some(&Value::Bool(true)));
     let make = || {
         let (name, tags) = (&name, &tags);
         async move {

@@ -35,7 +35,7 @@ pub(super) async fn adopt(aws: &Aws, spec: &Spec, events: &Events) -> Result<(),
     if let Some(password) = writes_secret {
         let seen = rds::instance(aws.session(), aws.region(), &spec.name).await?;
         let seen = seen.ok_or_else(|| ProviderError::new(ErrorKind::NotFound, format!("{} is gone", spec.name)))?;
-        anew::written_down(aws, &spec.name, &Document::of(&seen, password), &given).await?;
+        anew::written_down(aws, &spec.name, &Document::of(&seen, password), (&given, key(spec))).await?;
         wait::say(events, format!("{} is written down", secret::id(spec)));
     }
     let ours: Vec<&Observed> = in_order(&planned.observed, &wanted.id).collect();
@@ -47,6 +47,14 @@ pub(super) async fn adopt(aws: &Aws, spec: &Spec, events: &Events) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The key that a block says.
+fn key(spec: &Spec) -> Option<&str> {
+    match &spec.encryption.kms_key_id {
+        Setting::Known(key) => Some(key),
+        Setting::Unset | Setting::Unknown(_) => None,
+    }
 }
 
 /// The password that is written into a secret that is not there, where one was given.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use pgherd_core::resource::Id;
+use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
 use crate::api::rds;
@@ -15,7 +16,7 @@ use crate::wait;
 /// Takes one of that name, or of the instance's and the time.
 pub(super) async fn backup(aws: &Aws, name: &str, label: Option<&str>, events: &Events) -> Result<(), ProviderError> {
     let at = At::of(aws, &Id::new(instance::NAME, name));
-    ours(aws, &at).await?;
+    let seen = ours(aws, &at).await?;
     let snapshot = match label {
         Some(label) => label.to_owned(),
         None => format!("{name}-{}", Timestamp::now().strftime("%Y%m%dt%H%M%Sz")),
@@ -24,7 +25,7 @@ pub(super) async fn backup(aws: &Aws, name: &str, label: Option<&str>, events: &
         let message = format!("there is a snapshot {snapshot} already; it is {status}");
         return Err(ProviderError::new(ErrorKind::Conflict, message).help("give this one another name"));
     }
-    let tags = [(tags::BLOCK.to_owned(), at.block.clone())];
+    let tags = tags::of_snapshot(&seen.tags, seen.props.get("CopyTagsToSnapshot") == Some(&Value::Bool(true)));
     let make = || {
         let (snapshot, tags, at) = (&snapshot, &tags, &at);
         async move {

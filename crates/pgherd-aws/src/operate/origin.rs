@@ -86,7 +86,10 @@ fn moment(name: &str, of: &Automated, at: Option<Timestamp>) -> Result<RestoredF
                 "give a time in between, or a backup that pgherd backups lists; the last five minutes come later";
             Err(ProviderError::new(ErrorKind::Invalid, message).help(help))
         }
-        _ => Ok(RestoredFrom::Moment(of.resource_id.clone(), at)),
+        _ => Ok(match &of.copies {
+            Some(arn) => RestoredFrom::Copies(arn.clone(), at),
+            None => RestoredFrom::Moment(of.resource_id.clone(), at),
+        }),
     }
 }
 
@@ -213,7 +216,7 @@ mod tests {
 
     fn automated(id: &str, is_active: bool, latest: &str) -> Automated {
         let range = Some((at("2026-11-20T00:00:00Z"), at(latest)));
-        Automated { resource_id: id.to_owned(), is_active, range, kept: kept("16.13") }
+        Automated { resource_id: id.to_owned(), copies: None, is_active, range, kept: kept("16.13") }
     }
 
     fn said<T>(result: Result<T, ProviderError>) -> String {

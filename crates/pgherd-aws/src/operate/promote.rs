@@ -24,7 +24,9 @@ pub(super) async fn promote(
     events: &Events,
 ) -> Result<(), ProviderError> {
     let (session, region) = (aws.session(), aws.region());
-    let servers = rds::instances(session, region, &names::instances(name)).await?;
+    // In the second region of a block a replica is called otherwise; its own verbs begin there with a block that names that region.
+    let ids = names::instances(name).into_iter().chain([names::recovery(name)]).collect::<Vec<_>>();
+    let servers = rds::instances(session, region, &ids).await?;
     let there = rds::instance(session, region, &to.name).await?;
     let chosen = match begun(&servers, there.as_ref(), &to.name)? {
         Some(begun) => begun,
@@ -75,7 +77,8 @@ fn begun<'a>(
 /// The replica that is meant.
 fn chosen<'a>(name: &str, servers: &'a [DbInstance], replica: Option<&str>) -> Result<&'a DbInstance, ProviderError> {
     let refused = |message: String, help: &str| Err(ProviderError::new(ErrorKind::Invalid, message).help(help));
-    let follows = |one: &&DbInstance| one.source.as_deref() == Some(name) && tags::are_ours(&one.tags, name);
+    let is_of = |source: &str| source == name || source.ends_with(&format!(":db:{name}"));
+    let follows = |one: &&DbInstance| one.source.as_deref().is_some_and(is_of) && tags::are_ours(&one.tags, name);
     let replicas: Vec<&DbInstance> = servers.iter().filter(follows).collect();
     let is_meant = |one: &DbInstance| replica.is_none_or(|asked| one.id == asked);
     let elsewhere = servers.iter().filter(|one| is_meant(one)).find_map(|one| Some((one, one.tags.get(BECOMES)?)));
@@ -89,13 +92,21 @@ fn chosen<'a>(name: &str, servers: &'a [DbInstance], replica: Option<&str>) -> R
     }
     let listed = replicas.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ");
     match (replica, replicas.as_slice()) {
+        (_, []) if servers.is_empty() => {
+            let message = format!("neither {name} nor a read replica of it is in this region");
+            Err(ProviderError::new(ErrorKind::NotFound, message)
+                .help("a replica in a second region is promoted with a block whose aws_region is that region"))
+        }
         (_, []) => refused(
             format!("{name} has no read replica"),
             "create_read_replica = true in its block, then pgherd apply makes one",
         ),
         (Some(asked), all) => match all.iter().find(|one| one.id == asked) {
             Some(found) => Ok(found),
-            None => refused(format!("{asked} is no read replica of {name}"), &format!("its replicas: {listed}")),
+            None => refused(
+                format!("{asked} is no read replica of {name} in this region"),
+                &format!("its replicas: {listed}"),
+            ),
         },
         (None, [only]) => Ok(only),
         (None, _) => refused(format!("{name} has several read replicas"), &format!("--replica says which: {listed}")),
@@ -128,13 +139,17 @@ mod tests {
         let orders = seen("orders", None, "orders");
         let none = "orders has no read replica; create_read_replica = true in its block, then pgherd apply makes one";
         check(std::slice::from_ref(&orders), None, none);
+        let nothing = "neither orders nor a read replica of it is in this region; a replica in a second region is promoted with a block whose aws_region is that region";
+        check(&[], None, nothing);
+        let there = seen("orders-dr", Some("arn:aws:rds:eu-central-1:123456789012:db:orders"), "orders");
+        check(std::slice::from_ref(&there), None, "orders-dr");
         check(&[orders.clone(), seen("orders-r1", None, "orders")], Some("orders-r1"), none);
         check(&[orders.clone(), seen("orders-r1", Some("orders"), "others")], None, none);
         check(&[orders.clone(), of("1")], None, "orders-r1");
         let two = [orders, of("1"), of("2")];
         check(&two, None, "orders has several read replicas; --replica says which: orders-r1, orders-r2");
         check(&two, Some("orders-r2"), "orders-r2");
-        let other = "orders-r3 is no read replica of orders; its replicas: orders-r1, orders-r2";
+        let other = "orders-r3 is no read replica of orders in this region; its replicas: orders-r1, orders-r2";
         check(&two, Some("orders-r3"), other);
     }
 

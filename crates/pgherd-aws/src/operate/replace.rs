@@ -12,6 +12,7 @@ use pgherd_engine::provider::{ErrorKind, Events, Point, ProviderError};
 use super::origin;
 use super::stage::{Replaces, Stage, aside, beside, resource_id, stage};
 use crate::api::rds::{self, DbInstance, LOGS};
+use crate::api::secrets;
 use crate::kinds::instance;
 use crate::kinds::tags::{self, REPLACES, RESTORED, RESTORING};
 use crate::live::document::Document;
@@ -172,7 +173,10 @@ async fn put_aside(
         }
     }
     let given = vec![(tags::BLOCK.to_owned(), aside.to_owned())];
-    anew::written_down(aws, aside, &Document::of(&old, document.password.clone()), &given).await
+    // Encrypted as the one that it comes from.
+    let key = secrets::describe(session, region, &names::secret(name)).await?.and_then(|secret| secret.key);
+    let document = Document::of(&old, document.password.clone());
+    anew::written_down(aws, aside, &document, (&given, key.as_deref())).await
 }
 
 /// Whose an instance is from now on, and what else its tags say then.

@@ -227,6 +227,11 @@ fn offered(about: &About<'_>, class: &str, offers: &[Offer], subnets: Option<&Ve
     let here: BTreeSet<&str> = offers.iter().flat_map(|offer| offer.zones.iter().map(String::as_str)).collect();
     let there: BTreeSet<&str> = subnets?.iter().map(|subnet| subnet.zone.as_str()).collect();
     let both: Vec<&str> = there.intersection(&here).copied().collect();
+    let written = about.wanted("AvailabilityZone").and_then(Value::as_text).filter(|_| made(about).is_some());
+    if let Some(zone) = written.filter(|zone| !here.is_empty() && !here.contains(zone)) {
+        let help = format!("it is offered in {}", either(&here.iter().copied().collect::<Vec<_>>()));
+        return error(format!("RDS does not offer {class} in {zone}"), help);
+    }
     let enough = if about.spec.multi_az { 2 } else { 1 };
     if both.len() >= enough {
         return None;

@@ -50,8 +50,10 @@ pub(super) async fn ask(aws: &Aws, about: &About<'_>) -> Facts {
 pub(super) fn say(about: &About<'_>, facts: &Facts) -> Vec<Diagnostic> {
     let quotas = facts.quotas.known().map_or(&[][..], Vec::as_slice);
     let exceeded = wanted(about).into_iter().filter_map(|wanted| exceeded(about, quotas, wanted));
-    let deleted = facts.is_deleted.known().filter(|is_deleted| **is_deleted).map(|_| deleted(about));
-    exceeded.chain(deleted).chain(replaced(about)).collect()
+    let is_deleted = facts.is_deleted.known() == Some(&true);
+    let deleted = is_deleted.then(|| deleted(about));
+    // One that comes back brings the old password along.
+    exceeded.chain(deleted).chain(replaced(about).filter(|_| !is_deleted)).collect()
 }
 
 /// Nobody knows the password of an instance without its secret, so a new one would be set: whoever has the old one is locked out.

@@ -8,7 +8,9 @@ use pgherd_core::value::Value;
 use pgherd_core::version::Version;
 
 use super::About;
-use crate::kinds::{backup_replication, instance, replica};
+use crate::alarms;
+use crate::kinds::{alarm, backup_replication, instance, parameter_group, replica, security_group};
+use crate::live::spelling::REPLICAS;
 use crate::live::{modify, waiting};
 use crate::names;
 
@@ -21,7 +23,12 @@ pub(super) fn say(about: &About<'_>) -> Vec<Diagnostic> {
     let mut said: Vec<Diagnostic> = Vec::new();
     said.extend(about.steps(instance::NAME).filter_map(|step| major_upgrade(about, step)));
     said.extend(about.steps(instance::NAME).filter_map(|step| left_behind(about, step)));
+    said.extend(about.steps(instance::NAME).filter_map(|step| taken_along(about, step)));
     said.extend(no_backups_yet(about));
+    said.extend(nobody_comes_in(about));
+    said.extend(tls(about));
+    said.extend(rings_at(about));
+    said.extend(another_zone(about));
     said.extend(servers().filter_map(|step| would_fire(about, step)));
     said.extend(port(about));
     said.extend(servers().filter_map(|step| stopped(about, step)));
@@ -57,6 +64,71 @@ fn left_behind(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
     let help = "apply it without dr_read_replica first, then with the new version, and then write dr_read_replica again: a new \
                 replica is made there";
     Some(about.error("dr-major-upgrade", "dr_read_replica", message).help(help))
+}
+
+/// RDS asks nobody whose the replicas are that it takes along.
+fn taken_along(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
+    let change = step.action.changes().iter().find(|change| change.field == "EngineVersion")?;
+    let (from, to) = (major(&change.from)?, major(&change.to)?);
+    let ours: Vec<String> =
+        names::instances(&step.id.name).into_iter().chain([names::recovery(&step.id.name)]).collect();
+    let told = about.seen(&step.id)?.props.get(REPLICAS)?.as_list()?.iter().filter_map(Value::as_text);
+    let name = |told: &str| told.rsplit(':').next().unwrap_or(told).to_owned();
+    let strangers: Vec<String> = told.map(name).filter(|name| !ours.contains(name)).collect();
+    if from == to || strangers.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "read replicas of {} that are not this block's would go along to PostgreSQL {to}, or keep it from going: {}",
+        step.id.name,
+        strangers.join(", ")
+    );
+    Some(about.warning("major-upgrade-strangers", "engine_version", message).help("tell whoever runs them first"))
+}
+
+/// A security group of ours without a rule is a database that nobody reaches.
+fn nobody_comes_in(about: &About<'_>) -> Option<Diagnostic> {
+    let group = about.begun_anew(security_group::NAME).next()?;
+    let rules = group.props.get("Rules").and_then(Value::as_map);
+    let lets_in = rules.is_some_and(|rules| rules.keys().any(|rule| rule.starts_with("ingress ")));
+    // Another group that it is in may let somebody in.
+    (!lets_in && about.spec.network.security_group_ids.is_empty()).then(|| {
+        let message = format!("nobody can connect to {}: {} lets no address in", about.spec.name, group.id.name);
+        about
+            .warning("nobody-can-connect", "allowed_cidr_blocks", message)
+            .help("write allowed_cidr_blocks with the ranges of the applications, or allowed_security_group_ids")
+    })
+}
+
+/// What is set although no line of the block says it.
+fn tls(about: &About<'_>) -> Option<Diagnostic> {
+    let settings = about.begun_anew(parameter_group::NAME).next()?.props.get("Parameters")?.as_map()?;
+    let is_forced = settings.get("rds.force_ssl").and_then(Value::as_text) == Some("1");
+    is_forced.then(|| about.note("tls-only", "parameters", "rds.force_ssl = 1: connections without TLS are refused"))
+}
+
+/// A share of something that depends on the class says nothing by itself.
+fn rings_at(about: &About<'_>) -> Option<Diagnostic> {
+    let name = names::alarm(&about.spec.name, "connections");
+    let alarm = about.begun_anew(alarm::NAME).find(|alarm| alarm.id.name == name)?;
+    let Some(Value::Float(threshold)) = alarm.props.get("Threshold") else { return None };
+    let most = alarms::expected_connections(about.spec)?;
+    about.spec.monitoring.alarm_connections.is_none().then(|| {
+        let message = format!("{name} rings above {threshold} connections, 80 % of the {most} that there is room for");
+        about.note("alarm-connections", "alarms", message)
+    })
+}
+
+/// RDS moves nothing to another zone.
+fn another_zone(about: &About<'_>) -> Option<Diagnostic> {
+    let zone = |value: Option<&Value>| value.and_then(Value::as_text).map(str::to_owned);
+    let (live, wanted) = (zone(about.live("AvailabilityZone"))?, zone(about.wanted("AvailabilityZone"))?);
+    (live != wanted && !about.spec.multi_az).then(|| {
+        let message = format!("{} stays in {live}: RDS moves no instance to another zone", about.spec.name);
+        about
+            .note("another-zone", "availability_zone", message)
+            .help("multi_az = true and a failover take it to its standby's zone; a restore makes another one where it is said")
+    })
 }
 
 /// Both are made of backups, which begin in the window unless the change is made now.
@@ -176,6 +248,56 @@ mod tests {
         );
         let minor = Case::changed(&of("16.13"), &of("16.14"));
         minor.check(|about| about.steps(instance::NAME).filter_map(|step| left_behind(about, step)).collect(), &[]);
+    }
+
+    #[test]
+    fn replicas_of_others_are_named_before_they_are_taken_along() {
+        let arn = "arn:aws:rds:eu-west-1:123456789012:db:reports";
+        let replicas: Vec<Value> = ["orders-r1", "theirs", arn].map(Value::text).into();
+        let of = |to: &str| {
+            let case = Case::changed("engine_version = \"16.13\"", &format!("engine_version = \"{to}\""));
+            case.seen(|seen| drop(seen.props.insert(REPLICAS.to_owned(), Value::List(replicas.clone()))))
+        };
+        let say = |about: &About<'_>| about.steps(instance::NAME).filter_map(|step| taken_along(about, step)).collect();
+        of("17.9").check(
+            say,
+            &[
+                "warning engine_version: read replicas of orders that are not this block's would go along to PostgreSQL 17, or keep it from going: theirs, reports [tell whoever runs them first]",
+            ],
+        );
+        of("16.14").check(say, &[]);
+    }
+
+    #[test]
+    fn what_the_block_does_not_say_is_told_when_it_is_made() {
+        let block = "vpc_id = \"vpc-1\"\nallowed_cidr_blocks = [\"10.0.0.0/16\"]\ninstance_class = \"db.t4g.small\"";
+        let said = [
+            "note parameters: rds.force_ssl = 1: connections without TLS are refused []",
+            "note alarms: orders-connections rings above 143 connections, 80 % of the 179 that there is room for []",
+        ];
+        check(&Case::made(block), &said);
+        let written = format!("{block}\nalarms = {{ connections = 50 }}");
+        check(&Case::made(&written), &said[..1]);
+    }
+
+    #[test]
+    fn a_group_that_lets_nobody_in_is_told_of() {
+        let said = "warning allowed_cidr_blocks: nobody can connect to orders: orders-db lets no address in [write allowed_cidr_blocks with the ranges of the applications, or allowed_security_group_ids]";
+        let say = |about: &About<'_>| nobody_comes_in(about).into_iter().collect();
+        Case::made("vpc_id = \"vpc-1\"").check(say, &[said]);
+        Case::made("vpc_id = \"vpc-1\"\nallowed_security_group_ids = [\"sg-1\"]").check(say, &[]);
+        Case::made("create_security_group = false\nsecurity_group_ids = [\"sg-1\"]").check(say, &[]);
+    }
+
+    #[test]
+    fn another_zone_is_told_of_and_changes_nothing() {
+        let of = |zone: &str, more: &str| {
+            format!("aws_region = \"eu-central-1\"\navailability_zone = \"eu-central-1{zone}\"\n{more}")
+        };
+        let say = |about: &About<'_>| another_zone(about).into_iter().collect();
+        let said = "note availability_zone: orders stays in eu-central-1a: RDS moves no instance to another zone [multi_az = true and a failover take it to its standby's zone; a restore makes another one where it is said]";
+        Case::changed(&of("a", ""), &of("b", "")).check(say, &[said]);
+        Case::changed(&of("a", ""), &of("a", "instance_class = \"db.t4g.small\"")).check(say, &[]);
     }
 
     #[test]

@@ -49,3 +49,18 @@ fn what_was_made_is_what_is_wanted() {
         );
     }
 }
+
+/// Two zones are no help where both change.
+#[test]
+fn what_two_zones_do_not_bridge_is_said() {
+    let of = |more: &str| resources(&format!("multi_az = true\n{more}"));
+    let said = |from: &str, to: &str| {
+        let plan = planned(&of(to), &made(&of(from)));
+        let changes = plan.steps.iter().flat_map(|step| step.action.changes());
+        changes.map(|change| format!("{}: {:?}", change.field, change.impact)).collect::<Vec<_>>()
+    };
+    let version = said("engine_version = \"16.13\"", "engine_version = \"16.14\"");
+    assert_eq!(version, [""]);
+    let class = said("instance_class = \"db.r5.large\"", "instance_class = \"db.r5.xlarge\"");
+    assert_eq!(class, [""]);
+}

@@ -68,7 +68,7 @@ const TRAPS: &[(u8, Outcome)] = &[
     (16, Cannot { test: ("tests/desired/blocks.rs", "production") }),
     (17, Reason("nothing is ever reserved or bought: there is no kind for it")),
     (18, Says { block: "aws_region = \"us-east-1\"\navailability_zone = \"us-west-2a\"", code: "place" }),
-    (19, Cannot { test: ("tests/rds/made.rs", "one_with_about_everything") }),
+    (19, Cannot { test: ("tests/desired/traps.rs", "backups_of_a_replica_are_set_once_it_is_there") }),
     (20, Cannot { test: ("tests/desired/traps.rs", "windows_that_touch_are_fine") }),
     (21, Says { block: "backup_retention_period = 36", code: "backup-retention" }),
     (22, Cannot { test: ("tests/desired/traps.rs", "monitoring_that_is_on_has_an_interval_and_a_role") }),
@@ -80,13 +80,13 @@ const TRAPS: &[(u8, Outcome)] = &[
             code: "zone-and-multi-az",
         },
     ),
-    (25, Cannot { test: ("tests/suite/flipped.rs", "instance_class") }),
+    (25, Cannot { test: ("tests/desired/planned.rs", "what_two_zones_do_not_bridge_is_said") }),
     (26, Says { block: "create_read_replica = true\nread_replica_count = 2", code: "read-replicas" }),
     (27, Says { block: "enable_backup_encryption = true\nstorage_encrypted = false", code: "encryption" }),
     (28, Says { block: "enable_proxy = true\nproxy_config = { pool_mode = \"session\" }", code: "proxy-on-aws" }),
     (29, Says { block: "iam_database_authentication_enabled = true", code: "iam-login" }),
     (30, Says { block: "database_name = \"learning-assistant\"", code: "database-name" }),
-    (31, Cannot { test: ("tests/rds/made.rs", "one_whose_database_is_called_postgres") }),
+    (31, Cannot { test: ("tests/desired/traps.rs", "the_administrator_may_be_called_postgres") }),
     (32, Reason("one day of backups is what a development database is written with, and is kept")),
     (33, Reason("what stays after a destroy is listed by it; prices are told by nothing yet")),
     (34, Cannot { test: ("tests/desired/watched.rs", "replicas_are_watched_too_and_burstable_classes_for_credits") }),
@@ -162,6 +162,25 @@ fn windows_that_touch_are_fine() {
     let windows = "backup_window = \"03:00-04:00\"\nmaintenance_window = \"sun:04:00-sun:05:00\"";
     assert!(!codes(windows).contains("windows"));
     assert!(codes(&windows.replace("sun:04:00", "sun:03:30")).contains("windows"));
+}
+
+#[test]
+fn backups_of_a_replica_are_set_once_it_is_there() {
+    let there =
+        "dr_region = \"eu-west-1\"\ndr_read_replica = true\ndr_vpc_id = \"v\"\ndr_subnet_ids = [\"s-c\", \"s-d\"]";
+    let block = format!("backup_retention_period = 9\n{there}");
+    assert_eq!(super::field(&block, "replica", "BackupRetentionPeriod"), "9");
+    assert!(pgherd_aws::kinds::replica::is_set_after_creation("BackupRetentionPeriod"));
+    // A replica beside its source keeps none of its own.
+    let near = "backup_retention_period = 9\ncreate_read_replica = true";
+    assert_eq!(super::field(near, "replica", "BackupRetentionPeriod"), "(left out)");
+}
+
+#[test]
+fn the_administrator_may_be_called_postgres() {
+    assert_eq!(super::field("master_username = \"postgres\"", "instance", "MasterUsername"), "postgres");
+    assert!(!codes("master_username = \"postgres\"").contains("master-username"));
+    assert!(codes("master_username = \"rdsadmin\"").contains("master-username"));
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! A second region: a replica there with everything it needs, and copies of the automated backups.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use pgherd_core::diagnostic::Severity;
+use pgherd_core::lint::Intent;
+use pgherd_core::spec::Spec;
 use pgherd_emulate::rds::Region;
+use pgherd_engine::provider::{Operation, Point};
+use pgherd_engine::run;
 
 use crate::cut::Doing;
-use crate::world::{World, changes, with};
+use crate::world::{REGION, World, changes, events, spec, with};
 
 const THERE: &str = "eu-west-1";
 
@@ -336,4 +342,50 @@ async fn subnets_that_the_second_region_has_not_are_found_before_anything_is_mad
     let said: Vec<_> = said.map(|said| format!("{}\n{}", said.message, said.help)).collect();
     insta::assert_snapshot!(said.join("\n"));
     assert!(planned.plan.is_refused());
+}
+
+/// The block as it is written once the first region is lost.
+fn in_second_region() -> String {
+    with(
+        &without(),
+        &[
+            ("aws_region", "\"eu-west-1\""),
+            ("subnet_ids", "[\"subnet-a\", \"subnet-b\"]"),
+            ("kms_key_id", "\"alias/aws/rds\""),
+        ],
+    )
+}
+
+/// Makes a database in the second region, without a word to the first one, and plans it.
+async fn made_without_the_first_region(world: &World, operation: impl Fn(Box<Spec>) -> Operation) -> Vec<String> {
+    world.forget_what_was_asked();
+    let block = with(&in_second_region(), &[("name", "\"orders-eu\"")]);
+    let (provider, to) = (world.provider_in(THERE), spec(&block));
+    let (events, _heard) = events();
+    provider.operate(&operation(Box::new(to.clone())), &events).await.expect("made");
+    let timing = run::timing(&to, world.now());
+    let planned = run::observe_and_plan(provider.as_ref(), &to, &timing, Intent::default()).await.expect("planned");
+    let left = changes(&planned);
+    let regions: BTreeSet<String> = world.emulator.asked().into_iter().map(|asked| asked.region).collect();
+    assert!(!regions.contains(REGION), "{regions:?}");
+    left
+}
+
+#[tokio::test]
+async fn the_replica_there_becomes_the_database_when_the_first_region_is_lost() {
+    let world = recoverable().await;
+    let promote = |to| Operation::Promote { name: "orders".to_owned(), replica: None, to };
+    assert_eq!(made_without_the_first_region(&world, promote).await, [""; 0]);
+    let source = there(&world, |region| region.instances["orders-eu"].source.clone());
+    assert_eq!(source, None);
+}
+
+#[tokio::test]
+async fn copies_of_backups_become_the_database_when_the_first_region_is_lost() {
+    let world = recoverable().await;
+    let restore = |to| Operation::Restore { name: "orders".to_owned(), to, point: Point::Latest };
+    assert_eq!(made_without_the_first_region(&world, restore).await, [""; 0]);
+    // The replica goes on following what it followed.
+    let source = there(&world, |region| region.instances["orders-dr"].source.clone());
+    assert!(source.is_some());
 }

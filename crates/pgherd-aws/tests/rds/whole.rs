@@ -1,6 +1,6 @@
 //! A whole block: an instance, its replica, and everything that stands around them, on one emulated AWS.
 
-use crate::world::{WHOLE, World, with};
+use crate::world::{SMALL, WHOLE, World, with};
 
 /// Tags are compared on the servers and carried to the rest.
 #[tokio::test]
@@ -15,4 +15,48 @@ async fn a_tag_that_changes_is_carried_to_everything_around() {
         owners.filter(|(_, owner)| owner.as_deref() != Some("bob")).map(|(arn, _)| arn).collect::<Vec<_>>()
     });
     assert_eq!(of_rds, [""; 0]);
+}
+
+/// The bar is three: the server, its alarms, and its secret, which is read only where its version's id does not say what is in it.
+#[tokio::test]
+async fn a_look_at_a_database_in_groups_that_are_there_takes_three_requests() {
+    let world = World::whole(20).await;
+    let family = [("DBParameterGroupName", "shared"), ("DBParameterGroupFamily", "postgres16"), ("Description", "all")];
+    world.tamper("CreateDBParameterGroup", &family);
+    let block = with(SMALL, &[("parameter_group_name", "\"shared\""), ("subnet_ids", "")]);
+    world.apply(&block).await;
+    let asked = || {
+        let mut asked: Vec<String> = world.emulator.asked().iter().map(|asked| asked.action.clone()).collect();
+        asked.sort_unstable();
+        asked
+    };
+    world.forget_what_was_asked();
+    assert_eq!(world.left(&block).await, [""; 0]);
+    assert_eq!(asked(), ["DescribeAlarms", "DescribeDBInstances", "DescribeSecret"]);
+    // Whoever else writes it leaves no such id, and so it is read.
+    world.keep_in_secret(
+        "orders",
+        r#"{"username":"postgres","password":"x","host":"elsewhere","port":5432,"dbname":"app"}"#,
+    );
+    world.forget_what_was_asked();
+    let left = world.left(&block).await;
+    assert!(left.iter().any(|line| line.contains("host elsewhere -> ")), "{left:?}");
+    assert_eq!(asked(), ["DescribeAlarms", "DescribeDBInstances", "DescribeSecret", "GetSecretValue"]);
+}
+
+/// A secret is encrypted with the key of its database, however the key is called.
+#[tokio::test]
+async fn the_secret_of_a_database_with_a_key_has_that_key() {
+    for key in ["alias/aws/rds", "mrk-1234"] {
+        let world = World::whole(20).await;
+        world.apply(SMALL).await;
+        let before = world.secret_key("orders");
+        assert_eq!(before, None);
+        let block = with(SMALL, &[("name", "\"others\""), ("kms_key_id", &format!("\"{key}\""))]);
+        let planned = world.planned(&block, false).await.expect("planned");
+        drop(planned);
+        world.apply(&block).await;
+        assert_eq!(world.secret_key("others").as_deref(), Some(key));
+        assert_eq!(world.left(&block).await, [""; 0]);
+    }
 }

@@ -78,8 +78,13 @@ impl World {
 
     /// A new session, as a new command has one.
     pub fn provider(&self) -> Box<dyn Provider> {
+        self.provider_in(REGION)
+    }
+
+    /// The same of a command with a block of another region.
+    pub fn provider_in(&self, region: &str) -> Box<dyn Provider> {
         let session = Session::of(Fixed {
-            region: REGION.to_owned(),
+            region: region.to_owned(),
             access_key_id: "AKIDEMULATED".to_owned(),
             secret_access_key: Secret::new("emulated"),
             session_token: None,
@@ -95,6 +100,7 @@ impl World {
             before_first_look: Duration::ZERO,
             between_looks: Duration::ZERO,
             making: Duration::from_secs(60),
+            restoring: Duration::from_secs(60),
             changing: Duration::from_secs(60),
             deleting: Duration::from_secs(60),
             letting_go: Duration::from_millis(500),
@@ -176,37 +182,50 @@ impl World {
     /// Whether the secret of a database holds the password of an instance, and says where that is.
     pub fn secret_opens(&self, database: &str, instance: &str) -> bool {
         let asked = serde_json::json!({ "SecretId": format!("pgherd/{database}/master") });
-        let body = Body::Fields(Fields::of(asked).expect("a structure"));
-        let said = self
-            .emulator
-            .with(|emulation| emulation.tamper("secretsmanager", REGION, "GetSecretValue", &body, Instant::now()));
-        let Ok(Said::Fields(said)) = said else { return false };
+        let said = self.tamper_secret("GetSecretValue", asked);
         let text = said["SecretString"].as_str().unwrap_or_default().to_owned();
         let password = self.region(|region| region.instances.get(instance).map(|one| one.set.password.0.clone()));
         let is_there = text.contains(&format!(r#""host":"{instance}."#));
         password.is_some_and(|password| text.contains(&format!(r#""password":"{password}""#)) && is_there)
     }
 
+    /// Writes a text into a secret, as somebody else would.
+    pub fn keep_in_secret(&self, database: &str, text: &str) {
+        let token = "0".repeat(32);
+        let asked = serde_json::json!({
+            "SecretId": format!("pgherd/{database}/master"), "SecretString": text, "ClientRequestToken": token,
+        });
+        self.tamper_secret("PutSecretValue", asked);
+    }
+
+    /// The key that a secret is encrypted with.
+    pub fn secret_key(&self, database: &str) -> Option<String> {
+        let asked = serde_json::json!({ "SecretId": format!("pgherd/{database}/master") });
+        self.tamper_secret("DescribeSecret", asked)["KmsKeyId"].as_str().map(str::to_owned)
+    }
+
+    fn tamper_secret(&self, action: &str, asked: serde_json::Value) -> serde_json::Value {
+        let body = Body::Fields(Fields::of(asked).expect("a structure"));
+        let said =
+            self.emulator.with(|emulation| emulation.tamper("secretsmanager", REGION, action, &body, Instant::now()));
+        match said {
+            Ok(Said::Fields(said)) => said,
+            other => panic!("{action}: {other:?}"),
+        }
+    }
+
     /// Takes a secret away for good, as somebody else would.
     pub fn lose_secret(&self, database: &str) {
-        self.delete_secret(&serde_json::json!({
-            "SecretId": format!("pgherd/{database}/master"),
-            "ForceDeleteWithoutRecovery": true,
-        }));
+        let asked = serde_json::json!({
+            "SecretId": format!("pgherd/{database}/master"), "ForceDeleteWithoutRecovery": true,
+        });
+        self.tamper_secret("DeleteSecret", asked);
     }
 
     /// Has it taken away in a week.
     pub fn schedule_secret(&self, database: &str) {
         let asked = serde_json::json!({ "SecretId": format!("pgherd/{database}/master"), "RecoveryWindowInDays": 7 });
-        self.delete_secret(&asked);
-    }
-
-    fn delete_secret(&self, asked: &serde_json::Value) {
-        let body = Body::Fields(Fields::of(asked.clone()).expect("a structure"));
-        let lost = self
-            .emulator
-            .with(|emulation| emulation.tamper("secretsmanager", REGION, "DeleteSecret", &body, Instant::now()));
-        assert!(lost.is_ok(), "{lost:?}");
+        self.tamper_secret("DeleteSecret", asked);
     }
 
     /// The calls to RDS that changed something since the log was cleared, with the names they were about.

@@ -36,10 +36,9 @@ async fn drift_of_every_field_is_found_and_put_right() {
     assert_eq!(untouched, UNTOUCHED, "there is no hand for these here");
 }
 
-/// RDS moves an instance to another VPC only; and without the tag a thing is another block's. Kinds that this block does not want are
+/// Without the tag a thing is another block's. Kinds that this block does not want are
 /// held by `tests/moto`.
 const UNTOUCHED: &[&str] = &[
-    "instance DBSubnetGroupName",
     "instance Tags.pgherd:block",
     "replica Tags.pgherd:block",
     "secret Tags.pgherd:block",
@@ -118,6 +117,7 @@ fn watched(world: &World, name: &str, field: &str, seen: &Value) -> bool {
         ("ComparisonOperator", _) => json!("GreaterThanOrEqualToThreshold"),
         ("TreatMissingData", _) => json!("ignore"),
         ("Period", _) => json!(60),
+        ("ActionsEnabled", _) => json!(false),
         (_, Value::Int(number)) => json!(number + 1),
         (_, Value::Float(number)) => json!(number + 1.0),
         ("Namespace" | "MetricName" | "AlarmDescription", _) => json!(SOMEBODYS),

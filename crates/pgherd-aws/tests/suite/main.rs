@@ -1,5 +1,6 @@
 //! What every target has to keep, on our own emulator of AWS.
 
+mod around;
 mod drift;
 mod flipped;
 mod promises;

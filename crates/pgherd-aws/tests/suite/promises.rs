@@ -40,6 +40,34 @@ async fn killed_after_any_call_of_a_change_it_ends_well() {
     suite::killed_anywhere::<Hurried<false>>(Some(&before), &with(&before, &after), 15).await;
 }
 
+/// Role, topic, dashboard and groups are found by what refers to them, and what refers to them goes first.
+#[tokio::test]
+async fn killed_after_any_call_of_a_removal_nothing_is_left_behind() {
+    let less = [
+        ("monitoring_interval", "0"),
+        ("create_dashboard", ""),
+        ("alarm_targets", ""),
+        ("create_security_group", "false"),
+        ("security_group_ids", "[\"sg-default\"]"),
+        ("allowed_cidr_blocks", ""),
+        ("parameter_group_name", "\"default.postgres16\""),
+        ("create_read_replica", ""),
+        ("apply_immediately", "true"),
+    ];
+    let before = with(WHOLE, &[("create_read_replica", "")]);
+    suite::killed_anywhere::<Hurried<true>>(Some(&before), &with(WHOLE, &less), 30).await;
+}
+
+#[tokio::test]
+async fn killed_after_any_call_of_a_destroy_nothing_more_is_left_than_without() {
+    suite::destroy_killed_anywhere::<Hurried<true>>(WHOLE, 30).await;
+}
+
+#[tokio::test]
+async fn whichever_answer_is_lost_of_everything_around_one_apply_is_enough() {
+    suite::answers_lost::<Hurried<true>>(None, WHOLE, 30).await;
+}
+
 #[tokio::test]
 async fn whichever_answer_is_lost_one_apply_is_enough() {
     suite::answers_lost::<Hurried<false>>(None, &servers(), 15).await;

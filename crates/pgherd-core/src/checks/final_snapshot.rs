@@ -2,16 +2,23 @@
 
 use super::block::Block;
 use super::{Check, Wrong};
+use crate::cloud::Cloud;
 use crate::diagnostic::Diagnostic;
 
 pub(super) const CHECK: Check = Check {
     code: "final-snapshot",
-    words: "A fixed `final_snapshot_identifier` makes the second destroy of that name fail, because the snapshot of the first is still there; left \
-            out, a name with the time is made. It is 1 to 255 letters, digits and single hyphens and begins with a letter.",
+    words: "A fixed `final_snapshot_identifier` is taken after the first destroy, because that snapshot is still there: on AWS the next one gets the \
+            time behind that name, on other clouds the second destroy fails; left out, a name with the time is made. It is 1 to 255 letters, digits and single hyphens and begins with a letter.",
     fine: &["skip_final_snapshot = false", "skip_final_snapshot = true"],
     wrong: &[
         Wrong {
             block: r#"final_snapshot_identifier = "orders-final""#,
+            says: &[
+                "note final_snapshot_identifier: should a snapshot \"orders-final\" be there already, the last one is called \"orders-final-<time>\" [leave it out and \"database-final-<time>\" is used]",
+            ],
+        },
+        Wrong {
+            block: "cloud_provider = \"gcp\"\nfinal_snapshot_identifier = \"orders-final\"",
             says: &[
                 "warning final_snapshot_identifier: destroying a second instance of this name fails, because the snapshot \"orders-final\" of the first is still there [leave it out and \"database-final-<time>\" is used]",
             ],
@@ -42,8 +49,20 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
             format!("leave it out and \"{}-final-<time>\" is used", block.spec.name),
         )];
     }
-    let message = format!(
-        "destroying a second instance of this name fails, because the snapshot \"{name}\" of the first is still there"
-    );
-    vec![block.warning(at, message, format!("leave it out and \"{}-final-<time>\" is used", block.spec.name))]
+    let help = format!("leave it out and \"{}-final-<time>\" is used", block.spec.name);
+    match block.target() {
+        // The repository of each life of a database is its own.
+        Cloud::Local => Vec::new(),
+        Cloud::Aws => {
+            let message =
+                format!("should a snapshot \"{name}\" be there already, the last one is called \"{name}-<time>\"");
+            vec![block.note(at, message, help)]
+        }
+        Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => {
+            let message = format!(
+                "destroying a second instance of this name fails, because the snapshot \"{name}\" of the first is still there"
+            );
+            vec![block.warning(at, message, help)]
+        }
+    }
 }

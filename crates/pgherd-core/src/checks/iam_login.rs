@@ -24,7 +24,7 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: "iam_database_authentication_enabled = true",
             says: &[
-                "note iam_database_authentication_enabled: a role that is granted rds_iam cannot log in with its password any more [grant it to roles of applications, and not to the master]",
+                "note iam_database_authentication_enabled: a role that is granted rds_iam cannot log in with its password any more [GRANT rds_iam TO a role of an application, once it is there, and never to the master]",
             ],
         },
     ],
@@ -42,7 +42,11 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         }
         Cloud::Aws if wanted => {
             let message = "a role that is granted rds_iam cannot log in with its password any more";
-            vec![block.note(at, message, "grant it to roles of applications, and not to the master")]
+            vec![block.note(
+                at,
+                message,
+                "GRANT rds_iam TO a role of an application, once it is there, and never to the master",
+            )]
         }
         Cloud::Aws | Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean | Cloud::Local => Vec::new(),
     }

@@ -30,6 +30,12 @@ pub(super) const CHECK: Check = Check {
             says: &["error name: the name \"orders-\" ends in a hyphen [write name = \"orders\"]"],
         },
         Wrong {
+            block: "name = \"orders-of-the-northern-warehouses-and-of-their-customers-in-it\"\ncreate_read_replica = true",
+            says: &[
+                "error name: the name \"orders-of-the-northern-warehouses-and-of-their-customers-in-it\" has 61 characters; 60 is the most, because its replicas are called <name>-r1 and so on [x]",
+            ],
+        },
+        Wrong {
             block: "cloud_provider = \"digitalocean\"\nname = \"db\"",
             says: &[
                 "error name: the name \"db\" is shorter than the 3 characters DigitalOcean wants [write a name of lower-case letters, digits and single hyphens, such as \"orders-db\"]",
@@ -43,8 +49,9 @@ const LONGEST: usize = 63;
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
     let name = &block.spec.name;
-    let problem = if name.len() > LONGEST {
-        Some(format!("has {} characters; {LONGEST} is the most", name.len()))
+    let (longest, why) = longest(block);
+    let problem = if name.len() > longest {
+        Some(format!("has {} characters; {longest} is the most{why}", name.len()))
     } else if let Some(stranger) = name.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
         Some(format!("holds '{stranger}'; lower-case letters, digits and hyphens are allowed"))
     } else if !name.starts_with(|first: char| first.is_ascii_lowercase()) {
@@ -63,6 +70,22 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         _ => "write a name of lower-case letters, digits and single hyphens, such as \"orders-db\"".to_owned(),
     };
     problem.map(|problem| block.error("name", format!("the name \"{name}\" {problem}"), help)).into_iter().collect()
+}
+
+/// How long a name may be, and what is appended to it where that is why.
+fn longest(block: &Block) -> (usize, &'static str) {
+    let spec = block.spec;
+    let suffixes = [
+        (spec.proxy.is_some(), "-proxy", ", because its proxy is called <name>-proxy"),
+        (spec.replicas > 0, "-r1", ", because its replicas are called <name>-r1 and so on"),
+        (
+            spec.dr.as_ref().is_some_and(|dr| dr.read_replica),
+            "-dr",
+            ", because its replica in the second region is called <name>-dr",
+        ),
+    ];
+    let used = suffixes.into_iter().find(|(is_made, ..)| *is_made && block.target() == Cloud::Aws);
+    used.map_or((LONGEST, ""), |(_, suffix, why)| (LONGEST - suffix.len(), why))
 }
 
 /// The nearest name that would do.

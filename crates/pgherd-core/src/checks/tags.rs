@@ -10,7 +10,8 @@ use crate::spec::Setting;
 
 pub(super) const CHECK: Check = Check {
     code: "tags",
-    words: "At most 50 tags (43 on RDS, where pgherd's own are among the 50), keys of 1 to 128 and values of up to 256 characters. RDS keeps `aws:` for itself; Cloud SQL and DigitalOcean fold \
+    words: "At most 50 tags (43 on RDS, where pgherd's own are among the 50), keys of 1 to 128 and values of up to 256 characters. AWS keeps `aws:` for itself and \
+            pgherd `pgherd:`; all keys together should have no more than 256 characters on AWS. Cloud SQL and DigitalOcean fold \
             case and other characters, so that two tags must not become one.",
     fine: &[r#"tags = { Environment = "dev", Team = "search" }"#],
     wrong: &[
@@ -18,6 +19,12 @@ pub(super) const CHECK: Check = Check {
             block: r#"tags = { "aws:cost" = "x" }"#,
             says: &[
                 "error tags.aws:cost: the key \"aws:cost\" begins with \"aws:\", which AWS keeps for itself [write another key]",
+            ],
+        },
+        Wrong {
+            block: r#"tags = { "pgherd:block" = "x" }"#,
+            says: &[
+                "error tags.pgherd:block: the key \"pgherd:block\" begins with \"pgherd:\", by which pgherd knows what is its own [write another key]",
             ],
         },
         Wrong {
@@ -62,10 +69,26 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         } else if block.target() == Cloud::Aws && key.to_ascii_lowercase().starts_with("aws:") {
             let message = format!("the key \"{key}\" begins with \"aws:\", which AWS keeps for itself");
             out.push(block.error(&at, message, "write another key"));
+        } else if key.to_ascii_lowercase().starts_with("pgherd:") {
+            let message = format!("the key \"{key}\" begins with \"pgherd:\", by which pgherd knows what is its own");
+            out.push(block.error(&at, message, "write another key"));
         }
     }
+    out.extend(forgotten(block));
     out.extend(folded_together(block));
     out
+}
+
+/// On AWS the keys of a block stand in a tag of their own, so that one which is taken out of the block is taken off.
+fn forgotten(block: &Block) -> Option<Diagnostic> {
+    let keys: Vec<&str> = block.spec.tags.keys().map(String::as_str).collect();
+    let characters = keys.join(" ").chars().count();
+    (block.target() == Cloud::Aws && characters > LONGEST_VALUE).then(|| {
+        let message = format!(
+            "the keys of the tags have {characters} characters in all; beyond {LONGEST_VALUE} a tag that is taken out of the block stays on AWS"
+        );
+        block.warning("tags", message, "shorten the keys, or take tags off with the AWS command line")
+    })
 }
 
 /// Tags that become one label on a target that folds them.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Call;
-use super::instance::Instance;
+use super::instance::{Instance, Settings};
 use super::regions::{self, Regions};
 use super::state::Region;
 use crate::wire::{Element, Form, Refusal};
@@ -98,6 +98,16 @@ pub fn shown(region: &Region, arn: &str, copies: &Copied, now: Timestamp) -> Ele
         .put("Encrypted", set.encrypted)
         .maybe("KmsKeyId", copies.kms_key.as_ref())
         .put("BackupRetentionPeriod", copies.retention_days)
+}
+
+/// What copies of an ARN can be restored as, and when.
+pub fn restorable(region: &Region, arn: &str, now: Timestamp) -> Result<(Settings, (Timestamp, Timestamp)), Refusal> {
+    let found = region.copied.values().find(|copies| region.arn("auto-backup", &copies.id) == arn);
+    let found = found.ok_or_else(|| {
+        Refusal::missing("DBInstanceAutomatedBackupNotFound", format!("No automated backup {arn} found."))
+    })?;
+    let set = Settings { kms_key: found.kms_key.clone(), ..found.instance.set.clone() };
+    Ok((set, (found.since, now)))
 }
 
 /// The key of a copy here: one of this region where the source is encrypted, none where it is not.

@@ -7,7 +7,7 @@ use super::instance::{Monitoring, Settings};
 use super::snapshot::Copied;
 use super::state::Region;
 use super::storage::Storage;
-use super::{Call, backups, create, parameters, snapshot, storage, tags, validate, versions};
+use super::{Call, backups, copied, create, parameters, snapshot, storage, tags, validate, versions};
 use crate::wire::{Element, Form, Refusal};
 
 /// `RestoreDBInstanceFromDBSnapshot`.
@@ -26,13 +26,25 @@ pub fn from_snapshot(region: &mut Region, form: &Form, call: &Call) -> Result<El
 /// `RestoreDBInstanceToPointInTime`.
 pub fn to_point_in_time(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
     let id = create::new_id(region, form.required("TargetDBInstanceIdentifier")?)?;
+    if let Some(arn) = form.text("SourceDBInstanceAutomatedBackupsArn") {
+        let (kept, range) = copied::restorable(region, arn, call.now)?;
+        moment(region, form, range)?;
+        return restored(region, id, &kept, Origin::New, form, call);
+    }
     let source = source(region, form)?;
-    let Some((kept, (earliest, latest))) = backups::restorable(region, &source, call.now) else {
+    let Some((kept, range)) = backups::restorable(region, &source, call.now) else {
         return Err(Refusal::of(
             "PointInTimeRestoreNotEnabled",
             format!("Point in time restore is not enabled for the DB instance {source}."),
         ));
     };
+    moment(region, form, range)?;
+    let retained = region.retained.get(&source).map(|kept| kept.copy.as_ref().map_or(Origin::New, Copied::origin));
+    restored(region, id, &kept, retained.unwrap_or(Origin::Server(source)), form, call)
+}
+
+/// Whether the moment that is asked for can be restored.
+fn moment(region: &Region, form: &Form, (earliest, latest): (Timestamp, Timestamp)) -> Result<(), Refusal> {
     match (form.bool("UseLatestRestorableTime")?.unwrap_or(false), form.text("RestoreTime")) {
         (true, Some(_)) => {
             return Err(Refusal::combination("RestoreTime can't be specified when UseLatestRestorableTime is true."));
@@ -55,8 +67,7 @@ pub fn to_point_in_time(region: &mut Region, form: &Form, call: &Call) -> Result
             }
         }
     }
-    let retained = region.retained.get(&source).map(|kept| kept.copy.as_ref().map_or(Origin::New, Copied::origin));
-    restored(region, id, &kept, retained.unwrap_or(Origin::Server(source)), form, call)
+    Ok(())
 }
 
 /// The `db-…` id of the source, which may be gone.

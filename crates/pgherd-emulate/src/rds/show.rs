@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::instance::{Change, Instance, Settings};
 use super::state::{ACCOUNT, Region};
 use super::{Listing, paged, parameters, subnet, tags};
+use crate::clock::later;
 use crate::wire::{Element, Form, Refusal};
 
 /// `DescribeDBInstances`.
@@ -18,6 +19,16 @@ pub fn describe(region: &Region, form: &Form, now: Timestamp) -> Result<Element,
         id.as_ref().is_none_or(|id| instance.id == *id) && filters.iter().all(|filter| filter.holds(region, instance))
     });
     paged(form, Listing { name: "DBInstances", items: found.map(|one| self::instance(region, one, now)).collect() })
+}
+
+/// A certificate is good for a year, and another one comes when it ends.
+fn certificate(instance: &Instance, now: Timestamp) -> Element {
+    let year = SignedDuration::from_hours(365 * 24);
+    let mut until = later(instance.created, year);
+    while until < now {
+        until = later(until, year);
+    }
+    Element::new("CertificateDetails").put("CAIdentifier", "rds-ca-rsa2048-g1").time("ValidTill", until)
 }
 
 struct Filter {
@@ -94,7 +105,7 @@ fn lived(element: Element, instance: &Instance, region: &Region, now: Timestamp)
         .put("Address", address)
         .put("Port", instance.set.port)
         .put("HostedZoneId", "Z2R2ITUGPM61AM");
-    let element = element.with(endpoint).time("InstanceCreateTime", instance.created);
+    let element = element.with(endpoint).with(certificate(instance, now)).time("InstanceCreateTime", instance.created);
     match restorable(instance, now) {
         Some((_, latest)) => element.time("LatestRestorableTime", latest),
         None => element,

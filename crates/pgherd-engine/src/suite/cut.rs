@@ -1,6 +1,7 @@
 //! Whatever cuts a run short, the next one does the rest, and nothing is made twice.
 
 use super::{Fault, World, applied, carried_out, changes, planned};
+use crate::run;
 
 /// Kills an apply after each of its calls in turn: the next apply finishes it, so that there is what there would be anyhow, made once.
 /// With a block `before`, it is a change that is killed. A run of fewer calls than `at_least` would prove little.
@@ -25,6 +26,43 @@ pub async fn killed_anywhere<W: World>(before: Option<&str>, after: &str, at_lea
         applied(&world, after).await;
         let left = (changes(&planned(&world, after).await), world.things(), world.made());
         assert_eq!(left, undisturbed, "killed after call {nth}");
+    }
+}
+
+/// Destroys a block and kills after each call in turn: the same again leaves no more than one that nothing disturbed.
+///
+/// # Panics
+/// When it does not hold.
+pub async fn destroy_killed_anywhere<W: World>(block: &str, at_least: usize) {
+    let spec = W::spec(block);
+    let begun = async || {
+        let world = W::new().await;
+        applied(&world, block).await;
+        world.rest();
+        world
+    };
+    let plan = async |world: &W| {
+        run::observe_and_plan_destroy(world.provider().as_ref(), &spec).await.expect("nothing is in the way of looking")
+    };
+    let undisturbed = begun().await;
+    let outcome = carried_out(&undisturbed, block, &plan(&undisturbed).await).await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    for nth in 1.. {
+        let world = begun().await;
+        let planned = plan(&world).await;
+        world.disturb(nth, Fault::Hang);
+        tokio::select! {
+            outcome = carried_out(&world, block, &planned) => {
+                assert!(outcome.is_success(), "{outcome:?}");
+                assert!(nth > at_least, "only {nth} calls");
+                return;
+            }
+            () = world.hung() => {}
+        }
+        world.rest();
+        let outcome = carried_out(&world, block, &plan(&world).await).await;
+        assert!(outcome.is_success(), "{outcome:?}");
+        assert_eq!(world.things(), undisturbed.things(), "killed after call {nth}");
     }
 }
 

@@ -17,9 +17,9 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
 use tokio::sync::mpsc;
 
-pub use self::cut::{answers_lost, killed_anywhere, throttled};
+pub use self::cut::{answers_lost, destroy_killed_anywhere, killed_anywhere, throttled};
 pub use self::drift::drift_is_found;
-pub use self::whole::{destroyed, flipped, kept};
+pub use self::whole::{changes_of_kinds, destroyed, flipped, kept};
 use crate::provider::{Events, Provider};
 use crate::run::{self, Planned};
 use crate::stop::Stop;

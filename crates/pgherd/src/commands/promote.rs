@@ -62,7 +62,11 @@ struct Promoted {
 pub fn run(context: &Context<'_>, args: &PromoteArgs) -> Result<Exit, CommandError> {
     let printer = context.printer;
     let (project, database) = another::of_block(context, &args.block)?;
-    let database = databases::existing(context, vec![database])?.remove(0);
+    // A replica in a second region is there although the database itself is not.
+    let database = match database.is_here() {
+        true => databases::existing(context, vec![database])?.remove(0),
+        false => database,
+    };
     let name = &database.spec.name;
     let which = args.replica.as_deref().unwrap_or("the read replica");
     let doing = format!("make {which} of {name} a database of its own, {}", args.to);

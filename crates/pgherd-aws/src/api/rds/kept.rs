@@ -73,6 +73,8 @@ impl Snapshot {
 pub(crate) struct Automated {
     /// The `db-…` id of the instance, which no renaming changes.
     pub(crate) resource_id: String,
+    /// Their own ARN, if they are copies of those of an instance in another region.
+    pub(crate) copies: Option<String>,
     /// Whether the instance is there.
     pub(crate) is_active: bool,
     /// The moments it can be restored to; none before its first backup.
@@ -84,8 +86,12 @@ pub(crate) struct Automated {
 impl Automated {
     fn read(told: &Element) -> Self {
         let text = |path: &str| text(told, path).unwrap_or_default();
+        let region = |arn: &str| arn.split(':').nth(3).map(str::to_owned);
+        // `Region` is that of the instance, as its ARN says, too.
+        let (own, of) = (text("DBInstanceAutomatedBackupsArn"), text("DBInstanceArn"));
         Self {
             resource_id: text("DbiResourceId"),
+            copies: Some(own.clone()).filter(|_| region(&own).is_some() && region(&own) != region(&of)),
             is_active: text("Status") == "active",
             range: told.time("RestoreWindow/EarliestTime").zip(told.time("RestoreWindow/LatestTime")),
             kept: Kept::read(told),
@@ -122,6 +128,8 @@ pub(crate) enum RestoredFrom {
     Snapshot(String),
     /// What the instance of this `db-…` id held at a moment; `None`: at the latest there is.
     Moment(String, Option<Timestamp>),
+    /// The same of copies with this ARN, which are of an instance in another region.
+    Copies(String, Option<Timestamp>),
 }
 
 /// RestoreDBInstanceFromDBSnapshot or RestoreDBInstanceToPointInTime, with these fields.
@@ -136,10 +144,13 @@ pub(crate) async fn restore(
         RestoredFrom::Snapshot(snapshot) => Form::new("RestoreDBInstanceFromDBSnapshot")
             .set("DBInstanceIdentifier", id)
             .set("DBSnapshotIdentifier", snapshot),
-        RestoredFrom::Moment(resource_id, at) => {
-            let form = Form::new("RestoreDBInstanceToPointInTime")
-                .set("TargetDBInstanceIdentifier", id)
-                .set("SourceDbiResourceId", resource_id);
+        RestoredFrom::Moment(source, at) | RestoredFrom::Copies(source, at) => {
+            let field = match from {
+                RestoredFrom::Copies(..) => "SourceDBInstanceAutomatedBackupsArn",
+                _ => "SourceDbiResourceId",
+            };
+            let form =
+                Form::new("RestoreDBInstanceToPointInTime").set("TargetDBInstanceIdentifier", id).set(field, source);
             match at {
                 Some(at) => form.set("RestoreTime", *at),
                 None => form.set("UseLatestRestorableTime", true),

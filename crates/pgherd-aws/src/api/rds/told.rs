@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use pgherd_core::value::{Props, Value};
 
 use super::SubnetGroup;
@@ -37,6 +38,8 @@ pub(crate) struct DbInstance {
     pub(crate) replicas: Vec<String>,
     /// Aurora clusters that follow it.
     pub(crate) clusters: Vec<String>,
+    /// Until when its certificate is good.
+    pub(crate) certificate_until: Option<Timestamp>,
     /// Copies of its automated backups that are made in other regions: their ARNs.
     pub(crate) copies: Vec<String>,
     /// Its tags.
@@ -128,6 +131,7 @@ impl DbInstance {
                 .and_then(|info| self::text(info, "Status")),
             replicas: texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier"),
             clusters: texts("ReadReplicaDBClusterIdentifiers", "ReadReplicaDBClusterIdentifier"),
+            certificate_until: told.time("CertificateDetails/ValidTill"),
             copies: copies(told),
             tags: tags(told),
         }

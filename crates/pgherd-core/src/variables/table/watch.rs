@@ -38,7 +38,7 @@ pub(super) const MONITORING: &[Variable] = &[
         name: "enable_performance_insights",
         ty: Type::Bool,
         default: "false; true under the presets staging and prod",
-        meaning: "Whether queries are analysed (aws Performance Insights, gcp Query Insights, azure Query Store, local pg_stat_statements).",
+        meaning: "Whether queries are analysed (aws Database Insights, formerly Performance Insights, gcp Query Insights, azure Query Store, local pg_stat_statements).",
         ..M
     },
     Variable {
