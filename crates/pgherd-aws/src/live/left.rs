@@ -19,10 +19,28 @@ use crate::provider::Aws;
 
 /// Before a thing changes.
 pub(super) async fn before(aws: &Aws, id: &Id, changes: &[Change]) -> Result<(), ProviderError> {
-    match database(aws.region(), id).filter(|database| lets_go(aws.region(), database, changes)) {
-        Some(database) => marks::set(aws, &database, &Mark::Left).await,
-        None => Ok(()),
-    }
+    let Some(database) = database(aws.region(), id) else { return Ok(()) };
+    let left = groups_left(changes);
+    let lets_go = lets_go(aws.region(), &database, changes)
+        || !left.is_empty() && own_group(aws, &database).await?.is_some_and(|own| left.contains(&&own));
+    if lets_go { marks::set(aws, &database, &Mark::Left).await } else { Ok(()) }
+}
+
+/// The security groups that changes take away.
+fn groups_left(changes: &[Change]) -> Vec<&Value> {
+    let groups = changes.iter().filter(|change| change.field == "VpcSecurityGroupIds");
+    let left = groups.flat_map(|Change { from, to, .. }| {
+        let stays = to.as_list().unwrap_or_default();
+        from.as_list().unwrap_or_default().iter().filter(|group| !stays.contains(group))
+    });
+    left.collect()
+}
+
+/// The id of the security group of a database, if there is one of its own.
+async fn own_group(aws: &Aws, database: &str) -> Result<Option<Value>, ProviderError> {
+    let id = Id::new(security_group::NAME, names::security_group(database));
+    let seen = super::one(aws, &id).await?.filter(|seen| !matches!(seen.status, Status::Foreign(_)));
+    Ok(seen.and_then(|seen| seen.props.get(GROUP_ID).cloned()))
 }
 
 /// Before an alarm is deleted: the last one that tells of topic or dashboard.
@@ -59,11 +77,8 @@ fn lets_go(region: &str, database: &str, changes: &[Change]) -> bool {
     let dashboard = names::dashboard(database, region);
     changes.iter().any(|Change { field, from, to, .. }| match field.as_str() {
         "MonitoringRoleArn" => ends(from, &names::monitoring_role(database, region)),
-        "DBParameterGroupName" => own(from) && from != to,
-        "VpcSecurityGroupIds" => {
-            let stays = to.as_list().unwrap_or_default();
-            from.as_list().unwrap_or_default().iter().any(|group| !stays.contains(group))
-        }
+        // Where another one of its own is wanted, all of them are told.
+        "DBParameterGroupName" => own(from) && !own(to),
         "AlarmActions" => of(from, &topic) && !of(to, &topic),
         "AlarmDescription" => {
             let shown = |value: &Value| value.as_text().is_some_and(|words| shows(words, &dashboard));
@@ -177,8 +192,7 @@ mod tests {
         check("DBParameterGroupName", "orders-pg16".into(), "shared".into(), true);
         check("DBParameterGroupName", "shared".into(), "orders-pg16".into(), false);
         let groups = |ids: &[&str]| Value::List(ids.iter().map(|id| Value::text(*id)).collect());
-        check("VpcSecurityGroupIds", groups(&["sg-1"]), groups(&["sg-2"]), true);
-        check("VpcSecurityGroupIds", groups(&["sg-1"]), groups(&["sg-1", "sg-2"]), false);
+        check("DBParameterGroupName", "orders-pg16".into(), "orders-pg17".into(), false);
         let topic = "arn:aws:sns:eu-central-1:123456789012:orders-alarms";
         check("AlarmActions", groups(&[topic]), groups(&[]), true);
         check("AlarmActions", groups(&[topic, "arn:x"]), groups(&[topic]), false);

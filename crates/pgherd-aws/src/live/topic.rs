@@ -4,7 +4,7 @@ use pgherd_core::event::What;
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Observed, Resource};
 use pgherd_core::value::Value;
-use pgherd_engine::provider::{ApplyNow, Deletion, Events, ProviderError};
+use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, ProviderError};
 
 use super::ours::{self, Retagging};
 use crate::api::sns::{self, Subscription};
@@ -32,7 +32,11 @@ pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observ
     let Some(resource) = ours::of_kind(wanted, NAME).next() else { return Ok(Vec::new()) };
     let Some(mut topic) = find(aws, &resource.id.name).await? else { return Ok(Vec::new()) };
     topic.tags = aws.worn(topic.tags);
-    let told = sns::subscriptions(aws.session(), aws.region(), &topic.arn).await?;
+    let told = match sns::subscriptions(aws.session(), aws.region(), &topic.arn).await {
+        // Somebody has just deleted it.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        told => told?,
+    };
     let addresses = addresses(&told, &listed(resource.props.get(ENDPOINTS)));
     let addresses = Value::List(addresses.into_iter().map(Value::text).collect());
     let props = props([(ARN, topic.arn.as_str().into()), (ENDPOINTS, addresses)]);

@@ -8,8 +8,7 @@ use pgherd_core::value::Value;
 use pgherd_core::version::Version;
 
 use super::About;
-use crate::alarms;
-use crate::kinds::{alarm, backup_replication, instance, parameter_group, replica, security_group};
+use crate::kinds::{backup_replication, instance, replica, security_group};
 use crate::live::spelling::REPLICAS;
 use crate::live::{modify, waiting};
 use crate::names;
@@ -26,8 +25,6 @@ pub(super) fn say(about: &About<'_>) -> Vec<Diagnostic> {
     said.extend(about.steps(instance::NAME).filter_map(|step| taken_along(about, step)));
     said.extend(no_backups_yet(about));
     said.extend(nobody_comes_in(about));
-    said.extend(tls(about));
-    said.extend(rings_at(about));
     said.extend(another_zone(about));
     said.extend(servers().filter_map(|step| would_fire(about, step)));
     said.extend(port(about));
@@ -97,25 +94,6 @@ fn nobody_comes_in(about: &About<'_>) -> Option<Diagnostic> {
         about
             .warning("nobody-can-connect", "allowed_cidr_blocks", message)
             .help("write allowed_cidr_blocks with the ranges of the applications, or allowed_security_group_ids")
-    })
-}
-
-/// What is set although no line of the block says it.
-fn tls(about: &About<'_>) -> Option<Diagnostic> {
-    let settings = about.begun_anew(parameter_group::NAME).next()?.props.get("Parameters")?.as_map()?;
-    let is_forced = settings.get("rds.force_ssl").and_then(Value::as_text) == Some("1");
-    is_forced.then(|| about.note("tls-only", "parameters", "rds.force_ssl = 1: connections without TLS are refused"))
-}
-
-/// A share of something that depends on the class says nothing by itself.
-fn rings_at(about: &About<'_>) -> Option<Diagnostic> {
-    let name = names::alarm(&about.spec.name, "connections");
-    let alarm = about.begun_anew(alarm::NAME).find(|alarm| alarm.id.name == name)?;
-    let Some(Value::Float(threshold)) = alarm.props.get("Threshold") else { return None };
-    let most = alarms::expected_connections(about.spec)?;
-    about.spec.monitoring.alarm_connections.is_none().then(|| {
-        let message = format!("{name} rings above {threshold} connections, 80 % of the {most} that there is room for");
-        about.note("alarm-connections", "alarms", message)
     })
 }
 
@@ -269,23 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_block_does_not_say_is_told_when_it_is_made() {
-        let block = "vpc_id = \"vpc-1\"\nallowed_cidr_blocks = [\"10.0.0.0/16\"]\ninstance_class = \"db.t4g.small\"";
-        let said = [
-            "note parameters: rds.force_ssl = 1: connections without TLS are refused []",
-            "note alarms: orders-connections rings above 143 connections, 80 % of the 179 that there is room for []",
-        ];
-        check(&Case::made(block), &said);
-        let written = format!("{block}\nalarms = {{ connections = 50 }}");
-        check(&Case::made(&written), &said[..1]);
-    }
-
-    #[test]
     fn a_group_that_lets_nobody_in_is_told_of() {
         let said = "warning allowed_cidr_blocks: nobody can connect to orders: orders-db lets no address in [write allowed_cidr_blocks with the ranges of the applications, or allowed_security_group_ids]";
         let say = |about: &About<'_>| nobody_comes_in(about).into_iter().collect();
-        Case::made("vpc_id = \"vpc-1\"").check(say, &[said]);
-        Case::made("vpc_id = \"vpc-1\"\nallowed_security_group_ids = [\"sg-1\"]").check(say, &[]);
+        let own = "create_security_group = true\nsecurity_group_ids = null\nvpc_id = \"vpc-1\"";
+        Case::made(own).check(say, &[said]);
+        Case::made(&format!("{own}\nallowed_security_group_ids = [\"sg-1\"]")).check(say, &[]);
         Case::made("create_security_group = false\nsecurity_group_ids = [\"sg-1\"]").check(say, &[]);
     }
 

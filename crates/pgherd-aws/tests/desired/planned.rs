@@ -60,7 +60,7 @@ fn what_two_zones_do_not_bridge_is_said() {
         changes.map(|change| format!("{}: {:?}", change.field, change.impact)).collect::<Vec<_>>()
     };
     let version = said("engine_version = \"16.13\"", "engine_version = \"16.14\"");
-    assert_eq!(version, [""]);
+    assert_eq!(version, ["EngineVersion: Restart { about_s: 60 }"]);
     let class = said("instance_class = \"db.r5.large\"", "instance_class = \"db.r5.xlarge\"");
-    assert_eq!(class, [""]);
+    assert_eq!(class, ["DBInstanceClass: Failover { about_s: 120 }", "Threshold: None"]);
 }

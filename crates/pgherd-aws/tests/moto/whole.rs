@@ -79,7 +79,7 @@ async fn a_look_asks_for_what_is_wanted_and_no_more() {
     assert_eq!(world.left(&bare).await, "");
     let mut asked = world.actions(&["DescribeS", "DescribeA", "Get", "List"]);
     asked.sort_unstable();
-    assert_eq!(asked, ["DescribeAlarms", "DescribeSecret", "GetSecretValue"]);
+    assert_eq!(asked, ["DescribeAlarms", "DescribeSecret"]);
 }
 
 #[tokio::test]

@@ -352,6 +352,7 @@ fn in_second_region() -> String {
             ("aws_region", "\"eu-west-1\""),
             ("subnet_ids", "[\"subnet-a\", \"subnet-b\"]"),
             ("kms_key_id", "\"alias/aws/rds\""),
+            ("database_name", "\"orders\""),
         ],
     )
 }

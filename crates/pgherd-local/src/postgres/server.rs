@@ -61,8 +61,8 @@ impl Said {
             return Err(ProviderError::new(ErrorKind::Invalid, message));
         };
         let program = std::fs::read(&postgres).map_err(|error| io_error("read", &postgres, &error))?;
-        // The name of a library it is linked with stands in it between zeros.
-        let icu = program.split(|byte| *byte == 0).any(|text| text.starts_with(b"libicui18n."));
+        // The name of a library it is linked with stands in it behind a zero.
+        let icu = memchr::memmem::find(&program, b"\0libicui18n.").is_some();
         Ok(Self { version, banner, icu })
     }
 }
