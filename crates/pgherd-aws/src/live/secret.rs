@@ -59,7 +59,7 @@ pub(crate) async fn ensure(aws: &Aws, instance: &Resource, _events: &Events) -> 
     let id = Id::new(NAME, names::secret(&instance.id.name));
     let wanted = of_instance(instance);
     let Some(described) = look(aws, &id.name).await? else {
-        return written_down(aws, &id, wanted, &tags::sent(&instance.props)).await;
+        return written_down(aws, &id, wanted, &tags::sent_around(&instance.props)).await;
     };
     if !is_ours(&described.tags, &id.name) {
         return Err(ours::foreign(&id));
