@@ -46,7 +46,7 @@ pub fn written(
     let wanted = provider.desired(&base);
     let same = |written: &Value| {
         let spec = Meaning::of(written, settings).0;
-        spec.is_some_and(|spec| wants_the_same(provider, &base, &wanted, provider.desired(&spec)))
+        spec.is_some_and(|spec| wants_the_same(provider, &base, &wanted, &provider.desired(&spec)))
     };
     let with = |written: &Value, variables: &[&Variable]| {
         let mut written = written.clone();
@@ -67,7 +67,7 @@ pub fn written(
 }
 
 /// Whether somebody who wants one would have nothing to do where there is the other.
-fn wants_the_same(provider: &dyn Provider, spec: &Spec, wanted: &[Resource], other: Vec<Resource>) -> bool {
+fn wants_the_same(provider: &dyn Provider, spec: &Spec, wanted: &[Resource], other: &[Resource]) -> bool {
     let is_plain = |value: &Ours| matches!(value, Ours::Bool(_) | Ours::Int(_) | Ours::Text(_));
     // What is sent at creation and never compared: what is written is told, though nothing is done for it.
     let differs = |wanted: &Resource, other: &Resource| {
@@ -88,7 +88,7 @@ fn wants_the_same(provider: &dyn Provider, spec: &Spec, wanted: &[Resource], oth
         one
     };
     let (wanted, other): (Vec<Resource>, Vec<Resource>) = (
-        wanted.iter().map(|one| different(one, other.as_slice())).collect(),
+        wanted.iter().map(|one| different(one, other)).collect(),
         other.iter().map(|one| different(one, wanted)).collect(),
     );
     let there = |resource: Resource| Observed {
