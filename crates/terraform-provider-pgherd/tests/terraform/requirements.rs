@@ -113,6 +113,7 @@ fn every_block_is_valid_and_planned() {
     world.set("PGHERD_TARGET", "local");
     let blocks: usize = fences.values().map(|fence| fence.matches("database_postgres").count()).sum();
     assert_eq!((blocks, fences.len()), (18, 21), "module blocks, and fences");
+    let fences: BTreeMap<usize, String> = fences.into_iter().map(|(line, fence)| (line, named(line, &fence))).collect();
     write(&world, &fences, 834);
     world.run("init").fine();
     world.run("validate").fine();
