@@ -89,6 +89,15 @@ fn written_connections(spec: &Spec) -> Option<u32> {
     spec.parameters.get("max_connections").and_then(|text| text.parse().ok())
 }
 
+/// The percentage of free storage that is meant by bytes: the one that is written, where it may be that.
+pub(crate) fn free_percent(spec: &Spec, bytes: f64) -> Option<f64> {
+    let allocated = spec.storage.allocated_gib;
+    let written = spec.monitoring.alarm_free_storage_percent;
+    let whole = free_bytes(allocated, 100.0);
+    let percent = (bytes / whole * 10_000.0).round() / 100.0;
+    written.filter(|percent| free_bytes(allocated, *percent).total_cmp(&bytes).is_eq()).or(Some(percent))
+}
+
 fn free_bytes(allocated_gib: u64, percent: f64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "storage ends at 65536 GiB")]
     let allocated = allocated_gib as f64 * GIB;

@@ -28,6 +28,7 @@ pub mod sign;
 pub mod status;
 mod transport;
 pub mod wait;
+mod written;
 
 pub use desired::desired;
 pub use kinds::{IGNORES, KINDS};

@@ -19,10 +19,10 @@ use pgherd_engine::provider::{ApplyNow, Deletion, Events, Goal, Intended, Operat
 use crate::api::sts;
 use crate::api::tags::Tags;
 use crate::kinds::tags::{self, BLOCK};
-use crate::kinds::{KINDS, instance};
+use crate::kinds::{IGNORES, KINDS, instance};
 use crate::session::Session;
 use crate::wait::Patience;
-use crate::{desired, live, logs, observe, operate, outputs, preflight, report, seen, settings};
+use crate::{desired, live, logs, observe, operate, outputs, preflight, report, seen, settings, written};
 
 /// How AWS is used as a target.
 #[derive(Debug, Clone, Default)]
@@ -158,6 +158,14 @@ impl Provider for Aws {
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         outputs::outputs(spec, observed, self.options.root_certificate.as_deref())
+    }
+
+    fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
+        written::inputs(spec, &self.region, observed)
+    }
+
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        IGNORES
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

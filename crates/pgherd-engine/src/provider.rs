@@ -65,6 +65,16 @@ pub trait Provider: Send + Sync {
     /// The outputs of variables.md section 4, from what exists. `null` where the target has no such thing.
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props;
 
+    /// What a block would write to have what exists, by canonical variable, as far as that can be told from it. The rest is as its default.
+    fn inputs(&self, _spec: &Spec, _observed: &[Observed]) -> Props {
+        Props::new()
+    }
+
+    /// Variables that change nothing here, with the reason.
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Where the spec's database is reached now: `connection_string` of its outputs. A target that knows it without asking the
     /// database does not ask.
     async fn address(&self, spec: &Spec) -> Result<Option<String>, ProviderError> {

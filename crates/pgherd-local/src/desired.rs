@@ -100,6 +100,7 @@ const FIELDS: &[Field] = &[
     set("tags.*", Impact::None),
     set("maintenance_window", Impact::None),
     set("deletion_protection", Impact::None),
+    theirs("written.*"),
     set("skip_final_backup", Impact::None),
     set("final_backup_name", Impact::None),
     set("copy_tags_to_backup", Impact::None),
@@ -211,6 +212,9 @@ pub struct Wanted {
     /// Its settings; `None`: there is none.
     #[serde(default)]
     pub proxy_config: Option<Pool>,
+    /// What else the block says, which nothing of an instance tells: kept for whoever reads a block off it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<String, serde_json::Value>,
 }
 
 /// Settings of a pooler.
@@ -263,6 +267,7 @@ impl Wanted {
                 default_pool_size: proxy.default_pool_size,
                 max_client_conn: proxy.max_client_conn,
             }),
+            written: spec.untold(IGNORES).iter().map(|(name, value)| (name.clone(), json_of(value))).collect(),
         }
     }
 
@@ -391,7 +396,10 @@ mod tests {
     fn resources(values: &[(&str, Value)]) -> Vec<Resource> {
         let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let (spec, _) = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local));
-        desired(&spec.expect("the target is given"))
+        let mut resources = desired(&spec.expect("the target is given"));
+        // What is only remembered changes nothing.
+        resources.iter_mut().for_each(|resource| drop(resource.props.remove("written")));
+        resources
     }
 
     /// Written with another value than its default, a variable changes what should exist here, or says why not.

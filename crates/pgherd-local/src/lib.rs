@@ -18,3 +18,4 @@ mod storage;
 pub mod supervisor;
 pub mod tls;
 mod told;
+mod written;

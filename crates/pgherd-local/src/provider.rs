@@ -30,6 +30,7 @@ use crate::supervisor::messages::{
     check_backup_name,
 };
 use crate::told;
+use crate::written;
 
 /// How this machine is used as a target.
 #[derive(Debug, Clone)]
@@ -186,6 +187,14 @@ impl Provider for Local {
         outputs(spec, &observed.first().map_or_else(Facts::default, facts))
     }
 
+    fn inputs(&self, _spec: &Spec, observed: &[Observed]) -> Props {
+        observed.first().map(|seen| written::inputs(&seen.props)).unwrap_or_default()
+    }
+
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        desired::IGNORES
+    }
+
     /// As the agent knows it: the server is asked nothing.
     async fn address(&self, spec: &Spec) -> Result<Option<String>, ProviderError> {
         let Some(agent) = self.agent_to_look().await? else { return Ok(None) };
@@ -328,6 +337,7 @@ fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
     );
     // Another version runs in place of the one asked for (rule L1): as long as the same is asked, that is no difference.
     let asked = instance.wanted.to_props();
+    props.insert(written::ASKED.to_owned(), Value::Map(asked.clone()));
     for field in ["engine_major", "engine_version"] {
         if let Some(asked) = asked.get(field).filter(|asked| wanted.props.get(field) == Some(asked)) {
             props.insert(field.to_owned(), asked.clone());

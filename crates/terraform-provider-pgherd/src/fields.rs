@@ -31,7 +31,7 @@ pub fn inputs() -> Vec<Attribute> {
 fn input(variable: &Variable) -> Vec<Attribute> {
     let attribute = Attribute::optional(variable.name, shape(&variable.ty), description(variable));
     if !variable.sensitive {
-        return vec![attribute];
+        return vec![Attribute { given: Given::Either, ..attribute }];
     }
     let secret = Attribute { sensitive: true, ..attribute };
     let unkept = Attribute {
@@ -45,6 +45,14 @@ fn input(variable: &Variable) -> Vec<Attribute> {
         ..secret
     };
     vec![kept, unkept]
+}
+
+/// What is written, in the place of what Terraform proposes: it would keep a setting that nobody writes any more.
+pub fn as_written(mut proposed: Value, config: &Value) -> Value {
+    for variable in canonical().filter(|variable| !variable.sensitive) {
+        proposed.set(variable.name, config.get(variable.name).clone());
+    }
+    proposed
 }
 
 /// What a variable is, with its default and what may be written.

@@ -69,6 +69,11 @@ impl Meaning {
         Self { spec, diagnostics, accepted, unknown }
     }
 
+    /// Of a configuration of which everything has been said, with what of it is not known yet.
+    pub fn told(config: &Value, settings: &Settings, unknown: Vec<&'static Variable>) -> Self {
+        Self { spec: Self::of(config, settings).0, diagnostics: Vec::new(), accepted: Vec::new(), unknown }
+    }
+
     /// Every setting that is known, while nothing that decides about others is not; else null.
     pub fn effective(&self) -> Value {
         let Some(spec) = self.spec.as_ref().filter(|_| self.unknown.iter().all(|one| decides_nothing(one))) else {

@@ -25,8 +25,10 @@ pub struct Shared {
 /// What a database was asked about for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum For {
-    /// To be planned: made, changed or ended.
+    /// To be planned: changed or ended.
     Plan,
+    /// To be planned, and made.
+    New,
     /// To be made.
     Create,
 }

@@ -21,12 +21,26 @@ const ADDRESS: &str = "local/pgherd/pgherd";
 /// Plugin protocol versions, as the manifest wants them.
 const PROTOCOLS: &str = "6.0";
 
-/// Builds the provider as it is shipped and packs it into `target/dist`; what was written.
-pub fn write() -> Result<String, String> {
+/// How what is packed is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// As it is shipped.
+    Release,
+    /// Quickly, to try a release out.
+    Debug,
+}
+
+/// Builds the provider and packs it into `target/dist`; what was written.
+pub fn write(build: Build) -> Result<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    run(Command::new(env!("CARGO")).current_dir(&root).args(["build", "--release", "--quiet", "--package", NAME]))?;
+    let (profile, folder) = match build {
+        Build::Release => ("release", "release"),
+        Build::Debug => ("dev", "debug"),
+    };
+    let arguments = ["build", "--profile", profile, "--quiet", "--package", NAME];
+    run(Command::new(env!("CARGO")).current_dir(&root).args(arguments))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let files = pack(&target.join("release").join(NAME), &target.join("dist"), true)?;
+    let files = pack(&target.join(folder).join(NAME), &target.join("dist"), build == Build::Release)?;
     Ok(files.iter().fold(String::new(), |text, file| text + &format!("wrote {}\n", file.display())))
 }
 

@@ -18,11 +18,12 @@ mod writers;
 const USAGE: &str = "usage: cargo xtask generate [--check]
        cargo xtask bench [NAME]...
        cargo xtask scenarios [NAME]...
-       cargo xtask dist
+       cargo xtask dist [--debug]
   generate   writes docs/src/reference/*.md and modules/ from the program itself; --check only says whether they are fresh
   bench      measures pgherd and fails above a bar; all benches when none is named
   scenarios  plays scenarios/ on real PostgreSQL; all when none is named
-  dist       packs Terraform's provider with its checksum into target/dist, which is a mirror for `terraform init`";
+  dist       packs Terraform's provider with its checksum into target/dist, which is a mirror for `terraform init`;
+             --debug packs what is built quickly, to try that out";
 
 /// Does what these words ask for; what is to be printed, or what went wrong.
 pub fn run(words: &[&str]) -> Result<String, String> {
@@ -31,7 +32,8 @@ pub fn run(words: &[&str]) -> Result<String, String> {
         ["generate", "--check"] => generate::check().map(|()| String::new()),
         ["bench", names @ ..] => bench::run(names),
         ["scenarios", names @ ..] => scenarios::run(&machine::program()?, names),
-        ["dist"] => dist::write(),
+        ["dist"] => dist::write(dist::Build::Release),
+        ["dist", "--debug"] => dist::write(dist::Build::Debug),
         ["bench-child", arguments @ ..] => bench::child(arguments),
         _ => Err(USAGE.to_owned()),
     }

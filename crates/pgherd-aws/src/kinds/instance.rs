@@ -152,7 +152,9 @@ pub fn wanted(spec: &Spec, region: &str) -> Resource {
         ("DatabaseInsightsMode", spec.monitoring.insights.then(|| "standard".into())),
     ];
     props.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    Resource { id: id(spec), props, needs: needs(spec) }
+    let mut resource = Resource { id: id(spec), props, needs: needs(spec) };
+    tags::written(spec).into_iter().for_each(|(key, words)| tags::wear(&mut resource, &key, &words));
+    resource
 }
 
 /// What an instance and its replicas have alike.

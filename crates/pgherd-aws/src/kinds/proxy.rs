@@ -83,7 +83,7 @@ pub fn id(spec: &Spec) -> Id {
 
 /// A pool's size as the share of `max_connections` that RDS Proxy takes: a whole percent, at least as many as asked for of those there will
 /// be as far as one knows.
-fn percent(size: u32, spec: &Spec) -> Option<i64> {
+pub(crate) fn percent(size: u32, spec: &Spec) -> Option<i64> {
     let most = alarms::expected_connections(spec).filter(|most| *most > 0)?;
     let percent = (100 * u64::from(size)).div_ceil(most.into()).clamp(1, 100);
     i64::try_from(percent).ok()

@@ -127,7 +127,7 @@ pub fn key(recovery: &Recovery) -> Value {
 }
 
 /// The key that RDS has in every region of every account.
-const OWN_KEY: &str = "alias/aws/rds";
+pub(crate) const OWN_KEY: &str = "alias/aws/rds";
 
 /// Whether copies of backups are wanted in the second region.
 pub fn keeps_backups(spec: &Spec) -> bool {

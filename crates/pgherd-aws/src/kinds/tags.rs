@@ -6,6 +6,8 @@ use pgherd_core::resource::Resource;
 use pgherd_core::spec::{Setting, Spec};
 use pgherd_core::value::{Props, Value};
 
+use crate::live::{GP3_IOPS, GP3_THROUGHPUT};
+
 /// Tag that says which database a thing belongs to, and so that it is pgherd's.
 pub const BLOCK: &str = "pgherd:block";
 /// Tag that lists the keys of the block's tags, so that one taken out of the block is removed and a foreign one is left alone.
@@ -24,6 +26,13 @@ pub const REPLACES: &str = "pgherd:replaces";
 pub const BECOMES: &str = "pgherd:becomes";
 /// Tag of an instance that says what it was put back from in its own place, so that nobody does the same again by repeating a command.
 pub const RESTORED: &str = "pgherd:restored";
+/// Tag of an instance with what its block says and nothing that exists tells: how things are done, and what has no effect here. Only what
+/// decides about its end is compared: that is read off it by whoever takes the database over.
+pub const WRITTEN: &str = "pgherd:written";
+/// What stands between two settings in it: a value may hold a space.
+const BETWEEN: &str = "  ";
+/// What decides about the end.
+const ENDING: [&str; 2] = ["final_snapshot_identifier", "skip_final_snapshot"];
 /// Tags of what is half done. They are compared, so that an apply which does the rest takes them off.
 const STAGES: [&str; 3] = [RESTORING, REPLACES, BECOMES];
 /// Longest value of a tag (Tagging AWS Resources User Guide, "Tag naming limits and requirements").
@@ -57,7 +66,7 @@ pub fn are_ours(live: &BTreeMap<String, String>, name: &str) -> bool {
 pub fn compared(live: &BTreeMap<String, String>, wanted: &Props) -> Value {
     let once: Vec<&str> = live.get(KEYS).map(|keys| keys.split(' ').collect()).unwrap_or_default();
     let is_own = |key: &str| matches!(key, BLOCK | KEYS) || STAGES.contains(&key);
-    let is_ours = |key: &str| wanted.contains_key(key) || is_own(key) || once.contains(&key);
+    let is_ours = |key: &str| key != WRITTEN && (wanted.contains_key(key) || is_own(key) || once.contains(&key));
     Value::Map(
         live.iter().filter(|(key, _)| is_ours(key)).map(|(key, value)| (key.clone(), Value::text(value))).collect(),
     )
@@ -69,6 +78,63 @@ pub fn of_snapshot(worn: &BTreeMap<String, String>, copies: bool) -> Vec<(String
     let is_mark = |key: &str| key.starts_with("pgherd:") && !matches!(key, BLOCK | KEYS);
     let is_copied = |key: &str| key == BLOCK || copies && !is_mark(key) && !key.starts_with("aws:");
     worn.iter().filter(|(key, _)| is_copied(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// What an instance wears of what its block says: `preset=prod  skip_final_snapshot=true`, two spaces between. What no tag can hold is
+/// left out.
+pub fn written(spec: &Spec) -> Option<(String, String)> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_.:/+-@ ".contains(letter);
+    let is_one = |text: &str| !text.is_empty() && text.trim() == text && !text.contains(BETWEEN);
+    let mut untold = spec.untold(super::IGNORES);
+    untold.extend(as_given(spec));
+    let words = untold.iter().filter_map(|(name, value)| {
+        let value = match value {
+            Value::Text(text) => text.clone(),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => value.to_string(),
+            _ => return None,
+        };
+        (is_one(&value) && value.chars().all(is_plain)).then(|| (name, format!("{name}={value}")))
+    });
+    let (first, rest): (Vec<_>, Vec<_>) = words.partition(|(name, _)| ENDING.contains(&name.as_str()));
+    let mut text = String::new();
+    for (_, word) in first.into_iter().chain(rest) {
+        let space = if text.is_empty() { "" } else { BETWEEN };
+        if text.len() + space.len() + word.len() <= MAX_VALUE {
+            text += &format!("{space}{word}");
+        }
+    }
+    (!text.is_empty()).then(|| (WRITTEN.to_owned(), text))
+}
+
+/// What is written of a storage and is what RDS gives without a word, so that nobody can tell.
+fn as_given(spec: &Spec) -> impl Iterator<Item = (String, Value)> {
+    let storage = &spec.storage;
+    let figures =
+        [("storage_iops", storage.iops, GP3_IOPS), ("storage_throughput", storage.throughput_mibps, GP3_THROUGHPUT)];
+    let is_gp3 = storage.kind.as_deref() == Some("gp3");
+    figures.into_iter().filter_map(move |(name, figure, given)| {
+        let figure = i64::try_from(figure?).ok().filter(|figure| is_gp3 && given.contains(figure))?;
+        Some((name.to_owned(), Value::Int(figure)))
+    })
+}
+
+/// The same read back, by variable.
+pub fn said(text: &str) -> Props {
+    let words = text.split(BETWEEN).filter_map(|word| word.split_once('='));
+    words.map(|(name, value)| (name.to_owned(), Value::text(value))).collect()
+}
+
+/// The tag of an instance with what its block says, as far as it is compared: one that says the same about its end is as it is wanted.
+pub fn written_compared(live: &BTreeMap<String, String>, wanted: &Props) -> Option<(String, Value)> {
+    let ending = |text: Option<&str>| -> Props {
+        let said = said(text.unwrap_or_default()).into_iter();
+        // What is off is as it is without a word.
+        said.filter(|(name, value)| ENDING.contains(&name.as_str()) && value.as_text() != Some("false")).collect()
+    };
+    let (live, wanted) = (live.get(WRITTEN), wanted.get(WRITTEN));
+    let is_same = ending(live.map(String::as_str)) == ending(wanted.and_then(Value::as_text));
+    let told = if is_same { wanted.cloned() } else { live.map(Value::text) };
+    told.map(|told| (WRITTEN.to_owned(), told))
 }
 
 /// Has a resource wear one tag more.
@@ -84,10 +150,10 @@ pub fn sent(props: &Props) -> Vec<(String, String)> {
     tags.into_iter().flatten().filter_map(|(key, value)| Some((key.clone(), value.as_text()?.to_owned()))).collect()
 }
 
-/// The same for what stands around a resource: what says how far a verb is stays with the instance.
+/// The same for what stands around a resource: what says how far a verb is stays with the instance, and so does what its block says.
 pub fn sent_around(props: &Props) -> Vec<(String, String)> {
     let mut tags = sent(props);
-    tags.retain(|(key, _)| !STAGES.contains(&key.as_str()));
+    tags.retain(|(key, _)| !STAGES.contains(&key.as_str()) && key != WRITTEN);
     tags
 }
 
@@ -121,6 +187,20 @@ mod tests {
                 .map(|key| (key, "x")),
         );
         insta::assert_snapshot!(compared(&live, &Props::new()), @"{pgherd:becomes = x, pgherd:replaces = x, pgherd:restoring = x}");
+    }
+
+    #[test]
+    fn of_what_a_block_says_only_its_end_is_compared() {
+        let worn = |text: &str| live(&[("pgherd:written", text)]);
+        let wanted = |text: &str| Props::from([("pgherd:written".to_owned(), Value::text(text))]);
+        let told =
+            |live: &str, text: &str| written_compared(&worn(live), &wanted(text)).map(|(_, told)| told.to_string());
+        assert_eq!(told("preset=dev", "preset=prod").as_deref(), Some("preset=prod"));
+        assert_eq!(told("preset=dev", "skip_final_snapshot=true").as_deref(), Some("preset=dev"));
+        assert_eq!(told("preset=dev", "skip_final_snapshot=false").as_deref(), Some("skip_final_snapshot=false"));
+        assert_eq!(written_compared(&worn("preset=dev"), &Props::new()), None);
+        assert!(written_compared(&worn("skip_final_snapshot=true"), &Props::new()).is_some());
+        assert_eq!(compared(&worn("preset=dev"), &wanted("preset=dev")), Value::Map(Props::new()));
     }
 
     #[test]

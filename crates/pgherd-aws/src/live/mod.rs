@@ -38,6 +38,7 @@ mod upgrade;
 pub(crate) mod users;
 pub(crate) mod waiting;
 
+pub(crate) use spelling::{GP3_IOPS, GP3_THROUGHPUT};
 pub(crate) use tagged::sibling;
 
 use futures_util::future::{try_join, try_join4};

@@ -72,6 +72,14 @@ impl Retagging {
         retagging
     }
 
+    /// The same for what stands around an instance: what its block says stays with that.
+    pub(crate) fn around(&self) -> Self {
+        let mut around = self.clone();
+        around.set.retain(|(key, _)| key != tags::WRITTEN);
+        around.removed.retain(|key| key != tags::WRITTEN);
+        around
+    }
+
     /// Sets and takes away, by what does either to a thing; nothing is asked for what there is not.
     pub(crate) async fn carry<S, R>(&self, set: impl FnOnce() -> S, remove: impl FnOnce() -> R) -> Result<(), AwsError>
     where

@@ -249,7 +249,7 @@ fn is_ours(worn: &Tags, name: &str) -> bool {
 /// Makes the secret. Where it was there after all, what is in it counts, whoever put it there.
 async fn written_down(aws: &Aws, id: &Id, wanted: Document, instance: &Resource) -> Result<Secret, ProviderError> {
     let (session, region, name) = (aws.session(), aws.region(), &id.name);
-    let (given, version) = (tags::sent(&instance.props), wanted.version());
+    let (given, version) = (tags::sent_around(&instance.props), wanted.version());
     let new = new(name, &given, key(&instance.props), Some(&version));
     let make = || secrets::create(session, region, &new);
     match made::once("ResourceExistsException", make, || look(aws, name)).await? {

@@ -15,9 +15,9 @@ use super::marks::{self, Mark};
 use super::spelling::{self, Keys};
 use crate::api::kms;
 use crate::api::rds::{self, DbInstance, ParameterGroup, SubnetGroup};
-use crate::kinds::{self, instance, parameter_group, replica, role, secret, security_group, subnet_group};
-use crate::names;
+use crate::kinds::{self, instance, parameter_group, replica, role, secret, security_group, subnet_group, tags};
 use crate::provider::Aws;
+use crate::{names, written};
 
 /// The servers of a block and their groups.
 pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
@@ -366,6 +366,13 @@ impl Place<'_> {
 fn observed(id: Id, seen: &DbInstance, block: &str, wanted: Option<&Resource>, keys: &Keys) -> Observed {
     let mut props = spelling::props(seen, wanted, keys);
     props.insert(marks::FIELD.to_owned(), marks::told(&seen.tags));
+    // What no plan compares, and whoever reads a block off it wants to know.
+    let said = seen.tags.get(tags::WRITTEN).map(|text| (tags::WRITTEN.to_owned(), Value::text(text)));
+    let place = seen.subnet_group.iter().flat_map(|group| {
+        let ids = group.subnets.iter().map(|(id, _)| Value::text(id)).collect();
+        [(written::SUBNETS.to_owned(), Value::List(ids)), (written::NETWORK.to_owned(), group.vpc.clone().into())]
+    });
+    props.extend(place.chain(said));
     Observed {
         props,
         status: spelling::status(seen, block),

@@ -7,7 +7,7 @@ use pgherd_core::value::{Props, Value};
 use pgherd_core::version::Version;
 
 use crate::api::rds::DbInstance;
-use crate::kinds::tags;
+use crate::kinds::{instance, tags};
 use crate::status;
 
 /// Keys of KMS as somebody writes them, and the ARN of each. RDS tells ARNs only.
@@ -30,6 +30,7 @@ pub(crate) const WINDOW: &str = "the maintenance window";
 /// The fields of an instance or a replica. What was accepted and does not hold yet counts as what is.
 pub(crate) fn props(seen: &DbInstance, wanted: Option<&Resource>, keys: &Keys) -> Props {
     let nothing = Props::new();
+    let is_instance = wanted.is_some_and(|wanted| wanted.id.kind == instance::NAME);
     let wanted = wanted.map_or(&nothing, |wanted| &wanted.props);
     let mut props = seen.props.clone();
     props.extend(seen.pending.clone());
@@ -66,11 +67,15 @@ pub(crate) fn props(seen: &DbInstance, wanted: Option<&Resource>, keys: &Keys) -
     let version = props.get("EngineVersion").cloned().unwrap_or(Value::Null);
     let running = seen.props.get("EngineVersion").cloned().unwrap_or(Value::Null);
     let wanted_tags = wanted.get("Tags").and_then(Value::as_map).unwrap_or(&nothing);
+    let mut compared = tags::compared(&seen.tags, wanted_tags);
+    if let (Value::Map(compared), true) = (&mut compared, is_instance) {
+        compared.extend(tags::written_compared(&seen.tags, wanted_tags));
+    }
     props.extend(
         [
             ("NewestEngineVersion", version),
             ("engine_version_actual", running),
-            ("Tags", tags::compared(&seen.tags, wanted_tags)),
+            ("Tags", compared),
             (REPLICAS, Value::List(seen.replicas.iter().map(Value::text).collect())),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
@@ -147,7 +152,6 @@ mod tests {
     use pgherd_core::resource::Id;
 
     use super::*;
-    use crate::kinds::instance;
     use crate::wait;
 
     const ARN: &str = "arn:aws:kms:eu-central-1:123456789012:key/0f1e";

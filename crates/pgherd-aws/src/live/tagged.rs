@@ -25,16 +25,19 @@ pub(super) async fn carry(
     if retagging == Retagging::default() {
         return Ok(());
     }
-    for arn in groups(aws, at, seen).await? {
-        group(aws, at, &arn, &retagging).await?;
+    let around = retagging.around();
+    if around != Retagging::default() {
+        for arn in groups(aws, at, seen).await? {
+            group(aws, at, &arn, &around).await?;
+        }
+        if seen.id == at.block {
+            topic::retag(aws, &at.block, &around).await?;
+        }
+        if seen.id == at.block || at.region != aws.region() {
+            alarm::retag(aws, at, &around).await?;
+        }
+        log_group::retag(aws, &at.region, &seen.id, &around).await?;
     }
-    if seen.id == at.block {
-        topic::retag(aws, &at.block, &retagging).await?;
-    }
-    if seen.id == at.block || at.region != aws.region() {
-        alarm::retag(aws, at, &retagging).await?;
-    }
-    log_group::retag(aws, &at.region, &seen.id, &retagging).await?;
     // An instance that RDS is at something else with may take no tags.
     Ok(change::once_taken(aws, at, events, || thing(aws, &at.region, &seen.arn, &retagging)).await?)
 }

@@ -21,8 +21,8 @@ use pgherd_engine::through::timing;
 /// Takes a database over.
 pub(super) async fn adopt(aws: &Aws, spec: &Spec, events: &Events) -> Result<(), ProviderError> {
     let wanted = instance::wanted(spec, aws.region());
-    let given = tags::sent(&wanted.props);
-    let claiming = aws.claiming(given.iter().cloned().collect());
+    let claiming = aws.claiming(tags::sent(&wanted.props).into_iter().collect());
+    let given = tags::sent_around(&wanted.props);
     let planned = run::observe_and_plan(&claiming, spec, &timing(spec), Intent::default()).await?;
     if !planned.observed.iter().any(|seen| seen.id == wanted.id) {
         let message = format!("there is no instance {} to be adopted", spec.name);
@@ -39,7 +39,7 @@ pub(super) async fn adopt(aws: &Aws, spec: &Spec, events: &Events) -> Result<(),
         wait::say(events, format!("{} is written down", secret::id(spec)));
     }
     let ours: Vec<&Observed> = in_order(&planned.observed, &wanted.id).collect();
-    let marks = marks::of(&spec.name, ours.iter().copied());
+    let marks: Vec<_> = marks::of(&spec.name, ours.iter().copied()).into_iter().chain(tags::written(spec)).collect();
     for seen in ours {
         let marks = if seen.id == wanted.id { marks.as_slice() } else { &[] };
         if worn::put_on(aws, seen, &[&given, marks].concat()).await? {

@@ -1,6 +1,7 @@
 //! Every variable matters on AWS, or says why not.
 
 use pgherd_aws::IGNORES;
+use pgherd_aws::kinds::tags::WRITTEN;
 use pgherd_core::inputs::Inputs;
 use pgherd_core::spec::Setting;
 use pgherd_core::variables::{self, Attribute, Literal, Type, Variable};
@@ -16,7 +17,14 @@ fn wanted(values: &[(&str, Value)]) -> Vec<Resource> {
         Setting::Known(region) => region.clone(),
         Setting::Unset | Setting::Unknown(_) => REGION.to_owned(),
     };
-    desired(&spec, &region)
+    let mut desired = desired(&spec, &region);
+    // What is only remembered changes nothing.
+    for tags in desired.iter_mut().filter_map(|resource| resource.props.get_mut("Tags")) {
+        if let Value::Map(tags) = tags {
+            tags.remove(WRITTEN);
+        }
+    }
+    desired
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::cloud::Cloud;
 use crate::ha::SyncMode;
 use crate::secret::Secret;
+use crate::value::Props;
 use crate::version::Version;
 use crate::window::Window;
 
@@ -86,6 +87,9 @@ pub struct Spec {
     pub proxy_kept: Option<Proxy>,
     /// Every variable's effective value as text, with who decided it. Keys are all names of the variables table.
     pub effective: BTreeMap<String, Effective>,
+    /// The same by canonical names, typed, without secrets; what no other name of a setting says is not told twice.
+    #[serde(skip)]
+    pub settled: Props,
 }
 
 impl Spec {
@@ -93,6 +97,28 @@ impl Spec {
     #[must_use]
     pub fn called(&self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self.clone() }
+    }
+
+    /// What is written and cannot be told from what exists, by canonical name: what decides how things are done, and what has no effect
+    /// on the target. `ignores` are the variables that change nothing there.
+    pub fn untold(&self, ignores: &[(&str, &str)]) -> Props {
+        let told = self.settled.iter().filter(|(name, value)| {
+            let is_identity = matches!(name.as_str(), "name" | "cloud_provider");
+            !is_identity && self.is_untold(name, ignores) && value.is_known() && !value.is_null()
+        });
+        told.filter(|(name, _)| self.is_written(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Whether nothing that exists tells a setting.
+    pub fn is_untold(&self, variable: &str, ignores: &[(&str, &str)]) -> bool {
+        let has_no_effect = self.effective.get(variable).is_some_and(|it| it.origin == Origin::NoEffect);
+        let waits = variable == "proxy_config" && self.proxy.is_none();
+        has_no_effect || waits || variable == "preset" || ignores.iter().any(|(name, _)| *name == variable)
+    }
+
+    fn is_written(&self, variable: &str) -> bool {
+        let origin = self.effective.get(variable).map(|effective| &effective.origin);
+        matches!(origin, Some(Origin::Written | Origin::Alias(_) | Origin::NoEffect))
     }
 
     /// Whether a setting was given a secret that must not be shown, and was not used.

@@ -49,9 +49,12 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
     let limit = limit(asked.config.get(TIMEOUTS), asked.prior.get(TIMEOUTS), which);
     // It is read, and what comes next may take an hour.
     let asked = Apply { config: Value::Null, ..asked };
+    // The state says what was promised, which may be what it said before.
+    let told = if ends { None } else { Meaning::of(&asked.planned, &settings).0 };
+    let told = told.unwrap_or_else(|| spec.clone());
     let work = async {
         let provider = settings.provider(&spec).await.map_err(|error| vec![refused(&error)])?;
-        carry_out(shared, &*provider, &spec, &asked, now).await
+        carry_out(shared, &*provider, (&spec, &told), &asked, now).await
     };
     let done = match limit {
         None => work.await,
@@ -66,7 +69,7 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
 async fn carry_out(
     shared: &Shared,
     provider: &dyn Provider,
-    spec: &Spec,
+    (spec, told_of): (&Spec, &Spec),
     asked: &Apply,
     now: Timestamp,
 ) -> Result<Value, Vec<Diagnostic>> {
@@ -123,7 +126,7 @@ async fn carry_out(
         // Whether Terraform gets to write its state is not known here: the next look takes it away.
         begun.made(same::own_id(provider, spec, &observed).as_deref());
     }
-    Ok(look::state(&asked.planned, provider, spec, &observed, drift))
+    Ok(look::state(&asked.planned, provider, told_of, &observed, drift))
 }
 
 fn unknown_to_the_state(id: &str) -> Diagnostic {

@@ -9,7 +9,7 @@ use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run;
 
-use super::{DRIFT, REVISION, begun::Begun, promised, refused, same, shown};
+use super::{DRIFT, REVISION, begun::Begun, imported, promised, refused, same, shown};
 use crate::fields;
 use crate::functions::Problem;
 use crate::meaning::{self, Meaning};
@@ -35,11 +35,13 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
         if same::left(provider.kinds(), &observed).is_empty() {
             return Ok(Value::Null);
         }
-        let mut drift = drift(&*provider, &spec, &desired, &observed);
-        // What is written is not known yet, so nothing differs from it.
-        if kept.private == shown::IMPORTED {
-            drift = Value::object::<String>([]);
+        // Its settings are what is read, so nothing differs from them.
+        if kept.private == shown::IMPORTED && provider.is_among(&observed) {
+            let read = imported::read(&settings, &*provider, kept.state.clone(), (spec, observed)).await;
+            let (state, spec, observed) = read.map_err(told)?;
+            return Ok(self::state(&state, &*provider, &spec, &observed, Value::object::<String>([])));
         }
+        let drift = drift(&*provider, &spec, &desired, &observed);
         // Of a database that is gone nothing is told but what is left of it: the state still says which one it was.
         if !provider.is_among(&observed) {
             let mut state = kept.state.clone();

@@ -5,6 +5,8 @@
 
 mod apply;
 mod begun;
+mod imported;
+mod kept;
 mod look;
 mod plan;
 mod promised;

@@ -10,7 +10,7 @@ use pgherd_core::variables::Variable;
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
-use super::{DRIFT, REVISION, begun::Begun, look, promised, refused, same, shown};
+use super::{DRIFT, REVISION, begun::Begun, kept, look, promised, refused, same, shown};
 use crate::fields;
 use crate::meaning::{self, Meaning};
 use crate::protocol::{Answer, Diagnostic, Plan, Value, has_error, log};
@@ -23,6 +23,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     if asked.proposed.is_null() {
         return destroy(shared, &settings, asked).await;
     }
+    let asked = Plan { proposed: fields::as_written(asked.proposed, &asked.config), ..asked };
     let now = Timestamp::now();
     let meaning = Meaning::checked(&asked.config, &settings, now.to_zoned(TimeZone::UTC).date());
     if has_error(&meaning.diagnostics) {
@@ -31,30 +32,39 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     let has_open_password = meaning.unknown.iter().any(|variable| variable.sensitive);
     let is_open = meaning.unknown.iter().any(|variable| !variable.sensitive);
     let effective = if is_open { meaning.effective() } else { Value::Null };
-    // What the configuration alone says was said when it was validated; only what could not be known then is new.
-    let mut said = meaning.accepted;
+    let is_undecided = is_open && effective.is_null();
     let late: Vec<&str> = meaning.unknown.iter().map(|variable| variable.name).collect();
+    let Meaning { spec, accepted, unknown, .. } = meaning;
+    // What the configuration alone says was said when it was validated; only what could not be known then is new.
+    let mut said = accepted;
     // Of what is not known yet the value that it has now is as good as any, to look at what there is.
     let spec = match is_open {
-        false => meaning.spec,
+        false => spec,
         true if asked.prior.is_null() => None,
-        true => Meaning::of(&as_before(&asked.config, &asked.prior, &meaning.unknown), &settings).0,
+        true => Meaning::of(&as_before(&asked.config, &asked.prior, &unknown), &settings).0,
     };
     let Some(spec) = spec else { return Answer::refused(open(asked.proposed, effective), Vec::new(), said) };
     let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
     if let Some(fixed) = old.as_ref().and_then(|old| moved(&asked.prior, old, &spec)) {
         return Answer::refused(asked.proposed, asked.private, vec![fixed]);
     }
-    // It is read, and what comes next waits for others.
-    let Plan { prior, proposed, private, config } = asked;
-    drop(config);
-    let looked = async {
-        let provider = settings.provider(&spec).await?;
-        let planned = run::observe_and_plan(&*provider, &spec, &run::timing(&spec, now), Intent::default()).await?;
-        Ok::<_, ProviderError>((provider, planned))
+    let provider = match settings.provider(&spec).await {
+        Ok(provider) => provider,
+        Err(error) => return Answer::refused(asked.proposed, asked.private, vec![refused(&error)]),
     };
-    let (provider, planned) = match looked.await {
-        Ok(found) => found,
+    // It is read, and what comes next waits for others.
+    let Plan { prior, mut proposed, private, mut config } = asked;
+    if let Some(old) = &old {
+        config = written(&*provider, &settings, (config, &spec), (&prior, old), &unknown, is_undecided);
+        proposed = fields::as_written(proposed, &config);
+    }
+    // What is told is what the state will say, with what it keeps.
+    let effective = if is_open { Meaning::told(&config, &settings, unknown).effective() } else { effective };
+    let told = Meaning::of(&proposed, &settings).0.filter(|_| !is_open);
+    drop(config);
+    let timing = run::timing(&spec, now);
+    let planned = match run::observe_and_plan(&*provider, &spec, &timing, Intent::default()).await {
+        Ok(planned) => planned,
         Err(error) => return Answer::refused(proposed, private, vec![refused(&error)]),
     };
     let id = same::id(&*provider, &spec);
@@ -80,8 +90,9 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         let taken = taken(&id, &*provider, &spec, &planned.observed);
         said.extend(taken.or_else(|| is_there.then(|| gone_on_with(&id))));
     }
-    // Of two that are to be made the apply tells: Terraform asks twice about one that is to be made anew.
-    if !has_error(&said) && old.is_some() && shared.is_second(For::Plan, &id) {
+    // One that is to be made anew is asked about twice: as the one that there is, and as a new one.
+    let why = if old.is_some() { For::Plan } else { For::New };
+    if !has_error(&said) && shared.is_second(why, &id) {
         said.push(same::twice(&id));
     }
     if has_error(&said) {
@@ -92,10 +103,6 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         said.push(not_known_yet(&id, &late, &planned));
     } else {
         said.extend(interruption(&spec, &planned));
-        if planned.plan.steps.is_empty() && private == shown::IMPORTED {
-            let help = "It is as the block says. Terraform shows what is written as changes, because the state of an import knows none of it.";
-            said.push(Diagnostic::warning(format!("Nothing will be done to {id}: only the state is written."), help));
-        }
     }
     let drift = match &old {
         Some(old) => look::steps(&*provider, old, &provider.desired(old), &planned.observed),
@@ -104,19 +111,46 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     let case = promised::Case {
         is_new: !is_there,
         old: old.as_ref(),
-        new: &spec,
+        new: told.as_ref().unwrap_or(&spec),
         steps: &planned.plan.steps,
         drift: &drift,
         late: &late,
-        is_undecided: is_open && effective.is_null(),
+        is_undecided,
     };
     let mut state = promise(proposed, &prior, &*provider, &case, &planned, has_open_password);
     if !is_open {
+        if private == shown::IMPORTED && planned.plan.steps.is_empty() && state != prior {
+            let help = "It is as the block says. What the block says of it in other words than were read off it, or cannot be read off it, is new to the state.";
+            said.push(Diagnostic::warning(format!("Nothing will be done to {id}: only the state is written."), help));
+        }
         return Answer::refused(state, shown::kept(&spec, &planned), said);
     }
     state.set(shown::STEPS, Value::Unknown);
     state.set("effective", if effective.is_null() { Value::Unknown } else { effective });
     Answer::refused(state, Vec::new(), said)
+}
+
+/// What is written, with what the state keeps in its place. Of what may follow from something that is not known yet, nothing is promised
+/// where nothing is written.
+fn written(
+    provider: &dyn Provider,
+    settings: &Settings,
+    (config, spec): (Value, &Spec),
+    (prior, old): (&Value, &Spec),
+    unknown: &[&'static Variable],
+    is_undecided: bool,
+) -> Value {
+    let known = as_before(&config, prior, unknown);
+    let mut written = kept::written(provider, settings, (&known, spec), (prior, old));
+    for variable in fields::canonical().filter(|variable| !variable.sensitive) {
+        let (is, was) = (config.get(variable.name), prior.get(variable.name));
+        if !is.is_known() {
+            written.set(variable.name, is.clone());
+        } else if is_undecided && is.is_null() && !was.is_null() {
+            written.set(variable.name, Value::Unknown);
+        }
+    }
+    written
 }
 
 /// A configuration in which what is not known yet is as it was.

@@ -63,6 +63,8 @@ pub enum Given {
     Optional,
     /// The provider does.
     Computed,
+    /// Whoever writes the configuration may; where nobody does, the provider may keep what it was.
+    Either,
 }
 
 impl Attribute {
@@ -94,8 +96,8 @@ impl Attribute {
             ty,
             description: self.description.clone(),
             required: self.given == Given::Required,
-            optional: self.given == Given::Optional,
-            computed: self.given == Given::Computed,
+            optional: matches!(self.given, Given::Optional | Given::Either),
+            computed: matches!(self.given, Given::Computed | Given::Either),
             sensitive: self.sensitive,
             nested,
             write_only: self.write_only,

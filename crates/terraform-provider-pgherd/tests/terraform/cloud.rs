@@ -40,7 +40,7 @@ pub struct Cloud {
 
 impl Cloud {
     pub fn new(test: &str, speed: Speed) -> Option<Self> {
-        let mut world = World::new(test)?;
+        let mut world = World::beside(test)?;
         let beside = Runtime::new().expect("a runtime");
         let options = Options { speed, ..Options::default() };
         let emulator = beside.block_on(Emulator::start(options)).expect("it listens");
@@ -114,9 +114,10 @@ fn a_database_from_plan_to_destroy() {
     let made = cloud.writes();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
     world.run("apply -auto-approve").fine();
-    // The command line sees the same database.
+    // The command line sees the same database, as one of its own.
     assert!(world.pgherd("plan --file main.tf").contains("No changes."));
     assert_eq!(cloud.writes(), made, "an empty plan writes nothing");
+    world.pgherd("adopt --file main.tf --yes");
     what_others_change_is_put_right(&cloud);
     what_is_anothers_is_not_forgotten(&cloud);
     another_label_is_no_change(&cloud);
@@ -214,18 +215,35 @@ fn what_the_command_line_made_is_imported() {
         .with_code(1)
         .says("the provider runs every database on local");
     world.run(import).fine();
-    // What is written is not known yet, so nothing can be said to differ from it.
-    world.run("state show module.orders.pgherd_postgres.this").fine().says("drift = {}");
+    let state = world.run("state show module.orders.pgherd_postgres.this").fine();
+    state.says("drift = {}").says("skip_final_snapshot = true").says("backup_retention_period = 7");
     world.run("plan -refresh-only").fine().says("No changes.");
-    world
-        .run("plan -out=saved")
-        .fine()
-        .says("0 to add, 1 to change, 0 to destroy")
-        .says("Nothing will be done to aws/eu-central-1/orders: only the state is written.");
-    world.run("apply saved").fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.run("apply -auto-approve").fine().says("0 added, 0 changed, 0 destroyed");
     assert_eq!(cloud.writes(), made, "nothing was sent");
     one_database_has_one_address(world);
+    what_differs_from_what_was_imported_is_told(&cloud);
+}
+
+/// What was read is what there is, and what a block wants otherwise is a change.
+fn what_differs_from_what_was_imported_is_told(cloud: &Cloud) {
+    let world = &cloud.world;
+    kept(cloud, "3");
+    let planned = world.run("plan -out=saved").fine().says("~ BackupRetentionPeriod 3 -> 7 now no impact");
+    let planned = planned.says("backup_retention_period = 3 -> null").says("0 to add, 1 to change, 0 to destroy");
+    assert!(!plain(&planned.said).contains("- backup_window"), "what is as it was stays so\n{}", planned.said);
+    world.run("apply saved").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    // What only decides how things are done is told, and there is nothing to be sent for it.
+    let made = cloud.writes();
+    world.write("main.tf", &FILE.replace("\n}\n\noutput", "\n  apply_immediately = true\n}\n\noutput"));
+    world.run("apply -auto-approve").fine().says("+ apply_immediately").says("0 added, 1 changed");
+    world.write("main.tf", FILE);
+    world.run("apply -auto-approve").fine().says("- apply_immediately").says("0 added, 1 changed");
+    assert_eq!(cloud.writes(), made, "nothing was sent");
+    // What decides about the end of the database is kept with it.
+    world.write("main.tf", &FILE.replace("skip_final_snapshot        = true", "skip_final_snapshot        = false"));
+    world.run("plan").fine().says("Tags.pgherd:written");
 }
 
 /// The end of one would be the end of the other's data.

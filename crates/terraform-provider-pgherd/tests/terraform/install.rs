@@ -8,7 +8,7 @@ use crate::world::World;
 
 #[test]
 fn what_pgherd_installs_is_enough_without_a_network() {
-    let Some(world) = World::new("install") else { return };
+    let Some(world) = World::beside("install") else { return };
     fs::remove_file(world.work().join("modules")).expect("the link is taken away");
     fs::remove_dir_all(world.home().join(".terraform.d")).expect("the provider is taken away");
     let provider = Path::new(env!("CARGO_BIN_EXE_terraform-provider-pgherd"));
@@ -24,7 +24,7 @@ fn what_pgherd_installs_is_enough_without_a_network() {
 /// What is released is a mirror as it stands, and what Terraform unpacks of it is what the checksums say.
 #[test]
 fn what_is_released_is_a_mirror() {
-    let Some(world) = World::new("release") else { return };
+    let Some(world) = World::beside("release") else { return };
     fs::remove_dir_all(world.home().join(".terraform.d")).expect("the provider is taken away");
     let provider = Path::new(env!("CARGO_BIN_EXE_terraform-provider-pgherd"));
     let mirror = world.work().join("mirror");

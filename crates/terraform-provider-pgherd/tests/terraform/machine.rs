@@ -72,6 +72,7 @@ fn a_database_from_plan_to_destroy() {
     assert!(!log.contains("was promised otherwise"));
     assert_eq!(world.files_with(PASSWORD), [] as [std::path::PathBuf; 0], "the password is written nowhere");
     two_blocks_are_two_databases(&world);
+    what_the_command_line_made_is_imported(&world);
 }
 
 /// One run without the usual environment, say, must neither forget the database nor take another one for it.
@@ -126,7 +127,14 @@ fn two_blocks_are_two_databases(world: &World) {
     };
     world.write("main.tf", &[module(""), one("one"), one("two")].concat());
     world.run("init").fine();
-    world.run("apply -auto-approve").with_code(1).says("Two blocks mean local/database.");
+    world.run("plan").with_code(1).says("Two blocks mean local/database.").says("with module.");
+    // One block for several, each with a name of its own.
+    let each = one("each").replace("\n}", "\n  for_each = toset([\"first\", \"second\"])\n  name     = each.key\n}");
+    world.write("main.tf", &each);
+    world.run("init").fine();
+    world.run("plan").fine().says("2 to add");
+    world.write("main.tf", &each.replace("each.key", "\"first\""));
+    world.run("plan").with_code(1).says("Two blocks mean local/first.");
 }
 
 fn it_is_imported(world: &World) {
@@ -137,7 +145,6 @@ fn it_is_imported(world: &World) {
         .says("There is a database local/orders already.")
         .says("terraform import ADDRESS local/orders");
     world.run("import module.orders.pgherd_postgres.this local/orders").fine();
-    world.run("apply -auto-approve").fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
 }
 
@@ -189,4 +196,35 @@ fn what_was_deleted_by_others_is_made_anew_only_when_that_is_known(world: &World
     world.run("plan -refresh=false").with_code(1).says("local/orders is not there any more.");
     world.run("plan -out=saved").fine().says("1 to add, 0 to change, 0 to destroy");
     world.run("apply saved").fine();
+}
+
+/// A block of few words and one of many, made by the command line and taken over without a change; a block can be written off it.
+fn what_the_command_line_made_is_imported(world: &World) {
+    let resource = |arguments: &str| {
+        format!(
+            "terraform {{\n  required_providers {{\n    pgherd = {{ source = \"local/pgherd/pgherd\" }}\n  }}\n}}\n\
+             import {{\n  to = pgherd_postgres.made\n  id = \"local/made\"\n}}\n{arguments}"
+        )
+    };
+    let few = "  cloud_provider = \"local\"\n  name           = \"made\"\n  preset         = \"dev\"\n  storage_encrypted = false\n";
+    let many = "  vpc_id = \"vpc-1\"\n  subnet_ids = [\"subnet-1\"]\n  environment = \"test\"\n  tags = { Team = \"shop\" }\n  \
+        allowed_cidr_blocks = [\"192.0.2.0/24\", \"10.0.0.0/8\"]\n  parameters = [{ name = \"work_mem\", value = \"8MB\" }]\n  \
+        backup_retention_period = 3\n  apply_immediately = true\n  alarms = { cpu_percent = 90 }\n  \
+        proxy_config = { default_pool_size = 5 }\n  enable_proxy = false\n";
+    for (written, more) in [(few.to_owned(), ""), ([few, many].concat(), "  skip_final_snapshot = true\n")] {
+        world.write("made.hcl", &format!("module \"made\" {{\n  source = \"./modules/database\"\n{written}{more}}}\n"));
+        world.pgherd("apply --file made.hcl --yes");
+        world.write("main.tf", &resource(&format!("resource \"pgherd_postgres\" \"made\" {{\n{written}{more}}}\n")));
+        world.run("init").fine();
+        world.run("apply -auto-approve").fine().says("1 imported, 0 added, 0 changed, 0 destroyed");
+        world.run("plan -detailed-exitcode").fine().says("No changes.");
+        world.run("state rm pgherd_postgres.made").fine();
+    }
+    world.write("main.tf", &resource(""));
+    world.run("plan -generate-config-out=generated.tf").fine().says("1 to import, 0 to add, 0 to change, 0 to destroy");
+    world.run("apply -auto-approve").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    // The other way round, and what others change is told of what was read.
+    assert!(world.pgherd("plan --file made.hcl").contains("No changes."));
+    world.run("destroy -auto-approve").fine();
 }

@@ -109,15 +109,26 @@ fn every_block_is_valid_and_planned() {
     if fences.is_empty() {
         return skipped("requirements", "../shared is absent");
     }
-    let Some(mut world) = World::new("requirements") else { return };
+    let Some(mut world) = World::beside("requirements") else { return };
     world.set("PGHERD_TARGET", "local");
     let blocks: usize = fences.values().map(|fence| fence.matches("database_postgres").count()).sum();
     assert_eq!((blocks, fences.len()), (18, 21), "module blocks, and fences");
+    let fences: BTreeMap<usize, String> = fences.into_iter().map(|(line, fence)| (line, named(line, &fence))).collect();
     write(&world, &fences, 834);
     world.run("init").fine();
     world.run("validate").fine();
     // And six resources of another provider in the fences, three around.
     world.run("plan").fine().says("27 to add, 0 to change, 0 to destroy");
+}
+
+/// All of them are read back as their blocks have them, so nothing is to be changed.
+fn all_are_imported(world: &World, count: usize) {
+    world.write("imports.tf", &world.forget_all());
+    let expected = format!("{count} to import, 0 to add, 0 to change, 0 to destroy");
+    world.run("plan -out=saved").fine().says(&expected);
+    world.run("apply saved").fine();
+    world.write("imports.tf", "");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
 }
 
 /// A small one, one with a pooler, one of a test, and what stands beside them.
@@ -135,6 +146,7 @@ fn some_are_made_on_this_machine() {
     world.run("plan -out=saved").fine().says("11 to add");
     world.run("apply saved").fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+    all_are_imported(&world, 4);
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
 }
 
@@ -184,6 +196,7 @@ fn the_rest_is_made_on_aws() {
     planned.says("26 to add").says("Warning: No second region is named to keep the copies in.");
     world.run("apply saved").fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+    all_are_imported(world, 17);
     let free: BTreeMap<usize, String> = fences
         .into_iter()
         .map(|(line, fence)| {

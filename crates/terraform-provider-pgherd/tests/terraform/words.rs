@@ -15,7 +15,7 @@ fn check(world: &World, arguments: &str, verb: &str, line: &str, words: &str) {
 
 #[test]
 fn what_is_wrong_is_said_at_the_users_own_line() {
-    let Some(world) = World::new("words") else { return };
+    let Some(world) = World::beside("words") else { return };
     world.write("main.tf", &module("  cloud_provider = \"local\""));
     world.run("init").fine();
     world.run("init -lockfile=readonly").fine();
@@ -50,7 +50,7 @@ fn what_is_wrong_is_said_at_the_users_own_line() {
 /// A saved plan holds a copy of the configuration, which is Terraform's: so a password belongs into a variable.
 #[test]
 fn a_password_that_is_written_out_stands_in_a_saved_plan_and_nowhere_else() {
-    let Some(world) = World::new("literal") else { return };
+    let Some(world) = World::beside("literal") else { return };
     let password = "Never-to-be-found-2";
     world.write("main.tf", &module(&format!("  cloud_provider = \"local\"\n  master_password = \"{password}\"")));
     world.run("init").fine();
@@ -63,18 +63,45 @@ fn a_password_that_is_written_out_stands_in_a_saved_plan_and_nowhere_else() {
 /// What is generated is as Terraform itself would write it, and says from which version on.
 #[test]
 fn modules_and_examples_are_written_as_terraform_writes() {
-    let Some(world) = World::new("format") else { return };
+    let Some(world) = World::beside("format") else { return };
     for folder in ["modules", "examples"] {
         world.run(&format!("fmt -check -recursive {}", repository().join(folder).display())).fine();
     }
     let main = std::fs::read_to_string(repository().join("modules/database/main.tf")).expect("the module");
     assert!(main.contains("required_version = \">= 1.11\""), "older ones keep what is write-only");
+    let variables = std::fs::read_to_string(repository().join("modules/database/variables.tf")).expect("the module");
+    let count = |text: &str| variables.lines().filter(|line| line.trim_start().starts_with(text)).count();
+    assert_eq!(count("default     = null"), count("variable "), "a default would hide that nothing is written");
+}
+
+/// A block in one line may hold one argument and no other block, say, which no reader of ours need notice.
+#[test]
+fn what_documents_show_is_terraforms_language() {
+    let Some(world) = World::beside("documents") else { return };
+    let mut documents = vec![repository().join("README.md"), repository().join("modules/database/README.md")];
+    for folder in ["docs/src/guides", "docs/src/tutorial", "docs/src/reference"] {
+        let entries = std::fs::read_dir(repository().join(folder)).expect("a folder").flatten();
+        documents.extend(entries.map(|entry| entry.path()));
+    }
+    let folder = world.work().join("shown");
+    std::fs::create_dir(&folder).expect("a folder");
+    let mut count = 0;
+    for document in documents {
+        let text = std::fs::read_to_string(&document).expect("a document");
+        for fence in text.split("\n```hcl").skip(1) {
+            let shown = fence.split_once('\n').and_then(|(_, rest)| rest.split("\n```").next()).unwrap_or_default();
+            count += 1;
+            std::fs::write(folder.join(format!("{count}.tf")), format!("{shown}\n")).expect("written");
+        }
+    }
+    assert!(count > 20, "{count}");
+    world.run("fmt -list=false shown").fine();
 }
 
 /// What has not been made yet has no name, and nothing is asked for before it has.
 #[test]
 fn what_is_not_known_yet_is_planned_around() {
-    let Some(world) = World::new("unknown") else { return };
+    let Some(world) = World::beside("unknown") else { return };
     let rest = "  cloud_provider = \"local\"\n  vpc_id = terraform_data.network.id\n  tags = { Network = terraform_data.network.id }";
     world.write("main.tf", &(module(rest) + "resource \"terraform_data\" \"network\" {}\n"));
     world.run("init").fine();

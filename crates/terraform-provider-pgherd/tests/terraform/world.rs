@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -17,7 +17,8 @@ pub struct World {
     root: TempDir,
     terraform: PathBuf,
     environment: Vec<(String, String)>,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Option<MutexGuard<'static, ()>>,
+    _seat: Seat,
 }
 
 /// What a run said.
@@ -65,24 +66,55 @@ pub fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// One at a time: the agents of several worlds would take each other's ports, and the machine has two cores.
+/// One at a time with databases on this machine: the agents of several worlds would take each other's ports.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// As many worlds as the machine of a check has cores.
+static SEATS: Mutex<usize> = Mutex::new(2);
+static FREED: Condvar = Condvar::new();
+
+/// A place among those that run side by side.
+struct Seat;
+
+impl Seat {
+    fn take() -> Self {
+        let seats = SEATS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seats = FREED.wait_while(seats, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        *seats -= 1;
+        Self
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        *SEATS.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        FREED.notify_one();
+    }
+}
+
 impl World {
-    /// An empty one; nothing where there is no terraform.
+    /// An empty one for databases on this machine; nothing where there is no terraform.
     pub fn new(test: &str) -> Option<Self> {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut world = Self::beside(test)?;
+        world._turn = Some(turn);
+        Some(world)
+    }
+
+    /// One beside others, in which no database is made on this machine.
+    pub fn beside(test: &str) -> Option<Self> {
         let Some(terraform) = terraform() else {
             skipped(test, "no terraform is installed");
             return None;
         };
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let seat = Seat::take();
         let root = tempfile::Builder::new().prefix("pgherd-tf").tempdir().expect("a folder");
         // Databases of root's agent belong to another user, who must be able to reach them.
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
         for folder in ["home", "work", "tmp"] {
             fs::create_dir(root.path().join(folder)).expect("a folder");
         }
-        let world = Self { root, terraform, environment: Vec::new(), _turn: turn };
+        let world = Self { root, terraform, environment: Vec::new(), _turn: None, _seat: seat };
         world.install();
         Some(world)
     }
@@ -244,6 +276,25 @@ impl World {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "pgherd {line}\n{said}");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Takes every database out of the state and gives the blocks that import them again.
+    pub fn forget_all(&self) -> String {
+        let state = fs::read(self.work().join("terraform.tfstate")).expect("a state");
+        let state: serde_json::Value = serde_json::from_slice(&state).expect("JSON");
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let all = state["resources"].as_array().expect("resources").iter();
+        let databases = all.filter(|one| one["type"] == "pgherd_postgres" && one["mode"] == "managed");
+        let (mut line, mut blocks) = ("state rm".to_owned(), String::new());
+        for one in databases {
+            let address = format!("{}.pgherd_postgres.{}", text(&one["module"]), text(&one["name"]));
+            let address = address.trim_start_matches('.');
+            let id = text(&one["instances"][0]["attributes"]["id"]);
+            line += &format!(" {address}");
+            blocks += &format!("import {{\n  to = {address}\n  id = \"{id}\"\n}}\n");
+        }
+        self.run(&line).fine();
+        blocks
     }
 
     /// Every file below the world that holds these bytes, this machine's databases apart.

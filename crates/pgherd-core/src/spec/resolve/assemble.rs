@@ -60,7 +60,16 @@ pub(super) fn assemble(draft: &Draft, size: Size) -> Spec {
         proxy: draft.is_on("enable_proxy").then(|| proxy(draft)),
         proxy_kept: (!draft.is_on("enable_proxy") && has_proxy).then(|| proxy(draft)),
         effective: effective(draft),
+        settled: settled(draft),
     }
+}
+
+/// Every setting that may be shown.
+fn settled(draft: &Draft) -> Props {
+    let shown = draft.settled.iter().filter(|(name, settled)| {
+        !draft.hidden.contains(*name) && !settled.value.has_secret() && **name != "master_password"
+    });
+    shown.map(|(name, settled)| ((*name).to_owned(), settled.value.clone())).collect()
 }
 
 fn storage(draft: &Draft) -> Storage {
