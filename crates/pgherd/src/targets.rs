@@ -51,7 +51,8 @@ pub fn provider(global: &Global, spec: &Spec) -> Result<Box<dyn Provider>, Comma
     match spec.target {
         Cloud::Local => Ok(Box::new(local(global)?)),
         Cloud::Aws => Ok(Box::new(wait_for(options(global).aws(spec))??)),
-        Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => Err(unavailable(spec)),
+        Cloud::DigitalOcean => Ok(Box::new(options(global).digitalocean(spec)?)),
+        Cloud::Gcp | Cloud::Azure => Err(unavailable(spec)),
     }
 }
 

@@ -37,6 +37,7 @@ fn explained(spec: &Spec) -> Explanation {
     match spec.target {
         Cloud::Local => explain(spec).with_reasons(IGNORES),
         Cloud::Aws => explain(spec).with_reasons(pgherd_aws::IGNORES),
-        Cloud::Azure | Cloud::Gcp | Cloud::DigitalOcean => explain(spec),
+        Cloud::DigitalOcean => explain(spec).with_reasons(pgherd_digitalocean::IGNORES),
+        Cloud::Azure | Cloud::Gcp => explain(spec),
     }
 }
