@@ -2,13 +2,18 @@
 
 use super::block::Block;
 use super::{Check, Wrong};
+use crate::cloud::Cloud;
 use crate::diagnostic::Diagnostic;
 
 pub(super) const CHECK: Check = Check {
     code: "final-snapshot",
     words: "A fixed `final_snapshot_identifier` makes the second destroy of that name fail, because the snapshot of the first is still there; left \
             out, a name with the time is made. It is 1 to 255 letters, digits and single hyphens and begins with a letter.",
-    fine: &["skip_final_snapshot = false", "skip_final_snapshot = true"],
+    fine: &[
+        "skip_final_snapshot = false",
+        "skip_final_snapshot = true",
+        "cloud_provider = \"digitalocean\"\nfinal_snapshot_identifier = \"orders-final\"",
+    ],
     wrong: &[
         Wrong {
             block: r#"final_snapshot_identifier = "orders-final""#,
@@ -27,7 +32,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
-    let Some(name) = block.spec.backup.final_name.as_deref().filter(|_| !block.spec.backup.skip_final) else {
+    // DigitalOcean takes no last backup, which a destroy says.
+    let takes_one = !block.spec.backup.skip_final && block.target() != Cloud::DigitalOcean;
+    let Some(name) = block.spec.backup.final_name.as_deref().filter(|_| takes_one) else {
         return Vec::new();
     };
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
