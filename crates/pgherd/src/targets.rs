@@ -62,6 +62,16 @@ fn unavailable(spec: &Spec) -> CommandError {
         .hint("validate and explain work for every target")
 }
 
+/// Variables that change nothing on a target, and why.
+pub fn ignores(target: Cloud) -> &'static [(&'static str, &'static str)] {
+    match target {
+        Cloud::Local => pgherd_local::desired::IGNORES,
+        Cloud::Aws => pgherd_aws::IGNORES,
+        Cloud::DigitalOcean => pgherd_digitalocean::IGNORES,
+        Cloud::Gcp | Cloud::Azure => &[],
+    }
+}
+
 /// What a database runs, or will run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Engine {
