@@ -170,6 +170,8 @@ async fn a_replica_becomes_a_database_under_its_own_name() {
     let promote = |to: &str| Operation::Promote { name: name(), replica: None, to: renamed(&alone, to) };
     let refused = operate(&world, &promote("copy")).await.expect_err("another name");
     assert_eq!(refused.message, "DigitalOcean cannot give a cluster another name, and orders-r1 keeps its own");
+    // Longer than everything that is done to it by its id.
+    world.emulator.with(|ocean| ocean.hidden_s = 1200);
     operate(&world, &promote("orders-r1")).await.expect("promoted");
     // Though it was not listed for a while.
     let is_it = |thing: &String| thing == "cluster orders-r1";
