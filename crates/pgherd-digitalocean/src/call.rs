@@ -54,14 +54,24 @@ impl Session {
         for page in 1..=MOST_PAGES {
             let query = if page == 1 { String::new() } else { format!("&page={page}") };
             let mut told = self.get(&format!("{path}?per_page={PAGE}{query}")).await?;
-            let Json::Array(items) = told[name].take() else { break };
+            let items = items(&mut told, path, name)?;
             let is_last = items.is_empty() || told["links"]["pages"]["next"].is_null();
             all.extend(items);
             if is_last {
-                break;
+                let total = told["meta"]["total"].as_u64().and_then(|total| usize::try_from(total).ok());
+                return match total.filter(|total| *total > all.len()) {
+                    Some(total) => Err(partial(path, name, all.len(), total)),
+                    None => Ok(all),
+                };
             }
         }
-        Ok(all)
+        Err(partial(path, name, all.len(), all.len() + 1))
+    }
+
+    /// Reads a list that comes whole.
+    pub(crate) async fn whole(&self, path: &str, name: &str) -> Result<Vec<Json>, DoError> {
+        let mut told = self.get(path).await?;
+        items(&mut told, path, name)
     }
 
     /// Puts something in the place of what is there: doing so twice is as once.
@@ -189,6 +199,22 @@ fn wish(response: &Response) -> Option<Duration> {
         let until = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(reset))?;
         Some(until.duration_since(now).unwrap_or_default())
     })
+}
+
+/// A list in an answer. An answer without it is nobody's word that there is nothing: what is taken for nothing would be made.
+fn items(told: &mut Json, path: &str, name: &str) -> Result<Vec<Json>, DoError> {
+    match told.get_mut(name).map(Json::take) {
+        Some(Json::Array(items)) => Ok(items),
+        // An empty list, as some servers write it.
+        Some(Json::Null) => Ok(Vec::new()),
+        Some(_) | None => Err(unanswered(&format!("GET {path}"), format!("the answer has no list of {name}"), false)),
+    }
+}
+
+/// That a list is not whole.
+fn partial(path: &str, name: &str, read: usize, total: usize) -> DoError {
+    let message = format!("the answer has {read} {name} and speaks of {total}");
+    unanswered(&format!("GET {path}"), message, false)
 }
 
 fn unanswered(asked: &str, message: String, maybe_done: bool) -> DoError {

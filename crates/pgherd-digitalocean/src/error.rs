@@ -42,9 +42,22 @@ impl DoError {
         })
     }
 
-    /// Whether there is no such thing.
+    /// An answer in which what was asked for is not to be found.
+    pub(crate) fn unread(asked: &str) -> Self {
+        Self {
+            asked: asked.to_owned(),
+            status: None,
+            id: String::new(),
+            message: "the answer does not have what was asked for".to_owned(),
+            request_id: String::new(),
+            maybe_done: false,
+        }
+    }
+
+    /// Whether there is no such thing. Only DigitalOcean's own word for it counts: a proxy that has no such page, or an endpoint that is
+    /// wrong, says 404 of everything.
     pub fn is_absent(&self) -> bool {
-        self.status == Some(404)
+        self.status == Some(404) && self.id == "not_found"
     }
 
     /// Whether it may have been made, or somebody else has made it: whoever asked looks.
@@ -52,14 +65,14 @@ impl DoError {
         self.maybe_done || matches!(self.status, Some(409 | 422))
     }
 
-    /// Whether it passes when what is going on with the cluster is over.
-    pub fn is_of_state(&self) -> bool {
-        let says = |words: &str| self.message.to_lowercase().contains(words);
-        match self.status {
-            Some(409 | 412) => true,
-            Some(422) => ["not online", "not ready", "in progress", "is resizing", "is creating"].into_iter().any(says),
-            _ => false,
-        }
+    /// Whether it may pass when what is going on with a cluster is over: its words are no promise, so whoever asked looks at the cluster.
+    pub fn may_pass(&self) -> bool {
+        matches!(self.status, Some(409 | 412 | 422))
+    }
+
+    /// Whether something is missing that comes by itself, such as the first backup: no state of a cluster tells of that.
+    pub fn is_too_early(&self) -> bool {
+        self.status == Some(412)
     }
 
     /// What sort of refusal it is.
@@ -67,7 +80,9 @@ impl DoError {
         match self.status {
             None => ErrorKind::Unavailable,
             Some(401 | 403) => ErrorKind::Denied,
-            Some(404) => ErrorKind::NotFound,
+            Some(404) if self.is_absent() => ErrorKind::NotFound,
+            // Somebody else's page, which says nothing of what is there.
+            Some(404) => ErrorKind::Unavailable,
             Some(409 | 412) => ErrorKind::Conflict,
             Some(429) => ErrorKind::Throttled,
             Some(400..=499) => ErrorKind::Invalid,
@@ -91,6 +106,7 @@ impl DoError {
                 "the token lacks a scope: database:create, read, update, delete, view_credentials; tag:create, read, \
                  delete; vpc:read; monitoring:create, read, update, delete"
             }
+            Some(404) if !self.is_absent() => "see what DIGITALOCEAN_API_URL and HTTPS_PROXY lead to",
             Some(429) => "a token may ask 5,000 times an hour and 250 times a minute",
             _ => "",
         }
@@ -123,10 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn a_state_passes_and_a_mistake_does_not() {
-        assert!(read(412, r#"{"id":"precondition_failed","message":"no backup yet"}"#).is_of_state());
-        assert!(read(422, r#"{"id":"x","message":"cluster is not online"}"#).is_of_state());
-        assert!(!read(422, r#"{"id":"x","message":"invalid size"}"#).is_of_state());
+    fn only_its_own_word_says_that_something_is_gone() {
+        assert!(read(404, r#"{"id":"not_found","message":"no"}"#).is_absent());
+        let proxy = read(404, r#"{"message":"no Route matched with those values"}"#);
+        assert!(!proxy.is_absent());
+        assert_eq!(proxy.kind(), ErrorKind::Unavailable);
         assert_eq!(read(403, r#"{"id":"forbidden","message":"no"}"#).kind(), ErrorKind::Denied);
     }
 }

@@ -68,6 +68,15 @@ pub(crate) fn foreign(name: &str, why: &str) -> ProviderError {
         .help("`pgherd adopt` takes it over; or give the block another name")
 }
 
+/// That a replica is left alone.
+pub(crate) fn foreign_replica(name: &str) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::Conflict,
+        format!("the replica {name} exists and is not pgherd's: it does not wear its tag"),
+    )
+    .help("nothing was done to it; promote or delete it in the control panel, or put the tag on")
+}
+
 /// What there is of a block: what is wanted, what is somebody else's under our names, and what nobody wants any more.
 pub(crate) async fn observe(ocean: &DigitalOcean, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
     let Some(want) = wanted.iter().find(|one| one.id.kind == cluster::NAME) else { return Ok(Vec::new()) };
@@ -128,13 +137,14 @@ pub(crate) async fn observe(ocean: &DigitalOcean, wanted: &[Resource]) -> Result
             all.push(seen(one.id.clone(), one.props.clone(), Status::Available, Some(&want.id)));
         }
     }
-    if let Some(one) = wanted.iter().find(|one| one.id.kind == secret::NAME) {
+    let is_due = ocean.secrets(name).is_some_and(|folder| folder.lacks_document());
+    if let Some(one) = wanted.iter().find(|one| one.id.kind == secret::NAME && !is_due) {
         let password = |name: &str| users.iter().find(|user| user.name == name).and_then(|user| user.password.clone());
         all.push(seen_secret(ocean, one, &want.id, &there, password));
     }
     all.push(seen_firewall(&want.id, &rules));
     for (replica, rules) in replicas.iter().zip(&of_replicas) {
-        let one = seen_replica(ocean, name, &want.id, replica);
+        let one = seen_replica(name, &want.id, replica);
         if let (Some(rules), false) = (rules, matches!(one.status, Status::Foreign(_)))
             && wanted.iter().any(|wanted| wanted.id == one.id)
         {
@@ -214,9 +224,8 @@ fn seen_firewall(server: &Id, rules: &[Rule]) -> Observed {
     seen(Id::new(firewall::NAME, &server.name), props, Status::Available, Some(server))
 }
 
-fn seen_replica(ocean: &DigitalOcean, database: &str, cluster: &Id, there: &Replica) -> Observed {
-    let is_ours = there.tags.as_ref().is_none_or(|worn| ocean.is_ours(worn, database));
-    let told = match is_ours {
+fn seen_replica(database: &str, cluster: &Id, there: &Replica) -> Observed {
+    let told = match there.is_of(database) {
         true => status(&there.status),
         false => Status::Foreign(format!("it has no tag {}", tags::flat(tags::BLOCK, database))),
     };

@@ -56,7 +56,8 @@ pub(crate) async fn preflight(
                 about.at_once(now),
                 about.unbounded(),
                 about.moved(),
-                about.offered(options),
+                about.offered(options, ocean.origin().is_some()),
+                about.unsure_of_storage().into_iter().collect(),
                 network,
                 about.left(),
                 about.unheard(),
@@ -155,7 +156,7 @@ impl<'a> About<'a> {
     }
 
     /// Whether what is asked for is sold. The size of a replica is its cluster's.
-    fn offered(&self, options: Option<Result<Options, DoError>>) -> Vec<Diagnostic> {
+    fn offered(&self, options: Option<Result<Options, DoError>>, is_restored: bool) -> Vec<Diagnostic> {
         let options = match options {
             None => return Vec::new(),
             Some(Ok(options)) => options,
@@ -167,7 +168,9 @@ impl<'a> About<'a> {
         let listed = |all: &BTreeSet<String>| all.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         let text = |field: &'a str| self.becomes(field).and_then(Value::as_text);
         let mut out = Vec::new();
+        // What is made of a backup is of its major, which may be one that is made anew no more.
         if let Some(version) = text("version").or_else(|| text("newest_version"))
+            && !is_restored
             && !options.versions.is_empty()
             && !options.versions.contains(version)
         {
@@ -199,6 +202,18 @@ impl<'a> About<'a> {
             );
         }
         out
+    }
+
+    /// Storage that is asked for of a size of which nobody knows what it brings along.
+    fn unsure_of_storage(&self) -> Option<Diagnostic> {
+        let asked = self.becomes("storage_size_mib").filter(|_| cluster::base_gib(self.spec).is_none())?;
+        let gib = asked.as_int().unwrap_or_default() / 1024;
+        let size = &self.spec.size.name;
+        let message = format!(
+            "how much storage {size} brings along is not known here, and DigitalOcean refuses less than that: {gib} GiB is asked for"
+        );
+        let help = "leave allocated_storage out for what it brings along";
+        Some(Diagnostic::note("storage-unsure", message).at(&self.spec.block, "allocated_storage").help(help))
     }
 
     /// Settings that were taken out of the block: DigitalOcean takes none back.
@@ -250,12 +265,24 @@ impl<'a> About<'a> {
         out
     }
 
+    /// A cluster that was asked for a moment ago by a run that was cut short: it may not be to be seen yet, and would stay.
+    fn on_its_way(&self, ocean: &DigitalOcean) -> Option<Diagnostic> {
+        let asked_at = ocean.secrets(&self.spec.name).and_then(|folder| folder.intended())?;
+        let since = jiff::Timestamp::now().duration_since(asked_at).unsigned_abs();
+        let is_near = self.seen(cluster::NAME).is_none() && since < ocean.patience().appearing;
+        let message = format!("{} was asked for a moment ago, and is not to be seen yet", self.spec.name);
+        let help = format!("run it again in {} s", ocean.patience().appearing.as_secs());
+        is_near.then(|| self.error("asked-for-just-now", "", message).help(help))
+    }
+
     async fn destroyed(&self, ocean: &DigitalOcean, accepted: &BTreeSet<String>) -> Vec<Diagnostic> {
         let is_deleted = |kind: &str| {
             let mut steps = self.intended.plan.steps.iter();
             steps.any(|step| step.id.kind == kind && matches!(step.action, Action::Delete { .. }))
         };
-        let Some(seen) = self.seen(cluster::NAME).filter(|_| is_deleted(cluster::NAME)) else { return Vec::new() };
+        let Some(seen) = self.seen(cluster::NAME).filter(|_| is_deleted(cluster::NAME)) else {
+            return self.on_its_way(ocean).into_iter().collect();
+        };
         let mut out = Vec::new();
         if !self.spec.backup.skip_final {
             let said = self.error(NO_LAST_BACKUP, "skip_final_snapshot", no_last_backup(&self.spec.name));

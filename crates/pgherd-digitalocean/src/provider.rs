@@ -41,8 +41,21 @@ pub struct DigitalOcean {
     options: DigitalOceanOptions,
     /// The database whose cluster is taken to wear our tag: what would be, if it were pgherd's.
     claimed: Option<String>,
-    /// What a cluster that is made is restored from, and the tag that says so.
-    origin: Option<(Json, String)>,
+    /// What a cluster that is made is restored from.
+    origin: Option<Origin>,
+}
+
+/// What a cluster is restored from.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// In the words of the request.
+    pub(crate) asked: Json,
+    /// The tag that says so.
+    pub(crate) tag: String,
+    /// The major of its source: a backup is of it.
+    pub(crate) version: String,
+    /// The storage of its source, which the backup needs.
+    pub(crate) storage_mib: Option<i64>,
 }
 
 impl DigitalOcean {
@@ -57,13 +70,13 @@ impl DigitalOcean {
     }
 
     /// The same, which makes a cluster of a backup.
-    pub(crate) fn restoring(&self, origin: Json, tag: String) -> Self {
-        Self { origin: Some((origin, tag)), ..self.clone() }
+    pub(crate) fn restoring(&self, origin: Origin) -> Self {
+        Self { origin: Some(origin), ..self.clone() }
     }
 
     /// What a cluster that is made is restored from.
-    pub(crate) fn origin(&self) -> Option<&Json> {
-        self.origin.as_ref().map(|(origin, _)| origin)
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// Whether what wears these tags is ours, for the database of a name.
@@ -104,7 +117,11 @@ impl Provider for DigitalOcean {
     }
 
     async fn account(&self) -> Result<Option<String>, ProviderError> {
-        Ok(api::account(&self.session).await?)
+        // A token without account:read does everything else.
+        match api::account(&self.session).await {
+            Err(error) if error.kind() == ErrorKind::Denied => Ok(None),
+            answer => Ok(answer?),
+        }
     }
 
     fn kinds(&self) -> &'static [Kind] {
@@ -113,10 +130,17 @@ impl Provider for DigitalOcean {
 
     fn desired(&self, spec: &Spec) -> Vec<Resource> {
         let mut desired = desired::desired(spec);
-        if let Some((_, tag)) = &self.origin {
+        if let Some(Origin { asked: _, tag, version, storage_mib }) = &self.origin {
             for one in desired.iter_mut().filter(|one| one.id.kind == cluster::NAME) {
                 if let Some(Value::Map(worn)) = one.props.get_mut("tags") {
                     worn.insert(tags::RESTORED.to_owned(), Value::text(tag));
+                }
+                // Another major is an upgrade, which is a step of its own; less storage than there is data is none.
+                one.props.remove("newest_version");
+                one.props.insert("version".to_owned(), Value::text(version));
+                let wanted = one.props.get("storage_size_mib").and_then(Value::as_int);
+                if let Some(mib) = wanted.max(*storage_mib) {
+                    one.props.insert("storage_size_mib".to_owned(), Value::Int(mib));
                 }
             }
         }

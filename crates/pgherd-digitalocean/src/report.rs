@@ -10,10 +10,10 @@ use serde_json::Value as Json;
 
 use crate::api::{self, Cluster, Connection, Pool, Replica};
 use crate::error::DoError;
+use crate::names;
 use crate::observe::ours;
 use crate::provider::DigitalOcean;
 use crate::wait::status;
-use crate::{names, tags};
 
 /// How it is now.
 pub(crate) async fn report(ocean: &DigitalOcean, spec: &Spec) -> Result<Report, ProviderError> {
@@ -40,7 +40,7 @@ pub(crate) async fn report(ocean: &DigitalOcean, spec: &Spec) -> Result<Report, 
         let own = reached(&cluster.standby);
         servers.push(Server { name: None, ..server("", "standby", &cluster.status, own, &cluster.region) });
     }
-    servers.extend(replicas.iter().map(|one| replica(one, is_public)));
+    servers.extend(replicas.iter().map(|one| replica(name, one, is_public)));
     servers.extend(pools.iter().filter(|pool| pool.name == names::pool(name)).map(|one| pooler(one, is_public)));
     Ok(Report {
         name: name.clone(),
@@ -166,11 +166,9 @@ fn server(name: &str, role: &str, state: &str, address: Option<Address>, region:
     }
 }
 
-fn replica(one: &Replica, is_public: bool) -> Server {
+fn replica(database: &str, one: &Replica, is_public: bool) -> Server {
     let own = address(is_public, &one.connection, &one.private_connection);
-    let worn = one.tags.as_deref().and_then(|worn| tags::value_of(worn, tags::BLOCK));
-    let state =
-        if one.tags.is_some() && worn.is_none() { format!("{}, not pgherd's", one.status) } else { one.status.clone() };
+    let state = if one.is_of(database) { one.status.clone() } else { format!("{}, not pgherd's", one.status) };
     server(&one.name, "replica", &state, own, &one.region)
 }
 

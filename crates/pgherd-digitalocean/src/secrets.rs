@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde_json::{Value as Json, json};
@@ -74,6 +75,43 @@ impl Folder {
     /// Writes the certificate.
     pub(crate) fn write_certificate(&self, pem: &[u8]) -> Result<(), ProviderError> {
         self.put(&self.certificate(), pem).map_err(|error| self.trouble("written", &error))
+    }
+
+    /// Writes down that the database is about to be made from here, and its document with it.
+    pub(crate) fn intend(&self, at: Timestamp) -> Result<(), ProviderError> {
+        let json = format!("{:#}\n", json!({ "asked_at": at.to_string() }));
+        self.put(&self.intent(), json.as_bytes()).map_err(|error| self.trouble("written", &error))
+    }
+
+    /// Writes down that the document is to be written here.
+    pub(crate) fn want_document(&self) -> Result<(), ProviderError> {
+        if self.intent().exists() {
+            return Ok(());
+        }
+        self.put(&self.intent(), b"{}\n").map_err(|error| self.trouble("written", &error))
+    }
+
+    /// When the database was asked for from here, by a run of which nobody knows how it ended.
+    pub(crate) fn intended(&self) -> Option<Timestamp> {
+        let told: Json = serde_json::from_str(&fs::read_to_string(self.intent()).ok()?).ok()?;
+        told["asked_at"].as_str()?.parse().ok()
+    }
+
+    /// Whether a document is still to be written here.
+    pub(crate) fn lacks_document(&self) -> bool {
+        self.intent().exists() && self.read().is_none()
+    }
+
+    /// What was intended is done, or came to nothing.
+    pub(crate) fn done(&self) -> Result<(), ProviderError> {
+        match fs::remove_file(self.intent()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.trouble("removed", &error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn intent(&self) -> PathBuf {
+        self.0.join("intent.json")
     }
 
     /// Removes everything.

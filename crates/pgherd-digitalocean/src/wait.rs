@@ -1,7 +1,7 @@
 //! Waits: until a cluster or a replica is at rest, until it is gone, and until what stands in the way has passed.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use pgherd_core::event::What;
@@ -72,6 +72,9 @@ fn looks(ocean: &DigitalOcean, at_most: Duration) -> settle::Patience {
     settle::Patience { deadline: at_most, first_pause: pause, longest_pause: pause }
 }
 
+/// So often is looked at least for what is not to be seen yet: a time that passed while nobody was let through is none.
+const LOOKS: u32 = 5;
+
 /// Waits until a cluster is at rest and as it should be.
 pub(crate) async fn settled(
     ocean: &DigitalOcean,
@@ -84,6 +87,7 @@ pub(crate) async fn settled(
     let appearing = tokio::time::Instant::now() + ocean.patience().appearing;
     let seen_once = AtomicBool::new(false);
     let seen_once = &seen_once;
+    let looks_left = &AtomicU32::new(LOOKS);
     let look = || async move {
         match api::cluster(ocean.session(), id).await.map_err(ProviderError::from)? {
             Some(cluster) if is_at_rest(&cluster.status) && is_right(&cluster) => Ok(Look::Ready(cluster)),
@@ -94,7 +98,10 @@ pub(crate) async fn settled(
                 Ok(Look::Wait { phase, retry_after: None })
             }
             // It may not be to be seen right after it was asked for.
-            None if !seen_once.load(Ordering::Relaxed) && tokio::time::Instant::now() < appearing => {
+            None if !seen_once.load(Ordering::Relaxed)
+                && (tokio::time::Instant::now() < appearing || looks_left.load(Ordering::Relaxed) > 0) =>
+            {
+                looks_left.store(looks_left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
                 Ok(Look::Wait { phase: "not to be seen yet".to_owned(), retry_after: None })
             }
             None => Err(ProviderError::new(ErrorKind::NotFound, "the cluster is gone").help("plan again")),
@@ -126,22 +133,80 @@ where
     settle(&looks(ocean, at_most), events, &Stop::never(), &mut seen).await
 }
 
+/// What has to be at rest before something is taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Of<'a> {
+    /// Nothing: it is about the account.
+    Account,
+    /// A cluster, by its id.
+    Cluster(&'a str),
+    /// A replica, by the id of its cluster and its name; and the cluster.
+    Replica(&'a str, &'a str),
+}
+
+impl Of<'_> {
+    /// Whether something goes on with it. What is not there is at rest.
+    async fn is_busy(self, session: &Session) -> Result<bool, DoError> {
+        let is_busy = |word: &str| !is_at_rest(word);
+        match self {
+            Self::Account => Ok(false),
+            Self::Cluster(id) => Ok(api::cluster(session, id).await?.is_some_and(|there| is_busy(&there.status))),
+            Self::Replica(cluster, name) => {
+                if api::cluster(session, cluster).await?.is_some_and(|there| is_busy(&there.status)) {
+                    return Ok(true);
+                }
+                let replicas = api::replicas(session, cluster).await?;
+                Ok(replicas.iter().any(|there| there.name == name && is_busy(&there.status)))
+            }
+        }
+    }
+}
+
+/// Whether a refusal is waited out: only as long as something goes on, which is looked at, and once more when that was just over.
+pub(crate) struct Refusals<'a> {
+    of: Of<'a>,
+    until: tokio::time::Instant,
+    was_at_rest: bool,
+}
+
+impl<'a> Refusals<'a> {
+    pub(crate) fn new(ocean: &DigitalOcean, of: Of<'a>) -> Self {
+        Self { of, until: tokio::time::Instant::now() + ocean.patience().changing, was_at_rest: false }
+    }
+
+    /// Waits a moment when it may pass.
+    pub(crate) async fn pass(&mut self, ocean: &DigitalOcean, events: &Events, error: &DoError) -> bool {
+        if !error.may_pass() || tokio::time::Instant::now() >= self.until {
+            return false;
+        }
+        let is_busy = error.is_too_early() || self.of.is_busy(ocean.session()).await.unwrap_or_default();
+        // It may have come to rest between the refusal and the look.
+        let passes = is_busy || !std::mem::replace(&mut self.was_at_rest, true);
+        if is_busy {
+            self.was_at_rest = false;
+        }
+        if passes {
+            events.phase(&error.message);
+            tokio::time::sleep(ocean.patience().between_looks).await;
+        }
+        passes
+    }
+}
+
 /// Asks until it is taken: while something else goes on with a cluster, it is refused.
 pub(crate) async fn taken<T, F>(
     ocean: &DigitalOcean,
+    of: Of<'_>,
     events: &Events,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, DoError>
 where
     F: Future<Output = Result<T, DoError>>,
 {
-    let until = tokio::time::Instant::now() + ocean.patience().changing;
+    let mut refusals = Refusals::new(ocean, of);
     loop {
         match attempt().await {
-            Err(error) if error.is_of_state() && tokio::time::Instant::now() < until => {
-                events.phase(error.message);
-                tokio::time::sleep(ocean.patience().between_looks).await;
-            }
+            Err(error) if refusals.pass(ocean, events, &error).await => {}
             answer => return answer,
         }
     }

@@ -183,7 +183,9 @@ impl Emulation {
         let (service, protocol, action) = (&request.scope.service, request.protocol, &request.action);
         let stretch = if let Some(Fault::Slow { factor }) = fault { *factor } else { 1.0 };
         match fault {
-            Some(Fault::Html) => (html(request_id), "html".to_owned()),
+            Some(Fault::Html | Fault::NoSuchPage | Fault::Hollow | Fault::Short) => {
+                (html(request_id), "html".to_owned())
+            }
             Some(Fault::Dropped) => (Reply::Nothing, "dropped".to_owned()),
             Some(Fault::Lost) => (self.unheard(request, real, Reply::Nothing), "lost".to_owned()),
             Some(Fault::Hang) => (self.unheard(request, real, Reply::Never), "hang".to_owned()),

@@ -17,6 +17,12 @@ pub enum Fault {
     },
     /// A page for people instead of an answer, as proxies and moto send.
     Html,
+    /// The same page with 404, as an endpoint that is another's sends.
+    NoSuchPage,
+    /// 200 and an empty object, and nothing is done.
+    Hollow,
+    /// A list without its last, though it says how many there are.
+    Short,
     /// The connection ends before anything is done.
     Dropped,
     /// It is done, and the connection ends without an answer.
@@ -124,7 +130,14 @@ pub fn refusal(fault: &Fault, protocol: Protocol, service: &str, action: &str) -
             if matches!(protocol, Protocol::Json | Protocol::Cbor) { 400 } else { 403 },
             "Signature expired: the request is too old or too new for the server's clock".to_owned(),
         ),
-        Fault::Html | Fault::Dropped | Fault::Lost | Fault::Hang | Fault::Slow { .. } => None,
+        Fault::Html
+        | Fault::NoSuchPage
+        | Fault::Hollow
+        | Fault::Short
+        | Fault::Dropped
+        | Fault::Lost
+        | Fault::Hang
+        | Fault::Slow { .. } => None,
     }
 }
 

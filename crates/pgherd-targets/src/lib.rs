@@ -1,11 +1,12 @@
-//! The targets as this version offers them, this machine and AWS: the same for the command line and for Terraform.
+//! The targets as this version offers them, this machine, AWS and DigitalOcean: the same for the command line and for Terraform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pgherd_aws::{Aws, AwsOptions, Patience, Session};
 use pgherd_core::spec::Spec;
+use pgherd_digitalocean::{DigitalOcean, DigitalOceanOptions};
 use pgherd_engine::provider::ProviderError;
 use pgherd_local::paths::{Paths, Surroundings};
 use pgherd_local::provider::{Local, LocalOptions};
@@ -67,6 +68,25 @@ impl Options {
             patience: Patience::with(&session),
         };
         Ok(Aws::new(session, region, options))
+    }
+
+    /// DigitalOcean as a target.
+    pub fn digitalocean(&self, spec: &Spec) -> Result<DigitalOcean, ProviderError> {
+        // One for a process: the rate that an account may ask at is shared.
+        static SESSION: OnceLock<Arc<pgherd_digitalocean::Session>> = OnceLock::new();
+        let session = match SESSION.get() {
+            Some(session) => Arc::clone(session),
+            None => Arc::clone(SESSION.get_or_init({
+                let session = pgherd_digitalocean::Session::load()?;
+                || session
+            })),
+        };
+        let options = DigitalOceanOptions {
+            accepted: self.accepted.clone(),
+            secrets: Some(self.paths().state.join("digitalocean")),
+            patience: pgherd_digitalocean::Patience::with(&session),
+        };
+        Ok(DigitalOcean::new(session, spec.place.region.known().map(String::as_str), options))
     }
 }
 

@@ -41,7 +41,11 @@ pub struct Global {
     pub var_files: Vec<PathBuf>,
 
     /// Run the blocks elsewhere than their cloud_provider says; `local` is this machine
-    #[arg(long, global = true, value_name = "CLOUD", value_parser = cloud)]
+    #[arg(long = "provider", global = true, value_name = "CLOUD", value_parser = cloud, value_delimiter = ',')]
+    pub providers: Vec<pgherd_core::cloud::Cloud>,
+
+    /// The one they run on, if one was named.
+    #[arg(skip)]
     pub provider: Option<pgherd_core::cloud::Cloud>,
 
     /// Print the result as one JSON document (what goes on, such as `logs --follow`: one a line)
@@ -185,6 +189,15 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     let matches = Cli::command().color(help_color(&typed)).try_get_matches_from(typed)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.global.given = in_typed_order(&cli.global, &matches);
+    cli.global.provider = match cli.global.providers.as_slice() {
+        [] => None,
+        [one] => Some(*one),
+        _ if cli.verb.compares() => None,
+        _ => {
+            let words = "one target is meant here; `pgherd plan` shows several side by side";
+            return Err(Cli::command().error(clap::error::ErrorKind::TooManyValues, words));
+        }
+    };
     Ok(cli)
 }
 

@@ -1,11 +1,14 @@
 //! Pages of the reference, made from the tables the program itself works by.
 
+mod clouds;
+
 use clap::CommandFactory as _;
 use pgherd_core::checks::CHECKS;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::eval::functions;
 use pgherd_core::variables::{self, OUTPUTS, Section, Variable};
 
+pub use self::clouds::clouds;
 use crate::args::Cli;
 use crate::error::Exit;
 

@@ -42,8 +42,12 @@ pub fn announce(context: &Context<'_>, plans: &Plans) {
                 // They are deleted with the instance, so not even a moment before is left.
                 let kept = spec.target != Cloud::Aws && spec.backup.retention_days == 0;
                 let more = if kept { "" } else { ", and its automated backups go with it" };
-                let message = format!("{}: no last backup is taken (skip_final_snapshot){more}", spec.name);
-                context.printer.warn("no-last-backup", &message, "skip_final_snapshot = false takes one");
+                let (why, help) = match takes_one(spec) {
+                    true => (" (skip_final_snapshot)", "skip_final_snapshot = false takes one"),
+                    false => ("", "DigitalOcean has none; keep a pg_dump"),
+                };
+                let message = format!("{}: no last backup is taken{why}{more}", spec.name);
+                context.printer.warn("no-last-backup", &message, help);
             }
         }
     }
@@ -114,7 +118,15 @@ fn lost(plans: &Plans) -> impl Iterator<Item = &Database> {
     plans.each.iter().filter(|one| one.loses_data()).map(|one| &one.database)
 }
 
+/// Whether its target has last backups at all.
+fn takes_one(spec: &Spec) -> bool {
+    spec.target != Cloud::DigitalOcean
+}
+
 fn last_backup(context: &Context<'_>, spec: &Spec) -> Option<LastBackup> {
+    if !takes_one(spec) {
+        return None;
+    }
     let name = run::deletion(spec, context.now).final_backup?;
     Some(LastBackup { database: spec.name.clone(), name })
 }

@@ -51,7 +51,8 @@ pub fn provider(global: &Global, spec: &Spec) -> Result<Box<dyn Provider>, Comma
     match spec.target {
         Cloud::Local => Ok(Box::new(local(global)?)),
         Cloud::Aws => Ok(Box::new(wait_for(options(global).aws(spec))??)),
-        Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => Err(unavailable(spec)),
+        Cloud::DigitalOcean => Ok(Box::new(options(global).digitalocean(spec)?)),
+        Cloud::Gcp | Cloud::Azure => Err(unavailable(spec)),
     }
 }
 
@@ -59,6 +60,16 @@ fn unavailable(spec: &Spec) -> CommandError {
     CommandError::failed(pgherd_targets::unreached(spec))
         .hint("--provider local runs the same block on this machine")
         .hint("validate and explain work for every target")
+}
+
+/// Variables that change nothing on a target, and why.
+pub fn ignores(target: Cloud) -> &'static [(&'static str, &'static str)] {
+    match target {
+        Cloud::Local => pgherd_local::desired::IGNORES,
+        Cloud::Aws => pgherd_aws::IGNORES,
+        Cloud::DigitalOcean => pgherd_digitalocean::IGNORES,
+        Cloud::Gcp | Cloud::Azure => &[],
+    }
 }
 
 /// What a database runs, or will run.

@@ -111,7 +111,8 @@ impl Settings {
         match spec.target {
             Cloud::Local => Ok(Box::new(self.options.local(&self.program()?))),
             Cloud::Aws => Ok(Box::new(self.options.aws(spec).await?)),
-            Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => {
+            Cloud::DigitalOcean => Ok(Box::new(self.options.digitalocean(spec)?)),
+            Cloud::Gcp | Cloud::Azure => {
                 Err(ProviderError::new(ErrorKind::Unsupported, pgherd_targets::unreached(spec))
                     .help("target = \"local\" in the provider's block runs the same database on this machine"))
             }

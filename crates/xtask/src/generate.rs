@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::module;
 
 /// What `pgherd reference` prints, each a page of the same name.
-const PAGES: [&str; 6] = ["cli", "variables", "outputs", "checks", "functions", "exit-codes"];
+const PAGES: [&str; 7] = ["cli", "variables", "clouds", "outputs", "checks", "functions", "exit-codes"];
 
 /// Writes every page.
 pub fn write() -> Result<(), String> {

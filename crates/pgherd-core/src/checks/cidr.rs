@@ -139,7 +139,8 @@ fn one(block: &Block, at: &str, range: IpNet, ingress: bool) -> Option<Diagnosti
             format!("write \"{}\", or \"{single}\" for the one address", range.trunc()),
         ));
     }
-    if range.prefix_len() == 0 && ingress {
+    // What that means on DigitalOcean has a code of its own (`open_to_internet`).
+    if range.prefix_len() == 0 && ingress && cloud != Cloud::DigitalOcean {
         let help = "write the ranges of those who need it, such as \"198.51.100.7/32\"";
         return Some(if block.spec.network.publicly_accessible {
             block.warning(at, format!("{range} lets the whole internet reach the port of a public instance"), help)

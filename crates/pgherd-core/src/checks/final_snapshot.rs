@@ -9,7 +9,11 @@ pub(super) const CHECK: Check = Check {
     code: "final-snapshot",
     words: "A fixed `final_snapshot_identifier` is taken after the first destroy, because that snapshot is still there: on AWS the next one gets the \
             time behind that name, on other clouds the second destroy fails; left out, a name with the time is made. It is 1 to 255 letters, digits and single hyphens and begins with a letter.",
-    fine: &["skip_final_snapshot = false", "skip_final_snapshot = true"],
+    fine: &[
+        "skip_final_snapshot = false",
+        "skip_final_snapshot = true",
+        "cloud_provider = \"digitalocean\"\nfinal_snapshot_identifier = \"orders-final\"",
+    ],
     wrong: &[
         Wrong {
             block: r#"final_snapshot_identifier = "orders-final""#,
@@ -34,7 +38,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
-    let Some(name) = block.spec.backup.final_name.as_deref().filter(|_| !block.spec.backup.skip_final) else {
+    // DigitalOcean takes no last backup, which a destroy says.
+    let takes_one = !block.spec.backup.skip_final && block.target() != Cloud::DigitalOcean;
+    let Some(name) = block.spec.backup.final_name.as_deref().filter(|_| takes_one) else {
         return Vec::new();
     };
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -51,14 +57,14 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     }
     let help = format!("leave it out and \"{}-final-<time>\" is used", block.spec.name);
     match block.target() {
-        // The repository of each life of a database is its own.
-        Cloud::Local => Vec::new(),
+        // The repository of each life of a database is its own; DigitalOcean was taken care of above.
+        Cloud::Local | Cloud::DigitalOcean => Vec::new(),
         Cloud::Aws => {
             let message =
                 format!("should a snapshot \"{name}\" be there already, the last one is called \"{name}-<time>\"");
             vec![block.note(at, message, help)]
         }
-        Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean => {
+        Cloud::Gcp | Cloud::Azure => {
             let message = format!(
                 "destroying a second instance of this name fails, because the snapshot \"{name}\" of the first is still there"
             );

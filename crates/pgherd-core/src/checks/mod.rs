@@ -28,6 +28,7 @@ mod master_username;
 mod monitoring_interval;
 mod multi_az;
 mod network;
+mod open_to_internet;
 mod option_group;
 mod parameter_apply;
 mod parameter_combination;
@@ -107,6 +108,7 @@ pub const CHECKS: &[Check] = &[
     master_password::CHECK,
     network::CHECK,
     cidr::CHECK,
+    open_to_internet::CHECK,
     public::CHECK,
     rules::CHECK,
     port::CHECK,
@@ -149,6 +151,7 @@ pub fn is_acceptable(code: &str, target: Cloud) -> bool {
     match code {
         "dr-region-missing" | "tls-required" => true,
         "version-unavailable" => target == Cloud::Aws,
+        "open-to-internet" => target == Cloud::DigitalOcean,
         _ => false,
     }
 }

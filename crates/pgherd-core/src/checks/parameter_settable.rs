@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const CHECK: Check = Check {
     code: "parameter-not-settable",
     words: "The target sets what is in `parameters`. DigitalOcean's API has a list of its own, with narrower ranges; what is not on it but \
-            may be set in a session is set for the database. Cloud SQL loads libraries by flags of its own.",
+            may be set in a session can be set for a database by SQL, which pgherd leaves to you. Cloud SQL loads libraries by flags of its own.",
     fine: &[
         "cloud_provider = \"digitalocean\"\nparameters = [{ name = \"WORK_MEM\", value = \"1GB\" }, { name = \"jit\", value = \"off\" }]",
         "cloud_provider = \"digitalocean\"\nparameters = [{ name = \"log_error_verbosity\", value = \"VERBOSE\" }]",
@@ -31,7 +31,7 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: "cloud_provider = \"digitalocean\"\nparameters = [{ name = \"maintenance_work_mem\", value = \"64MB\" }]",
             says: &[
-                "note parameters[0].name: DigitalOcean does not set maintenance_work_mem (as of 2026-08): it is set for the database by SQL, and other databases of the server keep theirs [leave it out where that is not enough]",
+                "warning parameters[0].name: DigitalOcean does not set maintenance_work_mem (as of 2026-08) [leave it out, and set it by SQL: ALTER DATABASE \"database\" SET maintenance_work_mem = '64MB']",
             ],
         },
         Wrong {
@@ -109,10 +109,11 @@ fn on_digitalocean(block: &Block, entry: &Entry, known: &Parameter) -> Option<Di
         // Its share of the memory is (see `parameter_memory`).
         Context::Postmaster if entry.is("shared_buffers") => None,
         Context::User => {
-            let message = format!(
-                "DigitalOcean does not set {name} (as of {AS_OF}): it is set for the database by SQL, and other databases of the server keep theirs"
-            );
-            Some(block.note(&entry.at_name(), message, "leave it out where that is not enough"))
+            let message = format!("DigitalOcean does not set {name} (as of {AS_OF})");
+            let database = &block.spec.database_name;
+            let value = entry.value.as_deref().unwrap_or("…");
+            let help = format!("leave it out, and set it by SQL: ALTER DATABASE \"{database}\" SET {name} = '{value}'");
+            Some(block.warning(&entry.at_name(), message, help))
         }
         Context::Postmaster | Context::Sighup | Context::Backend | Context::SuperuserBackend | Context::Superuser => {
             let message = format!("DigitalOcean does not set {name} (as of {AS_OF})");

@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     words: "Each of `security_group_rules` has a known protocol, its ports in order and somebody it is for. DigitalOcean's firewall knows only \
             who may come in, on the port of the database.",
     fine: &[
+        "cloud_provider = \"digitalocean\"\nsecurity_group_rules = [{ type = \"ingress\", from_port = 0, to_port = 0, protocol = \"-1\", cidr_blocks = [\"10.0.0.0/16\"] }]",
         "security_group_rules = [{ type = \"ingress\", from_port = 5432, to_port = 5432, protocol = \"tcp\", cidr_blocks = [\"10.0.0.0/16\"] }]",
         "security_group_rules = [{ type = \"egress\", from_port = 0, to_port = 0, protocol = \"-1\", cidr_blocks = [\"0.0.0.0/0\"] }]",
     ],
@@ -43,6 +44,12 @@ pub(super) const CHECK: Check = Check {
             block: "cloud_provider = \"digitalocean\"\nsecurity_group_rules = [{ type = \"ingress\", from_port = 80, to_port = 443, protocol = \"tcp\", cidr_blocks = [\"10.0.0.0/16\"] }]",
             says: &[
                 "error security_group_rules[0]: DigitalOcean's firewall opens the port of the database only, and this rule is for tcp 80 to 443 [write tcp from 5432 to 5432, or leave the rule out]",
+            ],
+        },
+        Wrong {
+            block: "cloud_provider = \"digitalocean\"\nsecurity_group_rules = [{ type = \"ingress\", from_port = 80, to_port = 443, protocol = \"-1\", cidr_blocks = [\"10.0.0.0/16\"] }]",
+            says: &[
+                "error security_group_rules[0]: DigitalOcean's firewall opens the port of the database only, and this rule is for every protocol, 80 to 443 [write tcp from 5432 to 5432, or leave the rule out]",
             ],
         },
         Wrong {
@@ -99,11 +106,15 @@ fn one(block: &Block, at: &str, rule: &SecurityRule) -> Vec<Diagnostic> {
     if block.target() == Cloud::DigitalOcean && !ingress {
         let message = "DigitalOcean's firewall only says who may come in, and this rule is about what goes out";
         out.push(block.error(at, message, "leave the rule out"));
-    } else if block.target() == Cloud::DigitalOcean && protocol != "-1" {
+    } else if block.target() == Cloud::DigitalOcean {
         let opens = DIGITALOCEAN_PORTS.iter().any(|port| (*from_port..=*to_port).contains(port));
-        if protocol != "tcp" || !opens {
+        // Every protocol is every port, which is written as 0 to 0. With other ports nobody can tell what was meant.
+        let is_everything = protocol == "-1" && (*from_port, *to_port) == (0, 0);
+        let opens_it = is_everything || (["tcp", "-1"].contains(&protocol.as_str()) && opens);
+        if !opens_it {
+            let what = if protocol == "-1" { "every protocol," } else { protocol };
             let message = format!(
-                "DigitalOcean's firewall opens the port of the database only, and this rule is for {protocol} {from_port} to {to_port}"
+                "DigitalOcean's firewall opens the port of the database only, and this rule is for {what} {from_port} to {to_port}"
             );
             out.push(block.error(at, message, "write tcp from 5432 to 5432, or leave the rule out"));
         }

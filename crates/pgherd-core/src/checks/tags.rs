@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     code: "tags",
     words: "At most 50 tags (42 on RDS, where pgherd's own are among the 50), keys of 1 to 128 and values of up to 256 characters. AWS keeps `aws:` for itself and \
             pgherd `pgherd:`; all keys together should have no more than 256 characters on AWS. Cloud SQL and DigitalOcean fold \
-            case and other characters, so that two tags must not become one.",
+            case and other characters, so that two tags must not become one; `pgherd` is no key on DigitalOcean.",
     fine: &[r#"tags = { Environment = "dev", Team = "search" }"#],
     wrong: &[
         Wrong {
@@ -30,6 +30,18 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: r#"tags = { "" = "x" }"#,
             says: &["error tags: a tag has an empty key [give it a key, or leave it out]"],
+        },
+        Wrong {
+            block: "cloud_provider = \"digitalocean\"\ntags = { pgherd = \"block:shop\" }",
+            says: &[
+                "error tags.pgherd: a tag \"pgherd\" on DigitalOcean, where key and value are one word, would read as pgherd's own [write another key]",
+            ],
+        },
+        Wrong {
+            block: "cloud_provider = \"digitalocean\"\ntags = { \"cost center\" = \"a\", \"cost.center\" = \"b\" }",
+            says: &[
+                "error tags.cost.center: tags \"cost center\" and \"cost.center\" are the same label \"cost_center\" on DigitalOcean [leave one of them out, or rename it]",
+            ],
         },
         Wrong {
             block: "cloud_provider = \"gcp\"\ntags = { Team = \"a\", team = \"b\" }",
@@ -72,6 +84,11 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         } else if key.to_ascii_lowercase().starts_with("pgherd:") {
             let message = format!("the key \"{key}\" begins with \"pgherd:\", by which pgherd knows what is its own");
             out.push(block.error(&at, message, "write another key"));
+        } else if block.target() == Cloud::DigitalOcean && key.eq_ignore_ascii_case("pgherd") {
+            let message = format!(
+                "a tag \"{key}\" on DigitalOcean, where key and value are one word, would read as pgherd's own"
+            );
+            out.push(block.error(&at, message, "write another key"));
         }
     }
     out.extend(forgotten(block));
@@ -97,7 +114,10 @@ fn folded_together(block: &Block) -> Vec<Diagnostic> {
         Cloud::Gcp => {
             |key| key.to_lowercase().chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect()
         }
-        Cloud::DigitalOcean => |key| key.to_lowercase(),
+        Cloud::DigitalOcean => |key| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            key.to_lowercase().chars().map(|c| if fits(c) { c } else { '_' }).collect()
+        },
         Cloud::Aws | Cloud::Azure | Cloud::Local => return Vec::new(),
     };
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();

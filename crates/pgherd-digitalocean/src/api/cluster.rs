@@ -103,8 +103,9 @@ pub(crate) async fn clusters(session: &Session) -> Result<Vec<Cluster>, DoError>
 
 /// One by its id.
 pub(crate) async fn cluster(session: &Session, id: &str) -> Result<Option<Cluster>, DoError> {
-    let found = session.find(&format!("{PATH}/{}", segment(id))).await?;
-    Ok(found.and_then(|told| Cluster::read(&told["database"])))
+    let Some(found) = session.find(&at(id, "")).await? else { return Ok(None) };
+    // What cannot be read is not gone.
+    Cluster::read(&found["database"]).map(Some).ok_or_else(|| DoError::unread(&format!("GET {}", at(id, ""))))
 }
 
 /// Has one made, and says its id.
@@ -168,19 +169,18 @@ pub(crate) async fn set_autoscale(session: &Session, id: &str, on: Option<(i64, 
 
 /// Times of backups with their sizes in GB, oldest first, as DigitalOcean spells them.
 pub(crate) async fn backups(session: &Session, id: &str) -> Result<Vec<(String, Option<f64>)>, DoError> {
-    let told = session.get(&at(id, "/backups")).await?;
-    let items = told["backups"].as_array().into_iter().flatten();
-    let mut all: Vec<_> =
-        items.filter_map(|item| Some((text(item, "created_at")?, item["size_gigabytes"].as_f64()))).collect();
+    let items = session.whole(&at(id, "/backups"), "backups").await?;
+    let backup = |item: &Json| Some((text(item, "created_at")?, item["size_gigabytes"].as_f64()));
+    let mut all: Vec<_> = items.iter().filter_map(backup).collect();
     all.sort_by_key(|(at, _)| at.parse::<Timestamp>().ok());
     Ok(all)
 }
 
 /// What happened: when and what, oldest first.
 pub(crate) async fn events(session: &Session, id: &str) -> Result<Vec<(Timestamp, String, String)>, DoError> {
-    let told = session.get(&at(id, "/events")).await?;
-    let items = told["events"].as_array().into_iter().flatten();
+    let items = session.whole(&at(id, "/events"), "events").await?;
     let mut all: Vec<_> = items
+        .iter()
         .filter_map(|item| {
             let when = text(item, "create_time")?.parse().ok()?;
             Some((when, text(item, "cluster_name").unwrap_or_default(), text(item, "event_type")?))

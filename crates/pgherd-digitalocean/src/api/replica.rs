@@ -7,6 +7,7 @@ use super::{text, texts};
 use crate::call::segment;
 use crate::error::DoError;
 use crate::session::Session;
+use crate::tags;
 
 /// A replica, as it is told.
 #[derive(Debug, Clone)]
@@ -25,6 +26,11 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
+    /// Whether it is pgherd's, of a database. One of which no tags are told is nobody's that we know of.
+    pub(crate) fn is_of(&self, database: &str) -> bool {
+        self.tags.as_deref().is_some_and(|worn| tags::are_ours(worn, database))
+    }
+
     fn read(told: &Json) -> Option<Self> {
         Some(Self {
             id: text(told, "id").unwrap_or_default(),
@@ -43,13 +49,12 @@ impl Replica {
 
 /// The replicas of a cluster.
 pub(crate) async fn replicas(session: &Session, cluster: &str) -> Result<Vec<Replica>, DoError> {
-    let told = session.get(&at(cluster, "")).await?;
-    Ok(told["replicas"].as_array().into_iter().flatten().filter_map(Replica::read).collect())
+    Ok(session.whole(&at(cluster, ""), "replicas").await?.iter().filter_map(Replica::read).collect())
 }
 
-/// Has one made.
-pub(crate) async fn create_replica(session: &Session, cluster: &str, body: &Json) -> Result<(), DoError> {
-    session.post(&at(cluster, ""), body).await.map(drop)
+/// Has one made, and says its id.
+pub(crate) async fn create_replica(session: &Session, cluster: &str, body: &Json) -> Result<Option<String>, DoError> {
+    Ok(text(&session.post(&at(cluster, ""), body).await?["replica"], "id"))
 }
 
 /// Deletes one.

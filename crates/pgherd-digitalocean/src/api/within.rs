@@ -49,8 +49,7 @@ pub(crate) struct Rule {
 
 /// The roles of a cluster.
 pub(crate) async fn users(session: &Session, id: &str) -> Result<Vec<User>, DoError> {
-    let told = session.get(&at(id, "/users")).await?;
-    Ok(told["users"].as_array().into_iter().flatten().filter_map(User::read).collect())
+    Ok(session.whole(&at(id, "/users"), "users").await?.iter().filter_map(User::read).collect())
 }
 
 /// Makes a role.
@@ -66,8 +65,7 @@ pub(crate) async fn reset_auth(session: &Session, id: &str, name: &str) -> Resul
 
 /// The databases of a cluster.
 pub(crate) async fn databases(session: &Session, id: &str) -> Result<Vec<String>, DoError> {
-    let told = session.get(&at(id, "/dbs")).await?;
-    Ok(told["dbs"].as_array().into_iter().flatten().filter_map(|db| text(db, "name")).collect())
+    Ok(session.whole(&at(id, "/dbs"), "dbs").await?.iter().filter_map(|db| text(db, "name")).collect())
 }
 
 /// Makes a database.
@@ -77,7 +75,7 @@ pub(crate) async fn add_database(session: &Session, id: &str, name: &str) -> Res
 
 /// The pools of a cluster.
 pub(crate) async fn pools(session: &Session, id: &str) -> Result<Vec<Pool>, DoError> {
-    let told = session.get(&at(id, "/pools")).await?;
+    let told = session.whole(&at(id, "/pools"), "pools").await?;
     let pool = |told: &Json| {
         Some(Pool {
             name: text(told, "name")?,
@@ -89,7 +87,7 @@ pub(crate) async fn pools(session: &Session, id: &str) -> Result<Vec<Pool>, DoEr
             private_connection: Connection::read(&told["private_connection"]),
         })
     };
-    Ok(told["pools"].as_array().into_iter().flatten().filter_map(pool).collect())
+    Ok(told.iter().filter_map(pool).collect())
 }
 
 /// Makes a pool.
@@ -122,7 +120,7 @@ pub(crate) async fn config(session: &Session, id: &str) -> Result<Map<String, Js
     let mut told = session.get(&at(id, "/config")).await?;
     match told["config"].take() {
         Json::Object(config) => Ok(config),
-        _ => Ok(Map::new()),
+        _ => Err(DoError::unread(&format!("GET {}", at(id, "/config")))),
     }
 }
 
@@ -133,7 +131,7 @@ pub(crate) async fn patch_config(session: &Session, id: &str, config: Map<String
 
 /// Who may come in.
 pub(crate) async fn firewall(session: &Session, id: &str) -> Result<Vec<Rule>, DoError> {
-    let told = session.get(&at(id, "/firewall")).await?;
+    let told = session.whole(&at(id, "/firewall"), "rules").await?;
     let rule = |told: &Json| {
         Some(Rule {
             kind: text(told, "type")?,
@@ -142,7 +140,7 @@ pub(crate) async fn firewall(session: &Session, id: &str) -> Result<Vec<Rule>, D
             uuid: text(told, "uuid"),
         })
     };
-    Ok(told["rules"].as_array().into_iter().flatten().filter_map(rule).collect())
+    Ok(told.iter().filter_map(rule).collect())
 }
 
 /// Has those come in and nobody else.

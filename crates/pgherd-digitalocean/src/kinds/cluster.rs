@@ -44,8 +44,7 @@ pub const KIND: Kind = Kind {
         // Where the block names no version: what it was made with, which is never drift afterwards.
         theirs("newest_version"),
         Field { impact: ImpactRule::ByAtOnce(another_node), ..set("size", Impact::None) },
-        // Standbys come and go while the primary serves.
-        set("num_nodes", Impact::None),
+        Field { impact: ImpactRule::ByAtOnce(nodes_come_and_go), ..set("num_nodes", Impact::None) },
         Field { owner: Owner::Floor, ..set("storage_size_mib", Impact::None) },
         set("region", Impact::Unknown),
         fixed("private_network_uuid", NETWORK),
@@ -61,6 +60,11 @@ pub const KIND: Kind = Kind {
 pub(crate) fn another_node(differs: &Differs<'_>) -> Impact {
     let nodes = differs.seen.get("num_nodes").and_then(Value::as_int).unwrap_or(1);
     if nodes > 1 { Impact::Failover { about_s: 60 } } else { Impact::Restart { about_s: 120 } }
+}
+
+/// A standby comes while the primary serves. Which node goes nobody promises: it may be the one that serves.
+fn nodes_come_and_go(differs: &Differs<'_>) -> Impact {
+    if differs.to.as_int() < differs.from.as_int() { Impact::Failover { about_s: 60 } } else { Impact::None }
 }
 
 /// The id of a spec's cluster.
@@ -101,8 +105,13 @@ pub fn nodes(spec: &Spec) -> i64 {
 /// The storage that is asked for: none where nobody wrote any or the size brings as much along.
 pub fn storage(spec: &Spec) -> Option<Value> {
     let asked_gib = spec.storage.allocated_gib;
-    let brings = BASE_DISK_GIB.iter().find(|(size, _)| *size == spec.size.name).map_or(0, |(_, gib)| *gib);
+    let brings = base_gib(spec).unwrap_or(0);
     (is_written(spec, "allocated_storage") && asked_gib > brings).then(|| int(asked_gib * 1024))
+}
+
+/// The storage that a spec's size brings along, GiB, where it is known.
+pub fn base_gib(spec: &Spec) -> Option<u64> {
+    BASE_DISK_GIB.iter().find(|(size, _)| *size == spec.size.name).map(|(_, gib)| *gib)
 }
 
 /// Whether storage shall grow by itself, in the words of the plan. A preset's limit is no wish to grow without one.
@@ -148,6 +157,16 @@ mod tests {
         let at = |text: &str| window(&Window::parse_weekly(text).expect("a window"));
         assert_eq!(at("sun:04:00-sun:05:00"), "sunday 04:00");
         assert_eq!(at("mon:23:30-tue:00:30"), "monday 23:30");
+    }
+
+    /// The one that serves may be the one that goes.
+    #[test]
+    fn fewer_nodes_may_be_noticed() {
+        let seen = pgherd_core::value::Props::new();
+        let impact =
+            |from, to| nodes_come_and_go(&Differs { from: &Value::Int(from), to: &Value::Int(to), seen: &seen });
+        assert_eq!(impact(2, 1), Impact::Failover { about_s: 60 });
+        assert_eq!(impact(1, 2), Impact::None);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub const KIND: Kind = Kind {
         Field { owner: Owner::Floor, ..set("storage_size_mib", Impact::None) },
         // DigitalOcean gives them at creation; that they change later is described of clusters only.
         theirs("tags"),
+        // Told right after the creation, which takes none; kept by a kind of its own.
+        theirs("rules"),
     ],
 };
 
@@ -37,7 +39,11 @@ pub fn wanted(spec: &Spec) -> Vec<Resource> {
 }
 
 fn of(spec: &Spec, name: String, region: &Setting<String>, vpc: &Setting<String>) -> Resource {
-    let mut props = props([("size", Value::text(&spec.size.name)), ("tags", tags::wanted(spec))]);
+    let mut props = props([
+        ("size", Value::text(&spec.size.name)),
+        ("tags", tags::wanted(spec)),
+        ("rules", Value::List(super::firewall::rules(spec))),
+    ]);
     let optional = [
         ("region", setting(region)),
         ("private_network_uuid", setting(vpc)),

@@ -10,6 +10,7 @@ use crate::api::{self, Alert};
 use crate::kinds::alert::description;
 use crate::observe::ours;
 use crate::provider::DigitalOcean;
+use crate::wait::Of;
 
 /// Makes it, or has it be as it should.
 pub(super) async fn put(ocean: &DigitalOcean, resource: &Resource) -> Result<(), ProviderError> {
@@ -36,7 +37,9 @@ pub(super) async fn put(ocean: &DigitalOcean, resource: &Resource) -> Result<(),
     // Nobody listens to what is said of a few milliseconds.
     let events = Events::new(database, mpsc::unbounded_channel().0);
     let look = || find(ocean, name);
-    once(ocean, &events, Names::Unpromised, || api::create_alert(ocean.session(), wanted), look).await.map(drop)
+    once(ocean, Of::Account, &events, Names::Unpromised, || api::create_alert(ocean.session(), wanted), look)
+        .await
+        .map(drop)
 }
 
 /// Takes it away.

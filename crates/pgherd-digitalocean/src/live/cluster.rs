@@ -1,5 +1,6 @@
 //! Clusters: made with everybody kept out from the beginning, changed one thing after another, deleted last.
 
+use jiff::{SignedDuration, Timestamp};
 use pgherd_core::plan::Change;
 use pgherd_core::resource::{Id, Resource};
 use pgherd_core::value::{Props, Value};
@@ -12,16 +13,15 @@ use crate::kinds::cluster::growth_of;
 use crate::kinds::firewall;
 use crate::observe::{Found, find, foreign, ours};
 use crate::provider::DigitalOcean;
-use crate::wait::{settled, taken, until};
+use crate::wait::{Of, Refusals, settled, taken, until};
 use crate::{preflight, tags};
 
 /// Makes it, and returns when it can be used. One that is being made already is waited for.
 pub(super) async fn create(ocean: &DigitalOcean, resource: &Resource, events: &Events) -> Result<(), ProviderError> {
     let name = resource.id.name.as_str();
-    let id = match find(ocean, name).await? {
-        Found::Ours(cluster) => cluster.id,
-        Found::Foreign(_, why) => return Err(foreign(name, &why)),
-        Found::Nothing => made(ocean, resource, events).await?,
+    let id = match begun(ocean, name, events).await? {
+        Some(id) => id,
+        None => made(ocean, resource, events).await?,
     };
     let cluster = settled(ocean, &id, ocean.patience().making, events, |_| true).await?;
     // What no creation takes.
@@ -32,10 +32,37 @@ pub(super) async fn create(ocean: &DigitalOcean, resource: &Resource, events: &E
     Ok(())
 }
 
+/// The id of the cluster that is there. One that a run that was cut short asked for may not be to be seen yet; without a wait for it there
+/// would be a second one of the name, and a second bill.
+async fn begun(ocean: &DigitalOcean, name: &str, events: &Events) -> Result<Option<String>, ProviderError> {
+    let look = || async move {
+        match find(ocean, name).await? {
+            Found::Ours(cluster) => Ok(Some(cluster.id)),
+            Found::Foreign(_, why) => Err(foreign(name, &why)),
+            Found::Nothing => Ok(None),
+        }
+    };
+    let found = look().await?;
+    let asked_at = ocean.secrets(name).and_then(|folder| folder.intended());
+    let (Some(asked_at), None) = (asked_at, &found) else { return Ok(found) };
+    // A clock that was turned back makes it no longer than it can be.
+    let since = Timestamp::now().duration_since(asked_at).max(SignedDuration::ZERO).unsigned_abs();
+    let left = ocean.patience().appearing.saturating_sub(since);
+    match until(ocean, left, "a cluster that was asked for is not to be seen yet", events, look).await {
+        Ok(id) => Ok(Some(id)),
+        // It came to nothing, if the last look is one that was answered.
+        Err(waited) if waited.kind == ErrorKind::TimedOut => look().await,
+        Err(error) => Err(error),
+    }
+}
+
 async fn made(ocean: &DigitalOcean, resource: &Resource, events: &Events) -> Result<String, ProviderError> {
     let body = creation(ocean, resource)?;
     let name = resource.id.name.as_str();
     let body = &body;
+    if let Some(folder) = ocean.secrets(name) {
+        folder.intend(Timestamp::now())?;
+    }
     let make = || api::create_cluster(ocean.session(), body);
     let look = || async move {
         Ok(match find(ocean, name).await? {
@@ -43,7 +70,15 @@ async fn made(ocean: &DigitalOcean, resource: &Resource, events: &Events) -> Res
             Found::Foreign(..) | Found::Nothing => None,
         })
     };
-    match once(ocean, events, Names::Unpromised, make, look).await? {
+    let asked = once(ocean, Of::Account, events, Names::Unpromised, make, look).await;
+    if let Err(error) = &asked
+        && matches!(error.kind, ErrorKind::Invalid | ErrorKind::Denied | ErrorKind::Throttled)
+        && let Some(folder) = ocean.secrets(name)
+    {
+        // Refused for good: there is nothing to wait for next time.
+        folder.done()?;
+    }
+    match asked? {
         Made::Found(id) | Made::Now(Some(id)) => Ok(id),
         // It was taken, in words of next year.
         Made::Now(None) => until(ocean, ocean.patience().appearing, "not to be seen yet", events, look).await,
@@ -63,7 +98,8 @@ fn creation(ocean: &DigitalOcean, resource: &Resource) -> Result<Json, ProviderE
         "tags": tags::sent(props),
         "rules": rules(resource)?,
     });
-    let optional = [("version", version.map(Json::from)), ("backup_restore", ocean.origin().cloned())];
+    let optional =
+        [("version", version.map(Json::from)), ("backup_restore", ocean.origin().map(|origin| origin.asked.clone()))];
     for (name, value) in optional {
         if let Some(value) = value {
             body[name] = value;
@@ -111,12 +147,12 @@ pub(super) async fn update(
     if changes_any(&["region"]) {
         let region = text(resource, "region")?;
         let is_there = |cluster: &Cluster| cluster.region == region;
-        begun(ocean, id, events, is_there, || api::migrate(ocean.session(), id, &region)).await?;
+        through(ocean, id, events, is_there, || api::migrate(ocean.session(), id, &region)).await?;
     }
     if changes_any(&["version"]) {
         let version = text(resource, "version")?;
         let is_there = |cluster: &Cluster| cluster.version == version;
-        begun(ocean, id, events, is_there, || api::upgrade(ocean.session(), id, &version)).await?;
+        through(ocean, id, events, is_there, || api::upgrade(ocean.session(), id, &version)).await?;
     }
     Ok(())
 }
@@ -131,12 +167,13 @@ async fn window(
     if cluster.maintenance.as_deref() == Some(window.as_str()) {
         return Ok(());
     }
-    Ok(taken(ocean, events, || api::set_maintenance(ocean.session(), &cluster.id, &window)).await?)
+    Ok(taken(ocean, Of::Cluster(&cluster.id), events, || api::set_maintenance(ocean.session(), &cluster.id, &window))
+        .await?)
 }
 
 async fn grow(ocean: &DigitalOcean, resource: &Resource, id: &str, events: &Events) -> Result<(), ProviderError> {
     let on = growth_of(&text(resource, "autoscale")?);
-    Ok(taken(ocean, events, || api::set_autoscale(ocean.session(), id, on)).await?)
+    Ok(taken(ocean, Of::Cluster(id), events, || api::set_autoscale(ocean.session(), id, on)).await?)
 }
 
 /// Other nodes, as one request: each of its parts would be a resize of its own.
@@ -150,17 +187,17 @@ pub(super) async fn resize(
     let nodes = resource.props.get("num_nodes").and_then(Value::as_int).unwrap_or(1);
     let wanted_mib = resource.props.get("storage_size_mib").and_then(Value::as_int);
     let before = settled(ocean, id, ocean.patience().changing, events, |_| true).await?;
-    // It may have grown by itself, and never shrinks.
-    let storage_mib = wanted_mib.max(before.storage_mib.filter(|_| wanted_mib.is_some()));
+    // Storage that it has is not asked for again: the description of the API calls the figure what is added.
+    let more_mib = wanted_mib.filter(|wanted| before.storage_mib.is_none_or(|live| live < *wanted));
     let is_right = |cluster: &Cluster| {
         let has_room = wanted_mib.is_none_or(|wanted| cluster.storage_mib.is_none_or(|live| live >= wanted));
         cluster.size == size && cluster.num_nodes == nodes && has_room
     };
-    begun(ocean, id, events, is_right, || api::resize(ocean.session(), id, &size, nodes, storage_mib)).await
+    through(ocean, id, events, is_right, || api::resize(ocean.session(), id, &size, nodes, more_mib)).await
 }
 
 /// Begins something that goes on by itself, and waits for its end. It is not begun again while it goes on or when it is done.
-async fn begun<F>(
+async fn through<F>(
     ocean: &DigitalOcean,
     id: &str,
     events: &Events,
@@ -172,7 +209,7 @@ where
 {
     let before = settled(ocean, id, ocean.patience().changing, events, |_| true).await?;
     if !is_right(&before) {
-        match taken(ocean, events, begin).await {
+        match taken(ocean, Of::Cluster(id), events, begin).await {
             // A request nobody answered may have begun it, and repeating it is refused then.
             Err(error) if error.is_worth_a_look() => {
                 let after = api::cluster(ocean.session(), id).await?;
@@ -217,10 +254,32 @@ pub(super) async fn delete(
     events: &Events,
 ) -> Result<(), ProviderError> {
     let name = id.name.as_str();
+    let Some(cluster) = deletable(ocean, name, how).await? else { return forgotten(ocean, name) };
+    let at = cluster.id.as_str();
+    let mut refusals = Refusals::new(ocean, Of::Cluster(at));
+    loop {
+        match api::delete_cluster(ocean.session(), at).await {
+            Err(error) if refusals.pass(ocean, events, &error).await => {}
+            answer => break answer?,
+        }
+        // A refusal may have been waited out for an hour.
+        if deletable(ocean, name, how).await?.is_none_or(|there| there.id != at) {
+            break;
+        }
+    }
+    let gone = || async move {
+        Ok(api::cluster(ocean.session(), at).await.map_err(ProviderError::from)?.is_none().then_some(()))
+    };
+    until(ocean, ocean.patience().deleting, "deleting", events, gone).await?;
+    forgotten(ocean, name)
+}
+
+/// The cluster of a name, when it is ours and nothing says that it is kept; `None`: it is gone.
+async fn deletable(ocean: &DigitalOcean, name: &str, how: &Deletion) -> Result<Option<Cluster>, ProviderError> {
     let cluster = match find(ocean, name).await? {
-        Found::Ours(cluster) => cluster,
+        Found::Ours(cluster) => *cluster,
         Found::Foreign(_, why) => return Err(foreign(name, &why)),
-        Found::Nothing => return forgotten(ocean, name),
+        Found::Nothing => return Ok(None),
     };
     if tags::value_of(&cluster.tags, tags::PROTECTED).is_some() {
         let message = format!("{name} wears the tag {} and is not deleted", tags::PROTECTED);
@@ -230,13 +289,7 @@ pub(super) async fn delete(
     if how.final_backup.is_some() && !ocean.accepts(preflight::NO_LAST_BACKUP) {
         return Err(ProviderError::new(ErrorKind::Protected, preflight::no_last_backup(name)).help(preflight::DUMP));
     }
-    let at = cluster.id.as_str();
-    taken(ocean, events, || api::delete_cluster(ocean.session(), at)).await?;
-    let gone = || async move {
-        Ok(api::cluster(ocean.session(), at).await.map_err(ProviderError::from)?.is_none().then_some(()))
-    };
-    until(ocean, ocean.patience().deleting, "deleting", events, gone).await?;
-    forgotten(ocean, name)
+    Ok(Some(cluster))
 }
 
 /// Removes what this machine knows of a database that is gone.

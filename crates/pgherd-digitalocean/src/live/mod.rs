@@ -6,7 +6,7 @@ mod replica;
 mod secret;
 mod within;
 
-pub(crate) use secret::{password, written_down};
+pub(crate) use secret::{password, password_of, written_down};
 
 use std::future::Future;
 
@@ -18,6 +18,7 @@ use pgherd_engine::provider::{Deletion, ErrorKind, Events, ProviderError};
 use crate::error::DoError;
 use crate::kinds;
 use crate::provider::DigitalOcean;
+use crate::wait::{Of, Refusals};
 
 /// Makes a thing, or finishes making it.
 pub(crate) async fn create(ocean: &DigitalOcean, resource: &Resource, events: &Events) -> Result<(), ProviderError> {
@@ -95,6 +96,7 @@ const TRIES: u32 = 3;
 /// first, so whoever does not know whether it was made looks.
 async fn once<C, T, M, L>(
     ocean: &DigitalOcean,
+    of: Of<'_>,
     events: &Events,
     names: Names,
     mut make: impl FnMut() -> M,
@@ -104,19 +106,25 @@ where
     M: Future<Output = Result<C, DoError>>,
     L: Future<Output = Result<Option<T>, ProviderError>>,
 {
-    let mut tries = 0;
+    let (mut tries, mut refusals) = (0, Refusals::new(ocean, of));
     loop {
-        tries += 1;
-        let error = match crate::wait::taken(ocean, events, &mut make).await {
+        let error = match make().await {
             Ok(made) => return Ok(Made::Now(made)),
             Err(error) => error,
         };
         if !error.maybe_done {
-            return match error.is_worth_a_look() {
-                true => look().await?.map(Made::Found).ok_or_else(|| error.into()),
-                false => Err(error.into()),
-            };
+            // Refused because it is there, it is not to be asked for again and again.
+            if error.is_worth_a_look()
+                && let Some(found) = look().await?
+            {
+                return Ok(Made::Found(found));
+            }
+            if refusals.pass(ocean, events, &error).await {
+                continue;
+            }
+            return Err(error.into());
         }
+        tries += 1;
         let at_most = ocean.patience().appearing;
         match crate::wait::until(ocean, at_most, "not to be seen yet", events, &mut look).await {
             Ok(found) => return Ok(Made::Found(found)),

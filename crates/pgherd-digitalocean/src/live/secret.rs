@@ -29,7 +29,7 @@ pub(super) async fn write(ocean: &DigitalOcean, resource: &Resource, events: &Ev
                 events,
                 format!("the password of {username} is not told to this token, which has no database:view_credentials"),
             );
-            Ok(())
+            ocean.secrets(&cluster.name).map_or(Ok(()), |folder| folder.done())
         }
     }
 }
@@ -53,10 +53,12 @@ pub(crate) async fn written_down(
     events: &Events,
 ) -> Result<(), ProviderError> {
     let Some(folder) = ocean.secrets(&cluster.name) else { return Ok(()) };
-    folder.write(document)?;
+    // The document is last: while it is not there, a run that was cut short has it written by the next one.
     if let Some(pem) = api::certificate(ocean.session(), &cluster.id).await? {
         folder.write_certificate(&pem)?;
     }
+    folder.write(document)?;
+    folder.done()?;
     say(events, format!("the credentials of {} are in {}", cluster.name, folder.secret().display()));
     Ok(())
 }
@@ -70,7 +72,12 @@ pub(crate) async fn password(ocean: &DigitalOcean, database: &str, username: &st
     })
 }
 
-async fn password_of(ocean: &DigitalOcean, cluster: &Cluster, username: &str) -> Result<Option<Secret>, ProviderError> {
+/// The password of a role of a cluster; `None`: the token may not see it.
+pub(crate) async fn password_of(
+    ocean: &DigitalOcean,
+    cluster: &Cluster,
+    username: &str,
+) -> Result<Option<Secret>, ProviderError> {
     let of = |users: &[api::User]| users.iter().find(|user| user.name == username).map(|user| user.password.clone());
     if let Some(Some(password)) = cluster.users.as_deref().and_then(of) {
         return Ok(Some(password));

@@ -6,10 +6,11 @@ use pgherd_engine::provider::{Events, ProviderError};
 
 use super::{Made, Names, int, not_known, once, replica, text};
 use crate::api::{self, Connection, Pool, Rule};
+use crate::error::DoError;
 use crate::kinds::{cluster, firewall};
 use crate::observe::{Found, find, ours};
 use crate::provider::DigitalOcean;
-use crate::wait::{say, taken};
+use crate::wait::{Of, say, taken};
 use crate::{names, parameters};
 
 /// Sets what is not as it should be.
@@ -27,7 +28,10 @@ pub(super) async fn config(ocean: &DigitalOcean, resource: &Resource, events: &E
     if differing.is_empty() {
         return Ok(());
     }
-    Ok(taken(ocean, events, || api::patch_config(ocean.session(), &cluster.id, differing.clone())).await?)
+    Ok(taken(ocean, Of::Cluster(&cluster.id), events, || {
+        api::patch_config(ocean.session(), &cluster.id, differing.clone())
+    })
+    .await?)
 }
 
 /// Adds the database.
@@ -36,7 +40,7 @@ pub(super) async fn database(ocean: &DigitalOcean, resource: &Resource, events: 
     let (session, id, name) = (ocean.session(), id.as_str(), name.as_str());
     let look = || async move { Ok(api::databases(session, id).await?.iter().any(|there| there == name).then_some(())) };
     if look().await?.is_none() {
-        once(ocean, events, Names::Unique, || api::add_database(session, id, name), look).await?;
+        once(ocean, Of::Cluster(id), events, Names::Unique, || api::add_database(session, id, name), look).await?;
     }
     Ok(())
 }
@@ -50,30 +54,50 @@ pub(super) async fn user(ocean: &DigitalOcean, resource: &Resource, events: &Eve
     if look().await?.is_some() {
         return Ok(());
     }
-    once(ocean, events, Names::Unique, || api::add_user(session, id, name), look).await?;
+    once(ocean, Of::Cluster(id), events, Names::Unique, || api::add_user(session, id, name), look).await?;
     say(events, format!("{name} owns no database yet: as doadmin, ALTER DATABASE … OWNER TO {name}"));
     Ok(())
 }
 
 /// Has the addresses come in that shall, and nobody else but what is DigitalOcean's own and was let in by somebody.
 pub(super) async fn firewall(ocean: &DigitalOcean, resource: &Resource, events: &Events) -> Result<(), ProviderError> {
-    let id = server_of(ocean, resource).await?;
-    let live = api::firewall(ocean.session(), &id).await?;
+    let wanted = addresses(resource)?;
+    match resource.needs.iter().find(|need| need.kind == crate::kinds::replica::NAME) {
+        Some(need) => {
+            let (there, source) = replica::there(ocean, &need.name).await?;
+            let name = need.name.as_str();
+            Ok(taken(ocean, Of::Replica(&source, name), events, || let_in(ocean, &there.id, &wanted)).await?)
+        }
+        None => {
+            let id = cluster_of(ocean, resource).await?;
+            Ok(taken(ocean, Of::Cluster(&id), events, || let_in(ocean, &id, &wanted)).await?)
+        }
+    }
+}
+
+/// The addresses that may come in.
+pub(super) fn addresses(resource: &Resource) -> Result<Vec<String>, ProviderError> {
     let wanted = resource.props.get("rules").and_then(Value::as_list).unwrap_or_default();
+    wanted.iter().map(|value| value.as_text().map(str::to_owned).ok_or_else(|| not_known(resource, "rules"))).collect()
+}
+
+/// A rule for an address.
+pub(super) fn rule(address: &str) -> Rule {
+    Rule { kind: firewall::ADDRESS.to_owned(), value: address.to_owned(), description: None, uuid: None }
+}
+
+/// Has addresses come in, where they do not or others do.
+pub(super) async fn let_in(ocean: &DigitalOcean, server: &str, wanted: &[String]) -> Result<(), DoError> {
+    let live = api::firewall(ocean.session(), server).await?;
     let mut rules: Vec<Rule> = live.iter().filter(|rule| rule.kind != firewall::ADDRESS).cloned().collect();
-    for value in wanted {
-        let address = value.as_text().ok_or_else(|| not_known(resource, "rules"))?;
-        let same =
-            |rule: &&Rule| rule.kind == firewall::ADDRESS && firewall::address(&rule.value).as_deref() == Some(address);
-        let new =
-            || Rule { kind: firewall::ADDRESS.to_owned(), value: address.to_owned(), description: None, uuid: None };
-        rules.push(live.iter().find(same).cloned().unwrap_or_else(new));
+    for address in wanted {
+        let same = |there: &&Rule| {
+            there.kind == firewall::ADDRESS && firewall::address(&there.value).as_deref() == Some(address)
+        };
+        rules.push(live.iter().find(same).cloned().unwrap_or_else(|| rule(address)));
     }
     let is_same = rules.len() == live.len() && rules.iter().all(|rule| live.contains(rule));
-    if is_same {
-        return Ok(());
-    }
-    Ok(taken(ocean, events, || api::set_firewall(ocean.session(), &id, &rules)).await?)
+    if is_same { Ok(()) } else { api::set_firewall(ocean.session(), server, &rules).await }
 }
 
 /// Makes the pool, or has it be as it should.
@@ -92,7 +116,9 @@ pub(super) async fn pool(ocean: &DigitalOcean, resource: &Resource, events: &Eve
     let look = || async move { Ok(api::pools(session, id).await?.into_iter().find(|there| there.name == wanted.name)) };
     let there = match look().await? {
         Some(there) => Some(there),
-        None => match once(ocean, events, Names::Unique, || api::add_pool(session, id, wanted), look).await? {
+        None => match once(ocean, Of::Cluster(id), events, Names::Unique, || api::add_pool(session, id, wanted), look)
+            .await?
+        {
             Made::Found(there) => Some(there),
             Made::Now(()) => None,
         },
@@ -102,7 +128,7 @@ pub(super) async fn pool(ocean: &DigitalOcean, resource: &Resource, events: &Eve
         settings(there) != settings(wanted)
     };
     match there.as_ref().is_some_and(differs) {
-        true => Ok(taken(ocean, events, || api::update_pool(session, id, wanted)).await?),
+        true => Ok(taken(ocean, Of::Cluster(id), events, || api::update_pool(session, id, wanted)).await?),
         false => Ok(()),
     }
 }
@@ -110,7 +136,7 @@ pub(super) async fn pool(ocean: &DigitalOcean, resource: &Resource, events: &Eve
 /// Removes the pool.
 pub(super) async fn delete_pool(ocean: &DigitalOcean, id: &Id, events: &Events) -> Result<(), ProviderError> {
     let Some(cluster) = pooled(ocean, &id.name).await? else { return Ok(()) };
-    Ok(taken(ocean, events, || api::delete_pool(ocean.session(), &cluster, &id.name)).await?)
+    Ok(taken(ocean, Of::Cluster(&cluster), events, || api::delete_pool(ocean.session(), &cluster, &id.name)).await?)
 }
 
 /// The cluster of ours that a pool is in. A long name has lost its end.
@@ -128,16 +154,4 @@ async fn pooled(ocean: &DigitalOcean, pool: &str) -> Result<Option<String>, Prov
 async fn cluster_of(ocean: &DigitalOcean, resource: &Resource) -> Result<String, ProviderError> {
     let name = resource.needs.iter().find(|need| need.kind == cluster::NAME).map_or("", |need| need.name.as_str());
     Ok(ours(ocean, name).await?.id)
-}
-
-/// The id of the server a firewall is of.
-async fn server_of(ocean: &DigitalOcean, resource: &Resource) -> Result<String, ProviderError> {
-    let is_replica = |need: &&Id| need.kind == crate::kinds::replica::NAME;
-    match resource.needs.iter().find(is_replica) {
-        Some(need) => {
-            let database = names::source(&need.name).unwrap_or_default();
-            Ok(replica::there(ocean, database, &need.name).await?.0.id)
-        }
-        None => cluster_of(ocean, resource).await,
-    }
 }

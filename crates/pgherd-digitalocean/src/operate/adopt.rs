@@ -1,5 +1,5 @@
 //! `adopt`: a cluster becomes pgherd's, when its block says exactly what there is. That is looked at beforehand, as if it wore the tag
-//! already; nothing but tags is changed.
+//! already. Tags are put on, and what nobody notices is done with them, so that nothing is left to do.
 
 use pgherd_core::lint::Intent;
 use pgherd_core::plan::{Action, Step};
@@ -9,12 +9,12 @@ use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use pgherd_engine::run;
 
 use crate::api;
-use crate::kinds::{cluster, secret};
+use crate::kinds::{alert, cluster, secret};
 use crate::observe::{Found, find};
 use crate::provider::DigitalOcean;
 use crate::tags;
 use crate::wait::say;
-use pgherd_engine::through::timing;
+use pgherd_engine::through::{through, timing};
 
 /// Takes a database over.
 pub(super) async fn adopt(ocean: &DigitalOcean, spec: &Spec, events: &Events) -> Result<(), ProviderError> {
@@ -46,18 +46,27 @@ pub(super) async fn adopt(ocean: &DigitalOcean, spec: &Spec, events: &Events) ->
         api::tag(ocean.session(), &cluster.id, tag).await?;
     }
     say(events, format!("the cluster {} is pgherd's", spec.name));
-    Ok(())
+    if let Some(folder) = ocean.secrets(&spec.name) {
+        folder.want_document()?;
+    }
+    // What nobody notices, and what no console sets: the hour of the backup, alerts, the file with the password.
+    through(&claiming, spec, events).await
 }
 
-/// In what it differs. Tags are put on, and what is in this machine's own files is no part of the database.
+/// Settings that the block always says and a cluster that somebody made has not: setting them ends nothing.
+const QUIET: [&str; 2] = ["config.backup_hour", "config.backup_minute"];
+
+/// In what it differs. Tags and alerts are put on, and what is in this machine's own files is no part of the database.
 fn words(step: &Step) -> Option<String> {
     let Step { id, action, needs: _ } = step;
     match action {
         _ if id.kind == secret::NAME => None,
+        Action::Create { .. } if id.kind == alert::NAME => None,
         Action::Create { .. } => Some(format!("there is no {id}")),
         Action::Delete { .. } => Some(format!("there is {id}, which the block does not want")),
         Action::Update { changes, .. } => {
-            let is_ours = |field: &str, from: &Value| field.starts_with("tags.") && from.is_null();
+            let is_ours =
+                |field: &str, from: &Value| (field.starts_with("tags.") || QUIET.contains(&field)) && from.is_null();
             let told: Vec<String> = changes
                 .iter()
                 .filter(|change| !is_ours(&change.field, &change.from))

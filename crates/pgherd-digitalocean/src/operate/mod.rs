@@ -54,8 +54,8 @@ pub(crate) fn can(operation: &Operation) -> Result<(), ProviderError> {
             "pgherd restore --as NAME makes one; destroy it when it was looked at",
         ),
         Operation::Restore { point: Point::Lsn(_), .. } => refused(
-            "DigitalOcean restores to a moment, not to a place in the log",
-            "write the moment: --at 2026-11-21T22:00:00Z",
+            "DigitalOcean restores a backup, not a place in the log",
+            "pgherd backups lists them; write the moment of one: --at 2026-11-21T22:00:00Z",
         ),
         Operation::Restore { name, to, .. } if *name == to.name => refused(
             "DigitalOcean cannot give a cluster another name, so nothing is restored in its place",

@@ -5,9 +5,9 @@ use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
 use crate::api::{self, Cluster, Replica};
-use crate::observe::ours;
+use crate::observe::{Found, find, foreign_replica, ours};
 use crate::provider::DigitalOcean;
-use crate::wait::{is_at_rest, say, settled, taken};
+use crate::wait::{Of, Refusals, is_at_rest, say, settled, until};
 use crate::{kinds, names, tags};
 use pgherd_engine::through::through;
 
@@ -44,14 +44,53 @@ pub(super) async fn promote(
                 let words = format!("{} is {}", chosen.name, chosen.status);
                 return Err(ProviderError::new(ErrorKind::Conflict, words).help("wait until it is online"));
             }
-            taken(ocean, events, || api::promote_replica(session, at, &chosen.name)).await?;
+            promoted(ocean, at, name, chosen, events).await?;
             chosen.id.clone()
         }
     };
     let cluster = settled(ocean, &id, ocean.patience().making, events, |_| true).await?;
     relabelled(ocean, &cluster, name, to).await?;
+    // Lists lag behind: whoever goes on by its name before it is there under it would make another one.
+    let id = id.as_str();
+    let listed = || async move {
+        match find(ocean, &to.name).await? {
+            Found::Ours(there) if there.id == id => Ok(Some(())),
+            Found::Ours(_) | Found::Foreign(..) | Found::Nothing => Ok(None),
+        }
+    };
+    until(ocean, ocean.patience().making, "not to be seen under its name yet", events, listed).await?;
     say(events, format!("{} is a database of its own; its roles and passwords are those of {name}", to.name));
     through(ocean, to, events).await
+}
+
+/// Promotes it. Whose it is is looked at right before each try.
+async fn promoted(
+    ocean: &DigitalOcean,
+    source: &str,
+    database: &str,
+    chosen: &Replica,
+    events: &Events,
+) -> Result<(), ProviderError> {
+    let mut refusals = Refusals::new(ocean, Of::Replica(source, &chosen.name));
+    loop {
+        let replicas = api::replicas(ocean.session(), source).await?;
+        let Some(there) = replicas.into_iter().find(|one| one.id == chosen.id) else {
+            // Promoted by the try before, or taken away: its own id tells.
+            return Ok(());
+        };
+        if !there.is_of(database) {
+            return Err(foreign_replica(&chosen.name));
+        }
+        match api::promote_replica(ocean.session(), source, &chosen.name).await {
+            Ok(()) => return Ok(()),
+            Err(error) if refusals.pass(ocean, events, &error).await => {}
+            Err(error) => {
+                // It was done all the same when it is no replica any more.
+                let replicas = api::replicas(ocean.session(), source).await?;
+                return if replicas.iter().any(|one| one.id == chosen.id) { Err(error.into()) } else { Ok(()) };
+            }
+        }
+    }
 }
 
 /// What a promoted cluster wears, so that the same command goes on with it.

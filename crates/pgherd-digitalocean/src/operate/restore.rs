@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::api;
 use crate::observe::{Found, find, foreign, ours};
-use crate::provider::DigitalOcean;
+use crate::provider::{DigitalOcean, Origin};
 use crate::wait::say;
 use crate::{names, tags};
 use pgherd_engine::through::through;
@@ -39,13 +39,19 @@ pub(super) async fn restore(
             return Err(ProviderError::new(ErrorKind::Conflict, words).help("--as names one that is not there"));
         }
     }
-    let mut origin = json!({ "database_name": name });
+    let mut asked = json!({ "database_name": name });
     if let Some(moment) = &moment {
-        origin["backup_created_at"] = Json::from(moment.as_str());
+        asked["backup_created_at"] = Json::from(moment.as_str());
     }
-    let words = moment.map_or_else(|| "its latest backup".to_owned(), |moment| format!("as of {moment}"));
+    let words = moment.map_or_else(|| "its latest backup".to_owned(), |moment| format!("its backup of {moment}"));
     say(events, format!("{} is made of {name}, {words}", to.name));
-    through(&ocean.restoring(origin, mark), to, events).await
+    let own = to.engine_version.map(|version| version.major.to_string());
+    if let Some(own) = own.filter(|own| *own != source.version) {
+        let words = format!("{} is PostgreSQL {} as its source is, and not {own}", to.name, source.version);
+        say(events, format!("{words}: `pgherd apply` upgrades it"));
+    }
+    let origin = Origin { asked, tag: mark, version: source.version, storage_mib: source.storage_mib };
+    through(&ocean.restoring(origin), to, events).await
 }
 
 /// The moment that is asked for, in DigitalOcean's words; `None`: its latest backup.
@@ -66,15 +72,18 @@ fn chosen(name: &str, point: &Point, backups: &[(String, Option<f64>)]) -> Resul
                 Err(ProviderError::new(ErrorKind::NotFound, format!("{name} has no backup {wanted}")).help(listed()))
             }
         },
-        Point::At(wanted) => {
-            let first = backups.iter().filter_map(|(at, _)| at.parse::<Timestamp>().ok()).min();
-            if first.is_some_and(|first| *wanted < first) {
-                let words = format!("{name} cannot be restored to {wanted}, which is before its first backup");
-                return Err(ProviderError::new(ErrorKind::NotFound, words).help(listed()));
+        // Its API is described to take the moment of a backup. What it made of another one nobody could tell from the outside.
+        Point::At(wanted) => match backups.iter().find(|(at, _)| at.parse::<Timestamp>().is_ok_and(|at| at == *wanted))
+        {
+            Some((at, _)) => Ok(Some(at.clone())),
+            None => {
+                let words = format!(
+                    "DigitalOcean's API promises backups and no moment between them; {name} has none of {wanted}"
+                );
+                Err(ProviderError::new(ErrorKind::NotFound, words).help(listed()))
             }
-            Ok(Some(wanted.to_string()))
-        }
-        Point::Lsn(_) => Err(ProviderError::new(ErrorKind::Unsupported, "DigitalOcean restores to a moment")),
+        },
+        Point::Lsn(_) => Err(ProviderError::new(ErrorKind::Unsupported, "DigitalOcean restores a backup")),
     }
 }
 
@@ -95,12 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_within_what_is_kept() {
+    fn a_moment_is_that_of_a_backup() {
         let at = |text: &str| Point::At(text.parse().expect("a moment"));
         check(&Point::Latest, "latest");
-        check(&at("2026-01-01T12:00:00Z"), "2026-01-01T12:00:00Z");
-        let before = "orders cannot be restored to 2025-12-31T00:00:00Z, which is before its first backup";
-        check(&at("2025-12-31T00:00:00Z"), before);
+        check(&at("2026-01-01T03:00:00Z"), "2026-01-01T03:00:00Z");
+        let between =
+            "DigitalOcean's API promises backups and no moment between them; orders has none of 2026-01-01T12:00:00Z";
+        check(&at("2026-01-01T12:00:00Z"), between);
         check(&Point::Backup("2026-01-02T03:00:00Z".to_owned()), "2026-01-02T03:00:00Z");
         check(&Point::Backup("yesterday".to_owned()), "orders has no backup yesterday");
     }

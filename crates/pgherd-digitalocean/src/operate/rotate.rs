@@ -1,48 +1,53 @@
 //! `rotate`: DigitalOcean gives a role another password, and tells it.
 
-use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
 use crate::api;
 use crate::kinds::user::ADMINISTRATOR;
-use crate::live::{password, written_down};
+use crate::live::{password, password_of, written_down};
 use crate::observe::ours;
 use crate::provider::DigitalOcean;
 use crate::secrets::Document;
-use crate::tags;
-use crate::wait::{say, taken};
+use crate::wait::{Of, say, taken};
 
 /// Gives the role of a database a new password. Whose it is, is said by the document of this machine or, without one, by the cluster:
 /// a role of the block is the only one beside the administrator.
 pub(super) async fn rotate(ocean: &DigitalOcean, name: &str, events: &Events) -> Result<(), ProviderError> {
     let cluster = ours(ocean, name).await?;
-    let known = ocean.secrets(name).and_then(|folder| folder.read());
+    let folder = ocean.secrets(name);
+    let known = folder.as_ref().and_then(|folder| folder.read());
     let username = match &known {
         Some(document) => document.username.clone(),
         None => only_role(ocean, &cluster.id).await?,
     };
-    let asked = taken(ocean, events, || api::reset_auth(ocean.session(), &cluster.id, &username)).await;
-    let new: Option<Secret> = match asked {
+    let before = password_of(ocean, &cluster, &username).await?;
+    let of = Of::Cluster(&cluster.id);
+    let new = match taken(ocean, of, events, || api::reset_auth(ocean.session(), &cluster.id, &username)).await {
+        Ok(Some(new)) => new,
+        Ok(None) => password(ocean, name, &username).await?,
         // Done or not, what is in force is told.
-        Err(error) if error.maybe_done => Some(password(ocean, name, &username).await?),
-        asked => asked?,
-    };
-    let new = match new {
-        Some(new) => new,
-        None => password(ocean, name, &username).await?,
+        Err(error) if error.maybe_done => {
+            let now = password(ocean, name, &username).await?;
+            if before.as_ref().is_none_or(|before| *before == now) {
+                let words = format!("nobody knows whether {username} of {name} has a new password: {error}");
+                let help = "as far as DigitalOcean tells, the old one is in force; run it again";
+                return Err(ProviderError::new(ErrorKind::Unavailable, words).help(help));
+            }
+            now
+        }
+        Err(error) => return Err(error.into()),
     };
     say(events, format!("{username} of {name} has a new password; sessions go on"));
-    let document = match known {
-        Some(document) => Document { password: new, ..document },
-        None => Document {
-            username,
-            password: new,
-            host: cluster.private_connection.host.clone().or(cluster.connection.host.clone()).unwrap_or_default(),
-            port: cluster.connection.port.unwrap_or(25060),
-            dbname: tags::value_of(&cluster.tags, "database").unwrap_or("defaultdb").to_owned(),
-        },
-    };
-    written_down(ocean, &cluster, &document, events).await
+    match (known, folder) {
+        (Some(document), _) => written_down(ocean, &cluster, &Document { password: new, ..document }, events).await,
+        // Where its applications connect and to which database only the block says.
+        (None, Some(folder)) => {
+            folder.want_document()?;
+            say(events, format!("this machine had no credentials of {name}: `pgherd apply` writes them down"));
+            Ok(())
+        }
+        (None, None) => Ok(()),
+    }
 }
 
 /// The role that applications use: the one that is not the administrator, or that when there is no other.

@@ -67,7 +67,7 @@ async fn what_cannot_be_changed_and_what_is_not_ours() {
         "/v2/databases",
         &json!({ "name": "others", "engine": "pg", "num_nodes": 1, "size": "db-s-1vcpu-2gb", "region": "nyc3" }),
     );
-    world.rest();
+    world.age();
     let foreign = with(SMALL, &[("name", "\"others\"")]);
     let expected = "not-ours: cluster others exists and is not pgherd's: it has no tag pgherd:block:others";
     assert_eq!(said(&world, &foreign).await, [expected]);
@@ -110,7 +110,7 @@ async fn nothing_is_deleted_that_somebody_wanted_to_keep() {
     assert!(!destroy(SMALL).await.is_empty());
     apply(&world, SMALL).await;
     let replica = json!({ "name": "reporting", "size": "db-s-1vcpu-2gb" });
-    world.rest();
+    world.age();
     world.tamper("POST", &format!("/v2/databases/{}/replicas", world.id_of("orders")), &replica);
     assert_eq!(destroy(SMALL).await, ["the replica reporting of orders is not pgherd's"]);
 }
@@ -162,6 +162,51 @@ async fn what_it_has_no_way_to_do() {
     DigitalOcean takes a backup a day by itself, and none that is asked for; pg_dump makes one that outlives the cluster
     a restore on DigitalOcean is a cluster of its own, which is billed; pgherd restore --as NAME makes one; destroy it when it was looked at
     ");
+}
+
+/// What a proxy, a wrong endpoint or half a list says is nobody's word that there is nothing: it would be made again.
+#[tokio::test]
+async fn what_is_not_told_is_not_gone() {
+    let world = Ocean::new().await;
+    apply(&world, WHOLE).await;
+    let (ocean, block) = (world.ocean(), spec(WHOLE));
+    let lists = [
+        "databases_list_clusters",
+        "databases_list_replicas",
+        "databases_list_connectionPools",
+        "databases_get_config",
+        "databases_list_firewall_rules",
+        "monitoring_list_alertPolicy",
+    ];
+    for (fault, actions) in [
+        ("no_such_page", &lists[..]),
+        ("hollow", &lists[..]),
+        ("short", &["databases_list_clusters", "monitoring_list_alertPolicy"]),
+    ] {
+        for action in actions {
+            world.fault(&format!(r#"{{"action":"{action}","times":9,"fault":"{fault}"}}"#));
+            let told = ocean.observe(&ocean.desired(&block)).await.map_err(|error| error.kind);
+            assert_eq!(told, Err(ErrorKind::Unavailable), "{action} {fault}");
+            world.emulator.with(|ocean| ocean.faults.clear());
+        }
+    }
+    // Nor is what is deleted gone because of such a page.
+    world.fault(r#"{"action":"databases_get_cluster","times":5,"fault":"no_such_page"}"#);
+    let planned = run::observe_and_plan_destroy(world.provider().as_ref(), &block).await.expect("a look");
+    let events = pgherd_engine::provider::Events::new("database", tokio::sync::mpsc::unbounded_channel().0);
+    let (now, never) = (world.now(), pgherd_engine::stop::Stop::never());
+    let outcome = run::apply(world.provider().as_ref(), &block, &planned, now, &events, &never).await;
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert_eq!(world.things(), [""; 0]);
+    assert!(world.emulator.with(|ocean| ocean.faults.is_empty()), "it was met");
+}
+
+/// A token that sees databases and no account does everything.
+#[tokio::test]
+async fn nobody_needs_to_see_the_account() {
+    let world = Ocean::new().await;
+    world.fault(r#"{"action":"account_get","fault":"denied"}"#);
+    assert_eq!(world.ocean().account().await.expect("no error"), None);
 }
 
 /// What came to nothing says so in DigitalOcean's words, and not in ours.

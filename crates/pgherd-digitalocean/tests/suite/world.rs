@@ -106,7 +106,7 @@ impl<const EACH: i64> World<EACH> {
             making: minute,
             changing: minute,
             deleting: minute,
-            appearing: Duration::from_secs(2),
+            appearing: Duration::from_secs(6),
             between_looks: Duration::ZERO,
         };
         let secrets = Some(self.files.path().to_owned());
@@ -128,6 +128,11 @@ impl<const EACH: i64> World<EACH> {
         self.emulator.with(id).unwrap_or_else(|| panic!("there is no {name}"))
     }
 
+    /// Lets so much time go by that there is a backup, and all can be seen.
+    pub fn age(&self) {
+        self.emulator.advance(SignedDuration::from_hours(2));
+    }
+
     pub fn fault(&self, fault: &str) {
         let fault: Planned = serde_json::from_str(fault).expect("a fault");
         self.emulator.plan(fault);
@@ -138,6 +143,8 @@ impl<const EACH: i64> suite::World for World<EACH> {
     async fn new() -> Self {
         let options = Options { speed: Speed::PerCall { seconds: EACH }, ..Options::default() };
         let emulator = emulated::DigitalOcean::start(options).await.expect("loopback is there");
+        // So many calls long, however long one takes; while one is throttled, they take seconds.
+        emulator.with(|ocean| ocean.hidden_s = if EACH == SECONDS { 4 } else { 10 } * EACH);
         // Said aloud by tests of their own.
         let accepted = ["uncapped-growth", "major-upgrade", "region-migration"].map(str::to_owned).into();
         Self { emulator, accepted, files: tempfile::tempdir().expect("a folder") }
@@ -155,8 +162,17 @@ impl<const EACH: i64> suite::World for World<EACH> {
         self.emulator.with(|ocean| ocean.clock.now(Instant::now()))
     }
 
+    /// What cannot be seen yet is not waited for: whoever comes next has to bear that.
     fn rest(&self) {
-        self.emulator.advance(SignedDuration::from_hours(2));
+        let is_busy = |ocean: &mut emulated::Ocean| {
+            // Its phases end when somebody asks.
+            let now = ocean.clock.now(Instant::now());
+            drop(ocean.tamper("GET", "/v2/account", &Json::Null, Instant::now()));
+            ocean.clusters.values().any(|one| one.is_seen(now) && one.status() != "online")
+        };
+        while self.emulator.with(is_busy) {
+            self.emulator.advance(SignedDuration::from_mins(1));
+        }
     }
 
     fn calls(&self) -> usize {
@@ -208,6 +224,7 @@ impl<const EACH: i64> suite::World for World<EACH> {
             });
             let alerts = ocean.alerts.values().map(|alert| format!("alert {}", alert["description"]));
             let mut all: Vec<String> = clusters.chain(alerts).collect();
+            all.extend(written(self.files.path()));
             all.sort();
             all
         })
@@ -231,4 +248,16 @@ impl<const EACH: i64> suite::World for World<EACH> {
     fn tamper(&self, id: &Id, field: &str, seen: &Value) -> bool {
         crate::drift::tamper(self, id, field, seen)
     }
+}
+
+/// Files of this machine, as `file orders/secret.json`.
+fn written(folder: &std::path::Path) -> Vec<String> {
+    let entries = |folder: &std::path::Path| {
+        std::fs::read_dir(folder).expect("a folder").map(|one| one.expect("an entry").path())
+    };
+    let files = entries(folder).flat_map(|database| {
+        let name = |path: std::path::PathBuf| path.strip_prefix(folder).expect("within").display().to_string();
+        entries(&database).map(name).collect::<Vec<_>>()
+    });
+    files.map(|file| format!("file {file}")).collect()
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{Call, Cluster as This, NETWORK, Ocean, Refusal, Said, check};
 
 /// Not to be seen right after it was asked for, seconds.
-const HIDDEN_S: i64 = 30;
+pub(super) const HIDDEN_S: i64 = 30;
 const CREATE_S: i64 = 240;
 const RESIZE_S: i64 = 300;
 const MIGRATE_S: i64 = 600;
@@ -64,6 +64,7 @@ pub struct Cluster {
     /// What happened to it.
     pub events: Vec<(Timestamp, &'static str)>,
     pub(super) visible_from: Timestamp,
+    pub(super) listed_from: Timestamp,
     pub(super) gone_at: Option<Timestamp>,
     pub(super) phase: Option<Phase>,
 }
@@ -102,6 +103,12 @@ impl Cluster {
         self.phase.as_ref().map_or("online", |phase| phase.word)
     }
 
+    /// Whether it can be seen by whoever asks for it.
+    pub fn is_seen(&self, now: Timestamp) -> bool {
+        self.visible_from <= now && self.listed_from <= now
+    }
+
+    /// Ends what is over.
     pub(super) fn advance(&mut self, now: Timestamp) {
         let Some(phase) = self.phase.take_if(|phase| phase.until <= now) else { return };
         match phase.then {
@@ -118,7 +125,8 @@ impl Cluster {
     pub(super) fn at_rest(&self) -> Result<(), Refusal> {
         match &self.phase {
             None => Ok(()),
-            Some(phase) => Err(Refusal::invalid(format!("cluster is {} and not online", phase.word))),
+            // No words of it are promised, so these tell nothing.
+            Some(_) => Err(Refusal::invalid("the operation is not possible")),
         }
     }
 
@@ -197,7 +205,7 @@ impl Cluster {
             "region": self.region,
             "size": self.size,
             "status": self.status(),
-            "tags": self.tags,
+            "tags": if self.tags.is_empty() { Json::Null } else { json!(self.tags) },
             "created_at": self.created_at.to_string(),
             "private_network_uuid": self.vpc,
             "connection": self.connection(false, "defaultdb", 25060),
@@ -251,14 +259,16 @@ pub(super) fn create(ocean: &mut Ocean, call: &Call<'_>) -> Said {
     check::region(region)?;
     let asked_mib = check::maybe_int(body, "storage_size_mib")?;
     let restored = origin(ocean, call)?;
-    let has = restored.as_ref().and_then(|(source, _)| ocean.named(source)).map_or(0, |source| source.storage_mib);
+    let source = restored.as_ref().and_then(|(source, _)| ocean.named(source));
+    let has = source.map_or(0, |source| source.storage_mib);
+    if source.is_some_and(|source| source.version != version) {
+        return Err(Refusal::invalid("a backup is restored by the version that made it"));
+    }
     let storage_mib = check::storage(&size, asked_mib, 0)?;
     if storage_mib < has {
         return Err(Refusal::invalid("storage_size_mib is less than the backup needs"));
     }
-    if ocean.named(&name).is_some() {
-        return Err(Refusal::invalid("name is already in use"));
-    }
+    // Nothing says that a name is given once, and so it may be given again.
     let tags = check::texts(body, "tags")?;
     tags.iter().try_for_each(|tag| check::tag(tag))?;
     let rules = if body["rules"].is_null() { Vec::new() } else { check::rules(&body["rules"])? };
@@ -267,7 +277,8 @@ pub(super) fn create(ocean: &mut Ocean, call: &Call<'_>) -> Said {
     ocean.tags.extend(tags.iter().cloned());
     let rules = ocean.numbered(&id, rules, call.now);
     let cluster = This {
-        visible_from: call.after(HIDDEN_S),
+        visible_from: call.after(ocean.hidden_s),
+        listed_from: call.after(ocean.hidden_s),
         phase: Some(Phase { word: "creating", until: call.after(CREATE_S), then: Then::Nothing }),
         online_at: call.after(CREATE_S),
         rules,
@@ -341,6 +352,7 @@ pub(super) fn blank(
         online_at: call.now,
         events: vec![(call.now, "cluster_create")],
         visible_from: call.now,
+        listed_from: call.now,
         gone_at: None,
         phase: None,
         id,
@@ -451,8 +463,9 @@ pub(super) fn replicate(ocean: &mut Ocean, source: &This, call: &Call<'_>) -> Sa
 }
 
 /// `PUT …/replicas/{name}/promote`.
-pub(super) fn promote(replica: &mut This, call: &Call<'_>) -> Said {
+pub(super) fn promote(replica: &mut This, hidden_s: i64, call: &Call<'_>) -> Said {
     replica.at_rest()?;
+    replica.listed_from = call.after(RESIZE_S + hidden_s);
     replica.source = None;
     replica.events.push((call.now, "cluster_master_promotion"));
     replica.phase = Some(Phase { word: "migrating", until: call.after(RESIZE_S), then: Then::Nothing });

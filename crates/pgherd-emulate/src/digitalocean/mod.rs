@@ -2,7 +2,7 @@
 //!
 //! Pure but for `serve.rs`: a request and the time give a reply. What takes time is a phase with an end. Each request is checked as the
 //! official description has it (digitalocean/openapi 7c1300c); where that is silent the emulator is as awkward as it may be: a cluster is
-//! not to be seen right after it was asked for, and while something goes on with it nothing else is taken.
+//! not to be seen right after it was asked for or promoted, its name is no key, and while something goes on with it nothing else is taken.
 
 mod alerts;
 mod check;
@@ -48,6 +48,8 @@ pub struct Ocean {
     pub alerts: BTreeMap<String, Json>,
     /// Tags that exist, worn or not.
     pub tags: BTreeSet<String>,
+    /// How long a cluster is not to be seen after it was asked for or promoted, seconds.
+    pub hidden_s: i64,
     speed: Speed,
     calls: u64,
     made: u64,
@@ -182,6 +184,7 @@ impl Ocean {
             clusters: BTreeMap::new(),
             alerts: BTreeMap::new(),
             tags: BTreeSet::new(),
+            hidden_s: cluster::HIDDEN_S,
             speed,
             calls: 0,
             made: 0,
@@ -240,9 +243,16 @@ impl Ocean {
         if let Some(refusal) = refusal {
             return self.refused(&refusal, request_id);
         }
-        if let Some(Fault::Html) = fault {
-            let answer = Answer { status: 502, body: Json::Null, is_page: true, request_id: request_id.to_owned() };
-            return (Reply::Answer(answer), "html".to_owned());
+        let foreign = match fault {
+            Some(Fault::Html) => Some((502, true)),
+            Some(Fault::NoSuchPage) => Some((404, true)),
+            Some(Fault::Hollow) => Some((200, false)),
+            _ => None,
+        };
+        if let Some((status, is_page)) = foreign {
+            let body = if is_page { Json::Null } else { json!({}) };
+            let answer = Answer { status, body, is_page, request_id: request_id.to_owned() };
+            return (Reply::Answer(answer), "foreign".to_owned());
         }
         if let Some(Fault::Dropped) = fault {
             return (Reply::Nothing, "dropped".to_owned());
@@ -253,7 +263,14 @@ impl Ocean {
             Some(Fault::Lost) => (Reply::Nothing, "lost".to_owned()),
             Some(Fault::Hang) => (Reply::Never, "hang".to_owned()),
             _ => match said {
-                Ok((status, body)) => {
+                Ok((status, mut body)) => {
+                    if let Some(Fault::Short) = fault {
+                        body.as_object_mut()
+                            .into_iter()
+                            .flatten()
+                            .filter_map(|(_, all)| all.as_array_mut())
+                            .for_each(|all| drop(all.pop()));
+                    }
                     let answer = Answer { status, body, is_page: false, request_id: request_id.to_owned() };
                     (Reply::Answer(answer), "ok".to_owned())
                 }

@@ -102,7 +102,7 @@ fn answer(ocean: &mut Ocean, action: &str, at: &str, within: &str, call: &Call<'
         "regions_list" => Ok((200, json!({ "regions": [], "links": {}, "meta": { "total": 0 } }))),
         "databases_list_options" => Ok((200, options())),
         "databases_list_clusters" => {
-            let all = ocean.clusters.values().filter(|one| one.source.is_none() && one.visible_from <= call.now);
+            let all = ocean.clusters.values().filter(|one| one.source.is_none() && one.listed_from <= call.now);
             Ok((200, paged(call, "databases", all.map(Cluster::shown).collect())))
         }
         "databases_create_cluster" => cluster::create(ocean, call),
@@ -171,7 +171,10 @@ fn of_cluster(ocean: &mut Ocean, action: &str, id: &str, name: &str, call: &Call
             return Ok((200, json!({ "replica": replica })));
         }
         "databases_destroy_replica" => return cluster::delete(ocean.replica(id, name)?, call),
-        "databases_promote_replica" => return cluster::promote(ocean.replica(id, name)?, call),
+        "databases_promote_replica" => {
+            let hidden_s = ocean.hidden_s;
+            return cluster::promote(ocean.replica(id, name)?, hidden_s, call);
+        }
         _ => {}
     }
     let one = ocean.clusters.get_mut(id).expect("it was there a moment ago");
@@ -296,7 +299,6 @@ fn options() -> Json {
         "options": { "pg": {
             "regions": check::REGIONS,
             "versions": &check::VERSIONS[1..],
-            "default_version": check::VERSION,
             "layouts": [layout(1), layout(2), layout(3)],
         } },
         "version_availability": { "pg": [] },

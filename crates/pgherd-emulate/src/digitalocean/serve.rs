@@ -118,7 +118,9 @@ async fn answered(request: Request<Incoming>, ocean: Arc<Mutex<Ocean>>) -> Resul
 
 fn answer_of(answer: &Answer) -> Result<Response<Full<Bytes>>, Silence> {
     let mut response = match (answer.is_page, &answer.body) {
-        (true, _) => listen::response(answer.status, "text/html", "<!doctype html>\n<title>502 Bad Gateway</title>\n")?,
+        (true, _) => {
+            listen::response(answer.status, "text/html", "<!doctype html>\n<title>Not what you wanted</title>\n")?
+        }
         (false, Json::Null) => listen::response(answer.status, "application/json", "")?,
         (false, body) => listen::response(answer.status, "application/json", body.to_string())?,
     };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{Args, Subcommand};
-use pgherd_emulate::{Backing, Emulator, Options, Running, Speed};
+use pgherd_emulate::{Backing, Emulator, Options, Running, Speed, digitalocean};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,6 +27,8 @@ pub struct EmulateArgs {
 #[derive(Debug, Subcommand)]
 enum Emulated {
     Aws(AwsArgs),
+    #[command(name = "digitalocean")]
+    DigitalOcean(DigitalOceanArgs),
 }
 
 /// RDS for PostgreSQL and what stands around it, with a real PostgreSQL behind each instance
@@ -55,6 +57,21 @@ struct AwsArgs {
     postgres_user: Option<String>,
 }
 
+/// Databases of DigitalOcean with what is in them, without a PostgreSQL behind: connections lead nowhere
+///
+/// Programs that use DigitalOcean's own libraries, doctl or Terraform are led here by the variables it prints: copy the lines
+/// into their terminal. Everything is gone when it ends.
+#[derive(Debug, Clone, Copy, Args)]
+struct DigitalOceanArgs {
+    /// Where to listen, on this machine only; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4591", value_parser = address)]
+    listen: SocketAddr,
+
+    /// How many times faster than ours the cloud's time goes: 1 is real, and then a cluster takes 4 minutes
+    #[arg(long, value_name = "TIMES", default_value_t = 60.0, value_parser = times)]
+    speed: f64,
+}
+
 /// What programs are to be told.
 #[derive(Debug, Serialize)]
 struct Told {
@@ -68,17 +85,26 @@ struct Told {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &EmulateArgs) -> Result<Exit, CommandError> {
-    let Emulated::Aws(args) = &args.cloud;
-    if !args.listen.ip().is_loopback() {
-        return Err(CommandError::refused(format!("{} is no address of this machine's own", args.listen.ip()))
-            .hint("whoever reached it could do anything to its databases; write 127.0.0.1:4590"));
+    let listen = match &args.cloud {
+        Emulated::Aws(args) => args.listen,
+        Emulated::DigitalOcean(args) => args.listen,
+    };
+    if !listen.ip().is_loopback() {
+        return Err(CommandError::refused(format!("{} is no address of this machine's own", listen.ip())).hint(
+            format!("whoever reached it could do anything to its databases; write 127.0.0.1:{}", listen.port()),
+        ));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|cause| CommandError::io("the event loop cannot be started", &cause))?;
-    let ended = runtime.block_on(emulate(context, args));
+    let ended = runtime.block_on(async {
+        match &args.cloud {
+            Emulated::Aws(args) => emulate(context, args).await,
+            Emulated::DigitalOcean(args) => emulate_digitalocean(context, *args).await,
+        }
+    });
     // A download that goes on holds nobody up.
     runtime.shutdown_background();
     ended
@@ -110,6 +136,40 @@ async fn emulate(context: &Context<'_>, args: &AwsArgs) -> Result<Exit, CommandE
     // Even when nobody could be told, no server is left behind.
     running.stop().await;
     told.map(|()| Exit::Done)
+}
+
+/// What programs of DigitalOcean are to be told.
+#[derive(Debug, Serialize)]
+struct ToldOfDigitalOcean {
+    endpoint_url: String,
+    token: &'static str,
+}
+
+async fn emulate_digitalocean(context: &Context<'_>, args: DigitalOceanArgs) -> Result<Exit, CommandError> {
+    let cannot_listen = |cause: std::io::Error| CommandError::io("signals cannot be listened for", &cause);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
+    let options = digitalocean::Options { listen: args.listen, speed: Speed::Running { times: args.speed } };
+    let running = digitalocean::DigitalOcean::start(options).await.map_err(|cause| {
+        CommandError::io(format!("the emulator cannot be started on {}", args.listen), &cause)
+            .hint("--listen 127.0.0.1:0 takes a free port")
+    })?;
+    let told = ToldOfDigitalOcean { endpoint_url: running.url(), token: KEY };
+    if context.printer.is_json() {
+        context.printer.json_line(&told)?;
+    } else {
+        let ToldOfDigitalOcean { endpoint_url, token } = &told;
+        context
+            .printer
+            .result(&format!("export DIGITALOCEAN_API_URL={endpoint_url}\nexport DIGITALOCEAN_TOKEN={token}\n"))?;
+    }
+    context.printer.say("an emulated DigitalOcean listens; Ctrl-C ends it, and everything in it is gone then");
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    running.stop().await;
+    Ok(Exit::Done)
 }
 
 fn tell(context: &Context<'_>, running: &Running) -> Result<(), CommandError> {

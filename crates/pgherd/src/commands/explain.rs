@@ -1,16 +1,15 @@
 //! `pgherd explain`.
 
 use clap::Args;
-use pgherd_core::cloud::Cloud;
 use pgherd_core::spec::Spec;
 use pgherd_core::text::{Explanation, explain};
-use pgherd_local::desired::IGNORES;
 
 use super::Context;
 use crate::args::Blocks;
 use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::project::Project;
+use crate::targets::ignores;
 
 /// Show every setting of a database as it will be, and who decided it
 #[derive(Debug, Args)]
@@ -34,9 +33,5 @@ pub fn run(context: &Context<'_>, args: &ExplainArgs) -> Result<Exit, CommandErr
 }
 
 fn explained(spec: &Spec) -> Explanation {
-    match spec.target {
-        Cloud::Local => explain(spec).with_reasons(IGNORES),
-        Cloud::Aws => explain(spec).with_reasons(pgherd_aws::IGNORES),
-        Cloud::Azure | Cloud::Gcp | Cloud::DigitalOcean => explain(spec),
-    }
+    explain(spec).with_reasons(ignores(spec.target))
 }

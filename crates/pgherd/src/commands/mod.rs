@@ -15,6 +15,7 @@ mod apply;
 mod backup;
 mod backups;
 mod clone;
+mod compare;
 mod completions;
 mod connect;
 mod destroy;
@@ -85,6 +86,11 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it can be about several targets at once.
+    pub fn compares(&self) -> bool {
+        matches!(self, Self::Plan(_))
+    }
+
     /// Its name, as it is typed.
     pub fn name(&self) -> &'static str {
         match self {

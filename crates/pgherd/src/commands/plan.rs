@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use pgherd_core::plan::saved::{Asked, SavedBlock, SavedPlan};
 
-use super::Context;
+use super::{Context, compare};
 use crate::args::Blocks;
 use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
@@ -14,7 +14,8 @@ use crate::planning::{self, Goal, Plans};
 
 /// Show what apply would do, when, and whom it interrupts
 ///
-/// Looks at what exists and changes nothing.
+/// Looks at what exists and changes nothing. With several targets (`--provider aws,digitalocean`) nobody is asked: it shows side by side
+/// what the blocks come to on each: sizes, what differs, what is refused.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     #[command(flatten)]
@@ -39,6 +40,13 @@ pub struct PlanArgs {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &PlanArgs) -> Result<Exit, CommandError> {
+    if let several @ [_, _, ..] = context.global.providers.as_slice() {
+        if args.destroy || args.out.is_some() {
+            return Err(CommandError::failed("several targets are compared, and nothing of that is destroyed or kept")
+                .hint("leave --destroy and --out out, or name one --provider"));
+        }
+        return compare::run(context, &args.blocks, several);
+    }
     let (project, databases) = databases::read(context, &args.blocks, Warnings::Tell)?;
     let goal = if args.destroy { Goal::Destroy } else { Goal::Apply { now: args.now } };
     let plans = planning::plan(context, databases, goal)?;

@@ -18,6 +18,7 @@ pub struct ReferenceArgs {
 enum Page {
     Cli,
     Variables,
+    Clouds,
     Outputs,
     Checks,
     Functions,
@@ -29,6 +30,7 @@ pub fn run(context: &Context<'_>, args: &ReferenceArgs) -> Result<Exit, CommandE
     let page = match args.page {
         Page::Cli => reference::cli(),
         Page::Variables => reference::variables(),
+        Page::Clouds => reference::clouds(),
         Page::Outputs => reference::outputs(),
         Page::Checks => reference::checks(),
         Page::Functions => reference::functions(),

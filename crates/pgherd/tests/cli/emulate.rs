@@ -12,7 +12,7 @@ use crate::live::live;
 use crate::sandbox::Sandbox;
 
 /// An emulator that listens.
-struct Emulating {
+pub struct Emulating {
     child: Child,
     stdout: BufReader<ChildStdout>,
     /// Its first line.
@@ -20,7 +20,7 @@ struct Emulating {
 }
 
 impl Emulating {
-    fn start(sandbox: &Sandbox, line: &str) -> Self {
+    pub fn start(sandbox: &Sandbox, line: &str) -> Self {
         let words: Vec<&str> = line.split(' ').collect();
         let mut child = sandbox.command(&words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
@@ -30,7 +30,7 @@ impl Emulating {
     }
 
     /// What it tells a program that reads JSON.
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let document: Value = serde_json::from_str(&self.told).expect("a document");
         document["result"].clone()
     }

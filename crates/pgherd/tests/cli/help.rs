@@ -21,7 +21,7 @@ fn the_reference_of_exit_codes() {
 #[test]
 fn the_pages_of_the_book_are_fresh() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/reference");
-    for page in ["cli", "variables", "outputs", "checks", "functions", "exit-codes"] {
+    for page in ["cli", "variables", "clouds", "outputs", "checks", "functions", "exit-codes"] {
         let kept = std::fs::read_to_string(folder.join(format!("{page}.md"))).unwrap_or_default();
         assert!(kept == reference(page), "docs/src/reference/{page}.md is stale: run cargo xtask generate");
     }

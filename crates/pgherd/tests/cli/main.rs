@@ -3,6 +3,7 @@
 mod aws;
 mod aws_restore;
 mod care;
+mod digitalocean;
 mod doctor;
 mod documents;
 mod emulate;

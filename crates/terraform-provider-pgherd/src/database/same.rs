@@ -51,9 +51,9 @@ pub fn other_place(state: &Value, provider: &dyn Provider, spec: &Spec) -> Optio
     (known != now).then(|| differs(known, &now))
 }
 
-/// A state of one account's database where another account's was found.
+/// A state of one account's database where another account's was found. DigitalOcean's names hold an id that no other cluster has.
 fn other_account(state: &Value, outputs: &Props) -> Option<Diagnostic> {
-    let known = state.get(ARN).as_text().filter(|arn| arn.starts_with("arn:"))?;
+    let known = state.get(ARN).as_text().filter(|name| ["arn:", "do:dbaas:"].iter().any(|of| name.starts_with(of)))?;
     let found = fields::theirs(outputs.get(ARN)?);
     let found = found.as_text().filter(|found| *found != known)?;
     Some(differs(known, found))
@@ -159,6 +159,9 @@ mod tests {
         assert_eq!(other_account(&state("id", "aws/eu-west-1/orders"), &found("1")), None, "just imported");
         assert_eq!(known_account(&state(ARN, &arn("1"))), Some("1"));
         assert_eq!(known_account(&state("id", "aws/eu-west-1/orders")), None);
+        let urn = |id: &str| Props::from([(ARN.to_owned(), Ours::text(format!("do:dbaas:{id}")))]);
+        assert_eq!(other_account(&state(ARN, "do:dbaas:9cc1"), &urn("9cc1")), None);
+        assert!(other_account(&state(ARN, "do:dbaas:9cc1"), &urn("7a02")).is_some(), "another cluster of that name");
         let said = other_account(&state(ARN, &arn("1")), &found("2")).expect("it is told");
         assert_eq!(
             said.summary,
