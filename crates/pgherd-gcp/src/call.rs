@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pgherd_core::secret::Secret;
 use pgherd_http::{
     HeaderMap, HeaderValue, Method, Next, Outcome, Refused, Request, Response, Safety, Tried, redact, retry,
 };
-use pgherd_core::secret::Secret;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
@@ -101,10 +101,11 @@ impl Session {
         let asked = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let mut tried = Tried::default();
         loop {
-            let token = self.token.current(&self.client).await.map_err(|words| GcpError {
-                status: Some(401),
-                ..unanswered(&asked, words, false)
-            })?;
+            let token = self
+                .token
+                .current(&self.client)
+                .await
+                .map_err(|words| GcpError { status: Some(401), ..unanswered(&asked, words, false) })?;
             let request = self.request(service, method.clone(), path, body, &asked, &token)?;
             let turn = self.pace.before().await;
             let attempt = self.attempt(&asked, request, &token).await;

@@ -24,7 +24,8 @@ impl GcpError {
     pub(crate) fn read(asked: &str, status: u16, body: &[u8]) -> Option<Self> {
         let said: Json = serde_json::from_slice(body).ok()?;
         let error = said.get("error").filter(|error| error.is_object())?;
-        let text = |at: &str| error.pointer(at).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+        let text =
+            |at: &str| error.pointer(at).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
         let detail = error["details"].as_array().into_iter().flatten().find_map(|detail| detail["reason"].as_str());
         // The oldest form says most, the newest says it in a place of its own.
         let reason = text("/errors/0/reason").or_else(|| detail.map(str::to_owned)).or_else(|| text("/status"));

@@ -4,7 +4,7 @@
 //! as it was told.
 
 use pgherd_core::value::{Props, Value};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 /// The field with the flags.
 pub const FLAGS: &str = "databaseFlags";
@@ -66,8 +66,14 @@ const TABLE: &[(&str, &str, Shape)] = &[
 ];
 
 /// What is told and not taken, or taken no more, within objects that are sent back.
-const NOT_TAKEN: [&str; 6] =
-    ["requireSsl", "backupTier", "transactionalLogStorageState", "replicationLogArchivingEnabled", "poolerCount", "kind"];
+const NOT_TAKEN: [&str; 6] = [
+    "requireSsl",
+    "backupTier",
+    "transactionalLogStorageState",
+    "replicationLogArchivingEnabled",
+    "poolerCount",
+    "kind",
+];
 
 /// Every field as an instance has it. Labels are left to whoever knows which of them are ours.
 pub fn read(told: &Json) -> Props {
@@ -132,11 +138,7 @@ fn put(body: &mut Json, path: &str, value: Json) {
         }
         at = &mut at[part];
     }
-    // A window has a track of its own, which is kept.
-    match (at, value) {
-        (Json::Object(there), Json::Object(new)) => there.extend(new),
-        (at, value) => *at = value,
-    }
+    *at = value;
 }
 
 fn value(told: Option<&Json>, shape: Shape) -> Value {
@@ -175,7 +177,14 @@ fn written(value: &Value, shape: Shape, told: Option<&Json>) -> Option<Json> {
         Shape::Int => value.as_int()?.into(),
         Shape::Bool => value.as_bool()?.into(),
         Shape::Version => format!("POSTGRES_{}", text?.replace('.', "_")).into(),
-        Shape::Window => window_of(text?)?,
+        Shape::Window => {
+            let mut window = window_of(text?)?;
+            // Which updates come first is somebody's choice, too.
+            if let Some(track) = told.and_then(|told| told.get("updateTrack")) {
+                window["updateTrack"] = track.clone();
+            }
+            window
+        }
         Shape::Pairs => {
             let pairs = value.as_map()?.iter();
             let pair = |(name, value): (&String, &Value)| Some(json!({ "name": name, "value": value.as_text()? }));
@@ -192,8 +201,12 @@ fn written(value: &Value, shape: Shape, told: Option<&Json>) -> Option<Json> {
             value.as_list()?.iter().map(entry).collect::<Option<Vec<Json>>>()?.into()
         }
         Shape::Labels => {
-            let labels = value.as_map()?.iter();
-            Json::Object(labels.filter_map(|(key, value)| Some((key.clone(), value.as_text()?.into()))).collect::<Map<_, _>>())
+            // Nothing takes a label off: the others stay, whether they are sent or not.
+            let sent = |(key, value): (&String, &Value)| match value {
+                Value::Null => Some((key.clone(), Json::Null)),
+                value => Some((key.clone(), value.as_text()?.into())),
+            };
+            Json::Object(value.as_map()?.iter().filter_map(sent).collect())
         }
     })
 }
@@ -272,9 +285,15 @@ mod tests {
             "tier": "db-f1-micro",
         } });
         let networks = Value::List(vec!["192.0.2.0/24".into(), "203.0.113.9/32".into()]);
-        let fields = Props::from([(NETWORKS.to_owned(), networks), ("tier".to_owned(), "db-g1-small".into())]);
+        let labels = Props::from([("owner".to_owned(), Value::Null), ("team".to_owned(), "shop".into())]);
+        let fields = Props::from([
+            (NETWORKS.to_owned(), networks),
+            ("tier".to_owned(), "db-g1-small".into()),
+            (LABELS.to_owned(), Value::Map(labels)),
+        ]);
         let expected = json!({ "settings": {
             "tier": "db-g1-small",
+            "userLabels": { "owner": null, "team": "shop" },
             "ipConfiguration": {
                 "ipv4Enabled": true, "allocatedIpRange": "r",
                 "authorizedNetworks": [

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_foreign_label_is_left_alone_and_one_that_was_ours_is_not() {
-        let worn = [(BLOCK, "orders"), ("pgherd_keys_0", "owner__team"), ("team", "shop"), ("by", "hand"), (RESTORED, "x")];
+        let worn =
+            [(BLOCK, "orders"), ("pgherd_keys_0", "owner__team"), ("team", "shop"), ("by", "hand"), (RESTORED, "x")];
         let worn: Labels = worn.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let wanted = Props::from([("owner".to_owned(), Value::text("ann"))]);
         insta::assert_snapshot!(compared(&worn, &wanted), @"{pgherd_block = orders, pgherd_keys_0 = owner__team, team = shop}");

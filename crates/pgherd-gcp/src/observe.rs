@@ -92,22 +92,27 @@ pub(crate) async fn observe(gcp: &Gcp, wanted: &[Resource]) -> Result<Vec<Observ
         Found::Ours(there) => *there,
     };
     all.push(seen_instance(want, &there));
-    // Nobody can look into one that is being made or is stopped.
-    let (databases, users, replicas) = match status(&there) {
-        Status::Incomplete(_) | Status::Failed(_) => return Ok(all),
-        Status::Stopped | Status::Available | Status::Busy(_) | Status::Foreign(_) => {
-            let within = try_join(api::databases(gcp.at(), name), api::users(gcp.at(), name));
-            let (within, replicas) = try_join(async { Ok(within.await?) }, replicas(gcp, &there)).await?;
-            (within.0, within.1, replicas)
+    let told = status(&there);
+    if matches!(told, Status::Incomplete(_) | Status::Failed(_)) {
+        return Ok(all);
+    }
+    // Nobody can look into one that is stopped or in the middle of something: what is wanted in it counts as there.
+    let within = async {
+        if told != Status::Available {
+            return Ok(None);
         }
+        try_join(api::databases(gcp.at(), name), api::users(gcp.at(), name))
+            .await
+            .map(Some)
+            .map_err(ProviderError::from)
     };
-    let name_of = |one: &Resource| one.props.get("name").and_then(Value::as_text).map(str::to_owned);
-    for one in wanted {
-        let exists = match one.id.kind.as_str() {
-            database::NAME => name_of(one).is_some_and(|name| databases.contains(&name)),
-            user::NAME => name_of(one).is_some_and(|name| users.contains(&name)),
-            _ => false,
-        };
+    let (within, replicas) = try_join(within, replicas(gcp, &there)).await?;
+    for one in wanted.iter().filter(|one| [database::NAME, user::NAME].contains(&one.id.kind.as_str())) {
+        let name = one.props.get("name").and_then(Value::as_text).unwrap_or_default().to_owned();
+        let exists = within.as_ref().is_none_or(|(databases, users)| match one.id.kind.as_str() {
+            database::NAME => databases.contains(&name),
+            _ => users.contains(&name),
+        });
         if exists {
             all.push(seen(one.id.clone(), one.props.clone(), Status::Available, Some(&want.id)));
         }
@@ -183,13 +188,7 @@ fn seen_replica(gcp: &Gcp, wanted: &[Resource], primary: &Id, there: &Instance) 
     Observed { protected: is_protected, ..seen(id, props_of(there, want), told, Some(primary)) }
 }
 
-fn seen_secret(
-    gcp: &Gcp,
-    wanted: &[Resource],
-    database: &str,
-    shell: &Shell,
-    document: Option<&Document>,
-) -> Observed {
+fn seen_secret(gcp: &Gcp, wanted: &[Resource], database: &str, shell: &Shell, document: Option<&Document>) -> Observed {
     let id = Id::new(secret::NAME, names::secret(database));
     if !gcp.is_ours(&shell.labels, database) {
         let why = format!("it has no label {}={database}", labels::BLOCK);

@@ -13,7 +13,8 @@ const NO_FLAGS: [&str; 2] = ["shared_preload_libraries", "ssl"];
 /// The flags a spec wants.
 pub fn of(spec: &Spec) -> Props {
     let written = spec.parameters.iter().filter(|(name, _)| !NO_FLAGS.contains(&name.as_str()));
-    let mut flags: Props = written.map(|(name, written)| (name.clone(), Value::Text(flag(spec, name, written)))).collect();
+    let mut flags: Props =
+        written.map(|(name, written)| (name.clone(), Value::Text(flag(spec, name, written)))).collect();
     if spec.iam_authentication {
         flags.insert(IAM.to_owned(), "on".into());
     }

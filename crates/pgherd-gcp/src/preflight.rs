@@ -34,7 +34,8 @@ pub(crate) async fn preflight(
         Goal::Destroy => about.destroyed(gcp).await,
         Goal::Apply { now } => {
             let (tiers, flags) = join(about.tiers(gcp), about.flags(gcp)).await;
-            [about.at_once(now), about.upgraded(), about.reached(), about.fits(), tiers, flags, about.unheard()].concat()
+            [about.at_once(now), about.upgraded(), about.reached(), about.fits(), tiers, flags, about.unheard()]
+                .concat()
         }
     };
     let judged = |told: Diagnostic| if ACCEPTABLE.contains(&told.code) { told.acknowledged(accepted) } else { told };
@@ -90,7 +91,8 @@ impl<'a> About<'a> {
         let mut interrupts = interrupts.filter(|change| change.impact.interrupts() && change.when == When::Now);
         match interrupts.next() {
             Some(change) if self.spec.apply_immediately == Some(false) && !now => {
-                let message = format!("Cloud SQL changes {} at once, and knows no waiting for the window", change.field);
+                let message =
+                    format!("Cloud SQL changes {} at once, and knows no waiting for the window", change.field);
                 let help = "run apply when an interruption is fine, with --now";
                 vec![self.error("interrupts-now", "apply_immediately", message).help(help)]
             }
@@ -117,32 +119,43 @@ impl<'a> About<'a> {
         let is_new = self.is_made(instance::NAME);
         let is_asked = is_new || self.change("ipv4Enabled").is_some() || self.change("privateNetwork").is_some();
         let has_private = !matches!(network.vpc_id, Setting::Unset)
-            || self.seen(instance::NAME).is_some_and(|seen| seen.props.get("privateNetwork").is_some_and(|it| !it.is_null()));
+            || self
+                .seen(instance::NAME)
+                .is_some_and(|seen| seen.props.get("privateNetwork").is_some_and(|it| !it.is_null()));
         if is_asked && !network.publicly_accessible && !has_private {
             let message = "Cloud SQL makes no instance that nobody can reach: it has neither a private network nor a public address";
             let help = "write vpc_id = \"projects/<project>/global/networks/<name>\", or publicly_accessible = true";
             out.push(self.error("no-way-in", "vpc_id", message).help(help));
         }
         if let Some(change) = self.change("privateNetwork").filter(|change| !change.from.is_null()) {
-            let message = format!("{} stays in {}: Cloud SQL moves no instance to another network", self.spec.name, change.from);
+            let message =
+                format!("{} stays in {}: Cloud SQL moves no instance to another network", self.spec.name, change.from);
             let help = "clone it under another name, or write the network it is in";
             out.push(self.error("network-stays", "vpc_id", message).help(help));
         }
         if is_new && !matches!(network.vpc_id, Setting::Unset) {
-            let message = "that the network is connected to Google's by private services access is not checked beforehand";
-            let help = "gcloud services vpc-peerings list --network=<name> tells; without it the instance fails after minutes";
+            let message =
+                "that the network is connected to Google's by private services access is not checked beforehand";
+            let help =
+                "gcloud services vpc-peerings list --network=<name> tells; without it the instance fails after minutes";
             out.push(self.note("unchecked", "vpc_id", message).help(help));
         }
         let written = || network.allowed_cidr_blocks.iter().filter_map(Setting::known);
         if is_new && !network.publicly_accessible && written().next().is_some() {
-            let message = "Cloud SQL has no rule for single networks on its private address: who is in the network comes in";
+            let message =
+                "Cloud SQL has no rule for single networks on its private address: who is in the network comes in";
             let help = "let firewall rules of the network say who may leave for it";
             out.push(self.note("cidr-not-used", "allowed_cidr_blocks", message).help(help));
         }
-        let private: Vec<String> = written().map(|text| address(text)).filter(|one| instance::is_private(one)).collect();
-        if network.publicly_accessible && (is_new || self.change("authorizedNetworks").is_some()) && !private.is_empty() {
-            let message = format!("no packet from {} comes over the internet, so they are left out", private.join(", "));
-            out.push(self.note("cidr-not-used", "allowed_cidr_blocks", message).help("write public addresses, or vpc_id"));
+        let private: Vec<String> =
+            written().map(|text| address(text)).filter(|one| instance::is_private(one)).collect();
+        if network.publicly_accessible && (is_new || self.change("authorizedNetworks").is_some()) && !private.is_empty()
+        {
+            let message =
+                format!("no packet from {} comes over the internet, so they are left out", private.join(", "));
+            out.push(
+                self.note("cidr-not-used", "allowed_cidr_blocks", message).help("write public addresses, or vpc_id"),
+            );
         }
         if is_new && matches!(&network.subnet_ids, Setting::Known(ids) if !ids.is_empty()) {
             let message = "subnet_ids is not used: an instance of Cloud SQL is in a network of Google's";
@@ -157,12 +170,17 @@ impl<'a> About<'a> {
         let mut out = Vec::new();
         let whole = format!("{}:{}", self.project, spec.name);
         if self.is_made(instance::NAME) && whole.len() > LONGEST {
-            let message = format!("{whole} has {} characters; {LONGEST} is the most for a project and a name together", whole.len());
+            let message = format!(
+                "{whole} has {} characters; {LONGEST} is the most for a project and a name together",
+                whole.len()
+            );
             out.push(self.error("name-too-long", "name", message).help("write a shorter name"));
         }
         if spec.replicas > 0 && !instance::restores_to_any_second(spec) {
             let message = "Cloud SQL makes read replicas only of an instance with backups and point-in-time recovery";
-            out.push(self.error("replica-needs-backups", "backup_retention_period", message).help("write 1 or more days"));
+            out.push(
+                self.error("replica-needs-backups", "backup_retention_period", message).help("write 1 or more days"),
+            );
         }
         let edition = spec.place.gcp_edition.as_deref().unwrap_or("ENTERPRISE");
         if spec.proxy.is_some() && edition != "ENTERPRISE_PLUS" {
@@ -179,7 +197,10 @@ impl<'a> About<'a> {
         }
         if self.is_made(instance::NAME) && spec.monitoring.dashboard {
             let message = "this version makes no dashboard on Google Cloud";
-            out.push(self.note("no-dashboard", "create_dashboard", message).help("Cloud SQL's own is under Monitoring, Dashboards"));
+            out.push(
+                self.note("no-dashboard", "create_dashboard", message)
+                    .help("Cloud SQL's own is under Monitoring, Dashboards"),
+            );
         }
         out
     }
@@ -200,15 +221,23 @@ impl<'a> About<'a> {
             return Vec::new();
         }
         let regions = tiers.iter().find(|(name, _)| name == tier).map(|(_, regions)| regions);
-        let is_offered = |regions: &BTreeSet<String>| region.is_none_or(|region| regions.is_empty() || regions.contains(region));
+        let is_offered =
+            |regions: &BTreeSet<String>| region.is_none_or(|region| regions.is_empty() || regions.contains(region));
         if regions.is_some_and(is_offered) {
             return Vec::new();
         }
         let place = region.map_or_else(String::new, |region| format!(" in {region}"));
         let near = tiers.iter().filter(|(name, regions)| is_offered(regions) && name.get(..6) == tier.get(..6));
         let near: Vec<&str> = near.map(|(name, _)| name.as_str()).take(6).collect();
-        let help = if near.is_empty() { "gcloud sql tiers list shows what there is".to_owned() } else { format!("it offers {}", near.join(", ")) };
-        vec![self.error("class-not-offered", "instance_class", format!("Cloud SQL does not offer {tier}{place}")).help(help)]
+        let help = if near.is_empty() {
+            "gcloud sql tiers list shows what there is".to_owned()
+        } else {
+            format!("it offers {}", near.join(", "))
+        };
+        vec![
+            self.error("class-not-offered", "instance_class", format!("Cloud SQL does not offer {tier}{place}"))
+                .help(help),
+        ]
     }
 
     /// Whether there are the flags, and take the values.
@@ -231,7 +260,9 @@ impl<'a> About<'a> {
         let refused = |(name, value): &(String, String)| {
             let why = match known.iter().find(|flag| flag.name == *name) {
                 None => Some(format!("Cloud SQL has no flag {name} for PostgreSQL {major}")),
-                Some(flag) => wrong(flag, value).map(|words| format!("Cloud SQL does not take {name} = {value}: {words}")),
+                Some(flag) => {
+                    wrong(flag, value).map(|words| format!("Cloud SQL does not take {name} = {value}: {words}"))
+                }
             };
             let help = "leave it out, or accept that it is refused with --accept flag-refused";
             Some(self.error("flag-refused", "parameters", why?).help(help))
@@ -248,7 +279,8 @@ impl<'a> About<'a> {
         let mut out = Vec::new();
         let strange = |target: &&String| !channel::is_mail(target) && !channel::is_channel(target);
         for target in self.spec.monitoring.alarm_targets.iter().filter_map(Setting::known).filter(strange) {
-            let message = format!("\"{target}\" is neither an address of mail nor a notification channel of Google Cloud");
+            let message =
+                format!("\"{target}\" is neither an address of mail nor a notification channel of Google Cloud");
             let help = "write an address, or projects/<project>/notificationChannels/<number>";
             out.push(self.error("alarm-target", "alarm_targets", message).help(help));
         }
@@ -257,11 +289,16 @@ impl<'a> About<'a> {
         }
         if self.spec.monitoring.alarm_read_latency_s.is_some() {
             let message = "Cloud SQL has no metric of read latency for PostgreSQL, so no alarm of it is made";
-            out.push(self.note("alarms", "alarms", message).help("Query Insights shows how long queries take: enable_performance_insights"));
+            out.push(
+                self.note("alarms", "alarms", message)
+                    .help("Query Insights shows how long queries take: enable_performance_insights"),
+            );
         }
         if alert::connections(self.spec).is_none() {
             let message = "how many connections there can be is not known, so no alarm of them is made";
-            out.push(self.note("alarms", "alarms", message).help("write alarms = { connections = 80 }, or max_connections"));
+            out.push(
+                self.note("alarms", "alarms", message).help("write alarms = { connections = 80 }, or max_connections"),
+            );
         }
         if self.spec.monitoring.alarm_targets.is_empty() {
             let message = "nobody is told of an alarm: it is seen in the console only";
@@ -306,7 +343,9 @@ fn wrong(flag: &Flag, value: &str) -> Option<String> {
     match flag.kind.as_str() {
         "INTEGER" => match value.parse::<i64>() {
             Err(_) => Some("it is no whole number".to_owned()),
-            Ok(number) if flag.least.is_some_and(|least| number < least) || flag.most.is_some_and(|most| number > most) => {
+            Ok(number)
+                if flag.least.is_some_and(|least| number < least) || flag.most.is_some_and(|most| number > most) =>
+            {
                 let (least, most) = (flag.least.unwrap_or(i64::MIN), flag.most.unwrap_or(i64::MAX));
                 Some(format!("it takes {least} to {most}"))
             }

@@ -2,7 +2,9 @@
 
 use futures_util::future::join4;
 use pgherd_core::catalogue::parameters::{self as catalogue, Context};
-use pgherd_core::report::{Address, Backup, Backups, Happened, LiveParameter, Report, Restorable, Server, Storage, TakesEffect};
+use pgherd_core::report::{
+    Address, Backup, Backups, Happened, LiveParameter, Report, Restorable, Server, Storage, TakesEffect,
+};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -84,10 +86,8 @@ pub(crate) async fn parameters(gcp: &Gcp, name: &str) -> Result<Vec<LiveParamete
     let known = api::flags(gcp.at(), &major).await?;
     let set = props.get(FLAGS).and_then(Value::as_map).cloned().unwrap_or_default();
     let number = major.parse().unwrap_or(catalogue::NEWEST_MAJOR);
-    let mut all: Vec<LiveParameter> = known
-        .iter()
-        .map(|flag| parameter(flag, set.get(&flag.name).and_then(Value::as_text), number))
-        .collect();
+    let mut all: Vec<LiveParameter> =
+        known.iter().map(|flag| parameter(flag, set.get(&flag.name).and_then(Value::as_text), number)).collect();
     all.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(all)
 }

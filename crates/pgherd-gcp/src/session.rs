@@ -98,10 +98,13 @@ impl Session {
                 "http" if is_here(endpoint) => {}
                 "http" => {
                     return invalid(
-                        "the endpoint of Google Cloud is http, and the token would be read by all on the way".to_owned(),
+                        "the endpoint of Google Cloud is http, and the token would be read by all on the way"
+                            .to_owned(),
                     );
                 }
-                other => return invalid(format!("the endpoint of Google Cloud is {other}, and neither https nor http")),
+                other => {
+                    return invalid(format!("the endpoint of Google Cloud is {other}, and neither https nor http"));
+                }
             }
         }
         if let Token::Fixed(token) = &fixed.token
@@ -122,7 +125,6 @@ impl Session {
 
     /// Where a path of an API is.
     pub(crate) fn place(&self, service: Service, path: &str) -> Result<Url, String> {
-        // Joining as `Url` does would read the colon of `secrets/x:addVersion` right in no case and a `..` in a name wrongly.
         let base = self.endpoint.as_ref().map_or(service.place(), Url::as_str);
         Url::parse(&format!("{}/{path}", base.trim_end_matches('/'))).map_err(|error| error.to_string())
     }

@@ -5,11 +5,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use pgherd_http::{Client, HeaderMap, HeaderValue, Method, Request, Url};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -47,6 +51,8 @@ enum Credentials {
     Person { client_id: String, client_secret: Secret, refresh: Secret, at: Url },
     /// The machine's.
     Machine { at: Url },
+    /// A service account's, by its key.
+    Service { email: String, key_id: String, key: Box<RsaKeyPair>, at: Url },
 }
 
 impl Token {
@@ -61,7 +67,10 @@ impl Token {
             return Self::of_machine(&host);
         };
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            ProviderError::new(ErrorKind::Denied, format!("the credentials in {} cannot be read: {error}", path.display()))
+            ProviderError::new(
+                ErrorKind::Denied,
+                format!("the credentials in {} cannot be read: {error}", path.display()),
+            )
         })?;
         Self::of_file(&text).map_err(|words| {
             ProviderError::new(ErrorKind::Denied, format!("the credentials in {} {words}", path.display())).help(HELP)
@@ -80,9 +89,7 @@ impl Token {
     /// Credentials as a file holds them, or why they are of no use here.
     fn of_file(text: &str) -> Result<Self, String> {
         let file: Json = serde_json::from_str(text).map_err(|_| "are no JSON".to_owned())?;
-        let field = |name: &str| {
-            file[name].as_str().map(str::to_owned).ok_or_else(|| format!("have no {name}"))
-        };
+        let field = |name: &str| file[name].as_str().map(str::to_owned).ok_or_else(|| format!("have no {name}"));
         match file["type"].as_str() {
             Some("authorized_user") => {
                 let by = Credentials::Person {
@@ -92,6 +99,16 @@ impl Token {
                     at: Url::parse(TOKENS).map_err(|error| error.to_string())?,
                 };
                 Ok(Self::fetched(by, field("quota_project_id").ok()))
+            }
+            Some("service_account") => {
+                let pem = Secret::new(field("private_key")?);
+                let by = Credentials::Service {
+                    email: field("client_email")?,
+                    key_id: field("private_key_id").unwrap_or_default(),
+                    key: Box::new(key(pem.reveal().unwrap_or_default())?),
+                    at: Url::parse(TOKENS).map_err(|error| error.to_string())?,
+                };
+                Ok(Self::fetched(by, field("project_id").ok()))
             }
             Some(other) => Err(format!("are of type {other}, which this version of pgherd cannot use")),
             None => Err("have no type".to_owned()),
@@ -122,8 +139,7 @@ impl Token {
             Self::Fetched(fetched) => fetched,
         };
         let mut last = fetched.last.lock().await;
-        if let Some((token, until)) = last.as_ref().filter(|(_, until)| Instant::now() < *until) {
-            let _ = until;
+        if let Some((token, _)) = last.as_ref().filter(|(_, until)| Instant::now() < *until) {
             return Ok(token.clone());
         }
         let (token, lasts) = fetched.by.fetch(client).await?;
@@ -142,6 +158,30 @@ impl Token {
 const HELP: &str = "gcloud auth application-default login writes some that can be used; or set PGHERD_GCP_TOKEN to what \
                     `gcloud auth print-access-token` says";
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What a token may be used for: whatever its owner may do.
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+/// A private key as a file of credentials holds it: PKCS#8 in PEM.
+fn key(pem: &str) -> Result<RsaKeyPair, String> {
+    let lines = pem.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
+    let der = STANDARD.decode(lines.collect::<String>()).map_err(|_| "have a private_key that is no PEM".to_owned())?;
+    RsaKeyPair::from_pkcs8(&der).map_err(|_| "have a private_key that is none".to_owned())
+}
+
+/// A word of a service account that asks for a token (RFC 7523), signed by it; it counts for an hour.
+fn assertion(email: &str, key_id: &str, key: &RsaKeyPair, at: &Url, now: i64) -> Result<String, String> {
+    let part = |json: Json| URL_SAFE_NO_PAD.encode(json.to_string());
+    let head = part(json!({ "alg": "RS256", "typ": "JWT", "kid": key_id }));
+    let claims = part(json!({ "iss": email, "scope": SCOPE, "aud": at.as_str(), "iat": now, "exp": now + 3600 }));
+    let said = format!("{head}.{claims}");
+    let mut signature = vec![0; key.public_modulus_len()];
+    let signed = key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), said.as_bytes(), &mut signature);
+    signed.map_err(|_| "the key of the service account signs nothing".to_owned())?;
+    Ok(format!("{said}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
 impl Credentials {
     /// Asks for a token; how long it lasts.
     async fn fetch(&self, client: &Client) -> Result<(Secret, Duration), String> {
@@ -151,8 +191,16 @@ impl Credentials {
                 headers.insert("metadata-flavor", HeaderValue::from_static("Google"));
                 Request { method: Method::GET, url: at.clone(), headers, body: Bytes::new() }
             }
+            Self::Service { email, key_id, key, at } => {
+                headers.insert("content-type", HeaderValue::from_static(FORM));
+                let now = jiff::Timestamp::now().as_second();
+                let signed = assertion(email, key_id, key, at, now)?;
+                let grant = crate::call::segment("urn:ietf:params:oauth:grant-type:jwt-bearer");
+                let body = Bytes::from(format!("grant_type={grant}&assertion={signed}"));
+                Request { method: Method::POST, url: at.clone(), headers, body }
+            }
             Self::Person { client_id, client_secret, refresh, at } => {
-                headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+                headers.insert("content-type", HeaderValue::from_static(FORM));
                 let secret = |secret: &Secret| crate::call::segment(secret.reveal().unwrap_or_default());
                 let body = format!(
                     "grant_type=refresh_token&client_id={}&client_secret={}&refresh_token={}",
@@ -163,7 +211,8 @@ impl Credentials {
                 Request { method: Method::POST, url: at.clone(), headers, body: Bytes::from(body) }
             }
         };
-        let response = client.send(request).await.map_err(|refused| format!("no token is to be had: {refused}; {HELP}"))?;
+        let response =
+            client.send(request).await.map_err(|refused| format!("no token is to be had: {refused}; {HELP}"))?;
         let said: Json = serde_json::from_slice(&response.body).unwrap_or_default();
         match said["access_token"].as_str().filter(|_| response.status.is_success()) {
             Some(token) => {
@@ -171,7 +220,10 @@ impl Credentials {
                 Ok((Secret::new(token), Duration::from_secs(lasts)))
             }
             None => {
-                let words = said["error_description"].as_str().or_else(|| said["error"].as_str()).unwrap_or("no reason is told");
+                let words = said["error_description"]
+                    .as_str()
+                    .or_else(|| said["error"].as_str())
+                    .unwrap_or("no reason is told");
                 Err(format!("no token is to be had: {}, {words}; {HELP}", response.status.as_u16()))
             }
         }
@@ -190,5 +242,26 @@ mod tests {
         assert_eq!(said(r#"{"type":"authorized_user","client_id":"c"}"#), "have no client_secret");
         let other = "are of type external_account, which this version of pgherd cannot use";
         assert_eq!(said(r#"{"type":"external_account"}"#), other);
+    }
+    #[test]
+    fn a_service_account_signs_what_its_key_opens() {
+        use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+        use aws_lc_rs::rsa::KeySize;
+        use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+
+        let made = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
+        let der: Pkcs8V1Der<'static> = made.as_der().expect("it is written");
+        let pem =
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
+        let read = key(&pem).expect("it is read");
+        let at = Url::parse(TOKENS).expect("our own URL");
+        let signed = assertion("a@p.iam.gserviceaccount.com", "1", &read, &at, 1_767_225_600).expect("it is signed");
+        let (said, signature) = signed.rsplit_once('.').expect("two dots");
+        let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64");
+        let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, made.public_key().as_ref());
+        assert!(public.verify(said.as_bytes(), &signature).is_ok());
+        let claims = said.split_once('.').and_then(|(_, claims)| URL_SAFE_NO_PAD.decode(claims).ok()).expect("claims");
+        let claims: Json = serde_json::from_slice(&claims).expect("JSON");
+        assert_eq!((&claims["aud"], &claims["exp"]), (&json!(TOKENS), &json!(1_767_229_200)));
     }
 }

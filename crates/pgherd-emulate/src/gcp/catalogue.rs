@@ -63,7 +63,11 @@ pub(super) fn takes(flag: &Json, major: u32) -> Result<(), Refusal> {
         Type::Real => value.parse::<f64>().is_ok(),
         Type::Enum | Type::String => parameters::parse(known, value).is_ok(),
     };
-    if is_right { Ok(()) } else { Err(Refusal::new(400, "invalidFlagValue", format!("Invalid flag value ({name}: {value})."))) }
+    if is_right {
+        Ok(())
+    } else {
+        Err(Refusal::new(400, "invalidFlagValue", format!("Invalid flag value ({name}: {value}).")))
+    }
 }
 
 pub(super) fn tiers() -> Json {

@@ -102,7 +102,9 @@ impl Instance {
             let days = (now.duration_since(made).as_secs() - 3600).div_euclid(DAY_S);
             let at = |day: i64| made.checked_add(SignedDuration::from_secs(3600 + day * DAY_S)).ok();
             let automatic = (0..=days).rev().take(usize::try_from(most).unwrap_or(7)).filter_map(at);
-            all.extend(automatic.map(|at| self.run(&at.as_millisecond().to_string(), at, "AUTOMATED", "SUCCESSFUL", "")));
+            all.extend(
+                automatic.map(|at| self.run(&at.as_millisecond().to_string(), at, "AUTOMATED", "SUCCESSFUL", "")),
+            );
         }
         all.sort_by_key(|one| std::cmp::Reverse(one["id"].as_str().and_then(|id| id.parse::<i64>().ok())));
         all
@@ -167,8 +169,14 @@ impl Google {
         };
         settings::check(&json)?;
         let network = json["settings"]["ipConfiguration"]["privateNetwork"].as_str().map(str::to_owned);
-        let is_connected = network.is_none_or(|network| self.networks.iter().any(|known| network.ends_with(known.as_str())));
-        let unconnected = || ("NETWORK_NOT_PEERED", "Failed to create subnetwork. Please create Service Networking connection.".to_owned());
+        let is_connected =
+            network.is_none_or(|network| self.networks.iter().any(|known| network.ends_with(known.as_str())));
+        let unconnected = || {
+            (
+                "NETWORK_NOT_PEERED",
+                "Failed to create subnetwork. Please create Service Networking connection.".to_owned(),
+            )
+        };
         let error = (!is_connected).then(unconnected);
         json = settings::told(json, project, call.now);
         let mut one = Instance {
@@ -305,7 +313,8 @@ impl Google {
     pub(super) fn restored(&mut self, project: &str, name: &str, call: &Call<'_>) -> Said {
         schema::check("InstancesRestoreBackupRequest", call.body)?;
         let context = &call.body["restoreBackupContext"];
-        let (of, id) = (context["instanceId"].as_str().unwrap_or(name), context["backupRunId"].as_str().unwrap_or_default());
+        let (of, id) =
+            (context["instanceId"].as_str().unwrap_or(name), context["backupRunId"].as_str().unwrap_or_default());
         let mut source = self.instance(of)?.clone();
         if !source.kept(call.now).iter().any(|one| one["id"] == id && one["status"] == "SUCCESSFUL") {
             return Err(Refusal::new(404, "backupRunDoesNotExist", "The backup run does not exist."));

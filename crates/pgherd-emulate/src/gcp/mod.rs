@@ -245,7 +245,9 @@ impl Google {
         self.faults = left;
         let is_known = sent.authorization.is_some_and(|header| header.len() > 7 && header.starts_with("Bearer "));
         let (mut reply, outcome) = match (&fault, &body) {
-            _ if !is_known => self.refused(&Refusal::new(401, "authError", "Request had invalid authentication credentials.")),
+            _ if !is_known => {
+                self.refused(&Refusal::new(401, "authError", "Request had invalid authentication credentials."))
+            }
             (_, Err(_)) => self.refused(&Refusal::new(400, "parseError", "Invalid JSON payload received.")),
             (fault, Ok(body)) => {
                 let stretch = if let Some(Fault::Slow { factor }) = fault { *factor } else { 1.0 };

@@ -29,7 +29,8 @@ impl Google {
             None => return Err(Refusal::invalid("The emulator has no filters but by one label.")),
         };
         let all = self.kept(what).values();
-        let found = all.filter(|one| label.as_ref().is_none_or(|(key, value)| one["userLabels"][key] == value.as_str()));
+        let found =
+            all.filter(|one| label.as_ref().is_none_or(|(key, value)| one["userLabels"][key] == value.as_str()));
         let found: Vec<Json> = found.cloned().collect();
         Ok((200, json!({ what: found, "totalSize": found.len() })))
     }
@@ -101,7 +102,9 @@ impl Google {
         for condition in conditions {
             let threshold = &condition["conditionThreshold"];
             let filter = threshold["filter"].as_str().unwrap_or_default();
-            let is_known = METRICS.iter().any(|metric| filter.contains(&format!("metric.type=\"cloudsql.googleapis.com/{metric}\"")));
+            let is_known = METRICS
+                .iter()
+                .any(|metric| filter.contains(&format!("metric.type=\"cloudsql.googleapis.com/{metric}\"")));
             if !is_known || !filter.contains("resource.type=\"cloudsql_database\"") {
                 return refused("The filter names no metric of Cloud SQL.");
             }

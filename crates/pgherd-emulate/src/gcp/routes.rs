@@ -109,7 +109,10 @@ pub(super) fn route(google: &mut Google, method: &str, path: &str, call: &Call<'
         "sql.projects.instances.getLatestRecoveryTime" => {
             let (first, last) = instance::recovery(google.instance(name)?, call.now)?;
             let kind = "sql#getLatestRecoveryTime";
-            Ok((200, json!({ "kind": kind, "earliestRecoveryTime": first.to_string(), "latestRecoveryTime": last.to_string() })))
+            Ok((
+                200,
+                json!({ "kind": kind, "earliestRecoveryTime": first.to_string(), "latestRecoveryTime": last.to_string() }),
+            ))
         }
         "sql.backupRuns.list" => {
             let items = google.instance(name)?.kept(call.now);

@@ -31,7 +31,9 @@ pub(super) fn check(schema: &str, body: &Json) -> Result<(), Refusal> {
     let entries = body.as_object().ok_or_else(|| Refusal::invalid("Invalid JSON payload received."))?;
     for (name, value) in entries {
         let Some(field) = SCHEMAS.get(&(schema, name.as_str())) else {
-            return Err(Refusal::invalid(format!("Invalid JSON payload received. Unknown name \"{name}\" at '{schema}'")));
+            return Err(Refusal::invalid(format!(
+                "Invalid JSON payload received. Unknown name \"{name}\" at '{schema}'"
+            )));
         };
         if field.is_read_only {
             return Err(Refusal::invalid(format!("{schema}.{name} is output only")));
@@ -80,7 +82,8 @@ mod tests {
 
     #[test]
     fn what_is_not_described_is_refused() {
-        let right = json!({ "name": "x", "settings": { "tier": "t", "dataDiskSizeGb": "20", "userLabels": { "a": "b" } } });
+        let right =
+            json!({ "name": "x", "settings": { "tier": "t", "dataDiskSizeGb": "20", "userLabels": { "a": "b" } } });
         assert_eq!(check("DatabaseInstance", &right), Ok(()));
         refused(&json!({ "naem": "x" }));
         refused(&json!({ "settings": { "dataDiskSizeGb": true } }));

@@ -52,9 +52,18 @@ impl Google {
             return Err(Refusal::invalid("The secret id or its replication is invalid."));
         }
         if self.secrets.contains_key(&name) {
-            return Err(Refusal::new(409, "alreadyExists", format!("Secret [projects/{project}/secrets/{name}] already exists.")));
+            return Err(Refusal::new(
+                409,
+                "alreadyExists",
+                format!("Secret [projects/{project}/secrets/{name}] already exists."),
+            ));
         }
-        let held = Held { labels: map(&call.body["labels"]), annotations: map(&call.body["annotations"]), etag: 1, versions: Vec::new() };
+        let held = Held {
+            labels: map(&call.body["labels"]),
+            annotations: map(&call.body["annotations"]),
+            etag: 1,
+            versions: Vec::new(),
+        };
         let shown = held.shown(project, &name);
         self.secrets.insert(name, held);
         Ok((200, shown))

@@ -117,11 +117,15 @@ async fn answered(request: Request<Incoming>, google: Arc<Mutex<Google>>) -> Res
 }
 
 fn answer_of(answer: &Answer) -> Result<Response<Full<Bytes>>, Silence> {
-    let response = match (answer.is_page, &answer.body) {
+    let mut response = match (answer.is_page, &answer.body) {
         (true, _) => listen::response(answer.status, "text/html", "<!doctype html>\n<title>502 Bad Gateway</title>\n")?,
         (false, Json::Null) => listen::response(answer.status, "application/json", "")?,
         (false, body) => listen::response(answer.status, "application/json", body.to_string())?,
     };
+    // A limit that is over at once, so that no test waits for a minute.
+    if answer.status == 429 {
+        response.headers_mut().insert("retry-after", "0".parse().map_err(|_| Silence)?);
+    }
     Ok(response)
 }
 

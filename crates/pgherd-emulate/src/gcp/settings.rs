@@ -70,8 +70,10 @@ pub(super) fn completed(body: &Json) -> Result<Json, Refusal> {
 
 /// The same as it is told from then on.
 pub(super) fn told(mut json: Json, project: &str, now: Timestamp) -> Json {
-    let (name, region) = (json["name"].as_str().unwrap_or_default().to_owned(), json["region"].as_str().unwrap_or_default().to_owned());
-    let zone = json["settings"]["locationPreference"]["zone"].as_str().map_or_else(|| format!("{region}-a"), str::to_owned);
+    let (name, region) =
+        (json["name"].as_str().unwrap_or_default().to_owned(), json["region"].as_str().unwrap_or_default().to_owned());
+    let zone =
+        json["settings"]["locationPreference"]["zone"].as_str().map_or_else(|| format!("{region}-a"), str::to_owned);
     let second = if zone.ends_with("-b") { "c" } else { "b" };
     let base = format!("https://sqladmin.googleapis.com/v1/projects/{project}");
     json["kind"] = "sql#instance".into();
@@ -105,7 +107,9 @@ pub(super) fn check(json: &Json) -> Result<(), Refusal> {
     let (tier, edition) = (text("tier"), text("edition"));
     let size = sizes::find(tier).filter(|size| size.cloud == Cloud::Gcp && size.name == tier);
     let Some(size) = size.filter(|size| size.edition.as_deref() == Some(edition)) else {
-        return refused(format!("Invalid Tier ({tier}) for ({edition}) Edition. Use a predefined Tier like db-perf-optimized-N-2 instead."));
+        return refused(format!(
+            "Invalid Tier ({tier}) for ({edition}) Edition. Use a predefined Tier like db-perf-optimized-N-2 instead."
+        ));
     };
     let (disk, gb) = (text("dataDiskType"), text("dataDiskSizeGb").parse::<i64>().unwrap_or_default());
     let is_c4a = size.name.starts_with("db-c4a-");
@@ -130,12 +134,18 @@ pub(super) fn check(json: &Json) -> Result<(), Refusal> {
     }
     backups(settings, edition)?;
     let window = &settings["maintenanceWindow"];
-    if window.is_object() && !((1..=7).contains(&window["day"].as_i64().unwrap_or_default()) && (0..=23).contains(&window["hour"].as_i64().unwrap_or(-1))) {
+    if window.is_object()
+        && !((1..=7).contains(&window["day"].as_i64().unwrap_or_default())
+            && (0..=23).contains(&window["hour"].as_i64().unwrap_or(-1)))
+    {
         return refused("Invalid maintenance window.".to_owned());
     }
     for (key, value) in settings["userLabels"].as_object().into_iter().flatten() {
-        let fits = |text: &str| text.len() <= 63 && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
-        let is_right = key.starts_with(|c: char| c.is_ascii_lowercase()) && fits(key) && value.as_str().is_some_and(fits);
+        let fits = |text: &str| {
+            text.len() <= 63 && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
+        };
+        let is_right =
+            key.starts_with(|c: char| c.is_ascii_lowercase()) && fits(key) && value.as_str().is_some_and(fits);
         if !is_right {
             return refused(format!("Invalid label ({key}: {value})."));
         }
@@ -143,7 +153,11 @@ pub(super) fn check(json: &Json) -> Result<(), Refusal> {
     if settings["connectionPoolConfig"]["connectionPoolingEnabled"] == true && edition != "ENTERPRISE_PLUS" {
         return refused("Managed Connection Pooling is only supported on Enterprise Plus edition.".to_owned());
     }
-    settings["databaseFlags"].as_array().into_iter().flatten().try_for_each(|flag| catalogue::takes(flag, major(version)))
+    settings["databaseFlags"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .try_for_each(|flag| catalogue::takes(flag, major(version)))
 }
 
 fn backups(settings: &Json, edition: &str) -> Result<(), Refusal> {
@@ -186,7 +200,8 @@ pub(super) fn changes(before: &Json, sent: &Json, after: &Json, has_replicas: bo
     };
     let version = |json: &Json| major(json["databaseVersion"].as_str().unwrap_or_default());
     if differs("/databaseVersion") {
-        let only_version = sent["settings"].as_object().is_none_or(|it| it.keys().all(|name| name == "settingsVersion"));
+        let only_version =
+            sent["settings"].as_object().is_none_or(|it| it.keys().all(|name| name == "settingsVersion"));
         if version(after) <= version(before) || !only_version {
             return refused("A major version upgrade goes up, and alone.");
         }

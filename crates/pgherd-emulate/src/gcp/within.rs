@@ -10,10 +10,11 @@ const QUICK_S: i64 = 15;
 impl Google {
     pub(super) fn listed_within(&mut self, project: &str, name: &str, what: &str) -> Said {
         let there = self.instance(name)?;
-        if there.text("/state") != "RUNNABLE" {
+        if there.text("/state") != "RUNNABLE" || there.text("/settings/activationPolicy") == "NEVER" {
             return Err(Refusal::invalid("Invalid request since instance is not running."));
         }
-        let one = |kind: &str, within: &String| json!({ "kind": kind, "name": within, "instance": name, "project": project });
+        let one =
+            |kind: &str, within: &String| json!({ "kind": kind, "name": within, "instance": name, "project": project });
         let (kind, items): (&str, Vec<Json>) = match what {
             "users" => ("sql#usersList", there.users.keys().map(|within| one("sql#user", within)).collect()),
             _ => ("sql#databasesList", there.databases.iter().map(|within| one("sql#database", within)).collect()),

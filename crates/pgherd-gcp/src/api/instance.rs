@@ -85,7 +85,8 @@ impl Operation {
             name: text(told, "name").unwrap_or_default(),
             kind: text(told, "operationType").unwrap_or_default(),
             is_done: told["status"] == "DONE",
-            error: error.map(|error| (text(error, "code").unwrap_or_default(), text(error, "message").unwrap_or_default())),
+            error: error
+                .map(|error| (text(error, "code").unwrap_or_default(), text(error, "message").unwrap_or_default())),
             inserted: text(told, "insertTime"),
             user: text(told, "user"),
         }
@@ -165,7 +166,8 @@ mod tests {
     /// An operation that is done may have failed, and one in words of next year goes on.
     #[test]
     fn what_is_done_is_not_always_well() {
-        let failed = json!({ "name": "o", "status": "DONE", "error": { "errors": [{ "code": "QUOTA", "message": "no" }] } });
+        let failed =
+            json!({ "name": "o", "status": "DONE", "error": { "errors": [{ "code": "QUOTA", "message": "no" }] } });
         assert_eq!(Operation::read(&failed).error, Some(("QUOTA".to_owned(), "no".to_owned())));
         assert!(!Operation::read(&json!({ "name": "o", "status": "THINKING" })).is_done);
     }

@@ -43,7 +43,11 @@ pub fn wanted(spec: &Spec, project: &str) -> Vec<Resource> {
     let all = [
         ("cpu", "database/cpu/utilization", monitoring.alarm_cpu_percent.map(|percent| percent / 100.0)),
         ("connections", "database/postgresql/num_backends", connections(spec)),
-        ("storage", "database/disk/utilization", monitoring.alarm_free_storage_percent.map(|free| (100.0 - free) / 100.0)),
+        (
+            "storage",
+            "database/disk/utilization",
+            monitoring.alarm_free_storage_percent.map(|free| (100.0 - free) / 100.0),
+        ),
         ("replica-lag", "database/replication/replica_lag", (spec.replicas > 0).then_some(LAG_S)),
     ];
     let alert = |(about, metric, threshold): (&str, &str, Option<f64>)| {

@@ -24,13 +24,15 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("enabled_cloudwatch_logs_exports", "the log of PostgreSQL is in Cloud Logging always"),
     ("final_snapshot_identifier", "it decides what destroying does, not what exists"),
     ("gcp_project", "it decides where the block runs, not what exists there"),
-    ("geo_redundant_backup", "this version leaves backups where Cloud SQL keeps them, in several regions near the instance"),
+    (
+        "geo_redundant_backup",
+        "this version leaves backups where Cloud SQL keeps them, in several regions near the instance",
+    ),
     ("local_sync", "Cloud SQL decides by itself what commits do while the standby is lost"),
     ("location", OTHER_REGION),
     ("monitoring_interval", NO_MONITORING),
     ("monitoring_role_arn", NO_MONITORING),
     ("option_group_name", "PostgreSQL has no options"),
-    ("parameter_group_family", NO_PARAMETER_GROUPS),
     ("parameter_group_name", NO_PARAMETER_GROUPS),
     ("performance_insights_kms_key_id", "Query Insights has no key of its own"),
     ("performance_insights_retention_period", "Query Insights keeps what the edition says"),
@@ -48,5 +50,6 @@ const NO_GROUPS: &str = "Cloud SQL has no security groups; allowed_cidr_blocks s
 const NO_MONITORING: &str = "Cloud SQL tells metrics every 60 s always";
 const NO_PARAMETER_GROUPS: &str = "Cloud SQL has no parameter groups; parameters says what is set";
 const NO_SECOND_REGION: &str = "this version keeps nothing in a second region on Google Cloud";
-const NO_SUBNETS: &str = "an instance of Cloud SQL is in a network of Google's, which vpc_id is connected to, and in no subnet";
+const NO_SUBNETS: &str =
+    "an instance of Cloud SQL is in a network of Google's, which vpc_id is connected to, and in no subnet";
 const OTHER_REGION: &str = "it is another cloud's region; write gcp_region";

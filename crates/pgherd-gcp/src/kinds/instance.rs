@@ -208,7 +208,9 @@ pub fn networks(spec: &Spec) -> Vec<Value> {
     let all = spec.network.allowed_cidr_blocks.iter().chain(of_rules);
     let mut seen = std::collections::BTreeSet::new();
     let value = |block: &Setting<String>| match block {
-        Setting::Known(text) => Some(address(text)).filter(|one| !is_private(one) && seen.insert(one.clone())).map(Value::Text),
+        Setting::Known(text) => {
+            Some(address(text)).filter(|one| !is_private(one) && seen.insert(one.clone())).map(Value::Text)
+        }
         Setting::Unknown(reference) => Some(Value::Unknown(reference.clone())),
         Setting::Unset => None,
     };

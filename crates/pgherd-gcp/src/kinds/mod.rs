@@ -19,15 +19,8 @@ use pgherd_core::spec::Setting;
 use pgherd_core::value::{Props, Value};
 
 /// Every kind, in the order of making.
-pub const KINDS: &[Kind] = &[
-    instance::KIND,
-    database::KIND,
-    user::KIND,
-    secret::KIND,
-    replica::KIND,
-    channel::KIND,
-    alert::KIND,
-];
+pub const KINDS: &[Kind] =
+    &[instance::KIND, database::KIND, user::KIND, secret::KIND, replica::KIND, channel::KIND, alert::KIND];
 
 /// A field whose every difference is drift. Cloud SQL does everything at once.
 pub(crate) const fn set(name: &'static str, impact: Impact) -> Field {

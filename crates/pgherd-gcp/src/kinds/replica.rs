@@ -14,7 +14,10 @@ pub const NAME: &str = "replica";
 const OF_REPLICA: [Field; 4] = [
     fixed("privateNetwork", "a replica stays in its network: take it out of the block, apply, and write it again"),
     super::listed(NETWORKS, Impact::NewConnections),
-    Field { impact: ImpactRule::ParameterAtOnce(Impact::Restart { about_s: 60 }), ..set("databaseFlags.*", Impact::None) },
+    Field {
+        impact: ImpactRule::ParameterAtOnce(Impact::Restart { about_s: 60 }),
+        ..set("databaseFlags.*", Impact::None)
+    },
     set("userLabels.*", Impact::None),
 ];
 

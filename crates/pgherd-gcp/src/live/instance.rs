@@ -27,7 +27,7 @@ pub(super) async fn create(gcp: &Gcp, resource: &Resource, events: &Events) -> R
         Found::Ours(_) => {}
         Found::Foreign(_, why) => return Err(foreign(name, &why)),
         Found::Nothing => {
-            let password = secret::ensure(gcp, name, &resource.props, events).await?;
+            let password = secret::ensure(gcp, name, &resource.props).await?;
             let mut body = creation(resource)?;
             body["instanceType"] = "CLOUD_SQL_INSTANCE".into();
             body["rootPassword"] = password.reveal().into();
@@ -59,7 +59,8 @@ pub(super) async fn made(
             (true, _, true) | (_, true, true) => return Ok(()),
             (true, _, false) if tries < super::TRIES => {}
             (false, true, false) => {
-                let help = "Google keeps the name of a deleted instance for a while, up to a week: take another, or wait";
+                let help =
+                    "Google keeps the name of a deleted instance for a while, up to a week: take another, or wait";
                 return Err(ProviderError::from(error).help(help));
             }
             _ => return Err(error.into()),
@@ -96,7 +97,8 @@ pub(super) async fn update(
     let (version, machine) = (of(&["databaseVersion"]), of(&["tier", "edition"]));
     let alone = ["databaseVersion", "tier", "edition"];
     let rest: Vec<&Change> = changes.iter().filter(|change| !alone.contains(&change.field.as_str())).collect();
-    let is_smaller = machine.iter().any(|change| change.field == "edition" && change.to.as_text() == Some("ENTERPRISE"));
+    let is_smaller =
+        machine.iter().any(|change| change.field == "edition" && change.to.as_text() == Some("ENTERPRISE"));
     let groups = if is_smaller { [version, rest, machine] } else { [version, machine, rest] };
     for group in groups.iter().filter(|group| !group.is_empty()) {
         changed(gcp, &resource.id.name, group, events).await?;
@@ -145,7 +147,8 @@ async fn changed(gcp: &Gcp, name: &str, changes: &[&Change], events: &Events) ->
         for change in &left {
             let now = now(&live, &worn, &change.field);
             if !is_same(&now, &change.from) && change.field != "dataDiskSizeGb" {
-                let words = format!("{} of {name} is {now} by now, and was {} when it was planned", change.field, change.from);
+                let words =
+                    format!("{} of {name} is {now} by now, and was {} when it was planned", change.field, change.from);
                 return Err(ProviderError::new(ErrorKind::Conflict, words).help("plan again"));
             }
         }
@@ -212,7 +215,9 @@ fn is_reached(change: &Change, now: &Value) -> bool {
 /// The same, in whatever order.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::List(one), Value::List(other)) => one.len() == other.len() && one.iter().all(|item| other.contains(item)),
+        (Value::List(one), Value::List(other)) => {
+            one.len() == other.len() && one.iter().all(|item| other.contains(item))
+        }
         (one, other) => one == other,
     }
 }

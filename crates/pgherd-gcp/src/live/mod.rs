@@ -17,12 +17,14 @@ use pgherd_core::resource::{Id, Resource};
 use pgherd_core::value::Value;
 use pgherd_engine::provider::{Deletion, ErrorKind, Events, ProviderError};
 
+use crate::api;
 use crate::error::GcpError;
 use crate::kinds;
 use crate::provider::Gcp;
 
 /// Makes a thing, or finishes making it.
 pub(crate) async fn create(gcp: &Gcp, resource: &Resource, events: &Events) -> Result<(), ProviderError> {
+    let resource = &resolved(gcp, resource).await?;
     match resource.id.kind.as_str() {
         kinds::instance::NAME => instance::create(gcp, resource, events).await,
         kinds::database::NAME => within::database(gcp, resource, events).await,
@@ -44,10 +46,32 @@ pub(crate) async fn update(
 ) -> Result<(), ProviderError> {
     match resource.id.kind.as_str() {
         kinds::instance::NAME | kinds::replica::NAME => instance::update(gcp, resource, changes, events).await,
-        kinds::secret::NAME => secret::update(gcp, resource, changes, events).await,
+        kinds::secret::NAME => secret::update(gcp, &resolved(gcp, resource).await?, changes, events).await,
         // Everything else is put as it should be, whatever of it differs.
         _ => create(gcp, resource, events).await,
     }
+}
+
+/// The resource with what others have by now in the place of what was not known when it was planned.
+async fn resolved(gcp: &Gcp, resource: &Resource) -> Result<Resource, ProviderError> {
+    let mut known = Vec::new();
+    for (id, field) in resource.props.values().flat_map(Value::outputs) {
+        let value = match id.kind.as_str() {
+            kinds::instance::NAME => {
+                let there = api::instance(gcp.at(), &id.name).await?;
+                let kind = if field == kinds::instance::PUBLIC { "PRIMARY" } else { "PRIVATE" };
+                there.and_then(|there| there.address(kind))
+            }
+            _ => monitoring::channel_named(gcp, id).await?,
+        };
+        known.extend(value.map(|value| (id.clone(), field.to_owned(), Value::Text(value))));
+    }
+    let value = |id: &Id, field: &str| {
+        let mut all = known.iter();
+        all.find(|(known, name, _)| known == id && name == field).map(|(_, _, value)| value.clone())
+    };
+    let props = resource.props.iter().map(|(name, one)| (name.clone(), one.with_outputs(&value))).collect();
+    Ok(Resource { props, ..resource.clone() })
 }
 
 /// Removes a thing; what is gone is removed. What is in an instance goes with it.

@@ -38,6 +38,12 @@ pub(super) async fn delete_channel(gcp: &Gcp, id: &Id) -> Result<(), ProviderErr
     Ok(api::delete_channel(gcp.at(), &there.name).await?)
 }
 
+/// What Monitoring calls the channel of an id.
+pub(super) async fn channel_named(gcp: &Gcp, id: &Id) -> Result<Option<String>, ProviderError> {
+    let (database, address) = parted(id);
+    Ok(found(gcp, database, address).await?.map(|there| there.name))
+}
+
 async fn found(gcp: &Gcp, database: &str, address: &str) -> Result<Option<Channel>, ProviderError> {
     let mut all = api::channels(gcp.at(), database).await?.into_iter();
     let is_it = |one: &Channel| one.address.as_deref() == Some(address) && labels::are_ours(&one.labels, database);

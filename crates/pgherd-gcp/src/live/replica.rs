@@ -7,7 +7,7 @@ use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use super::database_of;
 use super::instance::{creation, gone, made};
 use crate::api;
-use crate::observe::{find, foreign, ours, Found};
+use crate::observe::{Found, find, foreign, ours};
 use crate::provider::Gcp;
 use crate::wait::settled;
 use crate::{labels, names};

@@ -27,12 +27,7 @@ const LENGTH: usize = 32;
 
 /// The password for an instance that does not exist yet: that of its secret, which is made for it. So it is written down before there
 /// is anything it opens, and an instance that is made again after a crash gets the same one.
-pub(crate) async fn ensure(
-    gcp: &Gcp,
-    database: &str,
-    props: &Props,
-    _events: &Events,
-) -> Result<Secret, ProviderError> {
+pub(crate) async fn ensure(gcp: &Gcp, database: &str, props: &Props) -> Result<Secret, ProviderError> {
     let name = names::secret(database);
     shell(gcp, database, &labels::sent(props)).await?;
     let there = api::access(gcp.at(), &name).await?;
@@ -79,7 +74,8 @@ pub(super) async fn update(
     events: &Events,
 ) -> Result<(), ProviderError> {
     put(gcp, resource, events).await?;
-    let of_labels = |change: &Change| change.field.strip_prefix("userLabels.").map(|key| (key.to_owned(), change.to.clone()));
+    let of_labels =
+        |change: &Change| change.field.strip_prefix("userLabels.").map(|key| (key.to_owned(), change.to.clone()));
     let relabelled: Vec<(String, Value)> = changes.iter().filter_map(of_labels).collect();
     if relabelled.is_empty() {
         return Ok(());
@@ -127,7 +123,8 @@ pub(crate) async fn password(gcp: &Gcp, database: &str) -> Result<Secret, Provid
     }
     let document = api::access(gcp.at(), &name).await?;
     document.and_then(|document| document.password).ok_or_else(|| {
-        ProviderError::new(ErrorKind::Invalid, format!("{NAME} {name} holds no password")).help("pgherd rotate gives it one")
+        ProviderError::new(ErrorKind::Invalid, format!("{NAME} {name} holds no password"))
+            .help("pgherd rotate gives it one")
     })
 }
 
@@ -177,7 +174,8 @@ async fn shell(gcp: &Gcp, database: &str, worn: &Labels) -> Result<Shell, Provid
     let there = match there {
         Some(there) => there,
         None => look().await?.ok_or_else(|| {
-            ProviderError::new(ErrorKind::Unavailable, format!("{NAME} {name} was made, and is not there")).help("run this again")
+            ProviderError::new(ErrorKind::Unavailable, format!("{NAME} {name} was made, and is not there"))
+                .help("run this again")
         })?,
     };
     if gcp.is_ours(&there.labels, database) { Ok(there) } else { Err(foreign(&name, database)) }
@@ -187,8 +185,9 @@ async fn shell(gcp: &Gcp, database: &str, worn: &Labels) -> Result<Shell, Provid
 async fn marked(gcp: &Gcp, name: &str, change: impl Fn(&mut Labels, &mut Labels)) -> Result<(), ProviderError> {
     for _ in 0..super::TRIES {
         let there = api::secret(gcp.at(), name).await?;
-        let there =
-            there.ok_or_else(|| ProviderError::new(ErrorKind::NotFound, format!("{NAME} {name} is gone")).help("plan again"))?;
+        let there = there.ok_or_else(|| {
+            ProviderError::new(ErrorKind::NotFound, format!("{NAME} {name} is gone")).help("plan again")
+        })?;
         let (mut worn, mut noted) = (there.labels.clone(), there.annotations.clone());
         change(&mut worn, &mut noted);
         if (&worn, &noted) == (&there.labels, &there.annotations) {
@@ -222,7 +221,9 @@ async fn put_document(gcp: &Gcp, name: &str, document: &Document) -> Result<(), 
 }
 
 fn is_same(one: &Document, other: &Document) -> bool {
-    let of = |document: &Document| (document.username.clone(), document.host.clone(), document.port, document.dbname.clone());
+    let of = |document: &Document| {
+        (document.username.clone(), document.host.clone(), document.port, document.dbname.clone())
+    };
     of(one) == of(other) && one.password == other.password
 }
 

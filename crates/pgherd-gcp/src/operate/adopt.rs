@@ -43,7 +43,10 @@ pub(super) async fn adopt(gcp: &Gcp, spec: &Spec, events: &Events) -> Result<(),
     }
     // What says that it is ours is last.
     worn(gcp, spec, &spec.name, events).await?;
-    say(events, format!("the instance {} is pgherd's; pgherd apply gives it a new password and writes that down", spec.name));
+    say(
+        events,
+        format!("the instance {} is pgherd's; pgherd apply gives it a new password and writes that down", spec.name),
+    );
     Ok(())
 }
 

@@ -14,7 +14,8 @@ pub(super) async fn forget(gcp: &Gcp, spec: &Spec, events: &Events) -> Result<()
     let there = ours(gcp, &spec.name).await?;
     for one in replicas(gcp, &there).await?.iter().chain([&there]) {
         let worn = one.labels();
-        let is_own = |key: &&String| [labels::BLOCK, labels::RESTORED].contains(&key.as_str()) || key.starts_with(labels::KEYS);
+        let is_own =
+            |key: &&String| [labels::BLOCK, labels::RESTORED].contains(&key.as_str()) || key.starts_with(labels::KEYS);
         let own: Vec<(&str, Option<&str>)> = worn.keys().filter(is_own).map(|key| (key.as_str(), None)).collect();
         relabelled(gcp, one.name(), &own, events).await?;
     }

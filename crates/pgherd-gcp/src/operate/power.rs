@@ -36,7 +36,9 @@ pub(super) async fn failover(gcp: &Gcp, name: &str, events: &Events) -> Result<(
     let there = ours(gcp, name).await?;
     if there.setting("availabilityType") != Some("REGIONAL") {
         let words = format!("{name} has no standby");
-        return Err(ProviderError::new(ErrorKind::Conflict, words).help("multi_az = true in its block, then pgherd apply"));
+        return Err(
+            ProviderError::new(ErrorKind::Conflict, words).help("multi_az = true in its block, then pgherd apply")
+        );
     }
     let at_most = gcp.patience().changing;
     idle(gcp, name, at_most, events).await?;
@@ -68,6 +70,7 @@ pub(super) async fn backup(gcp: &Gcp, name: &str, label: Option<&str>, events: &
             say(events, format!("the backup {} of {name} is kept until somebody deletes it: {words}", made.id));
             Ok(())
         }
-        None => Err(ProviderError::new(ErrorKind::Unavailable, format!("no backup of {name} came of it")).help("run this again")),
+        None => Err(ProviderError::new(ErrorKind::Unavailable, format!("no backup of {name} came of it"))
+            .help("run this again")),
     }
 }

@@ -51,7 +51,10 @@ pub(super) async fn promote(
     let own = [(labels::BLOCK, Some(to.name.as_str())), (labels::RESTORED, Some(mark.as_str()))];
     relabelled(gcp, &to.name, &own, events).await?;
     password_put(gcp, to, events).await?;
-    say(events, format!("{} is a database of its own, with a password of its own; other roles are as they were", to.name));
+    say(
+        events,
+        format!("{} is a database of its own, with a password of its own; other roles are as they were", to.name),
+    );
     through(&gcp.restoring(mark), to, events).await
 }
 

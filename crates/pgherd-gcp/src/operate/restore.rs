@@ -34,19 +34,20 @@ pub(super) async fn restore(
 }
 
 /// A clone, of now or of a moment.
-async fn cloned(
-    gcp: &Gcp,
-    name: &str,
-    to: &Spec,
-    moment: Option<&str>,
-    events: &Events,
-) -> Result<(), ProviderError> {
+async fn cloned(gcp: &Gcp, name: &str, to: &Spec, moment: Option<&str>, events: &Events) -> Result<(), ProviderError> {
     let mark = mark(name, moment.unwrap_or("latest"));
     let at_most = gcp.patience().making;
     match there(gcp, name, to, &mark).await? {
         There::Nothing => {
             within_reach(gcp, name, moment).await?;
-            say(events, format!("{} is made of {name}, {}", to.name, moment.map_or_else(|| "as it is now".to_owned(), |at| format!("as of {at}"))));
+            say(
+                events,
+                format!(
+                    "{} is made of {name}, {}",
+                    to.name,
+                    moment.map_or_else(|| "as it is now".to_owned(), |at| format!("as of {at}"))
+                ),
+            );
             let attempt = || api::clone(gcp.at(), name, &to.name, moment);
             match carried(gcp, name, at_most, events, attempt).await {
                 Err(Trouble::Refused(error)) if error.maybe_done => idle(gcp, name, at_most, events).await?,
@@ -55,8 +56,10 @@ async fn cloned(
         }
         // It wears the labels of what it was made of, which do not tell the moment.
         There::Clone if moment.is_some() => {
-            let words = format!("{} was made of {name} by a run that was cut short, and nobody knows as of when", to.name);
-            return Err(ProviderError::new(ErrorKind::Conflict, words).help("delete it in the console, or restore under another name"));
+            let words =
+                format!("{} was made of {name} by a run that was cut short, and nobody knows as of when", to.name);
+            return Err(ProviderError::new(ErrorKind::Conflict, words)
+                .help("delete it in the console, or restore under another name"));
         }
         There::Clone | There::Marked => {}
     }
@@ -146,7 +149,7 @@ async fn within_reach(gcp: &Gcp, name: &str, moment: Option<&str>) -> Result<(),
 /// Gives the administrator of what was made a password of its own, which is written down before.
 pub(super) async fn password_put(gcp: &Gcp, to: &Spec, events: &Events) -> Result<(), ProviderError> {
     let wanted = instance::wanted(to, gcp.project());
-    let password = ensure(gcp, &to.name, &wanted.props, events).await?;
+    let password = ensure(gcp, &to.name, &wanted.props).await?;
     password_of_role(gcp, &to.name, &to.master_username, &password, events).await
 }
 
