@@ -33,7 +33,7 @@ pub enum Token {
     /// This one, for as long as it lasts.
     Fixed(Secret),
     /// Fetched by credentials.
-    Fetched(Fetched),
+    Fetched(Box<Fetched>),
 }
 
 /// Credentials, and the last token they gave.
@@ -116,7 +116,7 @@ impl Token {
     }
 
     fn fetched(by: Credentials, project: Option<String>) -> Self {
-        Self::Fetched(Fetched { by, project, last: Mutex::new(None) })
+        Self::Fetched(Box::new(Fetched { by, project, last: Mutex::new(None) }))
     }
 
     /// The project that the credentials name.

@@ -99,10 +99,7 @@ where
     let mut tries = 0;
     loop {
         tries += 1;
-        let error = match make().await {
-            Ok(_) => return Ok(None),
-            Err(error) => error,
-        };
+        let Err(error) = make().await else { return Ok(None) };
         if !error.maybe_done && !error.is_taken() {
             return Err(error.into());
         }
