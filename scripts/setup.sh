@@ -66,3 +66,9 @@ if [ "${1:-build}" = test ] && ! target/tools/bin/python3 -c 'import pydo' 2>/de
     target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-digitalocean.txt ||
         echo "setup: pydo cannot be installed; its test is skipped" >&2
 fi
+
+if [ "${1:-build}" = test ] && ! target/tools/bin/python3 -c 'import googleapiclient' 2>/dev/null; then
+    echo "setup: installing google-api-python-client, Google's own client, into target/tools" >&2
+    target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-gcp.txt ||
+        echo "setup: google-api-python-client cannot be installed; its test is skipped" >&2
+fi

@@ -19,6 +19,7 @@ pub mod control;
 pub mod digitalocean;
 pub mod emulation;
 pub mod faults;
+pub mod gcp;
 mod listen;
 pub mod postgres;
 pub mod rds;

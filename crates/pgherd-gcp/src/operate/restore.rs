@@ -1,0 +1,162 @@
+//! `restore` and `clone`: an instance of its own of a moment or a backup of another, and then everything of its block around it.
+
+use pgherd_core::spec::Spec;
+use pgherd_engine::provider::{ErrorKind, Events, Point, ProviderError};
+use pgherd_engine::through::through;
+
+use crate::api::{self, Instance, Kept};
+use crate::kinds::instance;
+use crate::live::{ensure, password_of_role, relabelled};
+use crate::observe::{Found, find, foreign, ours};
+use crate::provider::Gcp;
+use crate::wait::{Trouble, carried, idle, say, settled};
+use crate::{labels, names};
+
+/// Makes a database of another as it was.
+pub(super) async fn restore(
+    gcp: &Gcp,
+    name: &str,
+    to: &Spec,
+    point: &Point,
+    events: &Events,
+) -> Result<(), ProviderError> {
+    if name == to.name {
+        let words = format!("{name} cannot be a copy of itself");
+        return Err(ProviderError::new(ErrorKind::Conflict, words).help("--as names the new database"));
+    }
+    ours(gcp, name).await?;
+    match point {
+        Point::Latest => cloned(gcp, name, to, None, events).await,
+        Point::At(moment) => cloned(gcp, name, to, Some(&moment.to_string()), events).await,
+        Point::Backup(id) => refilled(gcp, name, to, id, events).await,
+        Point::Lsn(_) => Err(ProviderError::new(ErrorKind::Unsupported, "Cloud SQL restores to a moment")),
+    }
+}
+
+/// A clone, of now or of a moment.
+async fn cloned(gcp: &Gcp, name: &str, to: &Spec, moment: Option<&str>, events: &Events) -> Result<(), ProviderError> {
+    let mark = mark(name, moment.unwrap_or("latest"));
+    let at_most = gcp.patience().making;
+    match there(gcp, name, to, &mark).await? {
+        There::Nothing => {
+            within_reach(gcp, name, moment).await?;
+            say(
+                events,
+                format!(
+                    "{} is made of {name}, {}",
+                    to.name,
+                    moment.map_or_else(|| "as it is now".to_owned(), |at| format!("as of {at}"))
+                ),
+            );
+            let attempt = || api::clone(gcp.at(), name, &to.name, moment);
+            match carried(gcp, name, at_most, events, attempt).await {
+                Err(Trouble::Refused(error)) if error.maybe_done => idle(gcp, name, at_most, events).await?,
+                answer => answer?,
+            }
+        }
+        // It wears the labels of what it was made of, which do not tell the moment.
+        There::Clone if moment.is_some() => {
+            let words =
+                format!("{} was made of {name} by a run that was cut short, and nobody knows as of when", to.name);
+            return Err(ProviderError::new(ErrorKind::Conflict, words)
+                .help("delete it in the console, or restore under another name"));
+        }
+        There::Clone | There::Marked => {}
+    }
+    settled(gcp, &to.name, at_most, events).await?;
+    let own = [(labels::BLOCK, Some(to.name.as_str())), (labels::RESTORED, Some(mark.as_str()))];
+    relabelled(gcp, &to.name, &own, events).await?;
+    password_put(gcp, to, events).await?;
+    through(&gcp.restoring(mark), to, events).await
+}
+
+/// A new instance that is filled with a backup.
+async fn refilled(gcp: &Gcp, name: &str, to: &Spec, id: &str, events: &Events) -> Result<(), ProviderError> {
+    let all = api::backups(gcp.at(), name).await?;
+    let is_it = |one: &&Kept| one.id == id || one.description.as_deref() == Some(id);
+    let Some(kept) = all.iter().find(|one| is_it(one) && one.status == "SUCCESSFUL") else {
+        let listed: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
+        let words = format!("{name} has no backup {id}");
+        return Err(ProviderError::new(ErrorKind::NotFound, words).help(format!("its backups: {}", listed.join(", "))));
+    };
+    let (empty, full) = (mark(name, &format!("{}-begun", kept.id)), mark(name, &kept.id));
+    let at_most = gcp.patience().making;
+    let is_full = match find(gcp, &to.name).await? {
+        Found::Nothing => false,
+        Found::Ours(there) if there.labels().get(labels::RESTORED) == Some(&empty) => false,
+        Found::Ours(there) if there.labels().get(labels::RESTORED) == Some(&full) => true,
+        Found::Ours(_) => return Err(exists(&to.name)),
+        Found::Foreign(_, why) => return Err(foreign(&to.name, &why)),
+    };
+    if !is_full {
+        say(events, format!("{} is made of the backup {} of {name}", to.name, kept.id));
+        // Nothing can be put into one that has replicas.
+        let alone = Spec { replicas: 0, ..to.clone() };
+        through(&gcp.restoring(empty), &alone, events).await?;
+        let attempt = || api::restore(gcp.at(), &to.name, name, &kept.id);
+        carried(gcp, &to.name, at_most, events, attempt).await?;
+        settled(gcp, &to.name, at_most, events).await?;
+        relabelled(gcp, &to.name, &[(labels::RESTORED, Some(full.as_str()))], events).await?;
+    }
+    password_put(gcp, to, events).await?;
+    through(&gcp.restoring(full), to, events).await
+}
+
+/// What there is under the name of what is to be made.
+enum There {
+    Nothing,
+    /// A clone that nobody has said anything about.
+    Clone,
+    /// What this very command made.
+    Marked,
+}
+
+async fn there(gcp: &Gcp, name: &str, to: &Spec, mark: &String) -> Result<There, ProviderError> {
+    let is_clone = |there: &Instance| {
+        labels::are_ours(&there.labels(), name) && there.source().is_none() && names::source(there.name()) != Some(name)
+    };
+    match find(gcp, &to.name).await? {
+        Found::Nothing => Ok(There::Nothing),
+        Found::Ours(there) if there.labels().get(labels::RESTORED) == Some(mark) => Ok(There::Marked),
+        Found::Ours(_) => Err(exists(&to.name)),
+        Found::Foreign(there, _) if is_clone(&there) => Ok(There::Clone),
+        Found::Foreign(_, why) => Err(foreign(&to.name, &why)),
+    }
+}
+
+fn exists(name: &str) -> ProviderError {
+    let words = format!("there is a database {name} already");
+    ProviderError::new(ErrorKind::Conflict, words).help("--as names one that is not there")
+}
+
+/// Refuses a moment that is not kept.
+async fn within_reach(gcp: &Gcp, name: &str, moment: Option<&str>) -> Result<(), ProviderError> {
+    let Some(moment) = moment else { return Ok(()) };
+    let refused = |words: String, help: &str| Err(ProviderError::new(ErrorKind::NotFound, words).help(help));
+    let Some((first, last)) = api::recovery(gcp.at(), name).await? else {
+        let help = "pgherd backups lists what can be restored: --backup says which";
+        return refused(format!("{name} archives no log, so it cannot be restored to a moment"), help);
+    };
+    match moment.parse::<jiff::Timestamp>() {
+        Ok(at) if at < first || at > last => {
+            let words = format!("{name} cannot be restored to {moment}");
+            refused(words, &format!("it can be restored to any moment from {first} to {last}"))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Gives the administrator of what was made a password of its own, which is written down before.
+pub(super) async fn password_put(gcp: &Gcp, to: &Spec, events: &Events) -> Result<(), ProviderError> {
+    let wanted = instance::wanted(to, gcp.project());
+    let password = ensure(gcp, &to.name, &wanted.props).await?;
+    password_of_role(gcp, &to.name, &to.master_username, &password, events).await
+}
+
+/// What a restored instance wears, so that the same command goes on with it and another does not.
+fn mark(name: &str, moment: &str) -> String {
+    // The end says more than the beginning of a long name does.
+    let moment = names::compact(moment);
+    let room = 62usize.saturating_sub(moment.len());
+    labels::folded(&format!("{}-{moment}", name.get(..room).unwrap_or(name)))
+}
