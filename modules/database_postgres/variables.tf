@@ -515,7 +515,7 @@ variable "read_replica_count" {
 }
 
 variable "geo_redundant_backup" {
-  description = "Whether backups are also kept in a second region. Default: false. May be: on aws that region is dr_region."
+  description = "Whether backups are also kept in a second region; on local in the second repository of the machine. Default: false. May be: on aws that region is dr_region."
   type        = bool
   default     = null
 
@@ -757,7 +757,7 @@ variable "enable_encryption" {
 }
 
 variable "kms_key_id" {
-  description = "Your own key for the storage (local: a key file). Default: a key the target keeps. May be: needs storage_encrypted."
+  description = "Your own key for the storage (local: the absolute path of a key file, for backups). Default: a key the target keeps. May be: needs storage_encrypted."
   type        = string
   default     = null
 

@@ -1,49 +1,78 @@
 //! A bucket of an S3-compatible store as a store. Nothing of it, and no runtime, is there before one is asked for.
 //!
-//! Invariant: an answer that was lost is no answer: what is there is looked at before anything is called done or refused.
+//! Invariants: an answer that was lost is no answer: what is there is looked at before anything is called done or refused. A request
+//! has a deadline, and moves no more than it can within that: what is large is read in pieces and sent in parts.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
-use futures_util::stream::BoxStream;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::{
-    ClientOptions, Error, MultipartId, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+    ClientOptions, Error, GetOptions, GetRange, MultipartId, ObjectStore as _, ObjectStoreExt as _, PutMode,
+    PutOptions, PutPayload, RetryConfig,
 };
 use tokio::runtime::Runtime;
 
+use crate::access::Access;
 use crate::error::{ArchiveError, ErrorKind, Result};
+use crate::repository::random_name;
 use crate::store::{Store, Stored, Upload};
 
 /// What stored objects end with, as in a folder: one can be copied to the other by any program.
 const SUFFIX: &str = ".pgherd";
-/// What is longer goes in parts of this size; a store takes 10,000 of them.
+/// What is longer than the first part goes in parts. A store takes 10,000 of them, so that they grow: [`part_bytes`].
 const PART_BYTES: usize = 32 << 20;
+const PARTS: usize = 10_000;
+/// After so many parts they are twice as large.
+const PARTS_OF_A_SIZE: usize = 2000;
+/// What is read at a time: a piece that does not come is asked for again, and no other.
+const PIECE_BYTES: u64 = 8 << 20;
 /// For one request, of a part over a slow line.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(300);
-/// How often something is put again of which it is not known whether it came through.
+/// How long a store that is busy, or does not answer, is asked again.
+const RETRIED_FOR: Duration = Duration::from_secs(60);
+/// How often something is put or read again of which it is not known whether it came through.
 const ATTEMPTS: usize = 3;
+/// How long a store may take to be told that parts are not needed.
+const ABORTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Of the process, and never dropped: a runtime must not be where other tasks of other runtimes run.
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("bucket").enable_all().build()?;
+    Ok(RUNTIME.get_or_init(|| made))
+}
+
+/// How large the part of this number is: 2000 of each of 32, 64, 128, 256 and 512 MiB, nearly 2 TiB together.
+fn part_bytes(number: usize) -> usize {
+    PART_BYTES << (number / PARTS_OF_A_SIZE).min(PARTS / PARTS_OF_A_SIZE - 1)
+}
+
+/// Folders that somebody in this process writes below. Of other processes a store knows nothing.
+static CLAIMED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 #[derive(Clone)]
 pub(crate) struct Bucket {
     client: Arc<AmazonS3>,
-    runtime: Arc<Runtime>,
+    runtime: &'static Runtime,
     /// The bucket and what its objects begin with.
     name: String,
     prefix: String,
-    /// Folders that somebody in this process writes below. Of other processes a store knows nothing.
-    claimed: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Bucket {
-    /// A bucket, reached as the environment says (`AWS_ACCESS_KEY_ID` and its like). Nothing is asked of it yet.
-    pub(crate) fn new(name: &str, prefix: &str) -> Result<Self> {
+    /// A bucket, reached as `access` says, and the environment (`AWS_ACCESS_KEY_ID` and its like). Nothing is asked of it yet.
+    pub(crate) fn new(name: &str, prefix: &str, access: &Access) -> Result<Self> {
         let refuse = |error: Error| {
             let help =
                 "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL where it is not AWS's";
@@ -52,22 +81,23 @@ impl Bucket {
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(name);
         // Whoever writes `http://` means it.
         let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
-        let endpoint = endpoint.into_iter().find_map(|name| std::env::var(name).ok());
+        let mut endpoint = endpoint.into_iter().find_map(|name| std::env::var(name).ok());
+        for (name, value) in access.variables() {
+            if matches!(name, AmazonS3ConfigKey::Endpoint | AmazonS3ConfigKey::S3Endpoint) {
+                endpoint = Some(value.to_owned());
+            } else {
+                builder = builder.with_config(name, value);
+            }
+        }
         let plain = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
         if let Some(endpoint) = endpoint {
             builder = builder.with_endpoint(endpoint);
         }
         let options = ClientOptions::new().with_timeout(REQUEST_DEADLINE).with_allow_http(plain);
-        let client = builder.with_client_options(options).build().map_err(refuse)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.map_err(|error| ArchiveError::io("begin", &error))?;
-        Ok(Self {
-            client: Arc::new(client),
-            runtime: Arc::new(runtime),
-            name: name.to_owned(),
-            prefix: prefix.to_owned(),
-            claimed: Arc::default(),
-        })
+        let retry = RetryConfig { retry_timeout: RETRIED_FOR, ..RetryConfig::default() };
+        let client = builder.with_client_options(options).with_retry(retry).build().map_err(refuse)?;
+        let runtime = runtime().map_err(|error| ArchiveError::io("begin", &error))?;
+        Ok(Self { client: Arc::new(client), runtime, name: name.to_owned(), prefix: prefix.to_owned() })
     }
 
     fn folder(&self, folder: &str) -> Path {
@@ -98,14 +128,60 @@ impl Bucket {
     }
 
     /// Whether exactly this is there; `None`: nothing is.
-    fn is_there(&self, path: &Path, content: &[u8]) -> Result<Option<bool>, Error> {
-        self.runtime.block_on(async {
-            match self.client.get(path).await {
-                Ok(found) => Ok(Some(found.bytes().await? == content)),
-                Err(Error::NotFound { .. }) => Ok(None),
-                Err(error) => Err(error),
+    fn is_there(&self, key: &str, content: &[u8]) -> Result<Option<bool>> {
+        let mut found = match self.open(key) {
+            Err(error) if error.kind == ErrorKind::Absent => return Ok(None),
+            other => other?,
+        };
+        let reading = |error: io::Error| ArchiveError::io(&format!("read {}", self.describe(key)), &error);
+        let mut rest = content;
+        let mut piece = vec![0; 256 << 10];
+        loop {
+            let count = found.read(&mut piece).map_err(reading)?;
+            match rest.strip_prefix(&piece[..count]) {
+                Some(behind) if count > 0 => rest = behind,
+                Some(behind) => return Ok(Some(behind.is_empty())),
+                None => return Ok(Some(false)),
             }
-        })
+        }
+    }
+
+    /// A piece of an object, and how large all of it is; `None`: it begins at its end.
+    fn piece(&self, key: &str, from: u64, of: Option<&str>) -> Result<Option<Piece>> {
+        let path = self.path(key);
+        let mut attempts = 1..ATTEMPTS;
+        loop {
+            let range = Some(GetRange::Bounded(from..from + PIECE_BYTES));
+            let options = GetOptions { range, if_match: of.map(str::to_owned), ..GetOptions::default() };
+            let got: Result<Piece, Error> = self.runtime.block_on(async {
+                let found = self.client.get_opts(&path, options).await?;
+                let (bytes, version) = (found.meta.size, found.meta.e_tag.clone());
+                Ok(Piece { content: found.bytes().await?, bytes, version })
+            });
+            let error = match got {
+                Ok(piece) => return Ok(Some(piece)),
+                Err(error) => error,
+            };
+            match &error {
+                Error::NotFound { .. } | Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                    return Err(self.refuse("read", key, &error));
+                }
+                Error::Precondition { .. } => {
+                    let message = format!("{} is another object than a moment ago", self.describe(key));
+                    return Err(ArchiveError::new(ErrorKind::Unavailable, message));
+                }
+                // Some stores refuse a range of an object that holds nothing.
+                _ if from == 0 => match self.runtime.block_on(self.client.head(&path)) {
+                    Ok(found) if found.size == 0 => return Ok(None),
+                    Err(error @ Error::NotFound { .. }) => return Err(self.refuse("read", key, &error)),
+                    _ => {}
+                },
+                _ => {}
+            }
+            if attempts.next().is_none() {
+                return Err(self.refuse("read", key, &error));
+            }
+        }
     }
 
     /// Puts something small where nothing is; `false`: something else is.
@@ -118,8 +194,7 @@ impl Bucket {
             let put = self.runtime.block_on(self.client.put_opts(&path, payload, options));
             let Err(error) = put else { return Ok(true) };
             // It may be ours, of an attempt whose answer was lost: no two objects are alike, but of the same content at one time.
-            let there = self.is_there(&path, content);
-            match (there.map_err(|error| self.refuse("store", key, &error))?, attempts.next()) {
+            match (self.is_there(key, content)?, attempts.next()) {
                 (Some(same), _) => return Ok(same),
                 (None, Some(_)) => {}
                 (None, None) => return Err(self.fail("store", key, &error)),
@@ -130,14 +205,18 @@ impl Bucket {
 
 impl Store for Bucket {
     fn begin(&self, key: &str) -> Result<Box<dyn Upload>> {
-        let upload = Sending { bucket: self.clone(), key: key.to_owned(), buffer: Vec::new(), parts: None, sent: 0 };
-        Ok(Box::new(upload))
+        // A segment of the log is one conditional put, however long it is: parts are not put conditionally, and two may store it.
+        let is_whole = key.split('/').nth(2) == Some("wal");
+        let (bucket, key) = (self.clone(), key.to_owned());
+        Ok(Box::new(Sending { bucket, key, is_whole, buffer: Vec::new(), parts: None, sent: 0 }))
     }
 
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>> {
-        let found = self.runtime.block_on(self.client.get(&self.path(key)));
-        let stream = found.map_err(|error| self.refuse("read", key, &error))?.into_stream();
-        Ok(Box::new(Reading { bucket: self.clone(), key: key.to_owned(), stream, piece: bytes::Bytes::new() }))
+        let piece = self.piece(key, 0, None)?;
+        let (piece, bytes, version) =
+            piece.map_or_else(Default::default, |piece| (piece.content, piece.bytes, piece.version));
+        let at = piece.len() as u64;
+        Ok(Box::new(Reading { bucket: self.clone(), key: key.to_owned(), piece, at, bytes, version }))
     }
 
     fn exists(&self, key: &str) -> Result<bool> {
@@ -150,7 +229,7 @@ impl Store for Bucket {
 
     fn list(&self, folder: &str) -> Result<Vec<Stored>> {
         let below = self.folder(folder);
-        let listed = self.runtime.block_on(self.client.list(Some(&below)).try_collect::<Vec<_>>());
+        let listed = again(|| self.runtime.block_on(self.client.list(Some(&below)).try_collect::<Vec<_>>()));
         let root = self.folder("");
         let mut found = Vec::new();
         for object in listed.map_err(|error| self.fail("list", folder, &error))? {
@@ -166,7 +245,8 @@ impl Store for Bucket {
     }
 
     fn names(&self, folder: &str) -> Result<Vec<String>> {
-        let listed = self.runtime.block_on(self.client.list_with_delimiter(Some(&self.folder(folder))));
+        let below = self.folder(folder);
+        let listed = again(|| self.runtime.block_on(self.client.list_with_delimiter(Some(&below))));
         let listed = listed.map_err(|error| self.fail("list", folder, &error))?;
         let objects = listed.objects.iter().map(|object| &object.location);
         let names = objects.chain(&listed.common_prefixes).filter_map(|path| path.filename().map(str::to_owned));
@@ -183,8 +263,9 @@ impl Store for Bucket {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let content = self.runtime.block_on(async { self.client.get(&self.path(from)).await?.bytes().await });
-        let content = content.map_err(|error| self.fail("read", from, &error))?;
+        let mut content = Vec::new();
+        let reading = |error: io::Error| ArchiveError::io(&format!("read {}", self.describe(from)), &error);
+        self.open(from)?.read_to_end(&mut content).map_err(reading)?;
         if !self.put_new(to, &content)? {
             return Err(ArchiveError::new(ErrorKind::Conflict, format!("there is a {} already", self.describe(to))));
         }
@@ -197,12 +278,44 @@ impl Store for Bucket {
     }
 
     fn claim(&self, folder: &str) -> Result<Box<dyn Send>> {
-        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !claimed.insert(folder.to_owned()) {
-            let message = format!("somebody else is writing to s3://{}/{}", self.name, self.folder(folder));
-            return Err(ArchiveError::new(ErrorKind::Conflict, message));
+        let place = format!("s3://{}/{}", self.name, self.folder(folder));
+        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+        if !claimed.insert(place.clone()) {
+            return Err(ArchiveError::new(ErrorKind::Conflict, format!("somebody else is writing to {place}")));
         }
-        Ok(Box::new(Claim { claimed: self.claimed.clone(), folder: folder.to_owned() }))
+        Ok(Box::new(Claim { place }))
+    }
+
+    /// Puts two things in one place: a store that takes both would write over backups.
+    fn prove(&self) -> Result<()> {
+        let key = format!(".proof-{}", random_name()?);
+        let path = self.path(&key);
+        let mut attempts = 1..ATTEMPTS;
+        let mut put = |content: &'static str| {
+            loop {
+                let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+                match self.runtime.block_on(self.client.put_opts(
+                    &path,
+                    PutPayload::from_static(content.as_bytes()),
+                    options,
+                )) {
+                    Ok(_) => return Ok(true),
+                    // Of the first one: its answer was lost.
+                    Err(Error::AlreadyExists { .. }) => return Ok(false),
+                    Err(error @ (Error::NotImplemented { .. } | Error::NotSupported { .. })) => {
+                        return Err(self.writes_over(&format!("it answers: {error}")));
+                    }
+                    Err(error) if attempts.next().is_none() => return Err(self.fail("write to", &key, &error)),
+                    Err(_) => {}
+                }
+            }
+        };
+        let proven = put("the first").and_then(|_| match put("the second")? {
+            false => Ok(()),
+            true => Err(self.writes_over("it took a second object in the place of a first one")),
+        });
+        let deleted = self.delete(&key);
+        proven.and(deleted)
     }
 
     fn knows_times(&self) -> bool {
@@ -214,29 +327,70 @@ impl Store for Bucket {
     }
 }
 
+impl Bucket {
+    fn writes_over(&self, how: &str) -> ArchiveError {
+        let message = format!("s3://{} would write over what is stored: {how}", self.name);
+        let help = "use a store that honours If-None-Match when something is put, as AWS's does";
+        ArchiveError::new(ErrorKind::Invalid, message).help(help)
+    }
+}
+
+/// Asks again for what changes nothing: an answer that breaks off in its middle is not asked for again by the client.
+fn again<T>(ask: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    let mut attempts = 1..ATTEMPTS;
+    loop {
+        match ask() {
+            Err(Error::Generic { .. }) if attempts.next().is_some() => {}
+            other => return other,
+        }
+    }
+}
+
 struct Claim {
-    claimed: Arc<Mutex<BTreeSet<String>>>,
-    folder: String,
+    place: String,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.folder);
+        CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.place);
     }
 }
 
+/// What came of an object.
+struct Piece {
+    content: bytes::Bytes,
+    /// Of the whole object.
+    bytes: u64,
+    /// Which object it was.
+    version: Option<String>,
+}
+
+/// An object that is read piece by piece.
 struct Reading {
     bucket: Bucket,
     key: String,
-    stream: BoxStream<'static, object_store::Result<bytes::Bytes>>,
     piece: bytes::Bytes,
+    /// Where the next piece begins.
+    at: u64,
+    bytes: u64,
+    version: Option<String>,
 }
 
 impl Read for Reading {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            let Some(piece) = self.bucket.runtime.block_on(self.stream.next()) else { return Ok(0) };
-            self.piece = piece.map_err(|error| self.bucket.fail("read", &self.key, &error))?;
+        if self.piece.is_empty() && self.at < self.bytes {
+            let next = self.bucket.piece(&self.key, self.at, self.version.as_deref());
+            // What was there a moment ago and is not any more is not an object that was never there.
+            let next = next.map_err(|error| match error.kind {
+                ErrorKind::Absent => ArchiveError { kind: ErrorKind::Unavailable, ..error },
+                _ => error,
+            })?;
+            self.piece = next.map(|piece| piece.content).unwrap_or_default();
+            if self.piece.is_empty() {
+                let message = format!("{} ended before its end", self.bucket.describe(&self.key));
+                return Err(ArchiveError::new(ErrorKind::Unavailable, message).into());
+            }
+            self.at += self.piece.len() as u64;
         }
         let count = buffer.len().min(self.piece.len());
         buffer[..count].copy_from_slice(&self.piece.split_to(count));
@@ -248,6 +402,8 @@ impl Read for Reading {
 struct Sending {
     bucket: Bucket,
     key: String,
+    /// Whether it never goes in parts.
+    is_whole: bool,
     buffer: Vec<u8>,
     parts: Option<(MultipartId, Vec<PartId>)>,
     /// In parts.
@@ -256,9 +412,14 @@ struct Sending {
 
 impl Write for Sending {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(PART_BYTES - self.buffer.len());
+        if self.is_whole {
+            self.buffer.extend_from_slice(bytes);
+            return Ok(bytes.len());
+        }
+        let size = part_bytes(self.parts.as_ref().map_or(0, |(_, parts)| parts.len()));
+        let count = bytes.len().min(size - self.buffer.len());
         self.buffer.extend_from_slice(&bytes[..count]);
-        if self.buffer.len() == PART_BYTES {
+        if self.buffer.len() == size {
             self.put_part()?;
         }
         Ok(count)
@@ -280,6 +441,10 @@ impl Sending {
                 self.parts.insert((upload, Vec::new()))
             }
         };
+        if parts.len() == PARTS {
+            let message = format!("{} is larger than what a store takes in {PARTS} parts", bucket.describe(&self.key));
+            return Err(ArchiveError::new(ErrorKind::Invalid, message).help("keep it in a folder"));
+        }
         let content = std::mem::take(&mut self.buffer);
         self.sent += content.len() as u64;
         let put = bucket.client.put_part(&path, upload, parts.len(), PutPayload::from(content));
@@ -336,9 +501,35 @@ impl Upload for Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if let Some((upload, _)) = self.parts.take() {
-            let path = self.bucket.path(&self.key);
-            let _ = self.bucket.runtime.block_on(self.bucket.client.abort_multipart(&path, &upload));
-        }
+        let Some((upload, _)) = self.parts.take() else { return };
+        let (client, path) = (self.bucket.client.clone(), self.bucket.path(&self.key));
+        let (done, wait) = mpsc::channel();
+        // Beside whoever drops it, who may be a task.
+        self.bucket.runtime.spawn(async move {
+            let _ = client.abort_multipart(&path, &upload).await;
+            let _ = done.send(());
+        });
+        let _ = wait.recv_timeout(ABORTED_WITHIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_so_that_ten_thousand_of_them_are_enough() {
+        assert_eq!((part_bytes(0), part_bytes(1999), part_bytes(2000)), (32 << 20, 32 << 20, 64 << 20));
+        assert_eq!(part_bytes(9999), 512 << 20, "a store takes parts of up to 5 GiB");
+        let all: u64 = (0..PARTS).map(|number| part_bytes(number) as u64).sum();
+        assert!(all > 1 << 40, "{all}");
+    }
+
+    /// As the agent does, whose tasks hold repositories.
+    #[test]
+    fn a_bucket_is_dropped_where_tasks_run() {
+        let access = Access::parse(["AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=c"]).expect("good");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async { drop(Bucket::new("backups", "", &access).expect("nothing is asked")) });
     }
 }

@@ -36,7 +36,12 @@ fn now() -> Timestamp {
 }
 
 fn options(folder: &Path) -> Options {
-    Options { keys: KeyRing::create(&folder.join("key"), None).expect("a key"), encrypt: true, owner: None }
+    Options {
+        keys: KeyRing::create(&folder.join("key"), None).expect("a key"),
+        encrypt: true,
+        owner: None,
+        ..Options::default()
+    }
 }
 
 fn location(folder: &Path) -> Location {

@@ -3,6 +3,7 @@
 //! Invariants: what is listed is whole and durable; nothing that is stored is ever written over; what is read was verified.
 //! Everything here blocks.
 
+mod access;
 mod backup;
 mod bucket;
 mod check;
@@ -22,6 +23,7 @@ mod settings;
 mod store;
 mod wal;
 
+pub use access::Access;
 pub use backup::{BackupEnd, BackupReader, BackupStart, BackupWriter, FileWriter, Packing, StoredFile};
 pub use check::{Depth, Finding, Trouble};
 pub use error::{ArchiveError, ErrorKind, Result};

@@ -1,13 +1,16 @@
 //! A second repository: objects of the first one as they are, in an order in which nothing is listed there before all it needs.
 //!
-//! Invariants: what is copied was verified; nothing is written over, and nothing deleted. What is damaged in the first one is not copied.
+//! Invariants: what is copied was verified; what is damaged in the first one is not copied. Nothing is deleted, and what is written over
+//! is only what says what others are: the manifest of a name that was given to a later backup, and when a backup was last verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write as _};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pgherd_core::backups::{Backup, WalName};
 
+use crate::backup::Manifest;
 use crate::error::{ArchiveError, ErrorKind, Result};
 use crate::generation::Generation;
 use crate::object::ObjectReader;
@@ -16,11 +19,30 @@ use crate::store::{Stored, Upload};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// What is known to be in the other repository of one generation, so that it is asked once only.
+/// What is known to be in the other repository of one generation, so that it is not asked each time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copies {
-    /// By place: bytes. `None`: it was not asked yet.
-    there: Option<BTreeMap<String, u64>>,
+    /// By place. `None`: it was not asked yet.
+    there: Option<BTreeMap<String, There>>,
+    /// When it was asked.
+    listed_at: Option<Instant>,
+}
+
+/// What is known of one object there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct There {
+    bytes: u64,
+    /// Of when the object here is that it is the same as; `None`: only their sizes are known to be.
+    same_as: Option<Timestamp>,
+}
+
+impl Copies {
+    /// Has the other repository be asked again when that was longer ago: somebody may have deleted something there.
+    pub fn forget_after(&mut self, age: Duration) {
+        if self.listed_at.is_some_and(|at| at.elapsed() >= age) {
+            *self = Self::default();
+        }
+    }
 }
 
 /// How far behind a copy is.
@@ -28,21 +50,30 @@ pub struct Copies {
 pub struct Lag {
     /// Objects that are not there.
     pub objects: u64,
+    /// Those of them that are files of the log.
+    pub segments: u64,
     /// Their bytes.
     pub bytes: u64,
     /// Since when the oldest of them is stored here; `None`: all are there.
     pub since: Option<Timestamp>,
+    /// Backups that only the other one has.
+    pub only_there: Vec<String>,
 }
 
 /// How far behind the copy of a generation is.
 pub fn lag(from: &Generation, to: &Repository, copies: &mut Copies) -> Result<Lag> {
     let there = known(from, to, copies)?;
     let mut lag = Lag::default();
-    for stored in lacking(from, there)? {
+    for stored in lacking(from, to, there)? {
         lag.objects += 1;
+        lag.segments += u64::from(stored.key[from.folder.len() + 1..].starts_with("wal/"));
         lag.bytes += stored.bytes;
         lag.since = Some(lag.since.map_or(stored.modified_at, |since| since.min(stored.modified_at)));
     }
+    let here: BTreeSet<String> = from.backup_names()?.into_iter().collect();
+    let folder = from.key("backups/");
+    let names = there.keys().filter_map(|key| key.strip_prefix(&folder)?.strip_suffix("/manifest"));
+    lag.only_there = names.filter(|name| !here.contains(*name)).map(str::to_owned).collect();
     Ok(lag)
 }
 
@@ -52,15 +83,19 @@ pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progres
     let there = known(from, to, copies)?;
     let (mut copied, mut trouble) = (0, None);
     let mut without = BTreeSet::new();
-    for stored in lacking(from, there)? {
-        let backup = stored.key.split("/backups/").nth(1).and_then(|rest| rest.split('/').next()).map(str::to_owned);
+    let mut claims = BTreeMap::new();
+    for stored in lacking(from, to, there)? {
+        let backup = backup_of(from, &stored.key);
         // No backup is listed there without all of its files.
         if backup.as_ref().is_some_and(|backup| without.contains(backup)) {
             continue;
         }
-        match copy_one(from, to, &stored, &mut progress) {
+        let done =
+            claim(from, to, backup.as_ref(), &mut claims).and_then(|()| copy_one(from, to, &stored, &mut progress));
+        match done {
             Ok(()) => {
-                there.insert(stored.key, stored.bytes);
+                let same = There { bytes: stored.bytes, same_as: Some(stored.modified_at) };
+                there.insert(stored.key, same);
                 copied += 1;
             }
             // Deleted a moment ago, or gone: what it is a file of is no backup there either.
@@ -71,12 +106,32 @@ pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progres
             }
             Err(error) => {
                 // What is there is not known any more.
-                copies.there = None;
+                *copies = Copies::default();
                 return Err(error);
             }
         }
     }
     trouble.map_or(Ok(copied), Err)
+}
+
+/// The backup that something is a file of.
+fn backup_of(from: &Generation, key: &str) -> Option<String> {
+    let place = key[from.folder.len() + 1..].strip_prefix("backups/")?;
+    place.split('/').next().map(str::to_owned)
+}
+
+/// Claims the place of a backup there until all is copied, so that nobody clears it away as what was begun and left.
+fn claim(
+    from: &Generation,
+    to: &Repository,
+    backup: Option<&String>,
+    claims: &mut BTreeMap<String, Box<dyn Send>>,
+) -> Result<()> {
+    if let Some(name) = backup.filter(|name| !claims.contains_key(*name)) {
+        let claim = to.store.claim(&from.key(&format!("backups/{name}")))?;
+        claims.insert(name.clone(), claim);
+    }
+    Ok(())
 }
 
 /// Copies a backup, and the log from its beginning on, into a repository of its own: to restore from there what is stored where
@@ -94,14 +149,14 @@ pub fn fetch(from: &Generation, backup: &Backup, to: &Repository, mut progress: 
                     || stored.key.starts_with(&from.key(&format!("backups/{}/", backup.name)))
             }
         };
-    for stored in lacking(from, &BTreeMap::new())?.iter().filter(|stored| is_needed(stored)) {
+    for stored in lacking(from, to, &mut BTreeMap::new())?.iter().filter(|stored| is_needed(stored)) {
         copy_one(from, to, stored, &mut progress)?;
     }
     to.generation(from.instance(), from.info().number)
 }
 
 /// What is there, asked for when it is not known.
-fn known<'a>(from: &Generation, to: &Repository, copies: &'a mut Copies) -> Result<&'a mut BTreeMap<String, u64>> {
+fn known<'a>(from: &Generation, to: &Repository, copies: &'a mut Copies) -> Result<&'a mut BTreeMap<String, There>> {
     if copies.there.is_none() {
         match to.generation(from.instance(), from.info().number) {
             Ok(there) if there.info().id != from.info().id => {
@@ -114,19 +169,21 @@ fn known<'a>(from: &Generation, to: &Repository, copies: &'a mut Copies) -> Resu
             Ok(_) | Err(_) => {}
         }
         let listed = to.store.list(&from.folder)?;
-        copies.there = Some(listed.into_iter().map(|stored| (stored.key, stored.bytes)).collect());
+        let there = |stored: Stored| (stored.key, There { bytes: stored.bytes, same_as: None });
+        copies.there = Some(listed.into_iter().map(there).collect());
+        copies.listed_at = Some(Instant::now());
     }
     Ok(copies.there.get_or_insert_default())
 }
 
 /// What is not there as it is here, in the order to be copied in: the log first, and what makes files a backup behind all of them.
-fn lacking(from: &Generation, there: &BTreeMap<String, u64>) -> Result<Vec<Stored>> {
+fn lacking(from: &Generation, to: &Repository, there: &mut BTreeMap<String, There>) -> Result<Vec<Stored>> {
     from.be_there()?;
     let store = &from.repository.store;
     let mut found = Vec::new();
     let mut attempts = BTreeMap::new();
     for stored in store.list(&from.folder)? {
-        if there.get(&stored.key) == Some(&stored.bytes) {
+        if is_known(from, to, &stored, there)? {
             continue;
         }
         let place = &stored.key[from.folder.len() + 1..];
@@ -151,6 +208,29 @@ fn lacking(from: &Generation, there: &BTreeMap<String, u64>) -> Result<Vec<Store
     }
     found.sort();
     Ok(found.into_iter().map(|(_, stored)| stored).collect())
+}
+
+/// Whether an object is there as it is here. Of what is written once under its name the size says so; what another may take the place
+/// of is compared once.
+fn is_known(from: &Generation, to: &Repository, stored: &Stored, there: &mut BTreeMap<String, There>) -> Result<bool> {
+    let Some(known) = there.get_mut(&stored.key).filter(|known| known.bytes == stored.bytes) else { return Ok(false) };
+    if !is_replaced(&stored.key) || known.same_as == Some(stored.modified_at) {
+        return Ok(true);
+    }
+    match is_same(from, to, &stored.key) {
+        Ok(same) => {
+            known.same_as = same.then_some(stored.modified_at);
+            Ok(same)
+        }
+        // Deleted a moment ago, here or there.
+        Err(error) if error.kind == ErrorKind::Absent => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether another object may take the place of one of this name.
+fn is_replaced(key: &str) -> bool {
+    key.ends_with("/manifest") || key.ends_with("/verified")
 }
 
 /// Copies one object, verified as it is read.
@@ -180,9 +260,27 @@ fn copy_one(from: &Generation, to: &Repository, stored: &Stored, progress: &mut 
     if upload.commit(key, modified_at)? || is_same(from, to, key)? {
         return Ok(());
     }
+    if place.ends_with("/manifest") && is_of_later_backup(from, to, key)? {
+        return upload.commit_over(key);
+    }
     let message = format!("{} is there already, with other content than {what}", to.store.describe(key));
     Err(ArchiveError::new(ErrorKind::Conflict, message)
         .help("nothing is written over; see which of the two is good: pgherd drill"))
+}
+
+/// Whether a name was given to a later backup, of which all is there by now: its manifest goes before the one that is there.
+fn is_of_later_backup(from: &Generation, to: &Repository, key: &str) -> Result<bool> {
+    let place = &key[from.folder.len() + 1..];
+    let read = |repository: &Repository| repository.read_json::<Manifest>(key, place, &from.info.id);
+    let (here, there) = (
+        read(&from.repository)?,
+        match read(to) {
+            // Nobody can restore by it.
+            Err(error) if error.kind == ErrorKind::Damaged => return Ok(true),
+            other => other?,
+        },
+    );
+    Ok(here.attempt != there.attempt && here.backup.taken_at > there.backup.taken_at)
 }
 
 /// Whether what is there is what is here.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::access::Access;
 use crate::bucket::Bucket;
 use crate::check::{Finding, finding};
 use crate::error::{ArchiveError, ErrorKind, Result, no_chance};
@@ -27,6 +28,8 @@ pub struct Options {
     /// Whose files and folders that are made are to be (user and group); `None`: whoever makes them. The user PostgreSQL runs
     /// as stores its log itself.
     pub owner: Option<(u32, u32)>,
+    /// How a bucket is reached, where the environment does not say so.
+    pub access: Access,
 }
 
 /// A repository that is there. Cheap to clone.
@@ -75,6 +78,7 @@ impl Repository {
         }
         match repository.read_json::<Marker>(MARKER, MARKER, "") {
             Err(error) if error.kind == ErrorKind::Absent => {
+                repository.store.prove()?;
                 match repository.write_json(MARKER, MARKER, "", &Marker { made_at: Timestamp::now() }) {
                     // Somebody else made it at the same time.
                     Err(error) if error.kind == ErrorKind::Conflict => {
@@ -90,7 +94,7 @@ impl Repository {
     fn at(location: &Location, options: Options) -> Result<Self> {
         let store: Arc<dyn Store> = match location {
             Location::Folder(root) => Arc::new(Folder::new(root, options.owner)),
-            Location::Bucket { name, prefix } => Arc::new(Bucket::new(name, prefix)?),
+            Location::Bucket { name, prefix } => Arc::new(Bucket::new(name, prefix, &options.access)?),
         };
         Ok(Self { store, options: Arc::new(options), location: location.clone() })
     }

@@ -75,7 +75,10 @@ impl Settings {
         for path in &self.keys {
             keys = keys.and(KeyRing::read_if_there(path)?);
         }
-        Repository::open(&self.repository.parse()?, Options { keys, encrypt: self.encrypt, owner: None })
+        Repository::open(
+            &self.repository.parse()?,
+            Options { keys, encrypt: self.encrypt, owner: None, ..Options::default() },
+        )
     }
 
     /// Opens the generation they archive to.

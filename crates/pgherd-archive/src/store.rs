@@ -39,6 +39,8 @@ pub(crate) trait Store: Send + Sync {
     fn clear(&self, folder: &str) -> Result<usize>;
     /// Claims a folder until the claim is dropped; a conflict when somebody who lives has it.
     fn claim(&self, folder: &str) -> Result<Box<dyn Send>>;
+    /// Proves that it refuses to write over what is there; for a store that somebody else runs, before anything is kept in it.
+    fn prove(&self) -> Result<()>;
     /// Whether times of [`Stored`] are those of the content.
     fn knows_times(&self) -> bool;
     /// What to call a place in it.

@@ -279,7 +279,7 @@ impl Client {
         self.change(Method::POST, &format!("/v1/instances/{name}/delete-backup"), &how, on_line).await
     }
 
-    /// Does `start`, `stop`, `restart`, `rotate` or `switchover`.
+    /// Does `start`, `stop`, `restart`, `rotate`, `rotate-backup-key` or `switchover`.
     pub async fn operate(&self, name: &str, verb: &str, on_line: impl FnMut(Line)) -> Result<(), ProviderError> {
         self.change(Method::POST, &format!("/v1/instances/{name}/{verb}"), &(), on_line).await
     }

@@ -1,6 +1,7 @@
 //! Spec to resources of this machine. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use pgherd_core::ha::SyncMode;
 use pgherd_core::resource::{Equality, Field, Id, Impact, ImpactRule, Kind, Owner, Resource};
@@ -42,9 +43,7 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("gcp_edition", ONE_PLACE),
     ("gcp_project", ONE_PLACE),
     ("gcp_region", ONE_PLACE),
-    ("geo_redundant_backup", "this machine is one place: no second region keeps a copy"),
     ("iam_database_authentication_enabled", "this machine knows no cloud identities"),
-    ("kms_key_id", "the disk is encrypted by the operating system, with its own key"),
     ("location", ONE_PLACE),
     ("monitoring_interval", NO_MONITORING),
     ("monitoring_role_arn", NO_MONITORING),
@@ -108,6 +107,8 @@ const FIELDS: &[Field] = &[
     set("point_in_time", Impact::None),
     set("backup_window", Impact::None),
     set("backup_encrypted", Impact::None),
+    set("backup_key_file", Impact::None),
+    set("geo_redundant_backup", Impact::None),
     set("logging", Impact::None),
     // The port its users connect to moves from the server to a forwarder, or back.
     set("multi_az", RESTART),
@@ -197,6 +198,12 @@ pub struct Wanted {
     /// Whether backups and archive are encrypted.
     #[serde(default)]
     pub backup_encrypted: bool,
+    /// A key file of the user's own, whose first key encrypts them; `None`: that of this machine.
+    #[serde(default)]
+    pub backup_key_file: Option<PathBuf>,
+    /// Whether what is stored is kept in the second repository of this machine as well.
+    #[serde(default)]
+    pub geo_redundant_backup: bool,
     /// Whether connections and disconnections are logged and logs are kept for longer.
     pub logging: bool,
     /// Whether a synchronous standby takes over by itself.
@@ -215,6 +222,11 @@ pub struct Wanted {
     /// What else the block says, which nothing of an instance tells: kept for whoever reads a block off it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<String, serde_json::Value>,
+}
+
+/// The key file that is written as `kms_key_id`; a key of a cloud is none.
+pub(crate) fn key_file(spec: &Spec) -> Option<&str> {
+    spec.encryption.kms_key_id.known().map(String::as_str).filter(|key| key.starts_with('/'))
 }
 
 /// Settings of a pooler.
@@ -257,6 +269,8 @@ impl Wanted {
             point_in_time: spec.backup.point_in_time,
             backup_window: spec.backup.window.to_string(),
             backup_encrypted: spec.backup.encrypted,
+            backup_key_file: key_file(spec).filter(|_| spec.backup.encrypted).map(PathBuf::from),
+            geo_redundant_backup: spec.backup.geo_redundant,
             logging: spec.monitoring.logging,
             multi_az: spec.multi_az,
             local_sync: spec.local_sync,
@@ -466,6 +480,7 @@ mod tests {
             "backup_window" => "05:00-06:00",
             "local_sync" => "required",
             "cloud_provider" => "aws",
+            "kms_key_id" => "/etc/pgherd/db.key",
             _ => "something",
         };
         match variable.name {

@@ -146,6 +146,11 @@ impl Paths {
         self.state.join("repository")
     }
 
+    /// Names the place of the second repository, where there is to be one.
+    pub fn second_repository(&self) -> PathBuf {
+        self.state.join("second-repository")
+    }
+
     /// This program, where PostgreSQL's user reaches it.
     pub fn program(&self) -> PathBuf {
         self.state.join("bin/pgherd")

@@ -4,12 +4,27 @@
 //! code; made by nobody but a default, or under the preset dev, it is a warning. What is convenience is a warning.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
+use pgherd_archive::KeyRing;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::spec::{Origin, Preset, Proxy, Setting, Spec};
 
+use crate::desired;
 use crate::encrypted::Encryption;
 use crate::pooler::{INSTALL, Program};
+
+/// Whether this machine has a second repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Second {
+    /// It does.
+    There,
+    /// It does not.
+    None {
+        /// The file that would name its place.
+        named_in: PathBuf,
+    },
+}
 
 /// Everything to be said; errors whose code was acknowledged are warnings.
 ///
@@ -18,11 +33,12 @@ pub fn preflight(
     spec: &Spec,
     storage: &Encryption,
     pgbouncer: Option<&Program>,
+    second: &Second,
     accepted: &BTreeSet<String>,
 ) -> Vec<Diagnostic> {
-    let promises = [encryption(spec, storage), second_region(spec)];
+    let promises = [encryption(spec, storage), own_key(spec), second_repository(spec, second)];
     let promises = promises.into_iter().flatten().map(|promise| promise.acknowledged(accepted));
-    let others = [proxy(spec, pgbouncer), monitoring(spec), unknown_networks(spec)];
+    let others = [key_file(spec), proxy(spec, pgbouncer), monitoring(spec), unknown_networks(spec)];
     promises.chain(others.into_iter().flatten()).collect()
 }
 
@@ -41,11 +57,37 @@ fn encryption(spec: &Spec, storage: &Encryption) -> Option<Diagnostic> {
         .then(|| promised("unencrypted-storage", message).at(&spec.block, "storage_encrypted").help(help))
 }
 
-/// What was written is asked, because a Spec leaves out what has no effect here.
-fn second_region(spec: &Spec) -> Option<Diagnostic> {
+/// A key of a cloud is none here.
+fn own_key(spec: &Spec) -> Option<Diagnostic> {
+    const NAME: &str = "kms_key_id";
+    let key = spec.encryption.kms_key_id.known().filter(|_| desired::key_file(spec).is_none())?;
+    let message = format!("{key} is no key of this machine: backups would be encrypted with the machine's own");
+    let help = "write the absolute path of a key file, or leave it out; the disk is encrypted by the operating system, with its own key";
+    Some(promise(spec, "customer-key-unavailable", NAME, &message).help(help))
+}
+
+/// A key file that cannot be used: nothing would be stored, rather than with another key.
+fn key_file(spec: &Spec) -> Option<Diagnostic> {
+    let path = desired::key_file(spec)?;
+    if !spec.backup.encrypted {
+        let message = "backups are not encrypted, and the disk is by the operating system, with its own key";
+        return Some(Diagnostic::warning("customer-key-unused", message).at(&spec.block, "kms_key_id"));
+    }
+    let error = KeyRing::read(Path::new(path)).err()?;
+    let help = error
+        .help
+        .unwrap_or_else(|| "a key file has 32 random bytes in base64, one key a line, and mode 0600".to_owned());
+    Some(Diagnostic::error("customer-key-unusable", error.message).at(&spec.block, "kms_key_id").help(help))
+}
+
+fn second_repository(spec: &Spec, second: &Second) -> Option<Diagnostic> {
     const NAME: &str = "geo_redundant_backup";
-    let message = "this machine is one place: no second region keeps a copy of its backups";
-    let help = "copy the backups elsewhere yourself, and write geo_redundant_backup = false";
+    let Second::None { named_in } = second else { return None };
+    let message = "this machine has no second repository that would keep a copy of its backups";
+    let help = format!(
+        "write its place, a folder on another disk or s3://BUCKET/FOLDER, into {}; or write geo_redundant_backup = false",
+        named_in.display()
+    );
     let is_wanted = spec.effective.get(NAME).is_some_and(|effective| effective.value == "true");
     is_wanted.then(|| promise(spec, "geo-redundant-backup-unavailable", NAME, message).help(help))
 }
@@ -115,7 +157,8 @@ mod tests {
         let values = arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
         let accepted = accepted.iter().map(|&code| code.to_owned()).collect();
-        let said = preflight(&spec, storage, Some(&pgbouncer(21)), &accepted);
+        let none = Second::None { named_in: "/state/second-repository".into() };
+        let said = preflight(&spec, storage, Some(&pgbouncer(21)), &none, &accepted);
         let said: Vec<_> = said.iter().map(|said| format!("{:?} {}", said.severity, said.code)).collect();
         assert_eq!(said, expected);
     }
@@ -154,6 +197,29 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_ones_own_is_a_file_that_can_be_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("db.key");
+        let file = || Value::from(path.display().to_string().as_str());
+        let wanted = [("kms_key_id", "arn:aws:kms:us-east-1:111122223333:key/1".into())];
+        check(&wanted, &Encryption::Encrypted, &[], &["Error customer-key-unavailable"]);
+        check(&wanted, &Encryption::Encrypted, &["customer-key-unavailable"], &["Warning customer-key-unavailable"]);
+        check(&[("kms_key_id", file())], &Encryption::Encrypted, &[], &["Error customer-key-unusable"]);
+        KeyRing::create(&path, None).expect("made");
+        check(&[("kms_key_id", file())], &Encryption::Encrypted, &[], &[]);
+        let plain = [("kms_key_id", file()), ("enable_backup_encryption", false.into())];
+        check(&plain, &Encryption::Encrypted, &[], &["Warning customer-key-unused"]);
+    }
+
+    #[test]
+    fn a_second_repository_keeps_the_promise() {
+        let values =
+            [("geo_redundant_backup".to_owned(), true.into()), ("storage_encrypted".to_owned(), false.into())].into();
+        let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
+        assert_eq!(preflight(&spec, &Encryption::Encrypted, None, &Second::There, &BTreeSet::new()), []);
+    }
+
+    #[test]
     fn a_standby_and_replicas_are_made_here_and_not_mentioned() {
         let wanted = [
             ("multi_az", true.into()),
@@ -183,7 +249,7 @@ mod tests {
         let values = [("proxy_config".to_owned(), config)].into();
         let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
         let accepted = BTreeSet::from(["pooler-missing".to_owned()]);
-        let said = preflight(&spec, &Encryption::Encrypted, program, &accepted);
+        let said = preflight(&spec, &Encryption::Encrypted, program, &Second::There, &accepted);
         let about_pooler = said.iter().find(|said| said.code.starts_with("pooler"));
         let words = about_pooler.map(|said| format!("{:?} {}", said.severity, said.code));
         assert_eq!(words.as_deref(), expected);

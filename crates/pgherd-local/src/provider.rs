@@ -23,7 +23,7 @@ use crate::client::{self, Client};
 use crate::desired::{self, KINDS, Wanted, value_of};
 use crate::encrypted;
 use crate::pooler;
-use crate::preflight::preflight;
+use crate::preflight::{Second, preflight};
 use crate::supervisor::AgentOptions;
 use crate::supervisor::messages::{
     BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, RestoreHow, RestorePoint,
@@ -95,7 +95,9 @@ impl Provider for Local {
         // Before the first use, what counts is where it will be made.
         let nearest = state.ancestors().find(|folder| folder.exists()).unwrap_or(state);
         let program = spec.proxy.as_ref().and_then(|_| pooler::find(std::env::var_os("PATH").as_deref()));
-        Ok(preflight(spec, &encrypted::of(nearest), program.as_ref(), &self.options.accepted))
+        let named_in = self.options.agent.paths.second_repository();
+        let second = if named_in.exists() { Second::There } else { Second::None { named_in } };
+        Ok(preflight(spec, &encrypted::of(nearest), program.as_ref(), &second, &self.options.accepted))
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {

@@ -22,6 +22,10 @@ enum Way {
     Throttled,
     /// Every third that writes is done, and its answer is lost.
     Forgetful,
+    /// Every third answer to a reading one ends in its middle.
+    Torn,
+    /// What is put conditionally is put whatever is there.
+    Careless,
 }
 
 struct Moto {
@@ -43,6 +47,7 @@ impl Moto {
         let mut command = Command::new("moto_server");
         command.args(["--host", "127.0.0.1", "--port", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
         let Ok(child) = command.spawn() else {
+            assert!(std::env::var_os("PGHERD_REQUIRE_MOTO").is_none(), "moto is required here and absent");
             eprintln!("SKIPPED buckets: there is no moto_server (pip install 'moto[server]')");
             return None;
         };
@@ -101,7 +106,12 @@ fn hand_on(mut client: TcpStream, to: u16, way: Way, requests: &AtomicUsize, fau
         request.extend_from_slice(&buffer[..count]);
     }
     let writes = !text.starts_with("get") && !text.starts_with("head");
-    let number = if way != Way::Forgetful || writes { requests.fetch_add(1, Ordering::Relaxed) } else { 1 };
+    let counts = match way {
+        Way::Clear | Way::Careless | Way::Throttled => true,
+        Way::Forgetful => writes,
+        Way::Torn => !writes,
+    };
+    let number = if counts { requests.fetch_add(1, Ordering::Relaxed) } else { 1 };
     if way == Way::Throttled && number % 2 == 0 {
         faults.fetch_add(1, Ordering::Relaxed);
         let body =
@@ -117,7 +127,14 @@ fn hand_on(mut client: TcpStream, to: u16, way: Way, requests: &AtomicUsize, fau
     let first = request.windows(2).position(|window| window == b"\r\n")? + 2;
     server.write_all(&request[..first]).ok()?;
     server.write_all(b"connection: close\r\n").ok()?;
-    server.write_all(&request[first..]).ok()?;
+    let condition = text.find("\r\nif-none-match: *").map(|at| at + 2).filter(|_| way == Way::Careless);
+    if let Some(at) = condition {
+        faults.fetch_add(1, Ordering::Relaxed);
+        server.write_all(&request[first..at]).ok()?;
+        server.write_all(&request[at + "if-none-match: *\r\n".len()..]).ok()?;
+    } else {
+        server.write_all(&request[first..]).ok()?;
+    }
     let mut answer = Vec::new();
     server.read_to_end(&mut answer).ok()?;
     if way == Way::Forgetful && writes && number % 3 == 0 {
@@ -127,7 +144,14 @@ fn hand_on(mut client: TcpStream, to: u16, way: Way, requests: &AtomicUsize, fau
     let first = answer.windows(2).position(|window| window == b"\r\n")? + 2;
     client.write_all(&answer[..first]).ok()?;
     client.write_all(b"connection: close\r\n").ok()?;
-    client.write_all(&answer[first..]).ok()
+    let head = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let end = if way == Way::Torn && !writes && number % 3 == 0 && answer.len() > head + 1 {
+        faults.fetch_add(1, Ordering::Relaxed);
+        head + (answer.len() - head) / 2
+    } else {
+        answer.len()
+    };
+    client.write_all(&answer[first..end]).ok()
 }
 
 /// Does something in a process of its own: where a bucket is reached is in the environment.
@@ -135,7 +159,7 @@ fn act(moto: &Moto, what: &str, way: Way) -> usize {
     moto.make_bucket(&format!("pgherd-{what}"));
     let (port, faults) = match way {
         Way::Clear => (moto.port, Arc::default()),
-        Way::Throttled | Way::Forgetful => proxy(moto.port, way),
+        Way::Throttled | Way::Forgetful | Way::Torn | Way::Careless => proxy(moto.port, way),
     };
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["bucket::child", "--exact", "--ignored", "--quiet"]).env(ACT, what);
@@ -153,7 +177,9 @@ fn a_bucket_keeps_what_a_folder_keeps_whatever_the_network_does() {
     let moto = &moto;
     let faults = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for (what, way) in [("clear", Way::Clear), ("throttled", Way::Throttled), ("forgetful", Way::Forgetful)] {
+        let ways =
+            [("clear", Way::Clear), ("throttled", Way::Throttled), ("forgetful", Way::Forgetful), ("torn", Way::Torn)];
+        for (what, way) in ways {
             let faults = &faults;
             scope.spawn(move || {
                 let count = act(moto, what, way);
@@ -162,7 +188,13 @@ fn a_bucket_keeps_what_a_folder_keeps_whatever_the_network_does() {
             });
         }
     });
-    assert_eq!(faults.into_inner().expect("held by nobody").len(), 3);
+    assert_eq!(faults.into_inner().expect("held by nobody").len(), 4);
+}
+
+#[test]
+fn a_store_that_writes_over_what_is_there_is_refused() {
+    let Some(moto) = Moto::start() else { return };
+    assert_eq!(act(&moto, "careless", Way::Careless), 2, "both conditions were left out");
 }
 
 #[test]
@@ -185,8 +217,16 @@ fn child() {
         return;
     }
     let location: Location = format!("s3://pgherd-{what}/of/shop").parse().expect("a place");
+    if what == "careless" {
+        let error = Repository::create(&location, Options::default()).map(|_| ()).expect_err("refused");
+        assert!(error.message.contains("would write over what is stored"), "{error}");
+        assert!(error.help.is_some_and(|help| help.contains("If-None-Match")));
+        let error = Repository::open(&location, Options::default()).map(|_| ()).expect_err("none was made");
+        assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+        return;
+    }
     let world = World::encrypted();
-    let options = || Options { keys: world.keys.clone(), encrypt: true, owner: None };
+    let options = || Options { keys: world.keys.clone(), encrypt: true, owner: None, ..Options::default() };
     let repository = Repository::create(&location, options()).expect("made");
     Repository::create(&location, options()).expect("it is there");
     let generation = repository.begin_generation("orders", CLUSTER, None, now()).expect("begun");

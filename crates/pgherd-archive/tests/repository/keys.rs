@@ -28,7 +28,7 @@ fn what_an_old_key_encrypted_stays_readable() {
     world.push(FIRST, b"with the first key").expect("stored");
     let rotated = KeyRing::rotate(&world.path("key")).expect("rotated");
     assert_eq!((rotated.names().len(), rotated.names()[1]), (2, world.keys.names()[0]));
-    let options = Options { keys: rotated, encrypt: true, owner: None };
+    let options = Options { keys: rotated, encrypt: true, owner: None, ..Options::default() };
     let generation = Repository::open(&world.location(), options).and_then(|all| all.generation("orders", 1));
     let generation = generation.expect("a generation");
     let second = "000000010000000000000002";
@@ -53,7 +53,7 @@ fn a_customers_key_comes_before_our_own() {
         let keys = KeyRing::read(&path).expect("a key").and(world.keys.clone());
         assert_eq!(keys.names().len(), 2);
         assert_ne!(keys.current(), world.keys.current());
-        let options = Options { keys, encrypt: true, owner: None };
+        let options = Options { keys, encrypt: true, owner: None, ..Options::default() };
         let generation = Repository::open(&world.location(), options).and_then(|all| all.generation("orders", 1));
         assert_eq!(generation.expect("there").read_wal(wal(FIRST)), Ok(b"with our own".to_vec()));
     }
@@ -66,7 +66,7 @@ fn no_key_and_no_key_file_are_a_lost_key() {
     let path = world.path("key");
     std::fs::remove_file(&path).expect("lost");
     assert_eq!(KeyRing::read(&path).expect_err("lost").kind, ErrorKind::KeyLost);
-    let options = Options { keys: KeyRing::none(), encrypt: true, owner: None };
+    let options = Options { keys: KeyRing::none(), encrypt: true, owner: None, ..Options::default() };
     let generation = Repository::open(&world.location(), options).and_then(|all| all.generation("orders", 1));
     let generation = generation.expect("what there is is told without it");
     assert_eq!(generation.wal().expect("listed").len(), 1);
@@ -137,7 +137,7 @@ fn nothing_is_encrypted_with_another_key_when_the_first_one_is_lost() {
     let keys = KeyRing::read_if_there(&world.path("customer")).expect("told later").and(world.keys.clone());
     assert_eq!(keys.current(), None);
     world.push(FIRST, b"x").expect("stored");
-    let options = Options { keys, encrypt: true, owner: None };
+    let options = Options { keys, encrypt: true, owner: None, ..Options::default() };
     let generation = Repository::open(&world.location(), options).and_then(|all| all.generation("orders", 1));
     let generation = generation.expect("there");
     assert_eq!(generation.read_wal(wal(FIRST)), Ok(b"x".to_vec()));

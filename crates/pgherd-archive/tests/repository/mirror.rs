@@ -1,5 +1,7 @@
 //! A second repository has what the first one has, and nothing that is wrong with it.
 
+use std::io::{Read as _, Write as _};
+
 use pgherd_archive::{Copies, Depth, ErrorKind, Generation, Lag, Location, Options, Repository, copy, fetch, lag};
 
 use crate::backups::take;
@@ -7,7 +9,11 @@ use crate::world::{World, noise, now, segment};
 
 fn second(world: &World, name: &str) -> Repository {
     let location = Location::Folder(world.path(name));
-    Repository::create(&location, Options { keys: world.keys.clone(), encrypt: false, owner: None }).expect("made")
+    Repository::create(
+        &location,
+        Options { keys: world.keys.clone(), encrypt: false, owner: None, ..Options::default() },
+    )
+    .expect("made")
 }
 
 fn of(repository: &Repository) -> Generation {
@@ -114,4 +120,68 @@ fn nothing_is_written_over_and_another_database_is_noticed() {
     let other = World::plain();
     let error = copy(&other.generation(), &second, &mut Copies::default(), |_| {}).expect_err("another database");
     assert!(error.message.ends_with("is of another database of that name"), "{error}");
+}
+
+/// Deleted and taken again, which the size of what describes it does not tell.
+#[test]
+fn a_name_that_was_taken_again_is_the_later_backup_there_too() {
+    let world = World::plain();
+    let second = second(&world, "second");
+    let (first, mut copies) = (world.generation(), Copies::default());
+    let content = |repository: &Repository| {
+        let mut content = Vec::new();
+        let backup = of(repository).open_backup("daily").expect("there");
+        backup.open("data.tar").expect("there").read_to_end(&mut content).expect("good");
+        content
+    };
+    take(&first, "daily", &[("data.tar", b"before")]);
+    copy(&first, &second, &mut copies, |_| {}).expect("copied");
+    first.delete_backup("daily").expect("deleted");
+    assert_eq!(lag(&first, &second, &mut copies).expect("known").only_there, ["daily"]);
+    let mut again = crate::backups::start("daily");
+    again.taken_at += jiff::SignedDuration::from_secs(1);
+    let writer = first.begin_backup(again).expect("begun");
+    let mut file = writer.file("data.tar").expect("begun");
+    file.write_all(b"behind").expect("written");
+    file.finish().expect("stored");
+    writer.finish(crate::backups::end()).expect("a backup");
+    // Also by one who knows no more than what is listed.
+    for mut copies in [copies, Copies::default()] {
+        assert!(lag(&first, &second, &mut copies).expect("known").objects <= 2);
+        copy(&first, &second, &mut copies, |_| {}).expect("copied");
+        assert_eq!(lag(&first, &second, &mut copies), Ok(Lag::default()));
+    }
+    assert_eq!(content(&second), b"behind");
+    // What it was is cleared away there.
+    assert_eq!(of(&second).clear_unfinished(), Ok(1));
+    assert_eq!(of(&second).check(Depth::Read, |_| {}), Ok(vec![]));
+    assert_eq!(content(&second), b"behind");
+    // A first one that went back does not take the later one along.
+    first.delete_backup("daily").expect("deleted");
+    take(&first, "daily", &[("data.tar", b"before")]);
+    let error = copy(&first, &second, &mut Copies::default(), |_| {}).expect_err("earlier than what is there");
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert_eq!(content(&second), b"behind");
+}
+
+#[test]
+fn what_vanished_there_is_found_when_it_is_asked_again_and_what_was_verified_again_is_told_there() {
+    let world = World::plain();
+    let second = second(&world, "second");
+    let (first, mut copies) = (world.generation(), Copies::default());
+    world.push("000000010000000000000001", b"one").expect("stored");
+    take(&first, "daily", &[("data.tar", b"content")]);
+    first.set_verified("daily", now()).expect("noted");
+    copy(&first, &second, &mut copies, |_| {}).expect("copied");
+    std::fs::remove_file(world.path("second/orders/0001/wal/00000001/000000010000000000000001.pgherd")).expect("lost");
+    copies.forget_after(std::time::Duration::from_secs(3600));
+    assert_eq!(copy(&first, &second, &mut copies, |_| {}), Ok(0), "it is not asked each time");
+    copies.forget_after(std::time::Duration::ZERO);
+    let behind = lag(&first, &second, &mut copies).expect("known");
+    assert_eq!((behind.objects, behind.segments), (1, 1));
+    assert_eq!(copy(&first, &second, &mut copies, |_| {}), Ok(1));
+    let later = now() + jiff::SignedDuration::from_secs(1);
+    first.set_verified("daily", later).expect("noted");
+    assert_eq!(copy(&first, &second, &mut copies, |_| {}), Ok(1));
+    assert_eq!(of(&second).backups().expect("listed")[0].verified_at, Some(later));
 }

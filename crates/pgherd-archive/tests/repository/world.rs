@@ -40,7 +40,7 @@ impl World {
     }
 
     pub fn options(&self) -> Options {
-        Options { keys: self.keys.clone(), encrypt: self.encrypt, owner: None }
+        Options { keys: self.keys.clone(), encrypt: self.encrypt, owner: None, ..Options::default() }
     }
 
     pub fn root(&self) -> PathBuf {

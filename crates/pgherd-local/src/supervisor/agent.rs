@@ -98,6 +98,7 @@ impl Agent {
         }
         locked(&self.tasks).spawn(self.clone().keep_stocked());
         locked(&self.tasks).spawn(backups::keep(self.clone(), self.stop.subscribe()));
+        locked(&self.tasks).spawn(backups::keep_second(self.clone(), self.stop.subscribe()));
         self.stock_up();
     }
 

@@ -14,7 +14,7 @@
 //! | `GET /v1/instances/{name}/logs?tail=100&follow=true` | the log's lines, as text |
 //! | `PUT /v1/instances/{name}` with a [`Put`] | [`Line`]s |
 //! | `DELETE /v1/instances/{name}` with a [`Delete`] | [`Line`]s |
-//! | `POST /v1/instances/{name}/start`, `stop`, `restart`, `rotate`, `switchover` | [`Line`]s |
+//! | `POST /v1/instances/{name}/start`, `stop`, `restart`, `rotate`, `rotate-backup-key`, `switchover` | [`Line`]s |
 //! | `POST /v1/instances/{name}/failover` with a [`FailoverHow`] | [`Line`]s |
 //! | `POST /v1/instances/{name}/promote` with a [`PromoteHow`] | [`Line`]s |
 //! | `GET /v1/instances/{name}/backups` | [`BackupsReport`], of an instance that is gone, too |
@@ -181,10 +181,11 @@ async fn operate(
         "check" => return watched(backups::ask_check(&agent, &name)),
         "delete-backup" => return watched(backups::ask_delete(&agent, &name, understood::<BackupHow>(&body)?)),
         "drill" => return watched(backups::ask_drill(&agent, &name)),
+        "rotate-backup-key" => return watched(backups::ask_new_key(&agent, &name)),
         other => {
             let message = format!("an instance cannot {other}");
             return Err(ProviderError::new(ErrorKind::Invalid, message)
-                .help("it can start, stop, restart, rotate, switchover, failover, promote, backup, restore, drill, check, delete-backup")
+                .help("it can start, stop, restart, rotate, rotate-backup-key, switchover, failover, promote, backup, restore, drill, check, delete-backup")
                 .into());
         }
     };

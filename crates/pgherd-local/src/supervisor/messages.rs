@@ -242,6 +242,29 @@ pub struct ArchiveReport {
     pub failure: Option<String>,
 }
 
+/// What a second repository has of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyReport {
+    /// Where it is.
+    pub place: String,
+    /// As of when it last had everything.
+    pub in_step_at: Option<Timestamp>,
+    /// What it lacks: files of backups, files of the log and what describes them.
+    pub objects: u64,
+    /// Those of it that are files of the log.
+    #[serde(default)]
+    pub segments: u64,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Since when the oldest of them is stored here.
+    pub behind_since: Option<Timestamp>,
+    /// Backups that only it has.
+    #[serde(default)]
+    pub only_there: Vec<String>,
+    /// Why they are not there, where something is wrong.
+    pub failure: Option<String>,
+}
+
 /// One line of the answer to anything that changes an instance (`application/x-ndjson`): steps, then exactly one result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "line")]
@@ -336,6 +359,9 @@ pub struct StatusReport {
     /// The archive of its log; `None`: there is none.
     #[serde(default)]
     pub archive: Option<ArchiveReport>,
+    /// The copy of everything that is stored in the second repository; `None`: none is wanted.
+    #[serde(default)]
+    pub second_copy: Option<CopyReport>,
     /// The last drill: when a backup was last restored for practice, and how that went.
     #[serde(default)]
     pub last_drill: Option<DrillReport>,

@@ -378,6 +378,7 @@ pub async fn status(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
         aside: kept.aside,
         restorable: kept.restorable.filter(|_| record.wanted.is_archived()),
         archive,
+        second_copy: agent.desk.of(&record.name).second,
         last_drill: backups::last_drill(&Site::of(agent.clone(), &record.name)),
         next_drill_at: agent.desk.of(&record.name).drill_due_at,
         last_check: backups::last_check(&Site::of(agent.clone(), &record.name)),
@@ -553,6 +554,7 @@ fn backup_warnings(
     warnings.extend(known.failure.map(|why| format!("the last automatic backup failed: {why}")));
     let late =
         archive.filter(|archive| archive.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now())));
+    warnings.extend(known.second.as_ref().and_then(|copy| backups::warning_of_copy(copy, Timestamp::now())));
     warnings.extend(late.map(|archive| {
         let why = archive.failure.as_ref().map_or(String::new(), |why| format!(": {why}"));
         format!("the log is not archived, {} files wait on the server's disk{why}", archive.waiting)

@@ -237,7 +237,11 @@ pub async fn accept(
                 return Err(still_aside(&site.name, &aside.name));
             }
             let backup = how.final_backup.clone().filter(|_| record.memory.made);
-            record.memory.goal = Goal::Gone { backup, asked_at: Timestamp::now(), taken: false };
+            // Asked again, it goes on: what was taken since it was asked first is its last backup.
+            let is_under_way = matches!(&record.memory.goal, Goal::Gone { backup: known, .. } if *known == backup);
+            if !is_under_way {
+                record.memory.goal = Goal::Gone { backup, asked_at: Timestamp::now(), taken: false };
+            }
         }
         Ask::Start => record.memory.goal = Goal::Serve,
         Ask::Stop => record.memory.goal = Goal::Stopped,

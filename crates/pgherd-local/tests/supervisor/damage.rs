@@ -318,9 +318,13 @@ impl Disk {
     }
 
     pub fn resize(folder: &std::path::Path, size: &str) {
-        let options = format!("remount,size={size}");
-        let resized = std::process::Command::new("mount").args(["-o", &options]).arg(folder).status();
-        assert!(resized.expect("mount runs").success());
+        Self::remount(folder, &format!("size={size}"));
+    }
+
+    pub fn remount(folder: &std::path::Path, how: &str) {
+        let options = format!("remount,{how}");
+        let mounted = std::process::Command::new("mount").args(["-o", &options]).arg(folder).status();
+        assert!(mounted.expect("mount runs").success());
     }
 }
 

@@ -13,6 +13,7 @@ mod pair;
 mod pooled;
 mod promote;
 mod replaced;
+mod second;
 mod secrets;
 mod stored;
 mod user;

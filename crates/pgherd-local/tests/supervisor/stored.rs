@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use pgherd_archive::{BackupEnd, BackupStart, Location, Options, Repository};
+use pgherd_core::backups::BackupKind;
 use pgherd_engine::provider::{ErrorKind, Operation, Point};
+use pgherd_local::postgres::runas::RunAs;
 use pgherd_local::supervisor::messages::{CheckReport, DrillReport};
 
 use crate::backups::restore;
@@ -115,6 +118,91 @@ async fn a_repository_without_room_is_told_and_gone_on_with() {
     assert!(world.check().await.findings.is_empty());
     world.operate(restore(&world, "db-copy", Point::Latest)).await;
     assert_eq!(world.rows("db-copy").await, "100000");
+}
+
+/// As after an error of its disk: what is there is read, nothing is added, and the database writes on.
+#[tokio::test]
+async fn a_repository_that_is_read_only_is_told_and_gone_on_with() {
+    let disk;
+    let world = World::new();
+    std::fs::create_dir_all(world.paths.repository()).expect("made");
+    disk = Disk::mount(&world.paths.repository(), "700m");
+    if disk.is_none() {
+        return;
+    }
+    world.apply(&[("storage_encrypted", false.into())]).await;
+    world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    world.back_up("first").await;
+    Disk::remount(&world.paths.repository(), "ro");
+    let again = Operation::Backup { name: NAME.to_owned(), label: Some("second".to_owned()) };
+    let refused = world.refused(again.clone()).await;
+    assert!(refused.kind == ErrorKind::Denied && refused.message.contains("Read-only file system"), "{refused}");
+    world.sql("INSERT INTO t VALUES (2); SELECT pg_switch_wal()").await;
+    let words = "Read-only file system";
+    let is_told = |one: &String| one.starts_with("the log is not archived") && one.contains(words);
+    world.becomes(|status| status.warnings.iter().any(is_told)).await;
+    assert!(world.check().await.findings.is_empty());
+    world.operate(restore(&world, "db-first", Point::Backup("first".to_owned()))).await;
+    assert_eq!(world.rows("db-first").await, "1");
+    Disk::remount(&world.paths.repository(), "rw");
+    world.wake_archiver().await;
+    world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
+    world.operate(again).await;
+    world.operate(restore(&world, "db-latest", Point::Latest)).await;
+    assert_eq!(world.rows("db-latest").await, "2");
+}
+
+/// While it ran three days ahead the schedule took a backup: nothing waits for that day, nothing that is needed goes, and what came
+/// before it and after it is restored to the moment.
+#[tokio::test]
+async fn a_clock_that_was_set_back_loses_nothing_and_stops_nothing() {
+    let world = World::new();
+    world.apply(&[("storage_encrypted", false.into())]).await;
+    world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    world.back_up("first").await;
+    let run_as = RunAs::settle(None).expect("a user");
+    let owner = run_as.drops.then_some((run_as.uid, run_as.gid));
+    let options = Options { owner, ..Options::default() };
+    let repository = Repository::open(&Location::Folder(world.paths.repository()), options).expect("there");
+    let generation = repository.generation(NAME, 1).expect("there");
+    let first = generation.backups().expect("listed").into_iter().find(|one| one.name == "first").expect("listed");
+    let ahead = jiff::SignedDuration::from_hours(72);
+    let name = "db-auto-ahead";
+    let writer = generation
+        .begin_backup(BackupStart {
+            name: name.to_owned(),
+            kind: BackupKind::Automated,
+            taken_at: first.taken_at + ahead,
+            version: first.version.clone(),
+            wal_segment_bytes: first.wal_segment_bytes,
+            tags: first.tags.clone(),
+        })
+        .expect("begun");
+    let stored = generation.open_backup("first").expect("there");
+    for file in stored.files() {
+        let mut to = writer.file(&file.name).expect("begun");
+        std::io::copy(&mut stored.open(&file.name).expect("there"), &mut to).expect("copied");
+        to.finish().expect("stored");
+    }
+    let end = BackupEnd {
+        finished_at: first.finished_at + ahead,
+        timeline: first.timeline,
+        start_lsn: first.start_lsn,
+        end_lsn: first.end_lsn,
+        self_contained: first.self_contained,
+    };
+    writer.finish(end).expect("a backup");
+    world.told("took and verified the backup db-auto-2").await;
+    world.sql("INSERT INTO t VALUES (2)").await;
+    let (between, _) = world.here().await;
+    world.sql("INSERT INTO t VALUES (3)").await;
+    let names: BTreeSet<_> = world.backups(NAME).await.kept.into_iter().map(|kept| kept.name).collect();
+    assert!(names.len() == 3 && names.contains("first") && names.contains(name), "{names:?}");
+    assert!(world.check().await.findings.is_empty());
+    for (to, point, rows) in [("db-between", Point::At(between), "2"), ("db-latest", Point::Latest, "3")] {
+        world.operate(restore(&world, to, point)).await;
+        assert_eq!(world.rows(to).await, rows, "{to}");
+    }
 }
 
 /// The last one was long ago: the next comes by itself, and until then it is said.

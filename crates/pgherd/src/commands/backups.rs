@@ -6,7 +6,7 @@ use pgherd_core::report::{Backup, Backups};
 use pgherd_core::text;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use pgherd_local::provider::tell;
-use pgherd_local::supervisor::messages::CheckReport;
+use pgherd_local::supervisor::messages::{CheckReport, CopyReport};
 use serde::Serialize;
 
 use super::Context;
@@ -16,6 +16,7 @@ use crate::confirm::confirm_loss;
 use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
 use crate::project::Project;
+use crate::reports::copied;
 use crate::targets;
 
 /// List the backups of a database, and the moments it can be restored to
@@ -50,6 +51,9 @@ struct Listed {
     database: String,
     #[serde(flatten)]
     backups: Backups,
+    /// The copy in the second repository of this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second_copy: Option<CopyReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,12 +85,26 @@ pub fn run(context: &Context<'_>, args: &BackupsArgs) -> Result<Exit, CommandErr
         return delete(context, args, &database, backup);
     }
     let backups = targets::wait_for(database.provider.backups(&database.spec))??;
+    let second_copy = if database.is_here() { second_copy(context, &database.spec.name)? } else { None };
     if context.printer.is_json() {
-        context.printer.json(&Listed { database: database.spec.name, backups })?;
+        context.printer.json(&Listed { database: database.spec.name, backups, second_copy })?;
     } else {
-        context.printer.result(&words(&backups))?;
+        let copy = second_copy.map_or(String::new(), |copy| format!("copy  {}\n", copied(&copy, Timestamp::now())));
+        context.printer.result(&(words(&backups) + &copy))?;
     }
     Ok(Exit::Done)
+}
+
+/// How the copy of a database is doing that is there and has one.
+fn second_copy(context: &Context<'_>, name: &str) -> Result<Option<CopyReport>, CommandError> {
+    targets::wait_for(async {
+        let Some(agent) = targets::local(context.global)?.agent_to_look().await? else { return Ok(None) };
+        match agent.status(name).await {
+            Ok(status) => Ok(status.second_copy),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(CommandError::from(error)),
+        }
+    })?
 }
 
 fn check(context: &Context<'_>, args: &BackupsArgs, database: &Database) -> Result<Exit, CommandError> {
@@ -127,7 +145,9 @@ fn delete(context: &Context<'_>, args: &BackupsArgs, database: &Database, backup
     let (printer, name) = (context.printer, &database.spec.name);
     refuse_elsewhere(database, "delete a backup")?;
     let kept = targets::wait_for(database.provider.backups(&database.spec))??.kept;
-    if !kept.iter().any(|known| known.name == backup) {
+    let copy = second_copy(context, name)?;
+    let is_here = kept.iter().any(|known| known.name == backup);
+    if !is_here && !copy.as_ref().is_some_and(|copy| copy.only_there.iter().any(|known| known == backup)) {
         return Err(CommandError::not_found(format!("there is no backup {backup} of {name}"))
             .hint(format!("pgherd backups{} lists what there is", context.same_project())));
     }
@@ -144,7 +164,13 @@ fn delete(context: &Context<'_>, args: &BackupsArgs, database: &Database, backup
     })?;
     match ending {
         Ending::Accepted => ended(context, &deleted(false), Exit::Pending),
-        Ending::Done(done) => done.and_then(|()| ended(context, &deleted(true), Exit::Done)),
+        Ending::Done(done) => {
+            done?;
+            if let Some(copy) = copy.filter(|_| is_here) {
+                printer.next(&format!("what {} has of it stays; the same command again deletes that", copy.place));
+            }
+            ended(context, &deleted(true), Exit::Done)
+        }
     }
 }
 

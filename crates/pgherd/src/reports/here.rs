@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use pgherd_core::text;
 use pgherd_local::supervisor::messages::{
-    ArchiveReport, AsideReport, Backup, DrillReport, FailoverReport, Follows, Node, PoolerReport, Span, StatusReport,
-    StorageReport, WayReport,
+    ArchiveReport, AsideReport, Backup, CopyReport, DrillReport, FailoverReport, Follows, Node, PoolerReport, Span,
+    StatusReport, StorageReport, WayReport,
 };
 
 use super::{ago, status};
@@ -66,6 +66,9 @@ pub fn report(block: &str, report: &StatusReport, now: Timestamp) -> String {
     }
     if let Some(archive) = &report.archive {
         line("archive", &archived(archive, now));
+    }
+    if let Some(copy) = &report.second_copy {
+        line("copy", &copied(copy, now));
     }
     if let Some(words) = drills(report, now) {
         line("drill", &words);
@@ -234,6 +237,25 @@ fn drills(report: &StatusReport, now: Timestamp) -> Option<String> {
         (None, Some(next)) => Some(format!("none yet; {next}")),
         (Some(last), next) => Some([Some(last), next].into_iter().flatten().collect::<Vec<_>>().join("; ")),
     }
+}
+
+/// `s3://backups/shop in step 4 s ago`, or what it lacks and why.
+pub fn copied(copy: &CopyReport, now: Timestamp) -> String {
+    let CopyReport { place, in_step_at, objects, segments, bytes, behind_since, only_there, failure } = copy;
+    let last = in_step_at.map_or_else(|| "never in step".to_owned(), |at| format!("in step {} ago", ago(at, now)));
+    let mut words = if place.is_empty() { last } else { format!("{place} {last}") };
+    if let Some(since) = behind_since {
+        let files = text::count(usize::try_from(*objects).unwrap_or(usize::MAX), "file", "files");
+        let (bytes, oldest) = (text::bytes(*bytes), ago(*since, now));
+        let _ = write!(words, "; {files} ({segments} of the log), {bytes}, not there yet, the oldest since {oldest}");
+    }
+    if !only_there.is_empty() {
+        let _ = write!(words, "; only there: {}", only_there.join(", "));
+    }
+    if let Some(failure) = failure {
+        let _ = write!(words, ": {failure}");
+    }
+    words
 }
 
 /// `passed 3 h ago: db-auto-20261122t030000z within 4.2 s`

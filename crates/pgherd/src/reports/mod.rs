@@ -4,7 +4,7 @@ mod elsewhere;
 mod here;
 
 pub use elsewhere::report as elsewhere;
-pub use here::report as here;
+pub use here::{copied, report as here};
 use jiff::Timestamp;
 use pgherd_core::resource::Status;
 

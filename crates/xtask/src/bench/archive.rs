@@ -147,7 +147,7 @@ impl Bench {
         let owner = self.run_as.drops.then_some((self.run_as.uid, self.run_as.gid));
         let keys = KeyRing::create(&folder.join("keys"), owner).map_err(told)?;
         let root = folder.join("repository");
-        let options = Options { keys, encrypt, owner };
+        let options = Options { keys, encrypt, owner, ..Options::default() };
         let repository = Repository::create(&Location::Folder(root.clone()), options).map_err(told)?;
         repository.begin_generation("bench", 0, None, Timestamp::now()).map_err(told)?;
         let settings = Settings {

@@ -132,7 +132,7 @@ pub(super) const PROTECTION: &[Variable] = &[
         forces_new: true,
         clouds: &[Cloud::Aws, Cloud::Gcp, Cloud::Azure, Cloud::Local],
         default: "a key the target keeps",
-        meaning: "Your own key for the storage (local: a key file).",
+        meaning: "Your own key for the storage (local: the absolute path of a key file, for backups).",
         validation: "needs storage_encrypted",
         ..P
     },

@@ -208,9 +208,9 @@ pub(super) const AVAILABILITY: &[Variable] = &[
         name: "geo_redundant_backup",
         ty: Type::Bool,
         forces_new: true,
-        clouds: &[Cloud::Azure, Cloud::Aws, Cloud::Gcp],
+        clouds: &[Cloud::Azure, Cloud::Aws, Cloud::Gcp, Cloud::Local],
         default: "false",
-        meaning: "Whether backups are also kept in a second region.",
+        meaning: "Whether backups are also kept in a second region; on local in the second repository of the machine.",
         validation: "on aws that region is dr_region",
         ..A
     },

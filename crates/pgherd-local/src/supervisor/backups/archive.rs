@@ -12,7 +12,7 @@ use pgherd_core::backups::{History, Holdings, SegmentName, Timeline, WalName};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::store;
+use super::{second, store};
 use crate::paths::Paths;
 use crate::postgres::conf::Archive;
 use crate::postgres::runas::RunAs;
@@ -105,8 +105,11 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
     let path = settings_file(site);
     let known = if path.exists() { Some(Settings::read(&path).map_err(store::refused)?) } else { None };
     // One that was there and is away is not begun anew: what is stored would seem to be lost.
-    let repository =
-        if known.is_some() { store::open(&site.agent, encrypt) } else { store::make(&site.agent, encrypt) }?;
+    let own = record.wanted.backup_key_file.as_deref().filter(|_| encrypt);
+    if known.is_none() {
+        store::make(&site.agent, encrypt)?;
+    }
+    let repository = store::open(&site.agent, encrypt, own)?;
     let identifier = record.system_identifier.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0);
     if identifier == 0 {
         return Err(ProviderError::new(
@@ -123,10 +126,13 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
                 backup: restored.backup.clone(),
                 to: restored.to.clone(),
             });
-            repository.begin_generation(&site.name, identifier, from, Timestamp::now()).map_err(store::refused)?
+            let last = second::last_number(&site.agent, &site.name);
+            let begun = repository.begin_generation_after(last, &site.name, identifier, from, Timestamp::now());
+            begun.map_err(store::refused)?
         }
     };
-    let wanted = settings(site, &generation, encrypt);
+    let mut wanted = settings(site, &generation, encrypt);
+    wanted.keys.splice(..0, own.map(Path::to_owned));
     if known.as_ref() != Some(&wanted) {
         wanted.write(&path, store::owner(&site.agent.run_as)).map_err(store::refused)?;
     }
@@ -144,10 +150,26 @@ pub fn known_generation(site: &Site) -> Result<Option<Generation>, ProviderError
     repository.generation(&known.instance, known.generation).map(Some).map_err(store::refused)
 }
 
+/// The number of the generation an instance archives to, also while its repository is away. Blocking.
+pub fn current_number(site: &Site) -> Result<Option<u32>, ProviderError> {
+    let path = settings_file(site);
+    if !path.exists() {
+        return Ok(None);
+    }
+    Settings::read(&path).map(|known| Some(known.generation)).map_err(store::refused)
+}
+
+/// What a helper of an instance is told about a generation, to read it as well.
+pub fn settings_to_read(site: &Site, generation: &Generation) -> Settings {
+    let mut settings = settings(site, generation, false);
+    settings.keys.extend(store::own_key_files(&site.agent.options.paths));
+    settings
+}
+
 /// What a helper of an instance is told about a generation.
 pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Settings {
     Settings {
-        repository: store::folder(&site.agent).display().to_string(),
+        repository: generation.repository().location().to_string(),
         instance: generation.instance().to_owned(),
         generation: generation.info().number,
         keys: vec![store::key_file(&site.agent.options.paths)],

@@ -8,7 +8,7 @@ use pgherd_archive::{Depth, Finding};
 use pgherd_core::backups::{BackupKind, Deletion};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::{archive, store};
+use super::{archive, second, store};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::files;
 use crate::supervisor::messages::{self, CheckReport};
@@ -48,7 +48,7 @@ fn look_over(agent: &Agent, site: &Site, watcher: &Watcher) -> Result<CheckRepor
     let name = &site.name;
     // Of one that archives there is a repository: that there is none is what is wrong.
     let is_kept = archive::settings_file(site).exists();
-    let repository = if is_kept { Some(store::open(agent, false)?) } else { store::open_if_there(agent)? };
+    let repository = if is_kept { Some(store::open(agent, false, None)?) } else { store::open_if_there(agent)? };
     let nothing = || ProviderError::new(ErrorKind::NotFound, format!("nothing is stored of {name}"));
     let repository = repository.ok_or_else(nothing)?;
     let (generations, unreadable) = repository.readable_generations(name).map_err(store::refused)?;
@@ -121,6 +121,10 @@ fn delete_of(agent: &Agent, site: &Site, label: &str) -> Result<(), ProviderErro
             generation.delete_all().map_err(store::refused)?;
         }
         site.note(format!("the backup {label} was deleted"));
+        return Ok(());
+    }
+    if let Some(place) = second::delete(agent, name, label)? {
+        site.note(format!("the backup {label} was deleted from {place}"));
         return Ok(());
     }
     Err(ProviderError::new(ErrorKind::NotFound, format!("there is no backup {label} of {name}"))

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use pgherd_core::backups::Failed;
 use pgherd_core::ha::NodeId;
 
+use crate::supervisor::messages::CopyReport;
+
 /// What is remembered of one instance.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
@@ -26,6 +28,10 @@ pub struct Known {
     pub drill_due_at: Option<Timestamp>,
     /// Since when nobody knows whether it can be restored, where that is too long ago.
     pub drill_overdue: Option<Timestamp>,
+    /// How the second repository is doing.
+    pub second: Option<CopyReport>,
+    /// Whether somebody deleted something there since it was listed.
+    pub second_changed: bool,
     /// When it was last looked whether a backup is due.
     pub looked_at: Option<Timestamp>,
     /// When the archive was last looked over for what nobody needs any more.

@@ -7,30 +7,34 @@ pub mod archive;
 mod care;
 mod desk;
 mod drill;
+mod keys;
 mod legacy;
 mod now;
 mod remains;
 mod replace;
 mod restore;
 mod schedule;
+mod second;
 mod store;
 mod take;
 
 pub use care::last_check;
 pub use desk::Desk;
 pub use drill::last as last_drill;
+pub use keys::ask_new_key;
 pub use now::{ask_backup, ask_check, ask_delete, ask_drill, ask_restore};
 pub use replace::{
     Aside, Exchange, accept as accept_exchange, carry_out as exchange, is_untouched, let_go as let_go_of_aside,
 };
 pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
+pub use second::{keep as keep_second, warning as warning_of_copy};
 pub use take::{let_go, take_last};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pgherd_archive::ArchiveError;
+use pgherd_archive::{ArchiveError, Repository};
 use pgherd_core::backups::{self as core, BackupKind};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
@@ -49,11 +53,12 @@ pub async fn report(agent: &Arc<Agent>, name: &str) -> Result<BackupsReport, Pro
 fn report_of(agent: &Agent, name: &str) -> Result<BackupsReport, ProviderError> {
     let mut kept = legacy::list(agent, name);
     let mut last = None;
-    if let Some(repository) = store::open_if_there(agent)? {
+    if let Some(repository) = to_list(agent, name)? {
+        let root = PathBuf::from(repository.location().to_string());
         for generation in store::readable_generations(&repository, name)? {
             let holdings = generation.holdings().map_err(store::refused)?;
             let number = generation.info().number;
-            kept.extend(holdings.backups.iter().map(|backup| told(agent, name, number, backup)));
+            kept.extend(holdings.backups.iter().map(|backup| told(&root.join(name), number, backup)));
             // Of the last stretch without a hole, and of the last database that had the name.
             last = core::reach(&holdings).into_iter().max_by_key(|reach| reach.to).or(last);
         }
@@ -62,6 +67,16 @@ fn report_of(agent: &Agent, name: &str) -> Result<BackupsReport, ProviderError> 
     let aside = agent.shown(name).map(|shown| replace::report(agent, &shown.record)).unwrap_or_default();
     let restorable = last.map(|reach| Span { since: reach.from, until: reach.to });
     Ok(BackupsReport { kept, aside, restorable })
+}
+
+/// The first repository, or the second one where the first has nothing of an instance.
+fn to_list(agent: &Agent, name: &str) -> Result<Option<Repository>, ProviderError> {
+    let first = store::open_if_there(agent)?;
+    let has_some = |repository: &Repository| repository.last_number(name).is_ok_and(|number| number > 0);
+    if first.as_ref().is_some_and(has_some) {
+        return Ok(first);
+    }
+    Ok(second::open_if_there(agent)?.or(first))
 }
 
 /// So much stays free for the servers that write to the same disk: one that cannot write its log ends.
@@ -97,12 +112,12 @@ fn leave_room(folder: &Path) -> Result<(), ArchiveError> {
     })
 }
 
-fn told(agent: &Agent, name: &str, generation: u32, backup: &core::Backup) -> Backup {
+fn told(folder: &Path, generation: u32, backup: &core::Backup) -> Backup {
     Backup {
         name: backup.name.clone(),
         taken_at: backup.taken_at,
         bytes: backup.bytes,
-        path: store::folder(agent).join(name).join(format!("{generation:04}/backups/{}", backup.name)),
+        path: folder.join(format!("{generation:04}/backups/{}", backup.name)),
         automatic: backup.kind == BackupKind::Automated,
         engine_version: Some(backup.version.clone()),
         encrypted: Some(backup.key.is_some()),

@@ -8,7 +8,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::mpsc;
 
 use super::take::{Taking, named, server_for, take};
-use super::{care, drill, replace, restore};
+use super::{care, drill, replace, restore, store};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::messages::{BackupHow, Line, RestoreHow, RestorePoint, check_backup_name};
 use crate::supervisor::requests::{Ask, Shown, Watcher};
@@ -57,6 +57,10 @@ pub fn ask_restore(agent: &Arc<Agent>, name: &str, how: RestoreHow) -> Lines {
     // Names become folders.
     agent.history(name)?;
     agent.history(&how.to)?;
+    // What is stored may be encrypted with a key of the block's.
+    if let Some(file) = &how.wanted.backup_key_file {
+        store::name_key_file(&agent.options.paths, file)?;
+    }
     if how.point == RestorePoint::Now {
         agent.shown(name)?;
     }

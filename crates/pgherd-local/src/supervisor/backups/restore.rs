@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::take::DATA;
-use super::{archive, replace, store};
+use super::{archive, replace, second, store};
 use crate::paths::{Layout, Paths};
 use crate::postgres::backup::{self, Copying};
 use crate::postgres::recover::{Recovered, Recovery, Target, recover};
@@ -123,14 +123,21 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
     let source = source(agent, of, &how.point).await?;
     let Source { generation, backup } = &source;
     watcher.say(format!(
-        "the backup {} of {} would be used, from {} to {}, generation {}",
+        "the backup {} of {} would be used, from {} to {}, generation {}{}",
         backup.name,
         backup.finished_at,
         backup.start_lsn,
         backup.end_lsn,
-        generation.info().number
+        generation.info().number,
+        where_from(agent, generation)
     ));
     Ok(())
+}
+
+/// `, from s3://backups/shop` where it is not the first repository.
+fn where_from(agent: &Agent, generation: &Generation) -> String {
+    let far = second::is_far(agent, generation);
+    if far { format!(", from {}", generation.repository().location()) } else { String::new() }
 }
 
 /// Whether this was asked for before and is through: the instance is there.
@@ -250,7 +257,8 @@ pub async fn make(
     };
     let Source { generation, backup } = source;
     choose(agent, record, &backup.version, watcher).await?;
-    watcher.say(format!("the backup {} of {} is used", backup.name, backup.finished_at));
+    let from = where_from(agent, &generation);
+    watcher.say(format!("the backup {} of {} is used{from}", backup.name, backup.finished_at));
     let recovered = from_backup(agent, record, place, &generation, &backup, target, watcher).await?;
     let restored = Restored {
         of: of.to_owned(),
@@ -272,15 +280,31 @@ pub async fn from_backup(
     target: Target,
     watcher: &Watcher,
 ) -> Result<Recovered, ProviderError> {
-    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes)?;
-    watcher.phase("unpacking the backup");
+    let far = second::is_far(agent, generation).then(|| generation.repository().location().clone());
+    // What is fetched lies beside what is unpacked.
+    let fetched_bytes = if far.is_some() { backup.bytes } else { 0 };
+    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes + fetched_bytes)?;
+    watcher.phase(match &far {
+        Some(place) => format!("fetching the backup and the log from {place}"),
+        None => "unpacking the backup".to_owned(),
+    });
     let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
     let settings_file = place.root.join("restore.json");
     let (own, generation, name) = (place.clone(), generation.clone(), backup.name.clone());
-    let settings = archive::settings(&Site::of(agent.clone(), generation.instance()), &generation, false);
-    let (written, told) = (settings_file.clone(), watcher.progress(Some(backup.original_bytes)));
+    let (near, backup) = (agent.clone(), backup.clone());
+    let (written, hears) = (settings_file.clone(), watcher.clone());
     blocking(move || {
         make_place(&paths, &own, &run_as)?;
+        let (mut fetched, mut come) = (0, hears.progress(None));
+        let generation = second::bring_near(&near, generation, &backup, &own.root.join("fetched"), |bytes| {
+            fetched += bytes;
+            come.at(fetched);
+        })?;
+        if far.is_some() {
+            hears.phase("unpacking the backup");
+        }
+        let told = hears.progress(Some(backup.original_bytes));
+        let settings = archive::settings_to_read(&Site::of(near.clone(), generation.instance()), &generation);
         settings.write(&written, store::owner(&run_as)).map_err(store::refused)?;
         let reader = generation.open_backup(&name).map_err(store::refused)?;
         let tar = Heard { from: reader.open(DATA).map_err(store::refused)?, read: 0, told };
@@ -506,7 +530,8 @@ pub async fn source(agent: &Arc<Agent>, of: &str, point: &RestorePoint) -> Resul
     {
         return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
     }
-    if !is_archived_already(agent, of, point).await?
+    // Where nothing can be looked at, the second repository may still have it.
+    if !is_archived_already(agent, of, point).await.unwrap_or(false)
         && let Err(error) = finish_segment(agent, of).await
     {
         match point {
@@ -519,10 +544,18 @@ pub async fn source(agent: &Arc<Agent>, of: &str, point: &RestorePoint) -> Resul
     }
     let (agent, of, point) = (agent.clone(), of.to_owned(), point.clone());
     blocking(move || {
-        let repository = store::open_if_there(&agent)?.ok_or_else(|| nothing(&of))?;
         let lives = agent.shown(&of).is_ok();
-        let current = archive::known_generation(&Site::of(agent.clone(), &of))?.map(|it| it.info().number);
-        let source = find(&repository, &of, &point, Life { lives, current })?;
+        let current = archive::current_number(&Site::of(agent.clone(), &of))?;
+        let life = Life { lives, current };
+        let first = store::open_if_there(&agent).and_then(|repository| repository.ok_or_else(|| nothing(&of)));
+        let source = match first.and_then(|repository| find(&repository, &of, &point, life)) {
+            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unavailable) => {
+                let Some(repository) = second::open_if_there(&agent)? else { return Err(error) };
+                find(&repository, &of, &point, life)
+                    .map_err(|there| if there.kind == ErrorKind::NotFound { error } else { there })?
+            }
+            other => other?,
+        };
         if point == RestorePoint::Latest {
             refuse_gap(&source, &of)?;
         }
@@ -654,7 +687,15 @@ fn find(repository: &Repository, of: &str, point: &RestorePoint, life: Life) -> 
         // An earlier database of the name is not what this one held last.
         RestorePoint::Latest | RestorePoint::Now => {
             let is_its = |source: &Source| !life.lives || Some(source.generation.info().number) == life.current;
-            last(&is_its).ok_or_else(|| refuse(format!("there is no whole backup of {of} as it is now")))
+            last(&is_its).ok_or_else(|| {
+                let refusal = refuse(format!("there is no whole backup of {of} as it is now"));
+                // One that was made, or put back, a moment ago.
+                if life.lives {
+                    refusal.help("pgherd backup takes one now; by itself it comes within minutes")
+                } else {
+                    refusal
+                }
+            })
         }
         RestorePoint::Backup(name) => last(&|source| source.backup.name == *name)
             .ok_or_else(|| refuse(format!("there is no backup {name} of {of}"))),

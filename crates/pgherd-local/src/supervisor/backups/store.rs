@@ -1,6 +1,7 @@
 //! The repository of a state folder: one for all of its instances, so that a backup outlives the folder of its database.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use pgherd_archive::{ArchiveError, Generation, KeyRing, Location, Options, Repository};
@@ -10,6 +11,7 @@ use crate::paths::Paths;
 use crate::postgres::io_error;
 use crate::postgres::runas::RunAs;
 use crate::supervisor::agent::Agent;
+use crate::supervisor::files;
 
 /// Whose the files are that PostgreSQL has to read or write: user and group.
 type Owner = Option<(u32, u32)>;
@@ -24,16 +26,71 @@ pub fn key_file(paths: &Paths) -> PathBuf {
     paths.state.join("backup.keys")
 }
 
-/// The repository with its keys, to be written to: one that is there. Blocking.
-pub fn open(agent: &Agent, encrypt: bool) -> Result<Repository, ProviderError> {
-    open_at(&agent.options.paths, encrypt, owner(&agent.run_as))
+/// Where files of keys of the users' own are named, one a line: what they encrypted stays when no block names them any more.
+fn named_keys(paths: &Paths) -> PathBuf {
+    paths.state.join("key-files")
+}
+
+/// The key files of the users' own that were ever named. Blocking.
+pub fn own_key_files(paths: &Paths) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(named_keys(paths)).unwrap_or_default();
+    text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
+}
+
+/// Names one, before anything is encrypted with a key of it.
+pub fn name_key_file(paths: &Paths, file: &Path) -> Result<(), ProviderError> {
+    let mut all = own_key_files(paths);
+    if all.iter().any(|known| known == file) {
+        return Ok(());
+    }
+    all.push(file.to_owned());
+    let text: String = all.iter().map(|path| format!("{}\n", path.display())).collect();
+    let path = named_keys(paths);
+    files::replace(&path, text.as_bytes(), 0o600).map_err(|error| io_error("write", &path, &error))
+}
+
+/// The keys that are at hand, to read with: a file that cannot be read is told when something is met that takes it. Blocking.
+pub fn keys(paths: &Paths) -> Result<KeyRing, ProviderError> {
+    let mut keys = KeyRing::read_if_there(&key_file(paths)).map_err(refused)?;
+    for path in own_key_files(paths) {
+        match KeyRing::read_if_there(&path) {
+            Ok(own) => keys = keys.and(own),
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+    Ok(keys)
+}
+
+/// The repository with its keys, to be written to: one that is there. `own`: a key file of the user's own, which encrypts in the
+/// place of this machine's. Blocking.
+pub fn open(agent: &Agent, encrypt: bool, own: Option<&Path>) -> Result<Repository, ProviderError> {
+    let (paths, owner) = (&agent.options.paths, owner(&agent.run_as));
+    let Some(own) = own.filter(|_| encrypt) else { return open_at(paths, encrypt, owner) };
+    name_key_file(paths, own)?;
+    let first = KeyRing::read(own).map_err(refused)?;
+    refuse_others(own, &agent.run_as)?;
+    let options = Options { keys: first.and(keys(paths)?), encrypt, owner, ..Options::default() };
+    Repository::open(&location(paths), options).map_err(refused)
+}
+
+/// PostgreSQL stores its log itself, so that its user has to read the key.
+fn refuse_others(file: &Path, run_as: &RunAs) -> Result<(), ProviderError> {
+    let owner = std::fs::metadata(file).map_err(|error| io_error("look at", file, &error))?.uid();
+    if owner == run_as.uid {
+        return Ok(());
+    }
+    let (file, user) = (file.display(), &run_as.name);
+    let message = format!("the key file {file} is not {user}'s, who stores the log");
+    Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chown {user} {file}")))
 }
 
 fn open_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
-    // What is not encrypted is read and stored without; what is to be says which file is not there.
-    let read = if encrypt { KeyRing::read } else { KeyRing::read_if_there };
-    let keys = read(&key_file(paths)).map_err(refused)?;
-    Repository::open(&location(paths), Options { keys, encrypt, owner }).map_err(refused)
+    let mut keys = keys(paths)?;
+    if encrypt {
+        // What is to be encrypted says which file is not there.
+        keys = KeyRing::read(&key_file(paths)).map_err(refused)?.and(keys);
+    }
+    Repository::open(&location(paths), Options { keys, encrypt, owner, ..Options::default() }).map_err(refused)
 }
 
 /// The same, made with a key when there is none yet: for the first thing that is stored of an instance. Blocking.
@@ -60,7 +117,7 @@ fn make_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, Pro
     }
     let path = key_file(paths);
     if !path.exists() {
-        let bare = Options { keys: KeyRing::none(), encrypt: false, owner };
+        let bare = Options { keys: KeyRing::none(), encrypt: false, owner, ..Options::default() };
         let repository = Repository::create(&location(paths), bare).map_err(refused)?;
         if let Some(what) = repository.anything_encrypted().map_err(refused)? {
             if !encrypt {
@@ -75,7 +132,19 @@ fn make_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, Pro
         }
     }
     let keys = KeyRing::create(&path, owner).map_err(refused)?;
-    Repository::create(&location(paths), Options { keys, encrypt, owner }).map_err(refused)
+    Repository::create(&location(paths), Options { keys, encrypt, owner, ..Options::default() }).map_err(refused)
+}
+
+/// Puts a new key first in the key file that is there. Blocking.
+pub fn rotate(agent: &Agent) -> Result<(), ProviderError> {
+    let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = key_file(&agent.options.paths);
+    if !path.exists() {
+        let message = format!("there is no key file {}: nothing is encrypted yet, or the file is lost", path.display());
+        return Err(ProviderError::new(ErrorKind::NotFound, message)
+            .help("a database with enable_backup_encryption = true makes one; put a lost one back from its copy"));
+    }
+    KeyRing::rotate(&path).map(drop).map_err(refused)
 }
 
 /// The settings of an instance of this state folder that archives.
@@ -142,8 +211,6 @@ pub fn refused(error: ArchiveError) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use jiff::Timestamp;
     use pgherd_core::backups::WalName;
 

@@ -12,7 +12,7 @@ use pgherd_core::backups::{Backup, BackupKind, Deletion, Lsn, Timeline};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::{archive, store};
+use super::{archive, second, store};
 use crate::postgres::backup;
 use crate::postgres::runas::RunAs;
 use crate::postgres::server::Server;
@@ -239,7 +239,8 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
         }
     };
     site.note(format!("took and verified the last backup {} of {} bytes", taken.name, taken.bytes));
-    Ok(())
+    let (own, wanted) = (site.clone(), record.wanted.geo_redundant_backup);
+    blocking(move || if wanted { second::copy_last(&own, &taken.name) } else { Ok(()) }).await
 }
 
 /// The backup of a name in the generation an instance archives to.
@@ -296,7 +297,7 @@ mod tests {
     use super::*;
 
     fn generation(folder: &Path) -> Generation {
-        let options = Options { keys: KeyRing::none(), encrypt: false, owner: None };
+        let options = Options { keys: KeyRing::none(), encrypt: false, owner: None, ..Options::default() };
         let repository = Repository::create(&Location::Folder(folder.to_owned()), options).expect("a repository");
         repository.begin_generation("shop", 1, None, Timestamp::UNIX_EPOCH).expect("begun")
     }
