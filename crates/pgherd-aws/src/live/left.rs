@@ -104,7 +104,7 @@ fn database(region: &str, id: &Id) -> Option<String> {
         return None;
     }
     let source = |server: &str| names::source_of_replica(server).unwrap_or(server).to_owned();
-    let found = match id.kind.as_str() {
+    match id.kind.as_str() {
         instance::NAME => Some(name),
         replica::NAME => Some(source(&name)),
         alarm::NAME => alarms::ABOUT.iter().find_map(|about| name.strip_suffix(&format!("-{about}"))).map(source),
@@ -118,8 +118,7 @@ fn database(region: &str, id: &Id) -> Option<String> {
             name.strip_suffix(&format!("-{region}")).map(str::to_owned)
         }
         _ => None,
-    };
-    found
+    }
 }
 
 /// Whether there is a thing of ours that nothing refers to any more.
