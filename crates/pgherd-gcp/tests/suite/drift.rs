@@ -47,7 +47,7 @@ pub fn tamper<const EACH: i64>(world: &World<EACH>, id: &Id, field: &str, _seen:
                         "comparison" => condition["comparison"] = json!("COMPARISON_LT"),
                         "duration" => condition["duration"] = json!("60s"),
                         "crossSeriesReducer" => {
-                            condition["aggregations"][0]["crossSeriesReducer"] = json!("REDUCE_MAX")
+                            condition["aggregations"][0]["crossSeriesReducer"] = json!("REDUCE_MAX");
                         }
                         "notificationChannels" => one["notificationChannels"] = json!([]),
                         _ => one["enabled"] = json!(false),
