@@ -823,7 +823,7 @@ variable "option_group_name" {
 }
 
 variable "enable_performance_insights" {
-  description = "Whether queries are analysed (aws Performance Insights, gcp Query Insights, azure Query Store, local pg_stat_statements). Default: false; true under the presets staging and prod."
+  description = "Whether queries are analysed (aws Database Insights, formerly Performance Insights, gcp Query Insights, azure Query Store, local pg_stat_statements). Default: false; true under the presets staging and prod."
   type        = bool
   default     = null
 
