@@ -12,10 +12,10 @@ fi
 if [ -n "${PGHERD_OWN_MEMORY:-}" ]; then
     mount -t tmpfs -o mode=1777 tmpfs /dev/shm
     # Each server is some thousand files, made and removed again: on ext4 looking for an inode that was not just in use takes a third of all
-    # the time of the tests. In memory, where there is enough of it, unless this lies below /tmp itself.
+    # the time of the tests. In memory, where there is enough of it, unless something that is needed lies below /tmp itself.
     enough="$(awk '/^MemAvailable/ { print ($2 >= 8 * 1024 * 1024) }' /proc/meminfo)"
-    case "$PWD/" in
-        /tmp/*) ;;
+    case "$PWD/ ${CARGO_TARGET_DIR:-} ${TMPDIR:-} ${CARGO_HOME:-}" in
+        /tmp/* | *" /tmp"*) ;;
         *) if [ "$enough" = 1 ]; then mount -t tmpfs -o mode=1777,size=6g tmpfs /tmp; fi ;;
     esac
 fi

@@ -200,7 +200,7 @@ impl<'a> Seen<'a> {
             return vec![("enable_proxy", false.into())];
         };
         let percent = proxy.props.get("MaxConnectionsPercent").and_then(Value::as_int);
-        let most = alarms::max_connections(self.spec);
+        let most = alarms::expected_connections(self.spec);
         let size = percent.zip(most).map(|(percent, most)| percent * i64::from(most) / 100);
         // As long as that is what there is, it is as it was written.
         let pool = self.spec.proxy.as_ref().map(|pool| pool.default_pool_size);

@@ -16,6 +16,8 @@ pub(crate) struct Key {
     pub(crate) spec: String,
     /// `ENCRYPT_DECRYPT`, `SIGN_VERIFY`, …
     pub(crate) usage: String,
+    /// `CUSTOMER`, or `AWS` for one that only the service it was made for may use.
+    pub(crate) manager: String,
 }
 
 /// What is known of a key, however it is called; `None` where there is none of that name.
@@ -24,7 +26,7 @@ pub(crate) async fn key(session: &Session, region: &str, name: &str) -> Result<O
     match session.json(Service::Kms, region, "DescribeKey", &body, Safety::Repeatable).await {
         Ok(answer) => {
             let text = |name: &str| answer["KeyMetadata"][name].as_str().unwrap_or_default().to_owned();
-            Ok(Some(Key { state: text("KeyState"), spec: text("KeySpec"), usage: text("KeyUsage") }))
+            Ok(Some(Key { state: text("KeyState"), spec: text("KeySpec"), usage: text("KeyUsage"), manager: text("KeyManager") }))
         }
         Err(error) if error.is("NotFoundException") => Ok(None),
         Err(error) => Err(error),

@@ -32,8 +32,8 @@ pub const KIND: Kind = Kind {
         set("port", Impact::None),
         // Sessions go on; who connects anew needs the new one.
         set("password", Impact::NewConnections),
-        // What is written with it from now on; whoever reads it must be allowed to use the key.
-        set(KEY, Impact::None),
+        // Sessions go on; whoever reads the secret from then on must be allowed to use the key.
+        set(KEY, Impact::NewConnections),
         TAGS,
     ],
 };

@@ -131,7 +131,8 @@ pub(crate) async fn password_intended(aws: &Aws, instance: &Resource) -> Result<
         Some(described) => Some(described),
         None => {
             let given = tags::sent_around(&instance.props);
-            let new = secret::new(&id.name, &given, secret::key(&instance.props), None);
+            let key = secret::usable(aws, secret::key(&instance.props)).await?;
+            let new = secret::new(&id.name, &given, key, None);
             let make = || secrets::create(session, region, &new);
             made::once("ResourceExistsException", make, look).await?
         }
@@ -201,7 +202,7 @@ pub(crate) async fn written_down(
         Some(found) => Some(found),
         None => {
             let version = document.version();
-            let new = secret::new(&name, given, key, Some(&version));
+            let new = secret::new(&name, given, secret::usable(aws, key).await?, Some(&version));
             let make = || secrets::create(session, region, &new);
             made::once("ResourceExistsException", make, look).await?
         }

@@ -81,7 +81,12 @@ fn expected(resource: &Resource, servers: &[Observed]) -> Option<About> {
 
 /// The key of a secret as the block writes it, if it is that one.
 async fn key_as_written(aws: &Aws, wanted: &Props, told: Option<String>) -> Result<Option<String>, ProviderError> {
-    let (Some(written), Some(told)) = (key(wanted), &told) else { return Ok(told) };
+    let Some(written) = key(wanted) else { return Ok(told) };
+    let Some(told) = &told else {
+        // AWS's own key for RDS is of no use to a secret, which is as it is wanted without one.
+        let is_of_another_service = usable(aws, Some(written)).await?.is_none();
+        return Ok(is_of_another_service.then(|| written.to_owned()));
+    };
     if is_called(written, told) {
         return Ok(Some(written.to_owned()));
     }
@@ -107,6 +112,22 @@ fn is_called(written: &str, told: &str) -> bool {
 /// The key that a thing is to be encrypted with.
 pub(super) fn key(props: &Props) -> Option<&str> {
     props.get(KEY)?.as_text()
+}
+
+/// The key that a secret can be encrypted with: not one that AWS keeps for another service, such as `alias/aws/rds` (Secrets Manager User
+/// Guide, "Secret encryption and decryption").
+pub(super) async fn usable<'a>(aws: &Aws, key: Option<&'a str>) -> Result<Option<&'a str>, ProviderError> {
+    let Some(key) = key else { return Ok(None) };
+    if key.rsplit(':').next().is_some_and(|name| name.starts_with("alias/aws/")) {
+        return Ok(None);
+    }
+    match kms::key(aws.session(), aws.region(), key).await {
+        Ok(Some(known)) if known.manager == "AWS" => Ok(None),
+        Ok(_) => Ok(Some(key)),
+        // Whoever may not look learns of Secrets Manager what it is.
+        Err(error) if error.kind() == ErrorKind::Denied => Ok(Some(key)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A secret that is to be made.
@@ -180,7 +201,7 @@ pub(crate) async fn create(
     match look(aws, name).await? {
         None => {
             let given = tags::sent(&resource.props);
-            let new = new(name, &given, key(&resource.props), None);
+            let new = new(name, &given, usable(aws, key(&resource.props)).await?, None);
             let make = || secrets::create(aws.session(), aws.region(), &new);
             made::once("ResourceExistsException", make, || look(aws, name)).await?;
         }
@@ -203,7 +224,9 @@ pub(crate) async fn update(
     let described = look(aws, name).await?.filter(|described| is_ours(&described.tags, name));
     described.ok_or_else(|| ours::foreign(&resource.id))?;
     if let Some(key) = changes.iter().find(|change| change.field == KEY).and_then(|change| change.to.as_text()) {
-        secrets::encrypt(aws.session(), aws.region(), name, key).await?;
+        if let Some(key) = usable(aws, Some(key)).await? {
+            secrets::encrypt(aws.session(), aws.region(), name, key).await?;
+        }
     }
     become_as_wanted(aws, resource, events).await?;
     let retagging = Retagging::of(changes);
@@ -250,7 +273,7 @@ fn is_ours(worn: &Tags, name: &str) -> bool {
 async fn written_down(aws: &Aws, id: &Id, wanted: Document, instance: &Resource) -> Result<Secret, ProviderError> {
     let (session, region, name) = (aws.session(), aws.region(), &id.name);
     let (given, version) = (tags::sent_around(&instance.props), wanted.version());
-    let new = new(name, &given, key(&instance.props), Some(&version));
+    let new = new(name, &given, usable(aws, key(&instance.props)).await?, Some(&version));
     let make = || secrets::create(session, region, &new);
     match made::once("ResourceExistsException", make, || look(aws, name)).await? {
         None => Ok(wanted.password),

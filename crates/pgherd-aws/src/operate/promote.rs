@@ -48,7 +48,14 @@ pub(super) async fn promote(
         anew::password_intended(aws, &instance::wanted(to, region)).await?;
         anew::promoted(aws, chosen, (to.backup.retention_days, &to.backup.window.to_string()), events).await?;
         let renamed = renaming::renamed(aws, resource_id, &chosen.id, &to.name, events).await?;
-        rds::add_tags(session, region, &renamed.arn, &[(tags::BLOCK.to_owned(), to.name.clone())]).await?;
+        let owned = [(tags::BLOCK.to_owned(), to.name.clone())];
+        // It stays in the subnet group it was made in, which goes with it then.
+        if let Some(group) = renamed.subnet_group.as_ref().filter(|group| group.name == names::recovery(name))
+            && let Some(arn) = rds::subnet_group(session, region, &group.name).await?.and_then(|group| group.arn)
+        {
+            rds::add_tags(session, region, &arn, &owned).await?;
+        }
+        rds::add_tags(session, region, &renamed.arn, &owned).await?;
     }
     through(&aws.amid(&[(BECOMES, &to.name)]), to, events).await?;
     match rds::instance(session, region, &to.name).await? {

@@ -379,6 +379,10 @@ async fn the_replica_there_becomes_the_database_when_the_first_region_is_lost() 
     assert_eq!(made_without_the_first_region(&world, promote).await, [""; 0]);
     let source = there(&world, |region| region.instances["orders-eu"].source.clone());
     assert_eq!(source, None);
+    // The first region came back: what is left there goes with the block as it was, and nothing of the new database.
+    assert!(world.destroy(BOTH).await.is_success());
+    assert_eq!(world.instances(), [""; 0]);
+    assert!(there(&world, |region| region.instances.contains_key("orders-eu")));
 }
 
 #[tokio::test]

@@ -51,8 +51,13 @@ async fn the_secret_of_a_database_with_a_key_has_that_key() {
     let without = with(SMALL, &[("name", "\"others\"")]);
     world.apply(&without).await;
     assert_eq!(world.secret_key("others"), None);
-    let block = with(SMALL, &[("kms_key_id", "\"alias/aws/rds\"")]);
-    world.apply(&block).await;
-    assert_eq!(world.secret_key("orders").as_deref(), Some("alias/aws/rds"));
-    assert_eq!(world.left(&block).await, [""; 0]);
+    let own = world.customer_key();
+    // That of RDS is for RDS alone, however it is called.
+    let all = [("first", "alias/aws/rds", None), ("second", "of-alias-aws-rds", None), ("third", &own, Some(&own))];
+    for (name, key, expected) in all {
+        let block = with(SMALL, &[("name", &format!("\"{name}\"")), ("kms_key_id", &format!("\"{key}\""))]);
+        world.apply(&block).await;
+        assert_eq!(world.secret_key(name).as_ref(), expected, "{key}");
+        assert_eq!(world.left(&block).await, [""; 0]);
+    }
 }

@@ -204,10 +204,19 @@ impl World {
         self.tamper_secret("DescribeSecret", asked)["KmsKeyId"].as_str().map(str::to_owned)
     }
 
+    /// A new key that is the account's own, by its id.
+    pub fn customer_key(&self) -> String {
+        let made = self.tamper_around("kms", "CreateKey", serde_json::json!({}));
+        made["KeyMetadata"]["KeyId"].as_str().expect("an id").to_owned()
+    }
+
     fn tamper_secret(&self, action: &str, asked: serde_json::Value) -> serde_json::Value {
+        self.tamper_around("secretsmanager", action, asked)
+    }
+
+    fn tamper_around(&self, service: &str, action: &str, asked: serde_json::Value) -> serde_json::Value {
         let body = Body::Fields(Fields::of(asked).expect("a structure"));
-        let said =
-            self.emulator.with(|emulation| emulation.tamper("secretsmanager", REGION, action, &body, Instant::now()));
+        let said = self.emulator.with(|emulation| emulation.tamper(service, REGION, action, &body, Instant::now()));
         match said {
             Ok(Said::Fields(said)) => said,
             other => panic!("{action}: {other:?}"),

@@ -32,7 +32,7 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: "name = \"orders-of-the-northern-warehouses-and-of-their-customers-in-it\"\ncreate_read_replica = true",
             says: &[
-                "error name: the name \"orders-of-the-northern-warehouses-and-of-their-customers-in-it\" has 61 characters; 60 is the most, because its replicas are called <name>-r1 and so on [x]",
+                "error name: the name \"orders-of-the-northern-warehouses-and-of-their-customers-in-it\" has 62 characters; 60 is the most, because its replicas are called <name>-r1 and so on [write name = \"orders-of-the-northern-warehouses-and-of-their-customers-in\"]",
             ],
         },
         Wrong {
@@ -65,7 +65,7 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
     } else {
         None
     };
-    let help = match plain(name) {
+    let help = match plain(name, longest) {
         better if better.len() >= 3 => format!("write name = \"{better}\""),
         _ => "write a name of lower-case letters, digits and single hyphens, such as \"orders-db\"".to_owned(),
     };
@@ -89,10 +89,10 @@ fn longest(block: &Block) -> (usize, &'static str) {
 }
 
 /// The nearest name that would do.
-fn plain(name: &str) -> String {
+fn plain(name: &str, longest: usize) -> String {
     let words = name.to_ascii_lowercase();
     let words: Vec<&str> = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let joined = words.join("-");
     let from_letter = joined.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    from_letter.chars().take(LONGEST).collect::<String>().trim_end_matches('-').to_owned()
+    from_letter.chars().take(longest).collect::<String>().trim_end_matches('-').to_owned()
 }

@@ -174,7 +174,7 @@ fn names_may_be_as_long_as_they_may() {
 fn tags_may_be_as_many_and_as_long_as_they_may() {
     let many = |count: usize| format!("tags = {{ for n in range({count}) : \"t${{n}}\" => \"x\" }}");
     let long = |key: usize, value: usize| format!("tags = {{ {} = \"{}\" }}", "k".repeat(key), "v".repeat(value));
-    check_limit("tags", &many(43), &many(44));
+    check_limit("tags", &many(42), &many(43));
     let elsewhere = |count: usize| format!("cloud_provider = \"local\"\n{}", many(count));
     check_limit("tags", &elsewhere(50), &elsewhere(51));
     check_limit("tags", &long(128, 256), &long(129, 256));

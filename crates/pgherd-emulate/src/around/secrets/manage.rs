@@ -34,7 +34,7 @@ pub fn create(secrets: &mut Secrets, region: &str, sent: &Fields, now: Timestamp
         arn: secrets.arn(region, &name),
         name: name.clone(),
         description: sent.text("Description")?.map(str::to_owned),
-        kms_key: sent.text("KmsKeyId")?.map(str::to_owned),
+        kms_key: key(sent)?,
         tags,
         created: now,
         changed: now,
@@ -48,6 +48,17 @@ pub fn create(secrets: &mut Secrets, region: &str, sent: &Fields, now: Timestamp
     }
     secrets.held.insert(name, secret);
     Ok(answer)
+}
+
+/// The key that a secret is to have: not one of another service, which that alone may use.
+fn key(sent: &Fields) -> Result<Option<String>, Refusal> {
+    let Some(key) = sent.text("KmsKeyId")? else { return Ok(None) };
+    let name = key.rsplit([':', '/']).next().unwrap_or(key);
+    let is_of_a_service = key.contains("alias/aws/") || name.starts_with("of-alias-aws-");
+    match is_of_a_service && !key.ends_with("secretsmanager") {
+        true => Err(Refusal::of("AccessDeniedException", "Access to KMS is not allowed")),
+        false => Ok(Some(key.to_owned())),
+    }
 }
 
 /// `DescribeSecret`, of deleted ones as well.
@@ -110,8 +121,8 @@ pub fn update(secrets: &mut Secrets, sent: &Fields, now: Timestamp) -> Result<Va
     if let Some(words) = sent.text("Description")? {
         secret.description = Some(words.to_owned());
     }
-    if let Some(key) = sent.text("KmsKeyId")? {
-        secret.kms_key = Some(key.to_owned());
+    if let Some(key) = key(sent)? {
+        secret.kms_key = Some(key);
     }
     secret.changed = now;
     let mut answer = json!({ "ARN": secret.arn, "Name": secret.name });
