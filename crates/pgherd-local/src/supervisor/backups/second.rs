@@ -282,17 +282,18 @@ fn place(paths: &Paths) -> Result<Option<Place>, ProviderError> {
     };
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let Some(line) = lines.next() else { return Ok(None) };
+    let mode = std::fs::metadata(&path).map_err(|error| io_error("look at", &path, &error))?.permissions().mode();
+    let is_secret = line.contains("AWS_") || lines.clone().next().is_some();
+    if is_secret && mode & 0o077 != 0 {
+        let message =
+            format!("{} holds credentials and is open to others: its mode is {:04o}", path.display(), mode & 0o777);
+        return Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chmod 600 {}", path.display())));
+    }
     let location: Location = line.parse().map_err(store::refused)?;
     if location == Location::Folder(paths.repository()) {
         return Err(ProviderError::new(ErrorKind::Invalid, format!("{line} is the first repository")));
     }
     let access = Access::parse(lines).map_err(store::refused)?;
-    let mode = std::fs::metadata(&path).map_err(|error| io_error("look at", &path, &error))?.permissions().mode();
-    if !access.is_empty() && mode & 0o077 != 0 {
-        let message =
-            format!("{} holds credentials and is open to others: its mode is {:04o}", path.display(), mode & 0o777);
-        return Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chmod 600 {}", path.display())));
-    }
     Ok(Some(Place { location, access }))
 }
 
@@ -392,6 +393,8 @@ mod tests {
         check(text, 0o600, Ok(Some("s3://backups")));
         check(text, 0o640, Err("is open to others: its mode is 0640"));
         check("s3://backups\nAKIAIOSFODNN7EXAMPLE\n", 0o600, Err("is not NAME=VALUE"));
+        check("AWS_SECRET_ACCESS_KEY=something\ns3://backups\n", 0o644, Err("is open to others"));
+        check("AWS_SECRET_ACCESS_KEY=something\ns3://backups\n", 0o600, Err("what is written is no place"));
     }
 
     #[test]
