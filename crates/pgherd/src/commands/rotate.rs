@@ -86,7 +86,7 @@ fn new_key(context: &Context<'_>, args: &RotateArgs, database: &Database) -> Res
         } else {
             "there is a new key for backups of this machine; those of this database are not encrypted\n"
         })?;
-        printer.next("keep a copy of backup.keys of the state folder elsewhere: without it, what is stored from now on cannot be read");
+        printer.next("keep a copy of backup.keys of the state folder elsewhere: without it, what is encrypted from now on cannot be read");
     } else {
         printer.say("would encrypt backups of this machine with a new key");
     }
