@@ -36,6 +36,8 @@ pub struct KeyRing {
     places: Vec<PathBuf>,
     /// The file of the first key is not there: what is encrypted with another one is read, and nothing is encrypted with that.
     first_lost: bool,
+    /// Why other files could not be read, to be said when a key is missing that may be in one of them.
+    unread: Vec<ArchiveError>,
 }
 
 impl KeyRing {
@@ -58,7 +60,7 @@ impl KeyRing {
             let message = format!("{} is no key file", path.display());
             ArchiveError::new(ErrorKind::Invalid, message).help("a key is 32 bytes, in base64, one a line")
         })?;
-        Ok(Self { keys, places: vec![path.to_owned()], first_lost: false })
+        Ok(Self { keys, places: vec![path.to_owned()], first_lost: false, unread: Vec::new() })
     }
 
     /// The same where it is no trouble yet when the file is not there: what is not encrypted is read without, and what is tells
@@ -66,10 +68,23 @@ impl KeyRing {
     pub fn read_if_there(path: &Path) -> Result<Self> {
         match Self::read(path) {
             Err(error) if error.kind == ErrorKind::KeyLost => {
-                Ok(Self { keys: Vec::new(), places: vec![path.to_owned()], first_lost: true })
+                Ok(Self { places: vec![path.to_owned()], first_lost: true, ..Self::default() })
             }
             other => other,
         }
+    }
+
+    /// These keys first, and those of another file to read what they encrypted. One that cannot be read is told when a key is missing:
+    /// what is encrypted with others is read without it.
+    #[must_use]
+    pub fn and_file(self, path: &Path) -> Self {
+        let others = Self::read_if_there(path).unwrap_or_else(|error| Self {
+            places: vec![path.to_owned()],
+            first_lost: true,
+            unread: vec![error],
+            ..Self::default()
+        });
+        self.and(others)
     }
 
     /// Makes a key file with one new key, durably; one that is there stays as it is. `owner`: whose it is to be.
@@ -102,6 +117,7 @@ impl KeyRing {
         }
         self.keys.extend(others.keys);
         self.places.extend(others.places);
+        self.unread.extend(others.unread);
         self
     }
 
@@ -129,7 +145,14 @@ impl KeyRing {
     pub(crate) fn find(&self, id: &str, what: &str) -> Result<&Key> {
         self.keys.iter().find(|key| key.id == id).ok_or_else(|| {
             let message = format!("{what} is encrypted with the key {id}, which is not here");
-            ArchiveError::new(ErrorKind::KeyLost, message).help(self.where_to_put_it())
+            let error = ArchiveError::new(ErrorKind::KeyLost, message);
+            match self.unread.first() {
+                Some(unread) => {
+                    let what_to_do = unread.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+                    error.help(format!("it may be in a file that could not be read: {unread}{what_to_do}"))
+                }
+                None => error.help(self.where_to_put_it()),
+            }
         })
     }
 

@@ -40,8 +40,8 @@ impl FromStr for Location {
         if path.is_absolute() {
             return Ok(Self::Folder(path));
         }
-        let message = format!("{text:?} is no place for a repository");
-        Err(ArchiveError::new(ErrorKind::Invalid, message)
+        // It may be a secret that was written in the wrong line: it is not repeated.
+        Err(ArchiveError::new(ErrorKind::Invalid, "what is written is no place for a repository")
             .help("write the absolute path of a folder, or s3://BUCKET/FOLDER"))
     }
 }
@@ -76,5 +76,13 @@ mod tests {
         check("s3://backups/../others", None);
         check("s3://backups/a//b", None);
         check("s3://user:secret@host/x", None);
+    }
+
+    #[test]
+    fn what_is_no_place_is_not_repeated() {
+        for text in ["AWS_SECRET_ACCESS_KEY=hidden", "hidden", "export AWS_SECRET_ACCESS_KEY='hidden'"] {
+            let error = text.parse::<Location>().expect_err("refused");
+            assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! A second repository: objects of the first one as they are, in an order in which nothing is listed there before all it needs.
 //!
-//! Invariants: what is copied was verified; what is damaged in the first one is not copied. Nothing is deleted, and what is written over
-//! is only what says what others are: the manifest of a name that was given to a later backup, and when a backup was last verified.
+//! Invariants: what is copied was verified, where its key is at hand; what is damaged in the first one is not copied. Nothing is
+//! deleted, and what is written over is only what says what others are: the manifest of a name that was given to a later backup, and
+//! when a backup was last verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write as _};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use pgherd_core::backups::{Backup, WalName};
+use pgherd_core::backups::{Backup, Lsn, WalName};
 
 use crate::backup::Manifest;
 use crate::error::{ArchiveError, ErrorKind, Result};
@@ -90,8 +91,9 @@ pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progres
         if backup.as_ref().is_some_and(|backup| without.contains(backup)) {
             continue;
         }
-        let done =
-            claim(from, to, backup.as_ref(), &mut claims).and_then(|()| copy_one(from, to, &stored, &mut progress));
+        let done = claim(from, to, backup.as_ref(), &mut claims)
+            .map_err(Failure::from)
+            .and_then(|()| copy_one(from, to, &stored, &mut progress));
         match done {
             Ok(()) => {
                 let same = There { bytes: stored.bytes, same_as: Some(stored.modified_at) };
@@ -99,12 +101,14 @@ pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progres
                 copied += 1;
             }
             // Deleted a moment ago, or gone: what it is a file of is no backup there either.
-            Err(error) if error.kind == ErrorKind::Absent => without.extend(backup),
-            Err(error) if matches!(error.kind, ErrorKind::Damaged | ErrorKind::Conflict) => {
+            Err(Failure { error, .. }) if error.kind == ErrorKind::Absent => without.extend(backup),
+            Err(Failure { error, is_here })
+                if is_here || matches!(error.kind, ErrorKind::Damaged | ErrorKind::Conflict) =>
+            {
                 without.extend(backup);
                 trouble.get_or_insert(error);
             }
-            Err(error) => {
+            Err(Failure { error, .. }) => {
                 // What is there is not known any more.
                 *copies = Copies::default();
                 return Err(error);
@@ -112,6 +116,19 @@ pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progres
         }
     }
     trouble.map_or(Ok(copied), Err)
+}
+
+/// Why an object was not copied.
+struct Failure {
+    error: ArchiveError,
+    /// It could not be read where it is: others can.
+    is_here: bool,
+}
+
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
+        Self { error, is_here: false }
+    }
 }
 
 /// The backup that something is a file of.
@@ -134,25 +151,44 @@ fn claim(
     Ok(())
 }
 
-/// Copies a backup, and the log from its beginning on, into a repository of its own: to restore from there what is stored where
-/// servers do not reach it.
-pub fn fetch(from: &Generation, backup: &Backup, to: &Repository, mut progress: impl FnMut(u64)) -> Result<Generation> {
-    let first = backup.start_lsn.segment(backup.wal_segment_bytes);
-    let wal = from.key("wal/");
-    let is_needed =
-        |stored: &Stored| match stored.key.strip_prefix(&wal) {
-            Some(name) => name.rsplit('/').next().and_then(|name| name.parse::<WalName>().ok()).is_some_and(|name| {
-                name.segment().is_none_or(|segment| segment.number(backup.wal_segment_bytes) >= first)
-            }),
-            None => {
-                stored.key == from.key("generation")
-                    || stored.key.starts_with(&from.key(&format!("backups/{}/", backup.name)))
-            }
-        };
-    for stored in lacking(from, to, &mut BTreeMap::new())?.iter().filter(|stored| is_needed(stored)) {
-        copy_one(from, to, stored, &mut progress)?;
+/// Copies a backup, and the log from its beginning on, up to `until` or its end, into a repository of its own: to restore from there
+/// what is stored where servers do not reach it.
+pub fn fetch(
+    from: &Generation,
+    backup: &Backup,
+    until: Option<Lsn>,
+    to: &Repository,
+    mut progress: impl FnMut(u64),
+) -> Result<Generation> {
+    for stored in needed(from, backup, until)? {
+        copy_one(from, to, &stored, &mut progress).map_err(|failure| failure.error)?;
     }
     to.generation(from.instance(), from.info().number)
+}
+
+/// How much that is.
+pub fn fetch_bytes(from: &Generation, backup: &Backup, until: Option<Lsn>) -> Result<u64> {
+    Ok(needed(from, backup, until)?.iter().map(|stored| stored.bytes).sum())
+}
+
+/// What is to be fetched, in the order to be copied in.
+fn needed(from: &Generation, backup: &Backup, until: Option<Lsn>) -> Result<Vec<Stored>> {
+    let last = until.map(|until| until.segment(backup.wal_segment_bytes));
+    let first = backup.start_lsn.segment(backup.wal_segment_bytes);
+    let wal = from.key("wal/");
+    let is_needed = |stored: &Stored| match stored.key.strip_prefix(&wal) {
+        Some(name) => name.rsplit('/').next().and_then(|name| name.parse::<WalName>().ok()).is_some_and(|name| {
+            let number = name.segment().map(|segment| segment.number(backup.wal_segment_bytes));
+            number.is_none_or(|number| number >= first && last.is_none_or(|last| number <= last))
+        }),
+        None => {
+            stored.key == from.key("generation")
+                || stored.key.starts_with(&from.key(&format!("backups/{}/", backup.name)))
+        }
+    };
+    let mut all = listed(from, |_| false)?;
+    all.retain(is_needed);
+    Ok(all)
 }
 
 /// What is there, asked for when it is not known.
@@ -178,12 +214,17 @@ fn known<'a>(from: &Generation, to: &Repository, copies: &'a mut Copies) -> Resu
 
 /// What is not there as it is here, in the order to be copied in: the log first, and what makes files a backup behind all of them.
 fn lacking(from: &Generation, to: &Repository, there: &mut BTreeMap<String, There>) -> Result<Vec<Stored>> {
+    listed(from, |stored| is_known(from, to, stored, there))
+}
+
+/// All that can be copied but what is known, in that order.
+fn listed(from: &Generation, mut is_known: impl FnMut(&Stored) -> bool) -> Result<Vec<Stored>> {
     from.be_there()?;
     let store = &from.repository.store;
     let mut found = Vec::new();
     let mut attempts = BTreeMap::new();
     for stored in store.list(&from.folder)? {
-        if is_known(from, to, &stored, there)? {
+        if is_known(&stored) {
             continue;
         }
         let place = &stored.key[from.folder.len() + 1..];
@@ -211,21 +252,15 @@ fn lacking(from: &Generation, to: &Repository, there: &mut BTreeMap<String, Ther
 }
 
 /// Whether an object is there as it is here. Of what is written once under its name the size says so; what another may take the place
-/// of is compared once.
-fn is_known(from: &Generation, to: &Repository, stored: &Stored, there: &mut BTreeMap<String, There>) -> Result<bool> {
-    let Some(known) = there.get_mut(&stored.key).filter(|known| known.bytes == stored.bytes) else { return Ok(false) };
+/// of is compared once. What cannot be compared is not known to be there: whoever copies it hears why.
+fn is_known(from: &Generation, to: &Repository, stored: &Stored, there: &mut BTreeMap<String, There>) -> bool {
+    let Some(known) = there.get_mut(&stored.key).filter(|known| known.bytes == stored.bytes) else { return false };
     if !is_replaced(&stored.key) || known.same_as == Some(stored.modified_at) {
-        return Ok(true);
+        return true;
     }
-    match is_same(from, to, &stored.key) {
-        Ok(same) => {
-            known.same_as = same.then_some(stored.modified_at);
-            Ok(same)
-        }
-        // Deleted a moment ago, here or there.
-        Err(error) if error.kind == ErrorKind::Absent => Ok(false),
-        Err(error) => Err(error),
-    }
+    let same = is_same(from, to, &stored.key).unwrap_or(false);
+    known.same_as = same.then_some(stored.modified_at);
+    same
 }
 
 /// Whether another object may take the place of one of this name.
@@ -234,12 +269,18 @@ fn is_replaced(key: &str) -> bool {
 }
 
 /// Copies one object, verified as it is read.
-fn copy_one(from: &Generation, to: &Repository, stored: &Stored, progress: &mut impl FnMut(u64)) -> Result<()> {
+fn copy_one(
+    from: &Generation,
+    to: &Repository,
+    stored: &Stored,
+    progress: &mut impl FnMut(u64),
+) -> Result<(), Failure> {
     let (here, key) = (&from.repository, stored.key.as_str());
     let place = &key[from.folder.len() + 1..];
     let what = here.store.describe(key);
     let upload = to.store.begin(key)?;
-    let mut tee = Tee { from: here.store.open(key)?, to: upload, progress };
+    let source = here.store.open(key).map_err(|error| Failure { error, is_here: true })?;
+    let mut tee = Tee { from: source, to: upload, progress, unread: false };
     let checked = ObjectReader::new(&mut tee, &here.options.keys, &what)
         .and_then(|reader| reader.belonging(place, if place == "generation" { "" } else { &from.info.id }))
         .and_then(|reader| reader.verify_sealed(|_| {}));
@@ -248,24 +289,26 @@ fn copy_one(from: &Generation, to: &Repository, stored: &Stored, progress: &mut 
         // It is copied as it is: whoever has the key can use it.
         Err(error) if error.kind == ErrorKind::KeyLost => {
             let reading = |error: io::Error| ArchiveError::io(&format!("copy {what}"), &error);
-            io::copy(&mut tee, &mut io::sink()).map_err(reading)?;
+            let copied = io::copy(&mut tee, &mut io::sink()).map_err(reading);
+            copied.map_err(|error| Failure { error, is_here: tee.unread })?;
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(Failure { error, is_here: tee.unread }),
     }
     let mut upload = tee.to;
     let modified_at = here.store.knows_times().then_some(stored.modified_at);
     if place.ends_with("/verified") {
-        return upload.commit_over(key);
+        return Ok(upload.commit_over(key)?);
     }
     if upload.commit(key, modified_at)? || is_same(from, to, key)? {
         return Ok(());
     }
     if place.ends_with("/manifest") && is_of_later_backup(from, to, key)? {
-        return upload.commit_over(key);
+        return Ok(upload.commit_over(key)?);
     }
     let message = format!("{} is there already, with other content than {what}", to.store.describe(key));
     Err(ArchiveError::new(ErrorKind::Conflict, message)
-        .help("nothing is written over; see which of the two is good: pgherd drill"))
+        .help("nothing is written over: pgherd backups --check says whether the first one is good; move the other one away")
+        .into())
 }
 
 /// Whether a name was given to a later backup, of which all is there by now: its manifest goes before the one that is there.
@@ -304,11 +347,15 @@ struct Tee<'a, P: FnMut(u64)> {
     from: Box<dyn Read + Send>,
     to: Box<dyn Upload>,
     progress: &'a mut P,
+    /// It was the last thing to fail that it could not be read.
+    unread: bool,
 }
 
 impl<P: FnMut(u64)> Read for Tee<'_, P> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.from.read(buffer)?;
+        let count = self.from.read(buffer);
+        self.unread = count.is_err();
+        let count = count?;
         self.to.write_all(&buffer[..count])?;
         (self.progress)(count as u64);
         Ok(count)

@@ -69,12 +69,15 @@ impl Settings {
         files::sync_parent(path).map_err(refuse)
     }
 
-    /// Opens the repository they name. A key file that is not there is told of when something encrypted is met.
+    /// Opens the repository they name. A key file that is not there, or one but the first that cannot be read, is told of when
+    /// something is met that takes a key which is not at hand.
     pub fn open(&self) -> Result<Repository> {
-        let mut keys = KeyRing::none();
-        for path in &self.keys {
-            keys = keys.and(KeyRing::read_if_there(path)?);
-        }
+        let keys = match self.keys.split_first() {
+            Some((first, others)) => {
+                others.iter().fold(KeyRing::read_if_there(first)?, |keys, path| keys.and_file(path))
+            }
+            None => KeyRing::none(),
+        };
         Repository::open(
             &self.repository.parse()?,
             Options { keys, encrypt: self.encrypt, owner: None, ..Options::default() },

@@ -278,7 +278,8 @@ fn child() {
     assert_eq!(copy(&first, &second, &mut copies, |_| {}), Ok(4));
     assert_eq!(copy(&first, &second, &mut Copies::default(), |_| {}), Ok(0));
     let back = Repository::create(&Location::Folder(world.path("back")), options()).expect("made");
-    let fetched = fetch(&second.generation("orders", 1).expect("there"), &backup, &back, |_| {}).expect("fetched");
+    let fetched =
+        fetch(&second.generation("orders", 1).expect("there"), &backup, None, &back, |_| {}).expect("fetched");
     assert_eq!(fetched.check(Depth::Read, |_| {}), Ok(vec![]));
     assert_eq!(fetched.holdings().map(|holdings| holdings.backups), first.holdings().map(|holdings| holdings.backups));
 }

@@ -145,3 +145,33 @@ fn nothing_is_encrypted_with_another_key_when_the_first_one_is_lost() {
     let error = generation.push_wal(wal(second), &world.file(second, b"y")).expect_err("lost");
     assert_eq!(error.kind, ErrorKind::KeyLost);
 }
+
+#[test]
+fn a_key_file_that_cannot_be_read_is_told_of_when_a_key_is_missing() {
+    let world = World::encrypted();
+    world.push(FIRST, b"x").expect("stored");
+    std::fs::write(world.path("garbage"), "no key\n").expect("written");
+    std::fs::set_permissions(world.path("garbage"), std::fs::Permissions::from_mode(0o600)).expect("closed");
+    std::fs::write(world.path("open"), format!("{}=\n", "A".repeat(43))).expect("written");
+    std::fs::set_permissions(world.path("open"), std::fs::Permissions::from_mode(0o644)).expect("opened");
+    let mut settings = Settings {
+        repository: world.root().display().to_string(),
+        instance: "orders".to_owned(),
+        generation: 1,
+        keys: vec![world.path("key"), world.path("garbage"), world.path("open"), world.path("no/such")],
+        encrypt: false,
+        also_from: Vec::new(),
+    };
+    let read = |settings: &Settings| {
+        let repository = settings.open().expect("opened");
+        settings.generation(&repository).expect("there").read_wal(wal(FIRST))
+    };
+    assert_eq!(read(&settings), Ok(b"x".to_vec()));
+    std::fs::rename(world.path("key"), world.path("elsewhere")).expect("lost");
+    let error = read(&settings).expect_err("its key is not here");
+    assert_eq!(error.kind, ErrorKind::KeyLost);
+    assert!(error.help.is_some_and(|help| help.contains("garbage is no key file")));
+    // The first one is what it is asked with.
+    settings.keys.remove(0);
+    assert_eq!(settings.open().map(|_| ()).expect_err("no key").kind, ErrorKind::Invalid);
+}

@@ -2,7 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 
-use pgherd_archive::{Copies, Depth, ErrorKind, Generation, Lag, Location, Options, Repository, copy, fetch, lag};
+use pgherd_archive::{
+    Copies, Depth, ErrorKind, Generation, Lag, Location, Options, Repository, copy, fetch, fetch_bytes, lag,
+};
 
 use crate::backups::take;
 use crate::world::{World, noise, now, segment};
@@ -51,9 +53,14 @@ fn everything_is_copied_once_and_can_be_read_there() {
         // And comes back, with the log behind it.
         let back = self::second(&world, "back");
         let backup = of(&second).backups().expect("listed").remove(0);
-        let fetched = fetch(&of(&second), &backup, &back, |_| {}).expect("fetched");
+        let fetched = fetch(&of(&second), &backup, None, &back, |_| {}).expect("fetched");
         fetched.open_backup("daily").and_then(|backup| backup.verify(|_| {})).expect("whole");
         assert_eq!(fetched.wal().expect("listed").len(), 2, "the backup begins in the second segment");
+        let short = self::second(&world, "short");
+        let (until, mut bytes) = (Some(backup.end_lsn), 0);
+        let fetched = fetch(&of(&second), &backup, until, &short, |count| bytes += count).expect("fetched");
+        assert_eq!(fetched.wal().expect("listed").len(), 1, "and ends in it");
+        assert_eq!(fetch_bytes(&of(&second), &backup, until), Ok(bytes));
     }
 }
 
@@ -103,6 +110,26 @@ fn damage_is_not_copied_and_the_rest_is() {
     assert_eq!(of(&second).check(Depth::Read, |_| {}).expect("looked at").len(), 1, "the gap");
     // The segment, and data and manifest of the backup.
     assert_eq!(lag(&world.generation(), &second, &mut copies).expect("known").objects, 3);
+}
+
+#[test]
+fn what_cannot_be_read_stops_nothing_behind_it() {
+    let world = World::plain();
+    let second = second(&world, "second");
+    let mut copies = Copies::default();
+    copy(&world.generation(), &second, &mut copies, |_| {}).expect("copied");
+    for number in 1..4 {
+        let name = format!("00000001000000000000000{number}");
+        world.push(&name, &segment(crate::world::CLUSTER, number << 24, &noise(number, 1000))).expect("stored");
+    }
+    // Cannot be opened, whoever asks, and no file is missing.
+    let unreadable = world.wal_object("000000010000000000000002");
+    std::fs::remove_file(&unreadable).expect("there");
+    std::os::unix::fs::symlink(&unreadable, &unreadable).expect("a link to itself");
+    let error = copy(&world.generation(), &second, &mut copies, |_| {}).expect_err("told");
+    assert_ne!(error.kind, ErrorKind::Damaged, "{error}");
+    let names: Vec<_> = of(&second).wal().expect("listed").iter().map(|file| file.name.to_string()).collect();
+    assert_eq!(names, ["000000010000000000000001", "000000010000000000000003"]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub fn run(context: &Context<'_>, args: &RotateArgs) -> Result<Exit, CommandErro
 }
 
 fn new_key(context: &Context<'_>, args: &RotateArgs, database: &Database) -> Result<Exit, CommandError> {
-    let (printer, name) = (context.printer, database.spec.name.clone());
+    let (printer, name, encrypted) = (context.printer, database.spec.name.clone(), database.spec.backup.encrypted);
     if !database.is_here() {
         let target = database.spec.target.name();
         return Err(CommandError::failed(format!("backups on {target} are encrypted by {target} itself"))
@@ -81,8 +81,12 @@ fn new_key(context: &Context<'_>, args: &RotateArgs, database: &Database) -> Res
     if printer.is_json() {
         printer.json(&NewKey { database: name, done })?;
     } else if done {
-        printer.result("what is stored from now on is encrypted with a new key\n")?;
-        printer.next("keep a copy of backup.keys of the state folder elsewhere: without it, what is stored from now on cannot be read");
+        printer.result(if encrypted {
+            "what is stored from now on is encrypted with a new key\n"
+        } else {
+            "there is a new key for backups of this machine; those of this database are not encrypted\n"
+        })?;
+        printer.next("keep a copy of backup.keys of the state folder elsewhere: without it, what is encrypted from now on cannot be read");
     } else {
         printer.say("would encrypt backups of this machine with a new key");
     }

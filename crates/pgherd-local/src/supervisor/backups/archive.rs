@@ -126,7 +126,8 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
                 backup: restored.backup.clone(),
                 to: restored.to.clone(),
             });
-            let last = second::last_number(&site.agent, &site.name);
+            // Nothing is copied where nobody asks for it, so that no number there is in the way.
+            let last = if record.wanted.geo_redundant_backup { second::last_number(site) } else { 0 };
             let begun = repository.begin_generation_after(last, &site.name, identifier, from, Timestamp::now());
             begun.map_err(store::refused)?
         }

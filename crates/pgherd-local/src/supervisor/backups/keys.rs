@@ -20,11 +20,13 @@ pub fn ask_new_key(agent: &Arc<Agent>, name: &str) -> Result<mpsc::UnboundedRece
             .help(format!("write a new key as the first line of {}, and leave the others below it", file.display())));
     }
     let (watcher, lines) = Watcher::new();
-    let (site, own) = (Site::of(agent.clone(), name), agent.clone());
+    let (site, own, encrypted) = (Site::of(agent.clone(), name), agent.clone(), shown.record.wanted.backup_encrypted);
     agent.spawn(async move {
         let made = blocking(move || store::rotate(&own)).await;
-        if made.is_ok() {
+        if made.is_ok() && encrypted {
             site.note("what is stored from now on is encrypted with a new key");
+        } else if made.is_ok() {
+            site.note("there is a new key for backups of this machine; those of this database are not encrypted");
         }
         watcher.result(made);
     });

@@ -59,7 +59,7 @@ pub fn ask_restore(agent: &Arc<Agent>, name: &str, how: RestoreHow) -> Lines {
     agent.history(&how.to)?;
     // What is stored may be encrypted with a key of the block's.
     if let Some(file) = &how.wanted.backup_key_file {
-        store::name_key_file(&agent.options.paths, file)?;
+        store::name_key_file(agent, file)?;
     }
     if how.point == RestorePoint::Now {
         agent.shown(name)?;

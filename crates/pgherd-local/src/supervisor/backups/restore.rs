@@ -281,9 +281,8 @@ pub async fn from_backup(
     watcher: &Watcher,
 ) -> Result<Recovered, ProviderError> {
     let far = second::is_far(agent, generation).then(|| generation.repository().location().clone());
-    // What is fetched lies beside what is unpacked.
-    let fetched_bytes = if far.is_some() { backup.bytes } else { 0 };
-    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes + fetched_bytes)?;
+    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes)?;
+    let until = matches!(target, Target::Backup).then_some(backup.end_lsn);
     watcher.phase(match &far {
         Some(place) => format!("fetching the backup and the log from {place}"),
         None => "unpacking the backup".to_owned(),
@@ -296,7 +295,9 @@ pub async fn from_backup(
     blocking(move || {
         make_place(&paths, &own, &run_as)?;
         let (mut fetched, mut come) = (0, hears.progress(None));
-        let generation = second::bring_near(&near, generation, &backup, &own.root.join("fetched"), |bytes| {
+        // What is fetched lies beside what is unpacked.
+        let (to, besides) = (own.root.join("fetched"), backup.original_bytes);
+        let generation = second::bring_near(&near, generation, &backup, until, &to, besides, |bytes| {
             fetched += bytes;
             come.at(fetched);
         })?;

@@ -8,12 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_archive::{Access, Copies, Generation, Location, Options, Repository, copy, fetch, lag};
-use pgherd_core::backups::{Backup, Deletion, Holdings, Retention, expire, expire_ended};
+use pgherd_archive::{
+    Access, Copies, Finding, Generation, Location, Options, Repository, copy, fetch, fetch_bytes, lag,
+};
+use pgherd_core::backups::{Backup, Deletion, Holdings, Lsn, Retention, expire, expire_ended};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -38,6 +40,9 @@ const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 const LIST_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A copy that is this far behind is a warning.
 const LATE: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long a new database waits for it before it begins to archive.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whoever copies or deletes there: what one does about a backup, another would take for somebody else's.
 static TURN: Mutex<()> = Mutex::new(());
@@ -146,8 +151,12 @@ fn keep_in_step(
         agent.desk.note(&site.name, |known| known.second_changed = false);
         memory.copies.retain(|(name, _), _| *name != site.name);
     }
-    let mut trouble = None;
-    for generation in store::generations(&first, &site.name)? {
+    let (generations, findings) = first.readable_generations(&site.name).map_err(store::refused)?;
+    // One that ended and cannot be read is told, and stops no other.
+    let unread =
+        |finding: Finding| ProviderError::new(ErrorKind::Invalid, format!("{}: {}", finding.at, finding.message));
+    let mut trouble = findings.into_iter().next().map(unread);
+    for generation in generations {
         let copies = memory.copies.entry((site.name.clone(), generation.info().number)).or_default();
         copies.forget_after(LIST_EVERY);
         match copy(&generation, &second, copies, |_| {}) {
@@ -282,17 +291,18 @@ fn place(paths: &Paths) -> Result<Option<Place>, ProviderError> {
     };
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let Some(line) = lines.next() else { return Ok(None) };
+    let mode = std::fs::metadata(&path).map_err(|error| io_error("look at", &path, &error))?.permissions().mode();
+    let is_secret = line.contains("AWS_") || lines.clone().next().is_some();
+    if is_secret && mode & 0o077 != 0 {
+        let message =
+            format!("{} holds credentials and is open to others: its mode is {:04o}", path.display(), mode & 0o777);
+        return Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chmod 600 {}", path.display())));
+    }
     let location: Location = line.parse().map_err(store::refused)?;
     if location == Location::Folder(paths.repository()) {
         return Err(ProviderError::new(ErrorKind::Invalid, format!("{line} is the first repository")));
     }
     let access = Access::parse(lines).map_err(store::refused)?;
-    let mode = std::fs::metadata(&path).map_err(|error| io_error("look at", &path, &error))?.permissions().mode();
-    if !access.is_empty() && mode & 0o077 != 0 {
-        let message =
-            format!("{} holds credentials and is open to others: its mode is {:04o}", path.display(), mode & 0o777);
-        return Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chmod 600 {}", path.display())));
-    }
     Ok(Some(Place { location, access }))
 }
 
@@ -323,13 +333,28 @@ pub fn open_if_there(agent: &Agent) -> Result<Option<Repository>, ProviderError>
     Repository::open(&place.location, options(agent, &place)?).map(Some).map_err(store::refused)
 }
 
-/// The newest generation it has of an instance, so that none of another life gets its number; 0 where it cannot be asked. Blocking.
-pub fn last_number(agent: &Agent, name: &str) -> u32 {
-    let asked = open_if_there(agent)
-        .and_then(|second| second.map_or(Ok(0), |second| second.last_number(name).map_err(store::refused)));
-    asked.unwrap_or_else(|error| {
-        tracing::warn!(instance = name, "the second repository: {error}");
+/// The newest generation it has of an instance, so that none of another life gets its number; 0 where it does not say so in time: what is
+/// written meanwhile is to be archived. Blocking.
+pub fn last_number(site: &Site) -> u32 {
+    let (agent, name) = (site.agent.clone(), site.name.clone());
+    let ask = move || open_if_there(&agent)?.map_or(Ok(0), |second| second.last_number(&name).map_err(store::refused));
+    within(ANSWERS_WITHIN, ask).unwrap_or_else(|error| {
+        site.note(format!("the second repository was not asked what it has of earlier databases of the name: {error}"));
         0
+    })
+}
+
+/// What somebody answers in time. A disk that is away may never answer: whoever asked it is left behind.
+fn within<T: Send + 'static>(
+    deadline: Duration,
+    ask: impl FnOnce() -> Result<T, ProviderError> + Send + 'static,
+) -> Result<T, ProviderError> {
+    let (tell, told) = mpsc::sync_channel(1);
+    let asking = std::thread::Builder::new().name("second".to_owned()).spawn(move || drop(tell.send(ask())));
+    asking.map_err(|error| ProviderError::new(ErrorKind::Unavailable, format!("it cannot be asked: {error}")))?;
+    told.recv_timeout(deadline).unwrap_or_else(|_| {
+        let message = format!("it does not answer within {} s", deadline.as_secs());
+        Err(ProviderError::new(ErrorKind::Unavailable, message))
     })
 }
 
@@ -338,21 +363,26 @@ pub fn is_far(agent: &Agent, generation: &Generation) -> bool {
     *generation.repository().location() != Location::Folder(store::folder(agent))
 }
 
-/// Has a backup and the log after it lie where servers reach them: what is in the first repository does. Blocking.
+/// Has a backup and the log after it, up to `until`, lie where servers reach them: what is in the first repository does. Refused where
+/// there is no room for them and for `besides` bytes. Blocking.
 pub fn bring_near(
     agent: &Agent,
     generation: Generation,
     backup: &Backup,
+    until: Option<Lsn>,
     to: &Path,
+    besides: u64,
     progress: impl FnMut(u64),
 ) -> Result<Generation, ProviderError> {
     if !is_far(agent, &generation) {
         return Ok(generation);
     }
+    let bytes = fetch_bytes(&generation, backup, until).map_err(store::refused)?;
+    super::refuse_without_room(to, besides.saturating_add(bytes))?;
     let keys = store::keys(&agent.options.paths)?;
     let options = Options { keys, encrypt: false, owner: store::owner(&agent.run_as), ..Options::default() };
     let near = Repository::create(&Location::Folder(to.to_owned()), options).map_err(store::refused)?;
-    fetch(&generation, backup, &near, progress).map_err(store::refused)
+    fetch(&generation, backup, until, &near, progress).map_err(store::refused)
 }
 
 #[cfg(test)]
@@ -392,6 +422,17 @@ mod tests {
         check(text, 0o600, Ok(Some("s3://backups")));
         check(text, 0o640, Err("is open to others: its mode is 0640"));
         check("s3://backups\nAKIAIOSFODNN7EXAMPLE\n", 0o600, Err("is not NAME=VALUE"));
+        check("AWS_SECRET_ACCESS_KEY=something\ns3://backups\n", 0o644, Err("is open to others"));
+        check("AWS_SECRET_ACCESS_KEY=something\ns3://backups\n", 0o600, Err("what is written is no place"));
+    }
+
+    #[test]
+    fn one_that_does_not_answer_is_not_waited_for() {
+        let (_held, never) = mpsc::channel::<()>();
+        let hung = move || Ok(never.recv().is_ok());
+        let error = within(Duration::from_millis(10), hung).expect_err("no answer");
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+        assert_eq!(within(Duration::from_secs(60), || Ok(3)), Ok(3));
     }
 
     #[test]

@@ -31,15 +31,36 @@ fn named_keys(paths: &Paths) -> PathBuf {
     paths.state.join("key-files")
 }
 
-/// The key files of the users' own that were ever named. Blocking.
+/// The key files of the users' own that were ever named, to read with: what is not encrypted with them is read without the list. Blocking.
 pub fn own_key_files(paths: &Paths) -> Vec<PathBuf> {
-    let text = std::fs::read_to_string(named_keys(paths)).unwrap_or_default();
-    text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
+    named_key_files(paths).unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        Vec::new()
+    })
 }
 
-/// Names one, before anything is encrypted with a key of it.
-pub fn name_key_file(paths: &Paths, file: &Path) -> Result<(), ProviderError> {
-    let mut all = own_key_files(paths);
+/// The same, to be written anew: what could not be read would be forgotten.
+fn named_key_files(paths: &Paths) -> Result<Vec<PathBuf>, ProviderError> {
+    let path = named_keys(paths);
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        other => other.map_err(|error| io_error("read", &path, &error))?,
+    };
+    Ok(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect())
+}
+
+/// Names one to read with, which may be lost by now; one that is there is a key file that PostgreSQL's user reads. Blocking.
+pub fn name_key_file(agent: &Agent, file: &Path) -> Result<(), ProviderError> {
+    KeyRing::read_if_there(file).map_err(refused)?;
+    if file.exists() {
+        refuse_others(file, &agent.run_as)?;
+    }
+    remember_key_file(&agent.options.paths, file)
+}
+
+/// Remembers one that was checked, before anything is encrypted with a key of it.
+fn remember_key_file(paths: &Paths, file: &Path) -> Result<(), ProviderError> {
+    let mut all = named_key_files(paths)?;
     if all.iter().any(|known| known == file) {
         return Ok(());
     }
@@ -51,14 +72,8 @@ pub fn name_key_file(paths: &Paths, file: &Path) -> Result<(), ProviderError> {
 
 /// The keys that are at hand, to read with: a file that cannot be read is told when something is met that takes it. Blocking.
 pub fn keys(paths: &Paths) -> Result<KeyRing, ProviderError> {
-    let mut keys = KeyRing::read_if_there(&key_file(paths)).map_err(refused)?;
-    for path in own_key_files(paths) {
-        match KeyRing::read_if_there(&path) {
-            Ok(own) => keys = keys.and(own),
-            Err(error) => tracing::warn!("{error}"),
-        }
-    }
-    Ok(keys)
+    let first = KeyRing::read_if_there(&key_file(paths)).map_err(refused)?;
+    Ok(own_key_files(paths).iter().fold(first, |keys, path| keys.and_file(path)))
 }
 
 /// The repository with its keys, to be written to: one that is there. `own`: a key file of the user's own, which encrypts in the
@@ -66,9 +81,9 @@ pub fn keys(paths: &Paths) -> Result<KeyRing, ProviderError> {
 pub fn open(agent: &Agent, encrypt: bool, own: Option<&Path>) -> Result<Repository, ProviderError> {
     let (paths, owner) = (&agent.options.paths, owner(&agent.run_as));
     let Some(own) = own.filter(|_| encrypt) else { return open_at(paths, encrypt, owner) };
-    name_key_file(paths, own)?;
     let first = KeyRing::read(own).map_err(refused)?;
     refuse_others(own, &agent.run_as)?;
+    remember_key_file(paths, own)?;
     let options = Options { keys: first.and(keys(paths)?), encrypt, owner, ..Options::default() };
     Repository::open(&location(paths), options).map_err(refused)
 }
@@ -284,6 +299,20 @@ mod tests {
         generation.read_wal("00000002.history".parse().expect("a name")).expect("read");
         make_at(&paths, true, None).expect("nothing is lost by a new key");
         assert!(key_file(&paths).exists());
+    }
+
+    #[test]
+    fn key_files_are_not_forgotten_when_their_list_cannot_be_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = made(folder.path(), true);
+        remember_key_file(&paths, Path::new("/keys/one")).expect("named");
+        remember_key_file(&paths, Path::new("/keys/two")).expect("named");
+        assert_eq!(own_key_files(&paths), [Path::new("/keys/one"), Path::new("/keys/two")]);
+        // No text.
+        std::fs::write(named_keys(&paths), b"/keys/one\n\xff\n").expect("written");
+        remember_key_file(&paths, Path::new("/keys/three")).expect_err("the others would be forgotten");
+        assert_eq!(std::fs::read(named_keys(&paths)).expect("there"), b"/keys/one\n\xff\n");
+        open_at(&paths, true, None).expect("opened without it");
     }
 
     #[test]
