@@ -89,6 +89,16 @@ impl Session {
         self.call(Method::POST, path, Some(body), Safety::LookFirst).await
     }
 
+    /// The same, with a note taken right before each attempt: one may be waited for long. What cannot be noted is not sent.
+    pub(crate) async fn post_noted(
+        &self,
+        path: &str,
+        body: &Json,
+        note: impl Fn() -> Result<(), String>,
+    ) -> Result<Json, DoError> {
+        self.call_noted(Method::POST, path, Some(body), Safety::LookFirst, note).await
+    }
+
     /// The same, where a second time changes nothing.
     pub(crate) async fn post_again(&self, path: &str, body: &Json) -> Result<Json, DoError> {
         self.call(Method::POST, path, Some(body), Safety::Repeatable).await
@@ -105,11 +115,23 @@ impl Session {
 
     /// Attempts until one is final.
     async fn call(&self, method: Method, path: &str, body: Option<&Json>, safety: Safety) -> Result<Json, DoError> {
+        self.call_noted(method, path, body, safety, || Ok(())).await
+    }
+
+    async fn call_noted(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Json>,
+        safety: Safety,
+        note: impl Fn() -> Result<(), String>,
+    ) -> Result<Json, DoError> {
         let asked = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let request = self.request(method, path, body, &asked)?;
         let mut tried = Tried::default();
         loop {
             let turn = self.pace.before().await;
+            note().map_err(|words| unanswered(&asked, words, false))?;
             let attempt = self.attempt(&asked, request.clone()).await;
             if let Outcome::Throttled(wish) = attempt.outcome {
                 self.pace.throttled(turn, wish);

@@ -122,14 +122,9 @@ impl Project {
     pub fn checked(&self, specs: &[Spec], context: &Context<'_>) -> Vec<Diagnostic> {
         let blocks: BTreeMap<&str, &Inputs> =
             self.document.blocks.iter().map(|inputs| (inputs.block.as_str(), inputs)).collect();
-        let accepted = context.global.accepted.iter().cloned().collect();
-        let check = |spec: &Spec| -> Vec<Diagnostic> {
+        let check = |spec: &Spec| {
             let inputs = blocks.get(spec.block.as_str());
-            let said = inputs.map(|inputs| checks::check(inputs, spec, context.today())).unwrap_or_default();
-            let acknowledged = |one: Diagnostic| {
-                if checks::is_acceptable(one.code, spec.target) { one.acknowledged(&accepted) } else { one }
-            };
-            said.into_iter().map(acknowledged).collect()
+            inputs.map(|inputs| checked(inputs, spec, context)).unwrap_or_default()
         };
         specs.iter().flat_map(check).chain(checks::check_across(specs)).collect()
     }
@@ -180,6 +175,15 @@ impl Project {
             _ => Err(CommandError::failed(format!("{errors} errors in the configuration, nothing was touched"))),
         }
     }
+}
+
+/// What the checks say about one block, with what was accepted as warnings.
+pub fn checked(inputs: &Inputs, spec: &Spec, context: &Context<'_>) -> Vec<Diagnostic> {
+    let accepted = context.global.accepted.iter().cloned().collect();
+    let acknowledged = |one: Diagnostic| {
+        if checks::is_acceptable(one.code, spec.target) { one.acknowledged(&accepted) } else { one }
+    };
+    checks::check(inputs, spec, context.today()).into_iter().map(acknowledged).collect()
 }
 
 fn place(file: &str, text: &str, span: std::ops::Range<usize>) -> Place {

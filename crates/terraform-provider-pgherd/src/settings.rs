@@ -111,7 +111,13 @@ impl Settings {
         match spec.target {
             Cloud::Local => Ok(Box::new(self.options.local(&self.program()?))),
             Cloud::Aws => Ok(Box::new(self.options.aws(spec).await?)),
-            Cloud::DigitalOcean => Ok(Box::new(self.options.digitalocean(spec)?)),
+            // Its provider neither reads settings off a cluster nor says which ones nothing tells, and its ids hold no account: an import would
+            // take defaults for what is there, and with another token a second cluster would be planned.
+            Cloud::DigitalOcean => {
+                let message = "DigitalOcean is not served by the Terraform provider yet; nothing was touched";
+                Err(ProviderError::new(ErrorKind::Unsupported, message)
+                    .help("use the program pgherd, which reads the same block: pgherd plan, pgherd apply"))
+            }
             Cloud::Gcp | Cloud::Azure => {
                 Err(ProviderError::new(ErrorKind::Unsupported, pgherd_targets::unreached(spec))
                     .help("target = \"local\" in the provider's block runs the same database on this machine"))
@@ -144,6 +150,7 @@ fn is_executable(program: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meaning::Meaning;
 
     #[test]
     fn a_target_that_there_is_not_is_said_at_its_attribute() {
@@ -152,6 +159,16 @@ mod tests {
             (said[0].summary.as_str(), said[0].attribute.as_deref()),
             ("There is no target \"asw\".", Some("target"))
         );
+    }
+
+    #[tokio::test]
+    async fn a_cloud_that_is_not_served_yet_is_refused_and_never_asked() {
+        let config = Value::object([("cloud_provider", Value::text("aws")), ("name", Value::text("orders"))]);
+        let settings = Settings { target: Some(Cloud::DigitalOcean), ..Settings::default() };
+        let spec = Meaning::of(&config, &settings).0.expect("it is known where it is");
+        let refused = settings.provider(&spec).await.err().expect("it is not served");
+        let expected = "DigitalOcean is not served by the Terraform provider yet; nothing was touched";
+        assert_eq!((refused.kind, refused.to_string().as_str()), (ErrorKind::Unsupported, expected));
     }
 
     #[test]

@@ -109,8 +109,12 @@ pub(crate) async fn cluster(session: &Session, id: &str) -> Result<Option<Cluste
 }
 
 /// Has one made, and says its id.
-pub(crate) async fn create_cluster(session: &Session, body: &Json) -> Result<Option<String>, DoError> {
-    Ok(text(&session.post(PATH, body).await?["database"], "id"))
+pub(crate) async fn create_cluster(
+    session: &Session,
+    body: &Json,
+    note: impl Fn() -> Result<(), String>,
+) -> Result<Option<String>, DoError> {
+    Ok(text(&session.post_noted(PATH, body, note).await?["database"], "id"))
 }
 
 /// Deletes one, and its backups with it.

@@ -60,10 +60,13 @@ async fn made(ocean: &DigitalOcean, resource: &Resource, events: &Events) -> Res
     let body = creation(ocean, resource)?;
     let name = resource.id.name.as_str();
     let body = &body;
-    if let Some(folder) = ocean.secrets(name) {
-        folder.intend(Timestamp::now())?;
-    }
-    let make = || api::create_cluster(ocean.session(), body);
+    // Each attempt is written down with its own time: others may have been refused for hours before it, and how long a run that was cut
+    // short is waited for is counted from there.
+    let note = || match ocean.secrets(name) {
+        Some(folder) => folder.intend(Timestamp::now()).map_err(|error| error.to_string()),
+        None => Ok(()),
+    };
+    let make = || api::create_cluster(ocean.session(), body, note);
     let look = || async move {
         Ok(match find(ocean, name).await? {
             Found::Ours(cluster) => Some(cluster.id),

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::within::{addresses, let_in, rule};
 use super::{Made, Names, int, once, text};
 use crate::api::{self, Cluster, Replica, Rule};
-use crate::observe::{Found, find, foreign_replica, ours};
+use crate::observe::{Found, find, foreign, foreign_replica, ours};
 use crate::provider::DigitalOcean;
 use crate::wait::{Of, is_at_rest, taken, until};
 use crate::{names, tags};
@@ -46,7 +46,7 @@ pub(super) async fn create(ocean: &DigitalOcean, resource: &Resource, events: &E
     let ready = || async move {
         let Some(there) = look().await? else { return Ok(None) };
         // It may wear its tags only once it is made.
-        let is_ours = there.id == own || there.is_of(&source_of(name));
+        let is_ours = !own.is_empty() && there.id == own || there.is_of(&source_of(name));
         match (is_at_rest(&there.status), is_ours) {
             (true, true) => {
                 let_in(ocean, &there.id, wanted).await?;
@@ -123,7 +123,8 @@ pub(super) async fn delete(ocean: &DigitalOcean, id: &Id, events: &Events) -> Re
     let database = &source_of(name);
     let source = match find(ocean, database).await? {
         Found::Ours(source) => source,
-        Found::Foreign(..) | Found::Nothing => return Ok(()),
+        Found::Foreign(_, why) => return Err(foreign(database, &why)),
+        Found::Nothing => return Ok(()),
     };
     let (session, at) = (ocean.session(), source.id.as_str());
     let mut refusals = crate::wait::Refusals::new(ocean, Of::Replica(at, name));

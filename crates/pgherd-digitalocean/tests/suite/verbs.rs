@@ -252,6 +252,9 @@ async fn a_replica_without_a_tag_is_nobodys() {
     operate(&world, &Operation::Forget { spec: Box::new(block.clone()) }).await.expect("forgotten");
     let adopted = operate(&world, &Operation::Adopt { spec: Box::new(block) }).await.expect_err("it is somebody's");
     assert!(adopted.message.contains("replica orders-r1 exists and is not pgherd's"), "{}", adopted.message);
+    // By now its cluster is nobody's, either.
+    let deleted = ocean.delete(&seen.id, &how, &events).await.expect_err("it is somebody's");
+    assert!(deleted.message.starts_with("the cluster orders exists and is not pgherd's"), "{}", deleted.message);
 }
 
 #[tokio::test]

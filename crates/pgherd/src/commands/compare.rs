@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use pgherd_core::checks;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::{At, Diagnostic, Severity};
 use pgherd_core::inputs::Inputs;
@@ -15,7 +14,7 @@ use serde::Serialize;
 use super::Context;
 use crate::args::Blocks;
 use crate::error::{CommandError, Exit};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::targets;
 
 /// The blocks, each on every target.
@@ -115,7 +114,7 @@ fn compared(context: &Context<'_>, inputs: &Inputs, clouds: &[Cloud]) -> Compare
 }
 
 fn there(context: &Context<'_>, inputs: &Inputs, spec: &Spec, mut said: Vec<Diagnostic>) -> There {
-    said.extend(checks::check(inputs, spec, context.today()));
+    said.extend(project::checked(inputs, spec, context));
     let of = |severity| said.iter().filter(|one| one.severity == severity).map(told).collect();
     let ignores = targets::ignores(spec.target);
     let is_ignored = |name: &str| ignores.iter().any(|(ignored, _)| *ignored == name);

@@ -41,9 +41,11 @@ pub struct PlanArgs {
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &PlanArgs) -> Result<Exit, CommandError> {
     if let several @ [_, _, ..] = context.global.providers.as_slice() {
-        if args.destroy || args.out.is_some() {
-            return Err(CommandError::failed("several targets are compared, and nothing of that is destroyed or kept")
-                .hint("leave --destroy and --out out, or name one --provider"));
+        if args.now || args.destroy || args.out.is_some() {
+            let words = "several targets are compared, and nothing of that is timed, destroyed or kept";
+            return Err(
+                CommandError::failed(words).hint("leave --now, --destroy and --out out, or name one --provider")
+            );
         }
         return compare::run(context, &args.blocks, several);
     }

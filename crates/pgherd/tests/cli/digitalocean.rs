@@ -122,6 +122,8 @@ module "orders" {
     let refused: Vec<&str> =
         targets[1]["refused"].as_array().into_iter().flatten().filter_map(|one| one["variable"].as_str()).collect();
     assert!(refused.contains(&"kms_key_id"), "{refused:?}");
+    let now = sandbox.run(&["plan", "--provider", "aws,digitalocean", "--now"]);
+    assert!(now.stderr.contains("nothing of that is timed"), "{}", now.stderr);
     let apply = sandbox.run(&["apply", "--provider", "aws,digitalocean"]);
     assert!(apply.stderr.contains("one target is meant here"), "{}", apply.stderr);
 }

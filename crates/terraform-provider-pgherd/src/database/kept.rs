@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use pgherd_core::diagnostic::Severity;
 use pgherd_core::plan::plan;
-use pgherd_core::resource::{Observed, Owner, Resource, Status};
+use pgherd_core::resource::{Kind, Observed, Owner, Resource, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Value as Ours;
 use pgherd_core::variables::Variable;
@@ -46,7 +46,7 @@ pub fn written(
     let wanted = provider.desired(&base);
     let same = |written: &Value| {
         let spec = Meaning::of(written, settings).0;
-        spec.is_some_and(|spec| wants_the_same(provider, &base, &wanted, &provider.desired(&spec)))
+        spec.is_some_and(|spec| wants_the_same(provider.kinds(), &base, &wanted, &provider.desired(&spec)))
     };
     let with = |written: &Value, variables: &[&Variable]| {
         let mut written = written.clone();
@@ -67,11 +67,11 @@ pub fn written(
 }
 
 /// Whether somebody who wants one would have nothing to do where there is the other.
-fn wants_the_same(provider: &dyn Provider, spec: &Spec, wanted: &[Resource], other: &[Resource]) -> bool {
+fn wants_the_same(kinds: &[Kind], spec: &Spec, wanted: &[Resource], other: &[Resource]) -> bool {
     let is_plain = |value: &Ours| matches!(value, Ours::Bool(_) | Ours::Int(_) | Ours::Text(_));
     // What is sent at creation and never compared: what is written is told, though nothing is done for it.
     let differs = |wanted: &Resource, other: &Resource| {
-        let kind = provider.kinds().iter().find(|kind| kind.name == wanted.id.kind);
+        let kind = kinds.iter().find(|kind| kind.name == wanted.id.kind);
         wanted.props.iter().any(|(name, value)| {
             let is_theirs = kind.and_then(|kind| kind.field(name)).is_some_and(|field| field.owner == Owner::Theirs);
             is_theirs && is_plain(value) && other.props.get(name).is_some_and(|other| other != value)
@@ -85,6 +85,7 @@ fn wants_the_same(provider: &dyn Provider, spec: &Spec, wanted: &[Resource], oth
         let twin = all.iter().find(|other| other.id == one.id);
         let mut one = one.clone();
         one.props.retain(|name, value| twin.and_then(|twin| twin.props.get(name)) != Some(value));
+        one.props.values_mut().for_each(name_unknown);
         one
     };
     let (wanted, other): (Vec<Resource>, Vec<Resource>) = (
@@ -100,15 +101,54 @@ fn wants_the_same(provider: &dyn Provider, spec: &Spec, wanted: &[Resource], oth
         protected: false,
     };
     let other: Vec<Observed> = other.into_iter().map(there).collect();
-    let plan = plan(provider.kinds(), &spec.block, &wanted, &other, &run::timing(spec, Timestamp::now()));
+    let plan = plan(kinds, &spec.block, &wanted, &other, &run::timing(spec, Timestamp::now()));
     plan.steps.is_empty() && !plan.diagnostics.iter().any(|said| said.severity == Severity::Error)
+}
+
+/// Has what only the target knows be itself and nothing else: a plan takes it for the same as anything, and what stands beside it in a list
+/// with it.
+fn name_unknown(value: &mut Ours) {
+    match value {
+        Ours::Output(id, field) => *value = Ours::Text(format!("{field} of {id}")),
+        Ours::Unknown(reference) => *value = Ours::Text(format!("unknown {reference}")),
+        Ours::List(items) => items.iter_mut().for_each(name_unknown),
+        Ours::Map(entries) => entries.values_mut().for_each(name_unknown),
+        Ours::Null | Ours::Bool(_) | Ours::Int(_) | Ours::Float(_) | Ours::Text(_) | Ours::Secret(_) => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use pgherd_core::resource::{Equality, Field, Id, Impact, ImpactRule};
+
     use super::*;
+
+    /// The groups of an instance of RDS with one of its own, whose id nobody knows before it is made.
+    #[test]
+    fn what_stands_beside_something_that_only_the_target_knows_is_compared() {
+        const GROUPS: Field = Field {
+            name: "VpcSecurityGroupIds",
+            owner: Owner::Set,
+            equality: Equality::Unordered,
+            impact: ImpactRule::Always(Impact::NewConnections),
+        };
+        const KINDS: &[Kind] = &[Kind { name: "instance", holds_data: true, outlives: false, fields: &[GROUPS] }];
+        let config = [("cloud_provider", Value::text("aws")), ("name", Value::text("orders"))];
+        let spec = Meaning::of(&Value::object(config), &Settings::default()).0.expect("it is known where it is");
+        let instance = |own: bool, groups: &[&str]| {
+            let own = own.then(|| Ours::Output(Id::new("security-group", "orders-db"), "GroupId".to_owned()));
+            let groups = own.into_iter().chain(groups.iter().map(|group| Ours::text(*group))).collect();
+            let props = [(GROUPS.name.to_owned(), Ours::List(groups))].into();
+            [Resource { id: Id::new("instance", "orders"), props, needs: Vec::new() }]
+        };
+        let wants_the_same = |one: &[Resource], other: &[Resource]| super::wants_the_same(KINDS, &spec, one, other);
+        assert!(wants_the_same(&instance(true, &["sg-1", "sg-2"]), &instance(true, &["sg-2", "sg-1"])));
+        assert!(!wants_the_same(&instance(true, &["sg-1"]), &instance(true, &["sg-2"])));
+        assert!(!wants_the_same(&instance(true, &[]), &instance(true, &["sg-1"])));
+        assert!(!wants_the_same(&instance(false, &["sg-1"]), &instance(true, &["sg-1"])));
+    }
 
     /// What becomes of one setting that was the one and is written as the other, with another one beside it.
     #[track_caller]
