@@ -26,7 +26,12 @@ pub(crate) async fn key(session: &Session, region: &str, name: &str) -> Result<O
     match session.json(Service::Kms, region, "DescribeKey", &body, Safety::Repeatable).await {
         Ok(answer) => {
             let text = |name: &str| answer["KeyMetadata"][name].as_str().unwrap_or_default().to_owned();
-            Ok(Some(Key { state: text("KeyState"), spec: text("KeySpec"), usage: text("KeyUsage"), manager: text("KeyManager") }))
+            Ok(Some(Key {
+                state: text("KeyState"),
+                spec: text("KeySpec"),
+                usage: text("KeyUsage"),
+                manager: text("KeyManager"),
+            }))
         }
         Err(error) if error.is("NotFoundException") => Ok(None),
         Err(error) => Err(error),

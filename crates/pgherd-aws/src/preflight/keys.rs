@@ -120,8 +120,11 @@ mod tests {
     fn check(written: &str, found: Option<(&str, &str, &str)>, expected: &[&str]) {
         let case = Case::made(&format!("kms_key_id = \"{written}\""));
         let text = str::to_owned;
-        let found = found.map(|(state, spec, usage)| {
-            Key { state: text(state), spec: text(spec), usage: text(usage), manager: text("CUSTOMER") }
+        let found = found.map(|(state, spec, usage)| Key {
+            state: text(state),
+            spec: text(spec),
+            usage: text(usage),
+            manager: text("CUSTOMER"),
         });
         let facts = |about: &About<'_>| Facts {
             keys: asked(about).into_iter().map(|asked| (asked, Answer::Told(found.clone()))).collect(),
