@@ -223,10 +223,9 @@ pub(crate) async fn update(
     let name = &resource.id.name;
     let described = look(aws, name).await?.filter(|described| is_ours(&described.tags, name));
     described.ok_or_else(|| ours::foreign(&resource.id))?;
-    if let Some(key) = changes.iter().find(|change| change.field == KEY).and_then(|change| change.to.as_text()) {
-        if let Some(key) = usable(aws, Some(key)).await? {
-            secrets::encrypt(aws.session(), aws.region(), name, key).await?;
-        }
+    let key = changes.iter().find(|change| change.field == KEY).and_then(|change| change.to.as_text());
+    if let Some(key) = usable(aws, key).await? {
+        secrets::encrypt(aws.session(), aws.region(), name, key).await?;
     }
     become_as_wanted(aws, resource, events).await?;
     let retagging = Retagging::of(changes);
