@@ -101,6 +101,13 @@ impl Session {
         &self.client
     }
 
+    /// Waits until no other session of pgherd's has the turn to make roles and databases, and keeps it until this session ends.
+    /// Whoever was cut short may still have a statement at work: what is looked at before that ended is made a second time.
+    pub async fn take_turn(&self) -> Result<()> {
+        // Advisory locks are a database's own; in `postgres` nobody else has a reason to take this one ("pgherd").
+        self.run("SELECT pg_advisory_lock(x'706768657264'::bigint)").await
+    }
+
     /// Makes the master role, or gives it the wanted password, without touching its open connections. Says whether anything
     /// changed.
     ///

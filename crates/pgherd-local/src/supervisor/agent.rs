@@ -244,19 +244,10 @@ impl Agent {
             return Ok(port);
         }
         let others = reserved.iter().filter(|(owner, _)| *owner != name);
-        let mut taken: BTreeSet<u16> = others.map(|(_, reserved)| reserved.port).collect();
-        loop {
-            let port = ports::allocate(asked, range.clone(), &taken)?;
-            let found = Reserved::new(port);
-            if found.claim.is_none() && asked.is_some() {
-                return Err(ports::claimed(port));
-            }
-            if found.claim.is_some() {
-                reserved.insert(name.to_owned(), found);
-                return Ok(port);
-            }
-            taken.insert(port);
-        }
+        let taken: BTreeSet<u16> = others.map(|(_, reserved)| reserved.port).collect();
+        let (port, claim) = ports::allocate(asked, range, &taken)?;
+        reserved.insert(name.to_owned(), Reserved { port, claim: Some(claim) });
+        Ok(port)
     }
 
     /// Gives the port of a server back that is no more.

@@ -118,7 +118,7 @@ impl Drop for Live {
 }
 
 /// The kernel ends a killed process at once unless it is stuck in the disk.
-const KILL_DEADLINE: Duration = Duration::from_secs(30);
+const KILL_DEADLINE: Duration = Duration::from_secs(180);
 
 /// Processes that work in one of these folders or name it in their arguments. Forwarders and poolers name the runtime folder alone.
 fn processes_of(folders: &[&Path]) -> Vec<i32> {
