@@ -30,7 +30,7 @@ use crate::supervisor::{AgentOptions, place};
 /// How long a question may take that the agent answers from what it has at hand.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long an agent may take from being started to answering.
-const START_DEADLINE: Duration = Duration::from_secs(20);
+const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How glibc's allocator behaves in an agent (mallopt(3)): it gives back what it is done with. By its own rules it keeps what
 /// unpacking ten clusters took for months (measured: 109 MB, with these 23 MB). Other libraries' allocators look at none of it.
 pub const ALLOCATOR: [(&str, &str); 3] =

@@ -27,6 +27,9 @@ use crate::sizing::Machine;
 const CALM: Duration = Duration::from_secs(5);
 /// How nice that is to everything else on the machine.
 const NICENESS: i32 = 10;
+/// How often, and between two times how long after, ports that were not to be had are claimed again.
+const CLAIMS: usize = 50;
+const CLAIM_EVERY: Duration = Duration::from_millis(100);
 /// How long keepers may go on with what they are doing when the agent is told to end. Everything they do may be cut short.
 const LAST_ACTION: Duration = Duration::from_secs(10);
 
@@ -96,10 +99,26 @@ impl Agent {
                 Err(error) => tracing::error!("{error}"),
             }
         }
+        locked(&self.tasks).spawn(self.clone().claim_again());
         locked(&self.tasks).spawn(self.clone().keep_stocked());
         locked(&self.tasks).spawn(backups::keep(self.clone(), self.stop.subscribe()));
         locked(&self.tasks).spawn(backups::keep_second(self.clone(), self.stop.subscribe()));
         self.stock_up();
+    }
+
+    /// Claims the ports that could not be claimed at once: what a killed agent was just starting holds its claims until it is a
+    /// program of its own. Those of an agent that lives stay its own.
+    async fn claim_again(self: Arc<Self>) {
+        for _ in 0..CLAIMS {
+            let claim = |reserved: &mut Reserved| {
+                reserved.become_of(reserved.port);
+                reserved.claim.is_some()
+            };
+            if locked(&self.ports).values_mut().map(claim).fold(true, |all, claimed| all && claimed) {
+                return;
+            }
+            tokio::time::sleep(CLAIM_EVERY).await;
+        }
     }
 
     /// Has something go on until it is done, or the agent ends.
