@@ -58,7 +58,7 @@ async fn what_was_restored_has_backups_of_its_own() {
     world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
     world.back_up("first").await;
     world.operate(restore(&world, COPY, Point::Latest)).await;
-    assert_eq!(world.backups(COPY).await.kept, []);
+    assert_eq!(world.asked_for(COPY).await, [""; 0]);
     world.operate(Operation::Backup { name: COPY.to_owned(), label: Some("second".to_owned()) }).await;
     world.run_on(COPY, "INSERT INTO t VALUES (2)").await;
     world.sql("INSERT INTO t VALUES (3), (4), (5)").await;
@@ -96,7 +96,7 @@ async fn a_database_that_is_gone_is_restored_from_its_last_backup() {
     world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
     world.delete(Some("db-final")).await.expect("deleted");
     assert!(!world.paths.instance(NAME).root.exists());
-    assert_eq!(world.backups(NAME).await.kept.iter().map(|kept| kept.name.as_str()).collect::<Vec<_>>(), ["db-final"]);
+    assert_eq!(world.asked_for(NAME).await, ["db-final"]);
     world.operate(restore(&world, COPY, Point::Backup("db-final".to_owned()))).await;
     assert_eq!(world.rows(COPY).await, "1");
     // A new one of the old name begins anew, and nothing of the old one is lost by that.
@@ -104,11 +104,11 @@ async fn a_database_that_is_gone_is_restored_from_its_last_backup() {
     let refused = world.refused(restore(&world, "db-x", Point::Latest)).await;
     assert_eq!(refused.message, "there is no whole backup of db as it is now");
     world.back_up("anew").await;
-    let kept = world.backups(NAME).await.kept;
-    assert_eq!(kept.iter().map(|kept| kept.name.as_str()).collect::<Vec<_>>(), ["db-final", "anew"]);
+    assert_eq!(world.asked_for(NAME).await, ["db-final", "anew"]);
     // Without a last backup what the schedule took goes, and what somebody asked for stays.
     world.delete(None).await.expect("deleted");
-    assert_eq!(world.backups(NAME).await.kept, kept);
+    let kept = world.backups(NAME).await.kept;
+    assert_eq!(kept.iter().map(|kept| kept.name.as_str()).collect::<Vec<_>>(), ["db-final", "anew"]);
 }
 
 /// The standby has only streamed what the old primary had not archived yet.
@@ -143,6 +143,7 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
 async fn a_gap_in_the_archive_is_told_and_not_restored_across() {
     let world = World::new();
     world.apply(&[]).await;
+    world.took_its_first().await;
     world.back_up("before").await;
     world.sql("CREATE TABLE t (id int)").await;
     for number in 0..3 {
@@ -172,7 +173,7 @@ async fn a_gap_in_the_archive_is_told_and_not_restored_across() {
 async fn the_first_backup_is_taken_by_itself_and_of_the_standby() {
     let world = World::new();
     world.apply(PAIR).await;
-    let taken = world.told("took and verified the backup db-auto-").await;
+    let taken = world.took_its_first().await;
     assert!(taken.contains(" of n2, "), "{taken}");
     let backups = world.backups(NAME).await;
     assert!(backups.kept[0].automatic && backups.kept[0].encrypted == Some(true), "{backups:?}");
@@ -222,6 +223,7 @@ async fn a_restore_survives_the_agent() {
 async fn a_drill_restores_the_newest_backup_and_leaves_nothing() {
     let world = World::new();
     world.apply(&[]).await;
+    world.took_its_first().await;
     world.back_up("first").await;
     world.sql("CREATE TABLE t (id int)").await;
     world.agent().await.drill(NAME, |_| {}).await.expect("restored");
@@ -252,6 +254,17 @@ pub fn restore(world: &World, to: &str, point: Point) -> Operation {
 impl World {
     pub async fn back_up(&self, label: &str) {
         self.operate(Operation::Backup { name: NAME.to_owned(), label: Some(label.to_owned()) }).await;
+    }
+
+    /// Returns when the schedule has taken its first backup: the next one is a day away, and none comes between a test's own.
+    pub async fn took_its_first(&self) -> String {
+        self.told("took and verified the backup db-auto-").await
+    }
+
+    /// The names of the backups that somebody asked for: the schedule may have taken one beside them.
+    pub async fn asked_for(&self, name: &str) -> Vec<String> {
+        let kept = self.backups(name).await.kept;
+        kept.into_iter().filter(|kept| !kept.automatic).map(|kept| kept.name).collect()
     }
 
     pub async fn backups(&self, name: &str) -> Backups {

@@ -50,7 +50,7 @@ async fn an_ordinary_user_keeps_a_database_of_their_own() {
     world.serves_without(postmaster).await;
     world.operate(Operation::Rotate { name: NAME.to_owned() }).await;
     world.delete(Some("last")).await.expect("deleted");
-    assert_eq!(world.backups(crate::world::NAME).await.kept.len(), 1);
+    assert_eq!(world.asked_for(crate::world::NAME).await.len(), 1);
 }
 
 /// Starts the agent as that user and returns when it answers.
