@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
@@ -82,16 +83,17 @@ pub fn is_free(port: u16) -> bool {
     // One at a time: the wildcard of IPv6 takes IPv4 as well.
     [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
         .into_iter()
-        .all(|address| !matches!(try_bind(address, port), Err(Errno::ADDRINUSE | Errno::ACCESS)))
+        .all(|address| !matches!(bound(address, port), Err(Errno::ADDRINUSE | Errno::ACCESS)))
 }
 
 /// Binds without listening: with `SO_REUSEADDR` on both sides that stands in nobody's way (socket(7)), and fails where somebody
 /// listens. Whoever listened for this moment would take the port from a server that starts on it just then.
-fn try_bind(address: IpAddr, port: u16) -> rustix::io::Result<()> {
+fn bound(address: IpAddr, port: u16) -> rustix::io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    bind(&socket, &std::net::SocketAddr::new(address, port))
+    bind(&socket, &std::net::SocketAddr::new(address, port))?;
+    Ok(socket)
 }
 
 /// Who listens on a port, `postgres (pid 4242)`, as far as `/proc` tells.
@@ -171,17 +173,13 @@ mod tests {
 
     #[test]
     fn looking_takes_a_port_from_nobody() {
-        let port = occupied().1;
-        let done = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                is_free(port);
-            });
-            for _ in 0..2000 {
-                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("nobody listens");
-            }
-            done.store(true, std::sync::atomic::Ordering::Relaxed);
-        });
+        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let look = bound(any, 0).expect("some port is free");
+        let port = rustix::net::getsockname(&look).ok().and_then(|name| std::net::SocketAddr::try_from(name).ok());
+        let port = port.expect("it has an address").port();
+        let server = TcpListener::bind((any, port)).expect("nobody listens");
+        assert_eq!(bound(any, port).err(), Some(Errno::ADDRINUSE), "now somebody does");
+        drop((look, server));
     }
 
     #[test]

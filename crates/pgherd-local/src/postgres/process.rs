@@ -80,6 +80,8 @@ pub fn start(what: &Start<'_>) -> Result<Postmaster> {
         command.arg("-c").arg(format!("{name}={value}"));
     }
     what.run_as.prepare(&mut command, what.server);
+    // PostgreSQL goes there too, a while after it was started; until then nobody would see whose it is.
+    command.current_dir(what.data);
     let copy = log.try_clone().map_err(|error| io_error("open", &log_path, &error))?;
     let child = command.stdout(Stdio::from(copy)).stderr(Stdio::from(log)).spawn();
     let child = child.map_err(|error| io_error("start", &what.server.program("postgres"), &error))?;

@@ -17,11 +17,12 @@ use super::template::{CLOSE_PUBLIC, SPARE_DATABASE};
 /// The longest that any of our own statements may take; making a database from its template is the slowest of them.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
 
-/// No statement of ours reaches a log or pg_stat_statements, so that not even a password's verifier does. They are set before
+/// What is meant for the user's own sessions does not end ours. And no statement of ours reaches a log or pg_stat_statements, so that not even a password's verifier does. They are set before
 /// the first statement: one sent together with SET is logged before it takes effect.
 const UNSEEN: &str = "-c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1 \
                       -c log_transaction_sample_rate=0 -c log_min_error_statement=panic -c pg_stat_statements.track=none \
-                      -c client_min_messages=warning";
+                      -c client_min_messages=warning \
+                      -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0";
 
 /// A session of [`SUPERUSER`].
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Operation, Point, Provider as _, ProviderError};
 use pgherd_local::postgres::session::Session;
 
-use crate::world::{Arguments, DEADLINE, NAME, World, events, kill};
+use crate::world::{Arguments, DEADLINE, LOOK_AGAIN, NAME, World, events, kill};
 
 const COPY: &str = "db-copy";
 const PAIR: Arguments<'static> = &[("multi_az", Value::Bool(true))];
@@ -320,6 +320,7 @@ impl World {
                 if let Some(told) = events.into_iter().find(|told| told.message.contains(words)) {
                     return told.message;
                 }
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
         tokio::time::timeout(DEADLINE, told).await.expect("it happens")

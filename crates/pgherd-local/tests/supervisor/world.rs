@@ -26,6 +26,8 @@ pub use crate::majors::cache;
 
 /// Bounds what never comes: nothing waits as long as this on a machine that is merely busy.
 pub const DEADLINE: Duration = Duration::from_secs(240);
+/// Between two looks: the machine is left to those who are looked at.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// The instance of every test.
 pub const NAME: &str = "db";
 
@@ -215,7 +217,7 @@ impl World {
                 return;
             }
             assert!(tokio::time::Instant::now() < end, "it stays {:?}, {:?}", status.status, status.warnings);
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -237,7 +239,7 @@ impl World {
                 return ready;
             }
             assert!(tokio::time::Instant::now() < end, "no cluster is prepared");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
