@@ -111,10 +111,13 @@ pub async fn connect_or_start(program: &Path, options: &AgentOptions) -> Result<
     let deadline = Instant::now() + START_DEADLINE;
     let mut trouble = None;
     loop {
-        if let Some(client) = connect(&options.paths).await? {
-            return Ok(client);
-        }
         let (is_held, is_late) = (place::is_held(&options.paths), Instant::now() > deadline);
+        match connect(&options.paths).await {
+            Ok(Some(client)) => return Ok(client),
+            // What holds the place does not answer yet, or not any more.
+            Err(error) if error.kind == ErrorKind::Unavailable && !is_late => {}
+            answer => drop(answer?),
+        }
         if is_held && !is_late {
             // A starter that was cut short leaves an agent that is about to answer. And what a killed agent was just starting
             // holds its place until that is a program of its own.

@@ -39,9 +39,9 @@ pub fn allocate(
     let all_in_use = format!("all ports from {} to {} are in use", range.start(), range.end());
     // Claimed before it is tried: nobody tries to bind what another agent is about to listen on.
     let of_nobody = |port| Claim::of(port).filter(|_| is_free(port)).map(|claim| (port, claim));
-    range.find_map(|port| (!taken.contains(&port)).then_some(port).and_then(of_nobody)).ok_or_else(|| {
-        ProviderError::new(ErrorKind::Conflict, all_in_use).help("write a port in the block")
-    })
+    range
+        .find_map(|port| (!taken.contains(&port)).then_some(port).and_then(of_nobody))
+        .ok_or_else(|| ProviderError::new(ErrorKind::Conflict, all_in_use).help("write a port in the block"))
 }
 
 /// A port held for a database that may not be running: no other agent of this machine gives it to one of its own.

@@ -105,7 +105,7 @@ impl Session {
     /// Waits until no other session of pgherd's has the turn to make roles and databases, and keeps it until this session ends.
     /// Whoever was cut short may still have a statement at work: what is looked at before that ended is made a second time.
     pub async fn take_turn(&self) -> Result<()> {
-        // Advisory locks are a database's own; in `postgres` nobody else has a reason to take this one ("pgherd").
+        // Advisory locks are a database's own, and nobody else has a reason to take this one ("pgherd").
         self.run("SELECT pg_advisory_lock(x'706768657264'::bigint)").await
     }
 
@@ -156,6 +156,7 @@ impl Session {
     /// Puts pg_stat_statements into this session's database, and gives its schema `public` to the owner of the database,
     /// closed to others, as 15 and later have it from the start.
     pub async fn prepare_database(&self) -> Result<()> {
+        self.take_turn().await?;
         if self.major() < 15 {
             self.run(CLOSE_PUBLIC).await?;
         }

@@ -110,11 +110,7 @@ impl Agent {
     /// program of its own. Those of an agent that lives stay its own.
     async fn claim_again(self: Arc<Self>) {
         for _ in 0..CLAIMS {
-            let claim = |reserved: &mut Reserved| {
-                reserved.become_of(reserved.port);
-                reserved.claim.is_some()
-            };
-            if locked(&self.ports).values_mut().map(claim).fold(true, |all, claimed| all && claimed) {
+            if claim_all(&mut locked(&self.ports)) {
                 return;
             }
             tokio::time::sleep(CLAIM_EVERY).await;
@@ -322,6 +318,12 @@ impl Reserved {
             *self = Self::new(port);
         }
     }
+}
+
+/// Claims what is not claimed yet; says whether all is.
+fn claim_all(ports: &mut BTreeMap<String, Reserved>) -> bool {
+    ports.values_mut().for_each(|reserved| reserved.become_of(reserved.port));
+    ports.values().all(|reserved| reserved.claim.is_some())
 }
 
 /// Whose a server's own port is: no instance has a name with a slash.

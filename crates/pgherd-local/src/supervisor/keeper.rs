@@ -149,11 +149,27 @@ impl Keeper {
             let begun = tokio::time::Instant::now();
             let Err(panic) = AssertUnwindSafe(self.tend()).catch_unwind().await else { return };
             panics = if begun.elapsed() > CALM_AFTER_PANIC { 1 } else { panics + 1 };
+            self.let_job_end().await;
             self.begin_anew(&words_of(panic.as_ref()));
             tokio::select! {
                 () = tokio::time::sleep(pause_after(panics)) => {}
                 _ = self.stop.wait_for(|stop| *stop) => return,
             }
+        }
+    }
+
+    /// A step that is at work goes on without its keeper: whoever begins beside it makes everything twice.
+    async fn let_job_end(&mut self) {
+        let ended = async {
+            match self.job.take().filter(|job| !job.is_over()) {
+                Some(Job::Accept(handle)) => drop(handle.await),
+                Some(Job::Step(_, handle)) => drop(handle.await),
+                None => {}
+            }
+        };
+        tokio::select! {
+            () = ended => {}
+            _ = self.stop.wait_for(|stop| *stop) => {}
         }
     }
 
