@@ -103,7 +103,8 @@ pub async fn anything(paths: &Paths) {
 /// The agent of these options: the one that runs, or one started now with `program` (an executable that has the
 /// `agent` command), which then outlives the caller.
 pub async fn connect_or_start(program: &Path, options: &AgentOptions) -> Result<Client, ProviderError> {
-    if let Some(client) = connect(&options.paths).await? {
+    // What is wrong with one that is there is said again below, if it stays so.
+    if let Ok(Some(client)) = connect(&options.paths).await {
         return Ok(client);
     }
     // Two starters at once: the second waits here, and then finds the first one's agent.
@@ -116,7 +117,8 @@ pub async fn connect_or_start(program: &Path, options: &AgentOptions) -> Result<
             Ok(Some(client)) => return Ok(client),
             // What holds the place does not answer yet, or not any more.
             Err(error) if error.kind == ErrorKind::Unavailable && !is_late => {}
-            answer => drop(answer?),
+            Err(error) => return Err(error),
+            Ok(None) => {}
         }
         if is_held && !is_late {
             // A starter that was cut short leaves an agent that is about to answer. And what a killed agent was just starting

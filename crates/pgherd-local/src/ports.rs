@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
+use std::time::Duration;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use rustix::io::Errno;
@@ -21,6 +22,10 @@ pub const POOLER_RANGE: RangeInclusive<u16> = 6432..=6499;
 /// Where the ports of servers come from that nobody but a forwarder connects to.
 pub const NODE_RANGE: RangeInclusive<u16> = 6500..=7499;
 
+/// How often, and how long after each other, a port that was asked for is claimed.
+const CLAIMS: usize = 10;
+const CLAIM_EVERY: Duration = Duration::from_millis(20);
+
 /// A port for a new instance: `asked`, or the first of `range` that is neither in `taken` (other instances' of this agent, running
 /// or not) nor another agent's nor in use. Keep it with the instance: the next look may give another.
 pub fn allocate(
@@ -33,8 +38,13 @@ pub fn allocate(
             let message = format!("port {port} belongs to another database of pgherd");
             return Err(ProviderError::new(ErrorKind::Conflict, message).help("write another port, or none"));
         }
-        let claim = Claim::of(port).ok_or_else(|| claimed(port))?;
-        return ensure_free(port).map(|()| (port, claim));
+        ensure_free(port)?;
+        // One that was just given back may be held for a moment by what was started meanwhile.
+        let claim = (0..CLAIMS).find_map(|nth| {
+            std::thread::sleep(CLAIM_EVERY * u32::from(nth > 0));
+            Claim::of(port)
+        });
+        return claim.map(|claim| (port, claim)).ok_or_else(|| claimed(port));
     }
     let all_in_use = format!("all ports from {} to {} are in use", range.start(), range.end());
     // Claimed before it is tried: nobody tries to bind what another agent is about to listen on.

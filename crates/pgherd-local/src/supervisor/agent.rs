@@ -109,11 +109,14 @@ impl Agent {
     /// Claims the ports that could not be claimed at once: what a killed agent was just starting holds its claims until it is a
     /// program of its own. Those of an agent that lives stay its own.
     async fn claim_again(self: Arc<Self>) {
+        let mut stop = self.stop.subscribe();
         for _ in 0..CLAIMS {
             if claim_all(&mut locked(&self.ports)) {
                 return;
             }
-            tokio::time::sleep(CLAIM_EVERY).await;
+            if tokio::time::timeout(CLAIM_EVERY, stop.wait_for(|stop| *stop)).await.is_ok() {
+                return;
+            }
         }
     }
 

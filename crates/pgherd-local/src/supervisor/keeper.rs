@@ -149,27 +149,11 @@ impl Keeper {
             let begun = tokio::time::Instant::now();
             let Err(panic) = AssertUnwindSafe(self.tend()).catch_unwind().await else { return };
             panics = if begun.elapsed() > CALM_AFTER_PANIC { 1 } else { panics + 1 };
-            self.let_job_end().await;
             self.begin_anew(&words_of(panic.as_ref()));
             tokio::select! {
                 () = tokio::time::sleep(pause_after(panics)) => {}
                 _ = self.stop.wait_for(|stop| *stop) => return,
             }
-        }
-    }
-
-    /// A step that is at work goes on without its keeper: whoever begins beside it makes everything twice.
-    async fn let_job_end(&mut self) {
-        let ended = async {
-            match self.job.take().filter(|job| !job.is_over()) {
-                Some(Job::Accept(handle)) => drop(handle.await),
-                Some(Job::Step(_, handle)) => drop(handle.await),
-                None => {}
-            }
-        };
-        tokio::select! {
-            () = ended => {}
-            _ = self.stop.wait_for(|stop| *stop) => {}
         }
     }
 
@@ -181,7 +165,9 @@ impl Keeper {
             Err(error) => tracing::error!(instance = self.site.name, "{error}"),
         }
         (self.busy, self.pruned_at, self.look_at) = (None, None, None);
-        (self.job, self.facts, self.sown) = (None, None, None);
+        // A step that is at work is not begun a second time beside itself: what it comes to is taken in as always.
+        self.job = self.job.take().filter(|job| matches!(job, Job::Step(..)) && !job.is_over());
+        (self.facts, self.sown) = (None, None);
         self.site.agent.names.take_back(&self.site.name);
         let message = format!("pgherd itself failed, please report it: {panic}");
         if let Some(current) = self.current.take() {

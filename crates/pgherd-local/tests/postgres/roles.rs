@@ -122,6 +122,11 @@ async fn attempts_beside_each_other_take_turns() {
         world.session("other").await.prepare_database().await.expect("prepared");
         is_left
     };
+    // Also where the database is the one in which turns are taken.
+    let session = world.session("postgres").await;
+    session.take_turn().await.expect("its turn");
+    world.session("postgres").await.prepare_database().await.expect("prepared");
+    drop(session);
     let (one, two, three, four) = tokio::join!(attempt(), attempt(), attempt(), attempt());
     let first = [one, two, three, four].iter().filter(|is_left| !**is_left).count();
     assert_eq!((first, databases(&world.session("postgres").await).await.len()), (1, 3));

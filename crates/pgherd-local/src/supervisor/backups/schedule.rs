@@ -34,10 +34,6 @@ const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
 /// Looks after the backups of all instances until the agent ends.
 pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
-    let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
-    if let Err(error) = blocking(move || archive::install_program(&paths, &run_as)).await {
-        tracing::error!("nothing can be archived: {error}");
-    }
     let mut at_work: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     let mut looked_at_remains: Option<Instant> = None;
     let mut ticks = tokio::time::interval(EVERY);

@@ -79,6 +79,7 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
 /// A session for as long as which a server keeps its log.
 async fn hold_log(socket: &Path, port: u16) -> Result<Session, ProviderError> {
     let session = Session::connect(socket, port, "postgres", CONNECT_DEADLINE).await?;
+    session.run("SET idle_session_timeout = 0").await?;
     // Each has a name of its own: that of the backup before goes with its session, which the server ends when it gets to it.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let name = format!("pgherd_backup_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
