@@ -35,7 +35,9 @@ pub fn desired(spec: &Spec, region: &str) -> Vec<Resource> {
 /// rings.
 pub fn derived(spec: &Spec) -> Vec<(Id, String)> {
     let group = parameter_group::wanted(spec).map(|group| group.id);
-    let settings = group.into_iter().flat_map(|id| parameters::derived(spec).into_iter().map(move |words| (id.clone(), words)));
-    let alarm = alarms::derived(spec).map(|words| (Id::new(alarm::NAME, names::alarm(&spec.name, "connections")), words));
+    let settings =
+        group.into_iter().flat_map(|id| parameters::derived(spec).into_iter().map(move |words| (id.clone(), words)));
+    let alarm =
+        alarms::derived(spec).map(|words| (Id::new(alarm::NAME, names::alarm(&spec.name, "connections")), words));
     settings.chain(alarm).collect()
 }

@@ -182,7 +182,11 @@ mod tests {
         check("", &[], None);
         check("pgaudit, pg_stat_statements", &["pgaudit.log"], Some("pg_stat_statements,pgaudit"));
         check("pgaudit,pg_cron", &[], Some("pg_stat_statements,pgaudit,pg_cron"));
-        check("", &["auto_explain.log_analyze", "cron.timezone", "cron.log_run"], Some("pg_stat_statements,auto_explain,pg_cron"));
+        check(
+            "",
+            &["auto_explain.log_analyze", "cron.timezone", "cron.log_run"],
+            Some("pg_stat_statements,auto_explain,pg_cron"),
+        );
     }
 
     #[test]

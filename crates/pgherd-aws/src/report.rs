@@ -19,10 +19,10 @@ use crate::kinds::alarm::DIMENSION;
 use crate::kinds::instance::ADDRESS;
 use crate::kinds::recovery;
 use crate::live::{marks, spelling};
-use crate::status::has_stopped;
 use crate::names;
 use crate::protocol::error::AwsError;
 use crate::provider::Aws;
+use crate::status::has_stopped;
 
 /// How it is now.
 pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Report, ProviderError> {
@@ -125,19 +125,15 @@ struct There {
 async fn there(aws: &Aws, spec: &Spec) -> There {
     let Some((recovery, region)) = recovery::region(spec) else { return There::default() };
     let (session, name, server) = (aws.session(), &spec.name, names::recovery(&spec.name));
-    let replica = async {
-        if recovery.read_replica { rds::instance(session, region, &server).await } else { Ok(None) }
-    };
-    let copies = async {
-        if recovery::keeps_backups(spec) { rds::copies(session, region, name).await } else { Ok(Vec::new()) }
-    };
+    let replica =
+        async { if recovery.read_replica { rds::instance(session, region, &server).await } else { Ok(None) } };
+    let copies =
+        async { if recovery::keeps_backups(spec) { rds::copies(session, region, name).await } else { Ok(Vec::new()) } };
     let prefix = names::alarm(&server, "");
     let alarms = async {
         if recovery.read_replica { cloudwatch::standings(session, region, &prefix).await } else { Ok(Vec::new()) }
     };
-    let events = async {
-        if recovery.read_replica { events(aws, region, &[&server]).await } else { Ok(Vec::new()) }
-    };
+    let events = async { if recovery.read_replica { events(aws, region, &[&server]).await } else { Ok(Vec::new()) } };
     let Ok((replica, copies, alarms, events)) =
         tokio::time::timeout(THERE_WITHIN, join4(replica, copies, alarms, events)).await
     else {
@@ -177,11 +173,7 @@ async fn there(aws: &Aws, spec: &Spec) -> There {
     There { servers, alarms, events, silent, stopped }
 }
 
-fn told<T: Default>(
-    answer: Result<T, AwsError>,
-    what: &'static str,
-    silent: &mut Vec<(&'static str, AwsError)>,
-) -> T {
+fn told<T: Default>(answer: Result<T, AwsError>, what: &'static str, silent: &mut Vec<(&'static str, AwsError)>) -> T {
     answer.unwrap_or_else(|error| {
         silent.push((what, error));
         T::default()

@@ -149,12 +149,7 @@ where
 }
 
 /// The same where others of ours are at work with it, one after another, each of which is refused with the same words until it is its turn.
-pub(super) async fn once_free<F>(
-    aws: &Aws,
-    at: &At,
-    events: &Events,
-    attempt: impl FnMut() -> F,
-) -> Result<(), Refused>
+pub(super) async fn once_free<F>(aws: &Aws, at: &At, events: &Events, attempt: impl FnMut() -> F) -> Result<(), Refused>
 where
     F: Future<Output = Result<(), AwsError>>,
 {

@@ -340,7 +340,8 @@ mod tests {
     fn a_step_is_at_work_until_it_ends() {
         let leaving = Leaving::default();
         let id = |name: &str| Id::new(alarm::NAME, name);
-        let (one, other) = (leaving.begins("orders", &id("orders-cpu")), leaving.begins("orders", &id("orders-storage")));
+        let (one, other) =
+            (leaving.begins("orders", &id("orders-cpu")), leaving.begins("orders", &id("orders-storage")));
         drop(one);
         assert_eq!(leaving.at_work("orders"), [id("orders-storage")]);
         assert_eq!(leaving.at_work("users"), []);

@@ -174,12 +174,7 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, how: &Deletion, events: &Events) 
 
 /// Whether a thing is told of by what refers to it alone.
 fn is_found_by_reference(id: &Id) -> bool {
-    let kinds = [
-        kinds::topic::NAME,
-        kinds::dashboard::NAME,
-        kinds::security_group::NAME,
-        kinds::parameter_group::NAME,
-    ];
+    let kinds = [kinds::topic::NAME, kinds::dashboard::NAME, kinds::security_group::NAME, kinds::parameter_group::NAME];
     kinds.contains(&id.kind.as_str())
 }
 

@@ -21,7 +21,8 @@ pub(super) async fn forget(aws: &Aws, spec: &Spec, events: &Events) -> Result<()
     }
     if let Some(stage) = seen.iter().find_map(half_done) {
         let message = format!("{} is half done with something: it wears {stage}", spec.name);
-        return Err(ProviderError::new(ErrorKind::Conflict, message).help("run the command that was cut short again, then forget it"));
+        return Err(ProviderError::new(ErrorKind::Conflict, message)
+            .help("run the command that was cut short again, then forget it"));
     }
     let (last, first): (Vec<Observed>, Vec<Observed>) =
         seen.into_iter().partition(|seen| seen.id.kind == instance::NAME);

@@ -37,7 +37,13 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn doubts(&self) -> Vec<Doubt> {
         let offers = self.offers.iter().filter_map(|(_, answer)| answer.doubt());
-        self.versions.doubt().into_iter().chain(offers).chain(self.family.doubt()).chain(self.settings.doubt()).collect()
+        self.versions
+            .doubt()
+            .into_iter()
+            .chain(offers)
+            .chain(self.family.doubt())
+            .chain(self.settings.doubt())
+            .collect()
     }
 }
 

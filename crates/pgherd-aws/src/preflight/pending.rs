@@ -92,7 +92,9 @@ fn nobody_comes_in(about: &About<'_>) -> Vec<Diagnostic> {
 fn lets_nobody_in(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
     let group = match &step.action {
         Action::Create { resource } if about.seen(&step.id).is_none() => resource,
-        Action::Update { resource, changes } if changes.iter().any(|change| change.field.starts_with("Rules.")) => resource,
+        Action::Update { resource, changes } if changes.iter().any(|change| change.field.starts_with("Rules.")) => {
+            resource
+        }
         Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => return None,
     };
     let rules = group.props.get("Rules").and_then(Value::as_map);

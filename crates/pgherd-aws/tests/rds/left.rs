@@ -33,9 +33,11 @@ async fn a_database_is_marked_while_it_lets_go_of_something_and_not_longer() {
     assert!(!is_marked(&world));
     world.forget_what_was_asked();
     world.apply_now(&less()).await;
-    let was_marked = world.emulator.asked().iter().any(|asked| {
-        asked.action == "AddTagsToResource" && asked.parameters.values().any(|value| value == MARK)
-    });
+    let was_marked = world
+        .emulator
+        .asked()
+        .iter()
+        .any(|asked| asked.action == "AddTagsToResource" && asked.parameters.values().any(|value| value == MARK));
     assert!(was_marked);
     assert!(!is_marked(&world));
     assert_eq!(world.left(&less()).await, [""; 0]);

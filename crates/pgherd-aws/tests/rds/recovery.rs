@@ -422,5 +422,7 @@ async fn the_second_region_is_told_of_and_may_be_down() {
     assert!(report.warnings.len() == 1 && report.warnings[0].starts_with(said), "{:?}", report.warnings);
     let history = provider.history(&spec(BOTH)).await.expect("the first region is told");
     assert!(history.iter().any(|one| one.to == "orders"));
-    assert!(history.last().is_some_and(|last| last.to == "orders-dr" && last.message.starts_with("eu-west-1 does not")));
+    assert!(
+        history.last().is_some_and(|last| last.to == "orders-dr" && last.message.starts_with("eu-west-1 does not"))
+    );
 }

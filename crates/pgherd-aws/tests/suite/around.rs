@@ -21,7 +21,8 @@ fn both(verb: &str) -> Vec<String> {
     steps(&[&format!("{verb} instance orders"), &format!("{verb} replica orders-r1")])
 }
 
-const RULE: &str = "[{ type = \"ingress\", from_port = 5432, to_port = 5432, protocol = \"tcp\", cidr_blocks = [\"10.9.0.0/16\"] }]";
+const RULE: &str =
+    "[{ type = \"ingress\", from_port = 5432, to_port = 5432, protocol = \"tcp\", cidr_blocks = [\"10.9.0.0/16\"] }]";
 
 /// A step of each alarm of a server.
 fn of_alarms(verb: &str, server: &str, about: &[&str]) -> Vec<String> {

@@ -31,7 +31,8 @@ fn one(step: &str) -> Vec<String> {
 
 const INSTANCE_CLASS: &str = "DBInstanceClass db.r5.large -> db.r5.xlarge in the window";
 const MAINTENANCE: &str = "PreferredMaintenanceWindow sat:04:00-sat:05:00 -> sun:05:00-sun:06:00";
-const ROLE: &str = "MonitoringRoleArn arn:aws:iam::123456789012:role/monitoring -> arn:aws:iam::123456789012:role/other";
+const ROLE: &str =
+    "MonitoringRoleArn arn:aws:iam::123456789012:role/monitoring -> arn:aws:iam::123456789012:role/other";
 const LOGS: &str = "EnableCloudwatchLogsExports [postgresql, upgrade] -> [upgrade]";
 const BUFFERS: &str = "[{ name = \"shared_buffers\", value = \"256MB\" }]";
 const MORE_MEMORY: &str =

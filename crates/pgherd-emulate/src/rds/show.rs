@@ -86,7 +86,10 @@ pub fn instance(region: &Region, instance: &Instance, now: Timestamp) -> Element
     let element = match instance.is_password_managed {
         true => element.with(
             Element::new("MasterUserSecret")
-                .put("SecretArn", format!("arn:aws:secretsmanager:{}:{ACCOUNT}:secret:rds!{}", region.name, instance.resource_id))
+                .put(
+                    "SecretArn",
+                    format!("arn:aws:secretsmanager:{}:{ACCOUNT}:secret:rds!{}", region.name, instance.resource_id),
+                )
                 .put("SecretStatus", "active"),
         ),
         false => element,

@@ -101,10 +101,13 @@ pub fn answer(
 /// Whether what an action encrypts or reads can be, with the key of its secret. Another key has what there is encrypted anew.
 fn encrypted(secrets: &mut Secrets, keys: &Keys, action: &str, sent: &Fields) -> Result<(), Refusal> {
     let encrypts = |key: Option<&str>| match key.filter(|key| !keys.encrypts(key)) {
-        Some(key) => Err(Refusal::of("EncryptionFailure", format!("The key {key} is not there, not enabled, or not for that."))),
+        Some(key) => {
+            Err(Refusal::of("EncryptionFailure", format!("The key {key} is not there, not enabled, or not for that.")))
+        }
         None => Ok(()),
     };
-    let decrypts = |key: Option<&str>| encrypts(key).map_err(|refusal| Refusal { code: "DecryptionFailure", ..refusal });
+    let decrypts =
+        |key: Option<&str>| encrypts(key).map_err(|refusal| Refusal { code: "DecryptionFailure", ..refusal });
     match action {
         "CreateSecret" if content(sent)?.is_some() => encrypts(manage::key(sent)?.as_deref()),
         "GetSecretValue" => decrypts(secrets.living(sent)?.kms_key.as_deref()),
