@@ -68,6 +68,14 @@ pub fn connections(spec: &Spec) -> Option<f64> {
     spec.monitoring.alarm_connections.or_else(share)
 }
 
+/// Where the alarm on connections rings, and why, where nobody wrote that.
+pub fn derived(spec: &Spec) -> Option<String> {
+    let figure = connections(spec).filter(|_| spec.monitoring.alarm_connections.is_none())?;
+    let most = expected_connections(spec)?;
+    let of = if written_connections(spec).is_some() { "max_connections" } else { "about" };
+    Some(format!("Threshold = {figure}, 80 % of {of} {most}"))
+}
+
 /// As many as there will be room for: the parameter, or what RDS derives from the memory that it leaves the instance. How much that is
 /// nobody tells; 300 MiB and a twentieth less than all of it fits the one class that was measured (db.t4g.small: 181, where all of its
 /// memory would give 225). Too low a figure rings early, and too high a one never.

@@ -1,13 +1,13 @@
 //! A spec to everything it wants of AWS. Pure.
 
-use pgherd_core::resource::Resource;
+use pgherd_core::resource::{Id, Resource};
 use pgherd_core::spec::Spec;
 
 use crate::kinds::{
     KINDS, alarm, backup_replication, dashboard, instance, log_group, parameter_group, proxy, recovery, replica, role,
     secret, security_group, subnet_group, topic,
 };
-use crate::names;
+use crate::{alarms, names, parameters};
 
 /// What should exist for a spec in a region, in the order of making.
 pub fn desired(spec: &Spec, region: &str) -> Vec<Resource> {
@@ -29,4 +29,15 @@ pub fn desired(spec: &Spec, region: &str) -> Vec<Resource> {
     // What is in a second region stands beside its kind.
     resources.sort_by_key(|resource| KINDS.iter().position(|kind| kind.name == resource.id.kind));
     resources
+}
+
+/// What nobody wrote of it and everybody should see: what the parameter group holds beside what is written, and where the alarm on connections
+/// rings.
+pub fn derived(spec: &Spec) -> Vec<(Id, String)> {
+    let group = parameter_group::wanted(spec).map(|group| group.id);
+    let settings =
+        group.into_iter().flat_map(|id| parameters::derived(spec).into_iter().map(move |words| (id.clone(), words)));
+    let alarm =
+        alarms::derived(spec).map(|words| (Id::new(alarm::NAME, names::alarm(&spec.name, "connections")), words));
+    settings.chain(alarm).collect()
 }

@@ -16,5 +16,6 @@ pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observ
     seen.extend(around.into_iter().chain(secret));
     let orphans = live::orphans(aws, wanted, &seen).await?;
     seen.extend(orphans);
+    live::left::shown(aws, &mut seen).await?;
     Ok(seen)
 }

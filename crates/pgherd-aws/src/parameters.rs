@@ -14,6 +14,18 @@ pub const FORCE_SSL: &str = "rds.force_ssl";
 const PRELOAD: &str = "shared_preload_libraries";
 /// What pgherd needs loaded.
 const STATEMENTS: &str = "pg_stat_statements";
+/// What has to be loaded for settings of its own to mean anything, by how those begin (Amazon RDS User Guide, the pages about the extensions;
+/// each is among what RDS takes for `shared_preload_libraries`).
+const OF_SETTINGS: [(&str, &str); 8] = [
+    ("auto_explain.", "auto_explain"),
+    ("cron.", "pg_cron"),
+    ("pg_hint_plan.", "pg_hint_plan"),
+    ("pg_prewarm.", "pg_prewarm"),
+    ("pg_transport.", "pg_transport"),
+    ("pgaudit.", "pgaudit"),
+    ("pglogical.", "pglogical"),
+    ("pgtle.", "pg_tle"),
+];
 
 /// Parameters that only a restart changes and that PostgreSQL itself does not know, so that the catalogue cannot tell.
 ///
@@ -42,11 +54,23 @@ pub fn of(spec: &Spec) -> BTreeMap<String, String> {
         match name.as_str() {
             // On already, and nothing RDS lets anybody change.
             "ssl" => {}
-            PRELOAD => settings.extend(united(written).map(|list| (name.clone(), list))),
+            PRELOAD => {}
             _ => drop(settings.insert(name.clone(), value(name, major, written))),
         }
     }
+    let libraries = united(spec.parameters.get(PRELOAD).map_or("", String::as_str), needed(spec.parameters.keys()));
+    settings.extend(libraries.map(|list| (PRELOAD.to_owned(), list)));
     settings
+}
+
+/// What the group holds that nobody wrote so, a line each.
+pub fn derived(spec: &Spec) -> Vec<String> {
+    let is_written = |name: &str, value: &str| match spec.parameters.get(name) {
+        Some(written) => name != PRELOAD || items(written).eq(items(value)),
+        None => false,
+    };
+    let settings = of(spec).into_iter().filter(|(name, value)| !is_written(name, value));
+    settings.map(|(name, value)| format!("{name} = {value}")).collect()
 }
 
 /// The major a database is made with, where the block or the catalogue names one.
@@ -84,12 +108,26 @@ fn switch(on: bool) -> String {
     if on { "1" } else { "0" }.to_owned()
 }
 
-/// The libraries that were written and those pgherd needs. `None` where nothing but those was written: RDS's own list has them, and
-/// more that a written one would take away.
-fn united(written: &str) -> Option<String> {
-    let written: Vec<&str> =
-        written.split(',').map(str::trim).filter(|library| !library.is_empty() && *library != STATEMENTS).collect();
-    (!written.is_empty()).then(|| [&[STATEMENTS], &written[..]].concat().join(","))
+/// The libraries that what is written needs beside the list of them.
+fn needed<'a>(names: impl Iterator<Item = &'a String>) -> impl Iterator<Item = &'static str> {
+    let of = |name: &String| OF_SETTINGS.iter().find(|(begin, _)| name.starts_with(begin)).map(|(_, library)| *library);
+    names.filter_map(of)
+}
+
+/// The libraries that were written, those pgherd needs, and those that other settings do, on the instance and whatever follows it. `None`
+/// where nothing but pgherd's own is among them: RDS's own list has that, and more that a written one would take away.
+fn united(written: &str, needed: impl Iterator<Item = &'static str>) -> Option<String> {
+    let mut all = vec![STATEMENTS];
+    for library in items(written).chain(needed.map(|library| -> &str { library })) {
+        if !all.contains(&library) {
+            all.push(library);
+        }
+    }
+    (all.len() > 1).then(|| all.join(","))
+}
+
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|library| !library.is_empty())
 }
 
 #[cfg(test)]
@@ -136,10 +174,19 @@ mod tests {
 
     #[test]
     fn libraries_are_united() {
-        assert_eq!(united("pg_stat_statements"), None);
-        assert_eq!(united("pgaudit, pg_stat_statements").as_deref(), Some("pg_stat_statements,pgaudit"));
-        assert_eq!(united("pgaudit,pg_cron").as_deref(), Some("pg_stat_statements,pgaudit,pg_cron"));
-        assert_eq!(united(""), None);
+        let check = |written: &str, settings: &[&str], expected: Option<&str>| {
+            let settings: Vec<String> = settings.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(united(written, needed(settings.iter())).as_deref(), expected, "{written} {settings:?}");
+        };
+        check("pg_stat_statements", &["pg_stat_statements.track", "work_mem"], None);
+        check("", &[], None);
+        check("pgaudit, pg_stat_statements", &["pgaudit.log"], Some("pg_stat_statements,pgaudit"));
+        check("pgaudit,pg_cron", &[], Some("pg_stat_statements,pgaudit,pg_cron"));
+        check(
+            "",
+            &["auto_explain.log_analyze", "cron.timezone", "cron.log_run"],
+            Some("pg_stat_statements,auto_explain,pg_cron"),
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::api::sts;
 use crate::api::tags::Tags;
 use crate::kinds::tags::{self, BLOCK};
 use crate::kinds::{IGNORES, KINDS, instance};
+use crate::live::left::Leaving;
 use crate::session::Session;
 use crate::wait::Patience;
 use crate::{desired, live, logs, observe, operate, outputs, preflight, report, seen, settings, written};
@@ -45,13 +46,15 @@ pub struct Aws {
     claimed: Tags,
     /// Tags that the instance is wanted with meanwhile: what says how far a verb is.
     stage: Tags,
+    /// The steps at work that let go of something.
+    leaving: Arc<Leaving>,
 }
 
 impl Aws {
     /// AWS as a session knows it, for a block in `region`; `None`: the session's. Nothing is asked yet.
     pub fn new(session: Arc<Session>, region: Option<&str>, options: AwsOptions) -> Self {
         let region = region.unwrap_or(session.region()).to_owned();
-        Self { session, region, options, claimed: Tags::new(), stage: Tags::new() }
+        Self { session, region, options, claimed: Tags::new(), stage: Tags::new(), leaving: Arc::default() }
     }
 
     /// The same, which looks at everything as if it wore these tags, but for what belongs to another block.
@@ -77,6 +80,11 @@ impl Aws {
     /// Who asks.
     pub(crate) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The steps at work that let go of something.
+    pub(crate) fn leaving(&self) -> &Leaving {
+        &self.leaving
     }
 
     /// The block's own region.
@@ -114,6 +122,10 @@ impl Provider for Aws {
             self.stage.iter().for_each(|(key, words)| tags::wear(instance, key, words));
         }
         desired
+    }
+
+    fn derived(&self, spec: &Spec) -> Vec<(Id, String)> {
+        desired::derived(spec)
     }
 
     async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {

@@ -1,8 +1,11 @@
 //! How a database is: its servers, what waits, its backups, its alarms and what happened to it, from calls side by side.
 //!
-//! What beside RDS's own word on the servers may not be read is left out with a warning: whoever may look at a database sees it.
+//! What beside RDS's own word on the servers may not be read is left out with a warning: whoever may look at a database sees it. So is a
+//! second region that does not answer, which is not waited for long.
 
-use futures_util::future::{join_all, join5};
+use std::time::Duration;
+
+use futures_util::future::{join, join_all, join4, join5};
 use jiff::{SignedDuration, Timestamp};
 use pgherd_core::report::{Address, Alarm, AlarmState, Backup, Backups, Happened, Report, Restorable, Server, Storage};
 use pgherd_core::spec::Spec;
@@ -14,10 +17,12 @@ use crate::api::cloudwatch::{self, Standing};
 use crate::api::rds::{self, Automated, DbInstance, DbProxy, Event, Snapshot};
 use crate::kinds::alarm::DIMENSION;
 use crate::kinds::instance::ADDRESS;
+use crate::kinds::recovery;
 use crate::live::{marks, spelling};
 use crate::names;
 use crate::protocol::error::AwsError;
 use crate::provider::Aws;
+use crate::status::has_stopped;
 
 /// How it is now.
 pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Report, ProviderError> {
@@ -33,22 +38,26 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
             false => Ok(None),
         }
     };
-    let (snapshots, automated, alarms, events, proxy) = join5(
+    let here = join5(
         rds::snapshots_of(session, region, name),
         rds::automated(session, region, name),
         cloudwatch::standings(session, region, &prefix),
-        events(aws, &ids),
+        events(aws, region, &ids),
         proxy,
-    )
-    .await;
+    );
+    let ((snapshots, automated, alarms, events, proxy), there) = join(here, there(aws, spec)).await;
     let mut warnings = warnings(&seen, primary, name, now);
     let mut may = Tolerant { warnings: &mut warnings };
     let automated = may.told("automated backups", automated)?;
     let backups = backups_of(may.told("snapshots", snapshots)?, &automated);
     let mut alarms = may.told("alarms", alarms)?;
     alarms.retain(|alarm| ids.iter().any(|id| is_of(alarm, id)));
-    let happened = may.told("events", events)?;
+    let mut happened = may.told("events", events)?;
     let proxy = may.told("proxy", proxy)?;
+    alarms.extend(there.alarms);
+    happened.extend(there.events);
+    happened.sort_by_key(|event| event.at);
+    warnings.extend(there.stopped.into_iter().chain(there.silent));
     let pending = spelling::pending(primary);
     let in_window = pending.iter().any(|one| one.waits_for == spelling::WINDOW);
     Ok(Report {
@@ -58,6 +67,7 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
         address: address(primary),
         servers: [
             servers(primary, &replicas),
+            there.servers,
             proxy.into_iter().map(|proxy| pooler(name, proxy, port(primary))).collect(),
         ]
         .concat(),
@@ -87,11 +97,100 @@ pub(crate) async fn history(aws: &Aws, spec: &Spec) -> Result<Vec<Happened>, Pro
     let seen = rds::instances(aws.session(), aws.region(), &names::instances(&spec.name)).await?;
     let replicas = seen.iter().filter(|seen| seen.source.as_ref() == Some(&spec.name)).map(|seen| seen.id.as_str());
     let ids: Vec<&str> = [spec.name.as_str()].into_iter().chain(replicas).collect();
-    Ok(events(aws, &ids).await?.into_iter().map(happening).collect())
+    let (here, there) = join(events(aws, aws.region(), &ids), there(aws, spec)).await;
+    let mut happened: Vec<Happened> = here?.into_iter().chain(there.events).map(happening).collect();
+    happened.sort_by_key(|one| one.at);
+    let to = names::recovery(&spec.name);
+    happened.extend(there.silent.map(|message| Happened { at: Timestamp::now(), to, message }));
+    Ok(happened)
 }
 
-async fn events(aws: &Aws, ids: &[&str]) -> Result<Vec<Event>, AwsError> {
-    let asked = ids.iter().map(|id| rds::events(aws.session(), aws.region(), id, rds::LONGEST_MIN));
+/// How long a second region is waited for: when it is down, the first one is looked at all the more.
+const THERE_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the second region of a block tells.
+#[derive(Default)]
+struct There {
+    /// The replica, and the copies of backups.
+    servers: Vec<Server>,
+    alarms: Vec<Standing>,
+    events: Vec<Event>,
+    /// Why something of it is not told.
+    silent: Option<String>,
+    /// That the replica does not follow.
+    stopped: Option<String>,
+}
+
+/// Asks the second region that a block names. That it does not answer is told, and no error.
+async fn there(aws: &Aws, spec: &Spec) -> There {
+    let Some((recovery, region)) = recovery::region(spec) else { return There::default() };
+    let (session, name, server) = (aws.session(), &spec.name, names::recovery(&spec.name));
+    let replica =
+        async { if recovery.read_replica { rds::instance(session, region, &server).await } else { Ok(None) } };
+    let copies =
+        async { if recovery::keeps_backups(spec) { rds::copies(session, region, name).await } else { Ok(Vec::new()) } };
+    let prefix = names::alarm(&server, "");
+    let alarms = async {
+        if recovery.read_replica { cloudwatch::standings(session, region, &prefix).await } else { Ok(Vec::new()) }
+    };
+    let events = async { if recovery.read_replica { events(aws, region, &[&server]).await } else { Ok(Vec::new()) } };
+    let Ok((replica, copies, alarms, events)) =
+        tokio::time::timeout(THERE_WITHIN, join4(replica, copies, alarms, events)).await
+    else {
+        let silent = Some(format!("{region} did not answer within {} s", THERE_WITHIN.as_secs()));
+        return There { silent, ..There::default() };
+    };
+    let mut silent = Vec::new();
+    let replica = told(replica, "the replica", &mut silent).filter(|seen| follows(seen, name));
+    let copies = told(copies, "the copies of backups", &mut silent);
+    let mut alarms = told(alarms, "alarms", &mut silent);
+    alarms.retain(|alarm| is_of(alarm, &server));
+    let events = told(events, "events", &mut silent);
+    let stopped = replica.as_ref().and_then(stopped);
+    let replica = replica.map(|seen| {
+        let place = seen.zones.first().cloned().or_else(|| Some(region.to_owned()));
+        Server { place, ..replica_server(&seen) }
+    });
+    let copies = copies.into_iter().filter(|copies| is_in(&copies.instance, aws.region())).map(|copies| Server {
+        name: copies.arn.rsplit(':').next().map(str::to_owned),
+        role: "copies".to_owned(),
+        state: match copies.until {
+            Some(until) => format!("{}, up to {until}", copies.status),
+            None => copies.status,
+        },
+        address: None,
+        place: Some(region.to_owned()),
+        behind_ms: None,
+    });
+    let servers = replica.into_iter().chain(copies).collect();
+    let silent = match silent.as_slice() {
+        [] => None,
+        [(_, error), ..] => {
+            let what: Vec<&str> = silent.iter().map(|(what, _)| *what).collect();
+            Some(format!("{region} does not tell {}: {error}", what.join(", ")))
+        }
+    };
+    There { servers, alarms, events, silent, stopped }
+}
+
+fn told<T: Default>(answer: Result<T, AwsError>, what: &'static str, silent: &mut Vec<(&'static str, AwsError)>) -> T {
+    answer.unwrap_or_else(|error| {
+        silent.push((what, error));
+        T::default()
+    })
+}
+
+/// Whether a server of another region is a replica of a database.
+fn follows(seen: &DbInstance, name: &str) -> bool {
+    seen.source.as_ref().is_some_and(|source| source.ends_with(&format!(":db:{name}")))
+}
+
+fn is_in(arn: &str, region: &str) -> bool {
+    arn.split(':').nth(3) == Some(region)
+}
+
+async fn events(aws: &Aws, region: &str, ids: &[&str]) -> Result<Vec<Event>, AwsError> {
+    let asked = ids.iter().map(|id| rds::events(aws.session(), region, id, rds::LONGEST_MIN));
     let told: Result<Vec<Vec<Event>>, AwsError> = join_all(asked).await.into_iter().collect();
     let mut events = told?.concat();
     events.sort_by_key(|event| event.at);
@@ -127,20 +226,18 @@ fn warnings(seen: &[DbInstance], primary: &DbInstance, name: &str, now: Timestam
         let is_near = until.duration_since(now) < SignedDuration::from_hours(24 * CERTIFICATE_DAYS);
         is_near.then(|| format!("the certificate of {} is good until {until}", seen.id))
     });
-    promoted.chain(full).chain(expiring).collect()
+    promoted.chain(full).chain(expiring).chain(seen.iter().filter_map(stopped)).collect()
+}
+
+/// That a replica does not follow any more: it serves what is old, and is none to go over to.
+fn stopped(seen: &DbInstance) -> Option<String> {
+    let word = seen.following.as_ref().filter(|word| has_stopped(word))?;
+    Some(format!("the replica {} does not follow its source: {word}", seen.id))
 }
 
 fn servers(primary: &DbInstance, replicas: &[&DbInstance]) -> Vec<Server> {
     let mut zones = primary.zones.iter();
-    let server = |seen: &DbInstance, role: &str, state: &str, zone: Option<&String>| Server {
-        name: Some(seen.id.clone()),
-        role: role.to_owned(),
-        state: state.to_owned(),
-        address: address(seen),
-        place: zone.cloned(),
-        behind_ms: None,
-    };
-    let mut servers = vec![server(primary, "primary", &primary.status, zones.next())];
+    let mut servers = vec![server(primary, "primary", primary.status.clone(), zones.next())];
     if primary.props.get("MultiAZ") == Some(&Value::Bool(true)) {
         servers.push(Server {
             name: None,
@@ -152,14 +249,27 @@ fn servers(primary: &DbInstance, replicas: &[&DbInstance]) -> Vec<Server> {
             behind_ms: None,
         });
     }
-    servers.extend(replicas.iter().map(|seen| {
-        let state = match &seen.following {
-            Some(following) => format!("{}, {following}", seen.status),
-            None => seen.status.clone(),
-        };
-        server(seen, "replica", &state, seen.zones.first())
-    }));
+    servers.extend(replicas.iter().map(|seen| replica_server(seen)));
     servers
+}
+
+fn replica_server(seen: &DbInstance) -> Server {
+    let state = match &seen.following {
+        Some(following) => format!("{}, {following}", seen.status),
+        None => seen.status.clone(),
+    };
+    server(seen, "replica", state, seen.zones.first())
+}
+
+fn server(seen: &DbInstance, role: &str, state: String, zone: Option<&String>) -> Server {
+    Server {
+        name: Some(seen.id.clone()),
+        role: role.to_owned(),
+        state,
+        address: address(seen),
+        place: zone.cloned(),
+        behind_ms: None,
+    }
 }
 
 fn pooler(name: &str, proxy: DbProxy, port: Option<u16>) -> Server {

@@ -36,6 +36,12 @@ pub fn is_settled(word: &str) -> bool {
     matches!(word, "available" | "storage-optimization" | "storage-initialization" | "storage-full")
 }
 
+/// Whether RDS's word for how a replica follows says that it does not, and will not by itself (Amazon RDS User Guide, "Monitoring read
+/// replication").
+pub fn has_stopped(word: &str) -> bool {
+    matches!(word, "error" | "terminated" | "stopped") || word.starts_with("replication stop point")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ use crate::status;
 pub struct Patience {
     /// Until what was made can be used.
     pub making: Duration,
-    /// Until something that comes of a backup is there, and the first backup of its own is taken.
+    /// Until something that is made of all the data is there: a snapshot, what is restored, a replica in another region.
     pub restoring: Duration,
     /// Until a change is done. Terraform's provider for AWS waits as long.
     pub changing: Duration,
@@ -193,7 +193,7 @@ pub(crate) async fn called(aws: &Aws, region: &str, name: &str, events: &Events)
 
 /// Waits until a snapshot is complete.
 pub(crate) async fn snapshot(aws: &Aws, region: &str, name: &str, events: &Events) -> Result<(), ProviderError> {
-    let mut wait = Wait::new(aws, aws.patience().changing);
+    let mut wait = Wait::new(aws, aws.patience().restoring);
     loop {
         let phase = match rds::snapshot_status(aws.session(), region, name).await {
             Ok(Some(word)) if word == "available" => return Ok(()),
@@ -329,6 +329,7 @@ pub(crate) mod tests {
             replicas: Vec::new(),
             clusters: Vec::new(),
             certificate_until: None,
+            own_secret: None,
             copies: Vec::new(),
             tags: Default::default(),
         }

@@ -50,7 +50,7 @@ pub struct Address {
 pub struct Server {
     /// What it is called; `None`: the target gives it no name (the standby of RDS).
     pub name: Option<String>,
-    /// `primary`, `standby`, `replica` or `pooler`.
+    /// `primary`, `standby`, `replica`, `pooler`, or `copies`: of its backups in another region.
     pub role: String,
     /// The target's own word for what it is doing.
     pub state: String,

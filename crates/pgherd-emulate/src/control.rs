@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `POST /_emulate/reset` | | everything as in the beginning |
 //! | `POST /_emulate/advance` | `{"seconds": 600}` | moves time; answers what it is now |
-//! | `POST /_emulate/faults` | a fault or a list: `{"action": "CreateDBInstance", "nth": 1, "times": 1, "fault": "lost"}` | plans them; `[]` forgets all that are planned |
+//! | `POST /_emulate/faults` | a fault or a list: `{"action": "CreateDBInstance", "nth": 1, "times": 1, "fault": "lost"}`, with `"region"` of one region only | plans them; `[]` forgets all that are planned |
 //! | `POST /_emulate/tamper` | `{"region": "us-east-1", "service": "rds", "action": "ModifyDBInstance", "parameters": {…}}` | does it as somebody else would: no fault, no entry in what was asked. Without a service it is RDS; JSON's services (`secretsmanager`, `kms`, `logs`) and `monitoring` take any JSON as parameters |
 //! | `POST /_emulate/around` | `{"region": …, "subnets": {"subnet-1": {"zone": …, "vpc": …}}, "security_groups": {"sg-1": "vpc-1"}}` | adds subnets and security groups with ids of one's own, and their VPCs |
 //! | `POST /_emulate/settle` | | answers when no PostgreSQL behind an instance has anything left to do |

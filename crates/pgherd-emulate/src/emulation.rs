@@ -160,7 +160,7 @@ impl Emulation {
             Ok(request) => request,
             Err((protocol, refusal)) => return refused("", protocol, &refusal, request_id, 0),
         };
-        let (fault, left) = faults::next(std::mem::take(&mut self.faults), &request.action);
+        let (fault, left) = faults::next(std::mem::take(&mut self.faults), &request.scope.region, &request.action);
         self.faults = left;
         let (reply, outcome) = self.met(fault.as_ref(), &request, request_id, real);
         let parameters = request.shown().into_iter().collect();
@@ -247,7 +247,7 @@ impl Emulation {
             ("sns", Body::Form(form)) => sns::answer(&mut around.topics, region, form).map(Said::Xml),
             ("kms", Body::Fields(sent)) => kms::answer(&mut rds.keys, action, sent, now).map(Said::Fields),
             ("secretsmanager", Body::Fields(sent)) => {
-                secrets::answer(&mut around.secrets, region, action, sent, now).map(Said::Fields)
+                secrets::answer(&mut around.secrets, &rds.keys, region, action, sent, now).map(Said::Fields)
             }
             ("logs", Body::Fields(sent)) => {
                 rds.advance(now);

@@ -51,6 +51,9 @@ pub struct Planned {
     /// The action, or `*` for any.
     #[serde(default = "any")]
     pub action: String,
+    /// The region it is asked of; any where none is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Which of its calls from now: 1 is the next.
     #[serde(default = "one")]
     pub nth: u64,
@@ -71,13 +74,14 @@ fn one() -> u64 {
 }
 
 /// What a call meets, and what is still to come. All that count the call count on; the first that is due is met.
-pub fn next(planned: Vec<Planned>, action: &str) -> (Option<Fault>, Vec<Planned>) {
+pub fn next(planned: Vec<Planned>, region: &str, action: &str) -> (Option<Fault>, Vec<Planned>) {
     let mut met = None;
     let left = planned.into_iter().filter_map(|planned| {
         if planned.times == 0 {
             return None;
         }
-        if planned.action != "*" && planned.action != action {
+        let is_there = planned.region.as_ref().is_none_or(|of| of == region);
+        if !is_there || planned.action != "*" && planned.action != action {
             return Some(planned);
         }
         if planned.nth > 1 {
@@ -148,7 +152,7 @@ mod tests {
     fn met(planned: &[Planned], actions: &[&str]) -> Vec<String> {
         let mut planned = planned.to_vec();
         let meet = |action: &&str| {
-            let (fault, left) = next(std::mem::take(&mut planned), action);
+            let (fault, left) = next(std::mem::take(&mut planned), "us-east-1", action);
             planned = left;
             fault.map_or("-".to_owned(), |fault| format!("{fault:?}"))
         };
@@ -169,6 +173,14 @@ mod tests {
     fn three_in_a_row_of_anything() {
         let faults = [planned(r#"{"times":3,"fault":"throttle"}"#)];
         assert_eq!(met(&faults, &["A", "B", "A", "A"]), ["Throttle", "Throttle", "Throttle", "-"]);
+    }
+
+    #[test]
+    fn a_fault_of_another_region() {
+        let faults = [planned(r#"{"region":"eu-west-1","fault":"lost"}"#)];
+        assert_eq!(met(&faults, &["A"]), ["-"]);
+        let faults = [planned(r#"{"region":"us-east-1","fault":"lost"}"#)];
+        assert_eq!(met(&faults, &["A", "A"]), ["Lost", "-"]);
     }
 
     #[test]

@@ -37,6 +37,11 @@ pub trait Provider: Send + Sync {
     /// What should exist. Pure: no client is used, nothing is asked.
     fn desired(&self, spec: &Spec) -> Vec<Resource>;
 
+    /// What nobody wrote of what should exist and everybody should see who makes it, `rds.force_ssl = 1`. Pure.
+    fn derived(&self, _spec: &Spec) -> Vec<(Id, String)> {
+        Vec::new()
+    }
+
     /// What this target can and cannot promise for the spec, asked from the target where needed: warnings and errors. Sends
     /// no write, and asks nothing that matters only to what `intended` does not do.
     async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError>;

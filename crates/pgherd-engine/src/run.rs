@@ -41,7 +41,10 @@ pub async fn observe_and_plan(
 ) -> Result<Planned, ProviderError> {
     let desired = provider.desired(spec);
     let observed = provider.observe(&desired).await?;
-    let plan = plan::plan(provider.kinds(), &spec.block, &desired, &observed, timing);
+    let mut plan = plan::plan(provider.kinds(), &spec.block, &desired, &observed, timing);
+    for (id, words) in provider.derived(spec) {
+        plan.derived.entry(id).or_default().push(words);
+    }
     let intended =
         Intended { goal: Goal::Apply { now: timing.apply_now }, plan: &plan, desired: &desired, observed: &observed };
     let said = provider.preflight(spec, &intended).await?;

@@ -17,6 +17,9 @@ const RECOVERY: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(250);
 /// Over which time the rate that was too much is measured.
 const MEASURED: Duration = Duration::from_secs(1);
+/// The rate that was too much is taken to be this at least: of fewer calls than that none is refused for our own sake, but because
+/// somebody else asks as well, or for what went before. Without it one refusal among the first three calls would cost half a minute.
+const TELLING_PER_S: f64 = 16.0;
 
 /// The pace of one service in one region, shared by all who ask it.
 #[derive(Debug)]
@@ -96,7 +99,8 @@ impl Rate {
         if self.limit.is_some() && sent <= self.halved {
             return;
         }
-        let was = self.limit.unwrap_or(f64::from(self.gone.max(self.gone_before)).min(FREE_PER_S));
+        let measured = || f64::from(self.gone.max(self.gone_before)).clamp(TELLING_PER_S, FREE_PER_S);
+        let was = self.limit.unwrap_or_else(measured);
         self.limit = Some((was / 2.0).max(SLOWEST_PER_S));
         (self.changed, self.halved) = (now, now);
     }
@@ -139,10 +143,10 @@ mod tests {
     fn a_throttle_holds_everybody_back_and_halves_the_rate() {
         let start = Instant::now();
         let mut rate = Rate::new(start);
-        turns(&mut rate, start, start, 8);
+        turns(&mut rate, start, start, 32);
         rate.throttled(start, start, None);
-        assert_eq!(rate.limit, Some(4.0));
-        assert_eq!(turns(&mut rate, start, start, 4), [250, 500, 750, 1000]);
+        assert_eq!(rate.limit, Some(16.0));
+        assert_eq!(turns(&mut rate, start, start, 4), [250, 312, 375, 437]);
     }
 
     /// What is refused went a moment before, perhaps in the second that was counted before.
@@ -150,25 +154,44 @@ mod tests {
     fn the_rate_that_was_too_much_is_not_that_of_a_second_that_just_began() {
         let start = Instant::now();
         let mut rate = Rate::new(start);
-        turns(&mut rate, start, start, 8);
+        turns(&mut rate, start, start, 32);
         let next = start + MEASURED;
         turns(&mut rate, next, start, 1);
         rate.throttled(next, start, None);
-        assert_eq!(rate.limit, Some(4.0));
+        assert_eq!(rate.limit, Some(16.0));
     }
 
     #[test]
     fn many_refused_together_slow_it_down_once() {
         let start = Instant::now();
         let mut rate = Rate::new(start);
-        turns(&mut rate, start, start, 8);
+        turns(&mut rate, start, start, 32);
         for _ in 0..8 {
             rate.throttled(start, start, None);
         }
-        assert_eq!(rate.limit, Some(4.0));
+        assert_eq!(rate.limit, Some(16.0));
         let later = start + Duration::from_millis(500);
         rate.throttled(later, later, None);
-        assert_eq!(rate.limit, Some(2.0), "one that was sent after the first had slowed it down is another reason");
+        assert_eq!(rate.limit, Some(8.0), "one that was sent after the first had slowed it down is another reason");
+    }
+
+    /// A creation of about forty calls of which one of the first is refused, and one of its second tries.
+    #[test]
+    fn a_refusal_among_the_first_calls_costs_seconds() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        turns(&mut rate, start, start, 3);
+        rate.throttled(start, start, None);
+        let last = *turns(&mut rate, start, start, 40).last().expect("forty");
+        assert!(last < 5_500, "{last} ms");
+        let mut rate = Rate::new(start);
+        turns(&mut rate, start, start, 3);
+        rate.throttled(start, start, None);
+        let second = start + Duration::from_millis(300);
+        turns(&mut rate, second, start, 1);
+        rate.throttled(second, second, None);
+        let last = *turns(&mut rate, second, start, 40).last().expect("forty");
+        assert!(last < 8_000, "{last} ms");
     }
 
     #[test]
@@ -195,13 +218,13 @@ mod tests {
     fn it_recovers_by_itself() {
         let start = Instant::now();
         let mut rate = Rate::new(start);
-        turns(&mut rate, start, start, 8);
+        turns(&mut rate, start, start, 32);
         rate.throttled(start, start, None);
         let mut limits = Vec::new();
-        for second in [3, 4, 8, 12, 15, 16] {
+        for second in [3, 4, 7, 8] {
             rate.recover(start + Duration::from_secs(second));
             limits.push(rate.limit);
         }
-        assert_eq!(limits, [Some(4.0), Some(8.0), Some(16.0), Some(32.0), Some(32.0), None]);
+        assert_eq!(limits, [Some(16.0), Some(32.0), Some(32.0), None]);
     }
 }

@@ -396,8 +396,13 @@ mod tests {
     /// A plan with nothing to do included: what the machine does not promise is said as long as the block asks for it.
     #[tokio::test]
     async fn what_cannot_be_promised_is_said_at_every_plan_and_at_no_destroy() {
-        let plan =
-            Plan { block: "db".to_owned(), steps: Vec::new(), diagnostics: Vec::new(), fingerprint: String::new() };
+        let plan = Plan {
+            block: "db".to_owned(),
+            steps: Vec::new(),
+            diagnostics: Vec::new(),
+            fingerprint: String::new(),
+            derived: Default::default(),
+        };
         let said = async |goal| {
             let intended = Intended { goal, plan: &plan, desired: &[], observed: &[] };
             local().preflight(&spec(), &intended).await.expect("it asks nobody")

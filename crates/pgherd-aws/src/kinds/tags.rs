@@ -34,7 +34,7 @@ const BETWEEN: &str = "  ";
 /// What decides about the end.
 const ENDING: [&str; 2] = ["final_snapshot_identifier", "skip_final_snapshot"];
 /// Tags of what is half done. They are compared, so that an apply which does the rest takes them off.
-const STAGES: [&str; 3] = [RESTORING, REPLACES, BECOMES];
+pub(crate) const STAGES: [&str; 3] = [RESTORING, REPLACES, BECOMES];
 /// Longest value of a tag (Tagging AWS Resources User Guide, "Tag naming limits and requirements").
 const MAX_VALUE: usize = 256;
 

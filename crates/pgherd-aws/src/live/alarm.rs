@@ -98,8 +98,12 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, _events: &Events
     if !is_ours(aws, &place, &there).await? {
         return Err(ours::foreign(id));
     }
-    left::before_deletion(aws, id, &there).await?;
-    Ok(cloudwatch::delete_alarm(aws.session(), &place.region, &place.name).await?)
+    let at_work = left::before_deletion(aws, id, &there).await?;
+    cloudwatch::delete_alarm(aws.session(), &place.region, &place.name).await?;
+    match at_work {
+        Some(at_work) => at_work.ended(aws).await,
+        None => Ok(()),
+    }
 }
 
 /// Gives all alarms of a database in a region other tags.

@@ -140,6 +140,27 @@ pub(crate) async fn once_taken<F>(
     aws: &Aws,
     at: &At,
     events: &Events,
+    attempt: impl FnMut() -> F,
+) -> Result<(), Refused>
+where
+    F: Future<Output = Result<(), AwsError>>,
+{
+    taken(aws, at, events, Some(SAME_WORDS), attempt).await
+}
+
+/// The same where others of ours are at work with it, one after another, each of which is refused with the same words until it is its turn.
+pub(super) async fn once_free<F>(aws: &Aws, at: &At, events: &Events, attempt: impl FnMut() -> F) -> Result<(), Refused>
+where
+    F: Future<Output = Result<(), AwsError>>,
+{
+    taken(aws, at, events, None, attempt).await
+}
+
+async fn taken<F>(
+    aws: &Aws,
+    at: &At,
+    events: &Events,
+    at_most: Option<usize>,
     mut attempt: impl FnMut() -> F,
 ) -> Result<(), Refused>
 where
@@ -151,7 +172,7 @@ where
         match attempt().await {
             Err(error) if is_at_work(&error) && began.elapsed() < aws.patience().changing => {
                 same = if error.message == words { same + 1 } else { 0 };
-                if same == SAME_WORDS {
+                if at_most.is_some_and(|most| same >= most) {
                     return Err(error.into());
                 }
                 words.clone_from(&error.message);

@@ -64,7 +64,17 @@ pub(super) async fn usable(aws: &Aws, at: &At, is_new: bool, events: &Events) ->
 
 /// The same of one that comes of a backup, which takes as long as there is of it.
 pub(super) async fn restored(aws: &Aws, at: &At, events: &Events) -> Result<DbInstance, ProviderError> {
-    usable_within(aws, at, true, aws.patience().restoring, events).await
+    usable_of_all_data(aws, at, true, events).await
+}
+
+/// The same of one that all the data is copied to first.
+pub(super) async fn usable_of_all_data(
+    aws: &Aws,
+    at: &At,
+    is_new: bool,
+    events: &Events,
+) -> Result<DbInstance, ProviderError> {
+    usable_within(aws, at, is_new, aws.patience().restoring, events).await
 }
 
 async fn usable_within(

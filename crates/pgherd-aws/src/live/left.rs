@@ -1,5 +1,10 @@
 //! What a database lets go of is found again, should a run end before it is deleted. Role, topic, dashboard and groups are found by what
 //! refers to them; so before the last reference goes, the instance is marked, and the mark goes with the last thing that nothing refers to.
+//!
+//! Steps of one database run side by side. So each that lets go of something is known as long as it is at work, the mark stays while one
+//! is, and nobody looks whether it may go while another is about to set it.
+
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join3;
 use pgherd_core::plan::Change;
@@ -13,17 +18,117 @@ use crate::alarms;
 use crate::api::cloudwatch::{self, Alarm};
 use crate::api::rds::{self, DbInstance};
 use crate::kinds::security_group::GROUP_ID;
+use crate::kinds::tags::LEAVES;
 use crate::kinds::{alarm, dashboard, instance, parameter_group, replica, role, security_group, topic};
 use crate::names;
 use crate::provider::Aws;
 
-/// Before a thing changes.
-pub(super) async fn before(aws: &Aws, id: &Id, changes: &[Change]) -> Result<(), ProviderError> {
-    let Some(database) = database(aws.region(), id) else { return Ok(()) };
+/// The steps of a provider that let go of something and are at work.
+#[derive(Debug, Default)]
+pub(crate) struct Leaving {
+    /// Taken by whoever sets the mark or takes it off, from before it looks whether it should.
+    turn: tokio::sync::Mutex<()>,
+    /// The database of each, and what it changes or deletes.
+    all: Mutex<Vec<(String, Id)>>,
+}
+
+impl Leaving {
+    /// A step is at work until what is returned is dropped.
+    fn begins(&self, database: &str, id: &Id) -> LettingGo<'_> {
+        let step = (database.to_owned(), id.clone());
+        self.steps(|steps| steps.push(step.clone()));
+        LettingGo { leaving: self, step, has_marked: false }
+    }
+
+    /// What the steps of a database that are at work change or delete.
+    fn at_work(&self, database: &str) -> Vec<Id> {
+        self.steps(|steps| steps.iter().filter(|(of, _)| of == database).map(|(_, id)| id.clone()).collect())
+    }
+
+    fn steps<T>(&self, then: impl FnOnce(&mut Vec<(String, Id)>) -> T) -> T {
+        then(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// That a step lets go of something, as long as it is at work, however it ends.
+#[derive(Debug)]
+pub(super) struct LettingGo<'a> {
+    leaving: &'a Leaving,
+    step: (String, Id),
+    /// Whether the database is marked for its sake.
+    has_marked: bool,
+}
+
+impl LettingGo<'_> {
+    /// Ends, and takes the mark off where it was set for this step and may go.
+    pub(super) async fn ended(self, aws: &Aws) -> Result<(), ProviderError> {
+        let (database, has_marked) = (self.step.0.clone(), self.has_marked);
+        drop(self);
+        if has_marked { after_any(aws, &database).await } else { Ok(()) }
+    }
+}
+
+impl Drop for LettingGo<'_> {
+    fn drop(&mut self) {
+        self.leaving.steps(|steps| {
+            if let Some(own) = steps.iter().position(|step| *step == self.step) {
+                steps.swap_remove(own);
+            }
+        });
+    }
+}
+
+/// Before a thing changes; `None` where nothing is let go of.
+pub(super) async fn before<'a>(
+    aws: &'a Aws,
+    id: &Id,
+    changes: &[Change],
+) -> Result<Option<LettingGo<'a>>, ProviderError> {
+    let Some(database) = database(aws.region(), id) else { return Ok(None) };
     let left = groups_left(changes);
     let lets_go = lets_go(aws.region(), &database, changes)
         || !left.is_empty() && own_group(aws, &database).await?.is_some_and(|own| left.contains(&&own));
-    if lets_go { marks::set(aws, &database, &Mark::Left).await } else { Ok(()) }
+    if lets_go { marked(aws, &database, id).await.map(Some) } else { Ok(None) }
+}
+
+/// Before a group of settings is made: nothing refers to it until an instance that is there uses it.
+pub(super) async fn before_creation<'a>(aws: &'a Aws, id: &Id) -> Result<Option<LettingGo<'a>>, ProviderError> {
+    match database(aws.region(), id).filter(|_| id.kind == parameter_group::NAME) {
+        Some(database) => marked(aws, &database, id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Marks a database, and has a step be at work.
+async fn marked<'a>(aws: &'a Aws, database: &str, id: &Id) -> Result<LettingGo<'a>, ProviderError> {
+    let _turn = aws.leaving().turn.lock().await;
+    let mut at_work = aws.leaving().begins(database, id);
+    marks::set(aws, database, &Mark::Left).await?;
+    at_work.has_marked = true;
+    Ok(at_work)
+}
+
+/// The changes of a step but for the mark, which [`after`] takes off where it may go.
+pub(super) fn without_mark(changes: &[Change]) -> Vec<Change> {
+    let is_mark = |change: &&Change| change.field.strip_prefix("Tags.") == Some(LEAVES);
+    changes.iter().filter(|change| !is_mark(change)).cloned().collect()
+}
+
+/// Shows the mark of an instance as a tag that nobody wants, where nothing is left that it could be for: whoever set it was cut short before
+/// it was taken off.
+pub(crate) async fn shown(aws: &Aws, seen: &mut [Observed]) -> Result<(), ProviderError> {
+    let is_ours = |seen: &&mut Observed| !matches!(seen.status, Status::Foreign(_));
+    let Some(instance) = seen.iter_mut().filter(is_ours).find(|seen| seen.id.kind == instance::NAME) else {
+        return Ok(());
+    };
+    let is_marked = marks::read(instance.props.get(marks::FIELD)).contains(&Mark::Left);
+    if is_marked
+        && !is_anything_left(aws, &instance.id.name).await?
+        && let Some(Value::Map(tags)) = instance.props.get_mut("Tags")
+    {
+        tags.insert(LEAVES.to_owned(), Value::text(&instance.id.name));
+    }
+    Ok(())
 }
 
 /// The security groups that changes take away.
@@ -43,34 +148,56 @@ async fn own_group(aws: &Aws, database: &str) -> Result<Option<Value>, ProviderE
     Ok(seen.and_then(|seen| seen.props.get(GROUP_ID).cloned()))
 }
 
-/// Before an alarm is deleted: the last one that tells of topic or dashboard.
-pub(super) async fn before_deletion(aws: &Aws, id: &Id, there: &Alarm) -> Result<(), ProviderError> {
-    let Some(database) = database(aws.region(), id) else { return Ok(()) };
+/// Before an alarm is deleted: the last one that tells of topic or dashboard marks them, whatever others go at the same moment.
+pub(super) async fn before_deletion<'a>(
+    aws: &'a Aws,
+    id: &Id,
+    there: &Alarm,
+) -> Result<Option<LettingGo<'a>>, ProviderError> {
+    let Some(database) = database(aws.region(), id) else { return Ok(None) };
+    let leaving = aws.leaving();
+    let _turn = leaving.turn.lock().await;
+    let mut at_work = leaving.begins(&database, id);
+    // Those that are at work now may be told all the same, and be gone when the answer is there.
+    let going = leaving.at_work(&database);
     let all = cloudwatch::alarms(aws.session(), aws.region(), &names::alarm(&database, "")).await?;
-    let others = || all.iter().filter(|other| other.name != there.name);
-    let is_last = |tells: &dyn Fn(&Alarm) -> bool| tells(there) && !others().any(tells);
-    let topic = is_last(&|alarm| tells(alarm, &database));
-    match topic || is_last(&|alarm| shows(&alarm.description, &names::dashboard(&database, aws.region()))) {
-        true => marks::set(aws, &database, &Mark::Left).await,
-        false => Ok(()),
+    let stays = |alarm: &&Alarm| !going.contains(&Id::new(alarm::NAME, &alarm.name));
+    let is_last = |tells: &dyn Fn(&Alarm) -> bool| tells(there) && !all.iter().filter(stays).any(tells);
+    let dashboard = names::dashboard(&database, aws.region());
+    if is_last(&|alarm| tells(alarm, &database)) || is_last(&|alarm| shows(&alarm.description, &dashboard)) {
+        marks::set(aws, &database, &Mark::Left).await?;
+        at_work.has_marked = true;
     }
+    Ok(Some(at_work))
 }
 
 /// After a thing was changed or deleted: takes the mark off once nothing is left that nothing refers to.
 pub(super) async fn after(aws: &Aws, id: &Id) -> Result<(), ProviderError> {
-    let Some(database) = database(aws.region(), id) else { return Ok(()) };
-    let Some(seen) = rds::instance(aws.session(), aws.region(), &database).await? else { return Ok(()) };
+    match database(aws.region(), id) {
+        Some(database) => after_any(aws, &database).await,
+        None => Ok(()),
+    }
+}
+
+/// The same of a thing whose name does not say its database.
+pub(super) async fn after_any(aws: &Aws, database: &str) -> Result<(), ProviderError> {
+    let _turn = aws.leaving().turn.lock().await;
+    // Each of those looks once more when it is done, or the deletion does of what it lets go of.
+    if !aws.leaving().at_work(database).is_empty() {
+        return Ok(());
+    }
+    let Some(seen) = rds::instance(aws.session(), aws.region(), database).await? else { return Ok(()) };
     if !marks::read(Some(&marks::told(&seen.tags))).contains(&Mark::Left) {
         return Ok(());
     }
-    match is_anything_left(aws, &database).await {
+    match is_anything_left(aws, database).await {
         Ok(false) => {}
         Ok(true) => return Ok(()),
         // What was done is done: whoever may not look leaves the mark.
         Err(error) if error.kind == ErrorKind::Denied => return Ok(()),
         Err(error) => return Err(error),
     }
-    marks::clear(aws, &database, &Mark::Left).await
+    marks::clear(aws, database, &Mark::Left).await
 }
 
 /// Whether changes take away what a thing of ours is found by.
@@ -82,9 +209,10 @@ fn lets_go(region: &str, database: &str, changes: &[Change]) -> bool {
     let topic = names::topic(database);
     let dashboard = names::dashboard(database, region);
     changes.iter().any(|Change { field, from, to, .. }| match field.as_str() {
+        // Whether RDS still tells the role of one that is not watched any more, it does not say.
+        "MonitoringInterval" => to.as_int() == Some(0),
         "MonitoringRoleArn" => ends(from, &names::monitoring_role(database, region)),
-        // Where another one of its own is wanted, all of them are told.
-        "DBParameterGroupName" => own(from) && !own(to),
+        "DBParameterGroupName" => own(from) && from != to,
         "AlarmActions" => of(from, &topic) && !of(to, &topic),
         "AlarmDescription" => {
             let shown = |value: &Value| value.as_text().is_some_and(|words| shows(words, &dashboard));
@@ -118,7 +246,7 @@ fn database(region: &str, id: &Id) -> Option<String> {
         dashboard::NAME => name.strip_suffix(&format!("-{region}")).map(str::to_owned),
         security_group::NAME => names::database_of_security_group(&name).map(str::to_owned),
         parameter_group::NAME => names::owner_of_parameter_group(&name).map(str::to_owned),
-        // One whose name was too long to be written out is found by whatever is deleted next.
+        // One whose name was too long to be written out wears its database as a tag.
         role::NAME => {
             let name = name.strip_prefix("pgherd-")?.strip_suffix("-monitoring")?;
             name.strip_suffix(&format!("-{region}")).map(str::to_owned)
@@ -194,16 +322,31 @@ mod tests {
         let role = "arn:aws:iam::123456789012:role/pgherd-orders-eu-central-1-monitoring";
         check("MonitoringRoleArn", role.into(), Value::Null, true);
         check("MonitoringRoleArn", "arn:aws:iam::123456789012:role/theirs".into(), Value::Null, false);
+        check("MonitoringInterval", Value::Int(60), Value::Int(0), true);
+        check("MonitoringInterval", Value::Int(60), Value::Int(30), false);
         check("DBParameterGroupName", "orders-pg16".into(), "shared".into(), true);
         check("DBParameterGroupName", "shared".into(), "orders-pg16".into(), false);
         let groups = |ids: &[&str]| Value::List(ids.iter().map(|id| Value::text(*id)).collect());
-        check("DBParameterGroupName", "orders-pg16".into(), "orders-pg17".into(), false);
+        check("DBParameterGroupName", "orders-pg16".into(), "orders-pg17".into(), true);
         let topic = "arn:aws:sns:eu-central-1:123456789012:orders-alarms";
         check("AlarmActions", groups(&[topic]), groups(&[]), true);
         check("AlarmActions", groups(&[topic, "arn:x"]), groups(&[topic]), false);
         let words = |shown: &str| Value::text(format!("CPUUtilization of orders{shown}, kept by pgherd"));
         check("AlarmDescription", words(", on the dashboard orders-eu-central-1"), words(""), true);
         check("Threshold", Value::Float(1.0), Value::Float(2.0), false);
+    }
+
+    #[test]
+    fn a_step_is_at_work_until_it_ends() {
+        let leaving = Leaving::default();
+        let id = |name: &str| Id::new(alarm::NAME, name);
+        let (one, other) =
+            (leaving.begins("orders", &id("orders-cpu")), leaving.begins("orders", &id("orders-storage")));
+        drop(one);
+        assert_eq!(leaving.at_work("orders"), [id("orders-storage")]);
+        assert_eq!(leaving.at_work("users"), []);
+        drop(other);
+        assert_eq!(leaving.at_work("orders"), []);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(crate) mod document;
 mod elsewhere;
 mod instance;
 pub(crate) mod led;
-mod left;
+pub(crate) mod left;
 mod log_group;
 pub(crate) mod made;
 pub(crate) mod marks;
@@ -94,6 +94,8 @@ pub(crate) async fn create(
     if let Some((region, database)) = elsewhere_of(&resource.id) {
         marks::set(aws, &database, &marks::Mark::Region(region)).await?;
     }
+    // Until it is made: it is told as something that nobody uses from then on.
+    let _at_work = left::before_creation(aws, &resource.id).await?;
     match resource.id.kind.as_str() {
         kinds::topic::NAME => topic::create(aws, resource, now, events).await,
         kinds::role::NAME => role::create(aws, resource, now, events).await,
@@ -123,11 +125,15 @@ pub(crate) async fn update(
     now: ApplyNow,
     events: &Events,
 ) -> Result<(), ProviderError> {
-    left::before(aws, &resource.id, changes).await?;
-    updated(aws, resource, changes, now, events).await?;
-    match resource.id.kind.as_str() {
-        kinds::instance::NAME => left::after(aws, &resource.id).await,
-        _ => Ok(()),
+    let changes = left::without_mark(changes);
+    let at_work = left::before(aws, &resource.id, &changes).await?;
+    if !changes.is_empty() {
+        updated(aws, resource, &changes, now, events).await?;
+    }
+    match at_work {
+        Some(at_work) => at_work.ended(aws).await,
+        None if resource.id.kind == kinds::instance::NAME => left::after(aws, &resource.id).await,
+        None => Ok(()),
     }
 }
 
@@ -168,13 +174,7 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, how: &Deletion, events: &Events) 
 
 /// Whether a thing is told of by what refers to it alone.
 fn is_found_by_reference(id: &Id) -> bool {
-    let kinds = [
-        kinds::role::NAME,
-        kinds::topic::NAME,
-        kinds::dashboard::NAME,
-        kinds::security_group::NAME,
-        kinds::parameter_group::NAME,
-    ];
+    let kinds = [kinds::topic::NAME, kinds::dashboard::NAME, kinds::security_group::NAME, kinds::parameter_group::NAME];
     kinds.contains(&id.kind.as_str())
 }
 

@@ -36,7 +36,11 @@ pub(super) async fn create(
         Some(found) => may_be_gone_on_with(&at, &found)?,
         None => sleep(aws.patience().before_first_look).await,
     }
-    let seen = instance::usable(aws, &at, is_new, events).await?;
+    let seen = match at.region == aws.region() {
+        true => instance::usable(aws, &at, is_new, events).await?,
+        // All the data goes there first.
+        false => instance::usable_of_all_data(aws, &at, is_new, events).await?,
+    };
     if !is_new {
         // Somebody else made it since the plan, and somebody may use it: what it lacks is for the next plan to show.
         return Ok(());
@@ -89,7 +93,7 @@ async fn made_of_source(
                     wait::tried(aws, aws.patience().spreading, events, change::is_role_spreading, attempt).await
                 }
             };
-            change::once_taken(aws, of_source, events, attempt).await
+            change::once_free(aws, of_source, events, attempt).await
         }
     };
     made::once("DBInstanceAlreadyExists", make, || rds::instance(aws.session(), &at.region, &at.name)).await

@@ -8,9 +8,9 @@ use pgherd_core::resource::{Id, Observed, Resource};
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, ProviderError};
 
-use super::made;
 use super::marks::{self, Mark};
 use super::ours::{self, Retagging};
+use super::{left, made};
 use crate::api::iam::{self, Role};
 use crate::kinds::role::{ARN, NAME};
 use crate::kinds::{props, tags};
@@ -112,10 +112,13 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
         Err(error) if !error.is("NoSuchEntity") => return Err(error.into()),
         Ok(()) | Err(_) => {}
     }
-    match role.tags.get(tags::BLOCK).filter(|database| names::proxy_role(database, region) == *name) {
+    match role.tags.get(tags::BLOCK) {
         // It went after its proxy, and nothing is left of that.
-        Some(database) => marks::clear(aws, database, &Mark::Proxy).await,
-        None => Ok(()),
+        Some(database) if names::proxy_role(database, region) == *name => {
+            marks::clear(aws, database, &Mark::Proxy).await
+        }
+        Some(database) if names::monitoring_role(database, region) == *name => left::after_any(aws, database).await,
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -8,13 +8,15 @@ use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
 use super::document::{self, Document, Read};
-use super::ours;
-use crate::api::rds;
+use super::servers::At;
+use super::{change, ours};
+use crate::api::rds::{self, DbInstance};
 use crate::api::secrets::{self, CURRENT, PENDING};
 use crate::kinds::secret::NAME;
 use crate::names;
 use crate::protocol::form::Form;
 use crate::provider::Aws;
+use crate::seen::no_longer_managed;
 use crate::wait::{self, Rest};
 
 const FIELD: &str = "MasterUserPassword";
@@ -72,6 +74,8 @@ pub(crate) async fn rotated(
     document: &Document,
     events: &Events,
 ) -> Result<(), ProviderError> {
+    // What nobody can give the instance would stay written down for good.
+    drop(taking(aws, rotation.instance).await?);
     secrets::put(aws.session(), aws.region(), &rotation.secret.name, &document.version(), PENDING).await?;
     resumed(aws, rotation, events).await
 }
@@ -79,14 +83,27 @@ pub(crate) async fn rotated(
 /// Gives the instance a password, and waits until it is in force.
 pub(super) async fn given(aws: &Aws, id: &str, password: &Secret, events: &Events) -> Result<(), ProviderError> {
     let (session, region) = (aws.session(), aws.region());
-    if rds::instance(session, region, id).await?.is_none() {
-        let message = format!("{id} is not there, so it can be given no password");
-        return Err(ProviderError::new(ErrorKind::NotFound, message));
-    }
+    drop(taking(aws, id).await?);
     events.phase("giving the instance the new password");
     // It is in force at once whatever is said here, and true would bring everything that waits for the window, too.
-    rds::modify_instance(session, region, id, Form::part().set(FIELD, password), false).await?;
+    let at = At { region: region.to_owned(), name: id.to_owned(), block: id.to_owned() };
+    let attempt = || rds::modify_instance(session, region, id, Form::part().set(FIELD, password), false);
+    change::once_taken(aws, &at, events, attempt).await?;
     let changed = BTreeSet::from([FIELD.to_owned()]);
     let rest = Rest { region, id, at_most: aws.patience().changing, changed: &changed };
     wait::settled(aws, &rest, events).await.map(drop)
+}
+
+/// An instance that takes a password.
+async fn taking(aws: &Aws, id: &str) -> Result<DbInstance, ProviderError> {
+    let seen = rds::instance(aws.session(), aws.region(), id).await?.ok_or_else(|| {
+        ProviderError::new(ErrorKind::NotFound, format!("{id} is not there, so it can be given no password"))
+    })?;
+    match seen.own_secret {
+        Some(secret) => {
+            let message = format!("RDS manages the password of {id} itself, in {secret}");
+            Err(ProviderError::new(ErrorKind::Protected, message).help(no_longer_managed(id)))
+        }
+        None => Ok(seen),
+    }
 }

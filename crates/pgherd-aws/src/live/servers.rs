@@ -17,6 +17,7 @@ use crate::api::kms;
 use crate::api::rds::{self, DbInstance, ParameterGroup, SubnetGroup};
 use crate::kinds::{self, instance, parameter_group, replica, role, secret, security_group, subnet_group, tags};
 use crate::provider::Aws;
+use crate::seen::{FOLLOWING, OWN_SECRET};
 use crate::{names, written};
 
 /// The servers of a block and their groups.
@@ -157,18 +158,21 @@ impl Place<'_> {
                 None => Ok(None),
             }
         };
-        let groups = async {
-            match &group {
-                Some(_) => rds::parameter_groups(session, &self.region).await,
-                None => Ok(Vec::new()),
+        // Everybody's would be many pages in some accounts.
+        let wanted = async {
+            match group.as_ref().filter(|_| !self.elsewhere) {
+                Some(group) => rds::parameter_group(session, &self.region, group).await,
+                None => Ok(None),
             }
         };
         let servers = rds::instances(session, &self.region, &ids);
-        let (mut servers, mut groups, settings) = try_join3(servers, groups, settings).await?;
+        let (mut servers, wanted, settings) = try_join3(servers, wanted, settings).await?;
+        let mut groups = Vec::from_iter(wanted);
         servers.iter_mut().for_each(|seen| seen.tags = aws.worn(std::mem::take(&mut seen.tags)));
-        // A replica in a second region may not have come to use its own yet.
+        // Another one is there without being used only before there is a server, and while the instance is marked. A replica in a second
+        // region may not have come to use its own yet.
         let lets_go = |seen: &DbInstance| marks::read(Some(&marks::told(&seen.tags))).contains(&Mark::Left);
-        if group.is_none() && (servers.is_empty() || self.elsewhere || servers.iter().any(lets_go)) {
+        if servers.is_empty() || self.elsewhere || servers.iter().any(lets_go) {
             groups = rds::parameter_groups(session, &self.region).await?;
         }
         groups.retain(|group| names::owner_of_parameter_group(&group.name) == Some(&self.name));
@@ -367,6 +371,8 @@ fn observed(id: Id, seen: &DbInstance, block: &str, wanted: Option<&Resource>, k
     let mut props = spelling::props(seen, wanted, keys);
     props.insert(marks::FIELD.to_owned(), marks::told(&seen.tags));
     // What no plan compares, and whoever reads a block off it wants to know.
+    props.extend(seen.following.as_ref().map(|word| (FOLLOWING.to_owned(), Value::text(word))));
+    props.extend(seen.own_secret.as_ref().map(|arn| (OWN_SECRET.to_owned(), Value::text(arn))));
     let said = seen.tags.get(tags::WRITTEN).map(|text| (tags::WRITTEN.to_owned(), Value::text(text)));
     let place = seen.subnet_group.iter().flat_map(|group| {
         let ids = group.subnets.iter().map(|(id, _)| Value::text(id)).collect();

@@ -101,7 +101,9 @@ fn recent<'a>(taken: &'a [Taken], block: &str, before: &str, now: Timestamp) -> 
         let began = DateTime::strptime(WRITTEN, one.name.strip_prefix(before)?).ok()?;
         let began = began.to_zoned(TimeZone::UTC).ok()?.timestamp();
         let age = now.duration_since(began);
-        (age >= SignedDuration::ZERO && age <= RECENT).then_some((began, one.name.as_str()))
+        // One of much data may still be made of an upgrade that was cut short hours ago.
+        let is_recent = age <= RECENT || one.status == "creating";
+        (age >= SignedDuration::ZERO && is_recent).then_some((began, one.name.as_str()))
     });
     recent.max().map(|(_, name)| name)
 }
@@ -314,6 +316,10 @@ mod tests {
         check_recent(&[(newer, "failed", "orders"), (older, "creating", "orders")], Some(older));
         check_recent(&[(newer, "available", "others")], None);
         check_recent(&[("orders-before-17-20251231t234400z", "available", "orders")], None);
+        check_recent(
+            &[("orders-before-17-20251231t214400z", "creating", "orders")],
+            Some("orders-before-17-20251231t214400z"),
+        );
         check_recent(&[("orders-before-17-20260101t000001z", "available", "orders")], None);
         check_recent(&[("orders-before-16-20251231t235900z", "available", "orders")], None);
         check_recent(&[("orders-before-17-by-hand", "available", "orders")], None);

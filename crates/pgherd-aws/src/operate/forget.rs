@@ -3,6 +3,7 @@
 
 use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::Spec;
+use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Events, Provider as _, ProviderError};
 
 use super::worn;
@@ -18,10 +19,15 @@ pub(super) async fn forget(aws: &Aws, spec: &Spec, events: &Events) -> Result<()
     if seen.is_empty() {
         return Err(ProviderError::new(ErrorKind::NotFound, format!("nothing of {} is pgherd's", spec.name)));
     }
+    if let Some(stage) = seen.iter().find_map(half_done) {
+        let message = format!("{} is half done with something: it wears {stage}", spec.name);
+        return Err(ProviderError::new(ErrorKind::Conflict, message)
+            .help("run the command that was cut short again, then forget it"));
+    }
     let (last, first): (Vec<Observed>, Vec<Observed>) =
         seen.into_iter().partition(|seen| seen.id.kind == instance::NAME);
     for seen in first.iter().chain(&last) {
-        let keys = [tags::BLOCK, tags::KEYS, tags::RESTORED]
+        let keys = [tags::BLOCK, tags::KEYS, tags::RESTORED, tags::WRITTEN]
             .into_iter()
             .map(str::to_owned)
             .chain(marks::keys(seen))
@@ -31,4 +37,10 @@ pub(super) async fn forget(aws: &Aws, spec: &Spec, events: &Events) -> Result<()
         }
     }
     Ok(())
+}
+
+/// The tag of a thing that says how far a verb is with it.
+fn half_done(seen: &Observed) -> Option<&'static str> {
+    let worn = seen.props.get("Tags").and_then(Value::as_map)?;
+    tags::STAGES.into_iter().find(|stage| worn.contains_key(*stage))
 }

@@ -1,6 +1,10 @@
 //! What a database is restored from: found, and refused where what is wanted cannot come of it.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use pgherd_core::catalogue::versions;
+use pgherd_core::cloud::Cloud;
 use pgherd_core::resource::Resource;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
@@ -127,13 +131,15 @@ impl Origin {
         {
             keys.insert(alias.to_owned(), arn);
         }
-        self.refuses(wanted, &keys).map_or(Ok(()), Err)
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        self.refuses(wanted, &keys, today).map_or(Ok(()), Err)
     }
 
     /// What is wanted and cannot come of this; all of it at once.
-    fn refuses(&self, wanted: &Resource, keys: &Keys) -> Option<ProviderError> {
+    fn refuses(&self, wanted: &Resource, keys: &Keys, today: Date) -> Option<ProviderError> {
         let refused = [
             self.of_other_major(&wanted.props),
+            self.of_ended_major(today),
             self.of_other_text(&wanted.props, "MasterUsername", "administrator", "master_username"),
             self.of_other_text(&wanted.props, "DBName", "database", "database_name"),
             self.of_other_encryption(&wanted.props),
@@ -149,6 +155,19 @@ impl Origin {
         let kept = self.major().filter(|kept| *kept != version.major)?;
         let message = format!("the backup is of PostgreSQL {kept}, the block says {}", version.major);
         Some((message, format!("write engine_version = \"{kept}\", and upgrade what is restored afterwards")))
+    }
+
+    /// What is restored without extended support does not stay of a major that standard support has ended for (botocore 1.43.11,
+    /// RestoreDBInstanceFromDBSnapshot, `EngineLifecycleSupport`).
+    fn of_ended_major(&self, today: Date) -> Option<(String, String)> {
+        let known = self.major().and_then(versions::find).filter(|known| !known.offered_by(Cloud::Aws, today))?;
+        let (major, until) = (known.major, known.rds_standard_until);
+        let message = format!(
+            "RDS takes what is restored of PostgreSQL {major} to a newer major by itself, since its standard support ended on {until}"
+        );
+        let help = "`aws rds restore-db-instance-from-db-snapshot --engine-lifecycle-support open-source-rds-extended-support` restores it \
+                    as it is, which is billed for as long as it runs";
+        Some((message, help.to_owned()))
     }
 
     fn of_other_text(&self, wanted: &Props, field: &str, what: &str, variable: &str) -> Option<(String, String)> {
@@ -195,6 +214,7 @@ impl Origin {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
     use pgherd_core::resource::Id;
 
     use super::*;
@@ -276,8 +296,26 @@ mod tests {
         let from = RestoredFrom::Snapshot("orders-1".to_owned());
         let origin = Origin { from, kept: kept("16.13"), database: Some("shop".to_owned()) };
         let keys = Keys::from([("alias/orders".to_owned(), kept("16").key.unwrap_or_default())]);
-        let found = origin.refuses(&resource, &keys);
+        let found = origin.refuses(&resource, &keys, TODAY);
         assert_eq!(found.map_or_else(String::new, |error| format!("{}\n{}", error.message, error.help)), expected);
+    }
+
+    const TODAY: Date = date(2026, 11, 22);
+
+    #[test]
+    fn a_major_that_rds_would_not_keep_is_not_restored() {
+        let of = |version: &str, today: Date| {
+            let from = RestoredFrom::Snapshot("orders-1".to_owned());
+            let origin = Origin { from, kept: kept(version), database: None };
+            let resource = Resource { id: Id::new(instance::NAME, "orders"), props: props([]), needs: Vec::new() };
+            let encrypted = Props::from([("StorageEncrypted".to_owned(), true.into())]);
+            origin.refuses(&Resource { props: encrypted, ..resource }, &Keys::new(), today).map(|error| error.message)
+        };
+        let said = "RDS takes what is restored of PostgreSQL 13 to a newer major by itself, since its standard support ended on 2026-02-28";
+        assert_eq!(of("13.22", TODAY).as_deref(), Some(said));
+        assert_eq!(of("14.20", TODAY), None);
+        assert!(of("14.20", date(2027, 3, 1)).is_some());
+        assert_eq!(of("16.13", TODAY), None);
     }
 
     #[test]

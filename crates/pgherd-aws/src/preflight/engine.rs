@@ -1,6 +1,6 @@
 //! The version and the class: whether RDS offers them here, and whether it goes from the one version to the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pgherd_core::catalogue::{sizes, versions};
@@ -15,6 +15,7 @@ use crate::api::network::Subnet;
 use crate::api::rds::{self, EngineVersion, Offer};
 use crate::kinds::{instance, replica};
 use crate::names;
+use crate::parameters::FORCE_SSL;
 use crate::provider::Aws;
 
 /// What comes of versions that nobody tells.
@@ -29,24 +30,37 @@ pub(super) struct Facts {
     pub(super) offers: Vec<(String, Answer<Arc<[Offer]>>)>,
     /// The family of a group of settings that is somebody else's; `None` where there is no such group.
     pub(super) family: Answer<Option<String>>,
+    /// What somebody has set in that group.
+    pub(super) settings: Answer<Option<BTreeMap<String, String>>>,
 }
 
 impl Facts {
     pub(super) fn doubts(&self) -> Vec<Doubt> {
         let offers = self.offers.iter().filter_map(|(_, answer)| answer.doubt());
-        self.versions.doubt().into_iter().chain(offers).chain(self.family.doubt()).collect()
+        self.versions
+            .doubt()
+            .into_iter()
+            .chain(offers)
+            .chain(self.family.doubt())
+            .chain(self.settings.doubt())
+            .collect()
     }
 }
 
 pub(super) async fn ask(aws: &Aws, about: &About<'_>) -> Facts {
     let (session, region) = (aws.session(), about.region);
-    let family = async {
+    let given = async {
         match given_group(about) {
             Some(group) => {
-                let found = rds::parameter_group(session, region, group).await;
-                Answer::to("the parameter group was not checked", found.map(|found| found.map(|group| group.family)))
+                let found = rds::parameter_group(session, region, group);
+                let (found, set) = tokio::join!(found, rds::parameters(session, region, group));
+                let family = found.map(|found| found.map(|group| group.family));
+                (
+                    Answer::to("the parameter group was not checked", family),
+                    Answer::to("whether the parameter group asks for TLS was not checked", set),
+                )
             }
-            None => Answer::Unasked,
+            None => (Answer::Unasked, Answer::Unasked),
         }
     };
     let offered = async {
@@ -61,8 +75,8 @@ pub(super) async fn ask(aws: &Aws, about: &About<'_>) -> Facts {
         let told = told.into_iter().map(|told| Answer::to("the class was not checked", told));
         (versions, classes.iter().map(|class| (*class).to_owned()).zip(told).collect())
     };
-    let (family, (versions, offers)) = tokio::join!(family, offered);
-    Facts { versions, offers, family }
+    let ((family, settings), (versions, offers)) = tokio::join!(given, offered);
+    Facts { versions, offers, family, settings }
 }
 
 pub(super) fn say(about: &About<'_>, facts: &Facts, subnets: Option<&Vec<Subnet>>) -> Vec<Diagnostic> {
@@ -75,6 +89,9 @@ pub(super) fn say(about: &About<'_>, facts: &Facts, subnets: Option<&Vec<Subnet>
         said.extend(offers.known().and_then(|offers| offered(about, class, offers, subnets)));
     }
     said.extend(facts.family.known().and_then(|family| group(about, family.as_deref())));
+    if let (Some(Some(family)), Some(Some(settings))) = (facts.family.known(), facts.settings.known()) {
+        said.extend(open_group(about, family, settings));
+    }
     said
 }
 
@@ -264,13 +281,23 @@ fn group(about: &About<'_>, family: Option<&str>) -> Option<Diagnostic> {
         );
     }
     group.starts_with("default.").then(|| {
-        // rds.force_ssl is 0 by default up to 14, and 1 from 15 on.
-        let is_open = crate::parameters::major(about.spec).is_some_and(|major| major <= 14);
-        let and = if is_open { ", and it lets clients in without TLS" } else { "" };
-        let message = format!("nothing of the parameter group {group} can be changed{and}");
+        let message = format!("nothing of the parameter group {group} can be changed");
         about
             .warning("default-parameter-group", "parameter_group_name", message)
             .help("leave parameter_group_name out, and pgherd makes one that asks for TLS")
+    })
+}
+
+/// The promise that clients use TLS holds with somebody else's group of settings, too. `rds.force_ssl` is 0 by default up to 14, and 1 from 15
+/// on.
+fn open_group(about: &About<'_>, family: &str, settings: &BTreeMap<String, String>) -> Option<Diagnostic> {
+    let group = about.spec.parameter_group_name.as_deref()?;
+    let major: u32 = family.strip_prefix("postgres")?.parse().ok()?;
+    let set = settings.get(FORCE_SSL).map(String::as_str);
+    (set.unwrap_or(if major <= 14 { "0" } else { "1" }) != "1").then(|| {
+        let message = format!("the parameter group {group} lets clients in that do not use TLS");
+        let help = format!("set {FORCE_SSL} to 1 in it, or leave parameter_group_name out, and pgherd makes one");
+        about.error("tls-required", "parameter_group_name", message).help(help)
     })
 }
 
@@ -295,7 +322,7 @@ mod tests {
 
     fn facts(versions: Answer<Arc<[EngineVersion]>>, offers: Vec<Offer>) -> Facts {
         let offers = vec![("db.t3.micro".to_owned(), Answer::Told(offers.into()))];
-        Facts { versions, offers, family: Answer::Unasked }
+        Facts { versions, offers, family: Answer::Unasked, settings: Answer::Unasked }
     }
 
     fn subnets() -> Vec<Subnet> {
@@ -447,5 +474,24 @@ mod tests {
                 "warning parameter_group_name: nothing of the parameter group default.postgres16 can be changed [leave parameter_group_name out, and pgherd makes one that asks for TLS]",
             ],
         );
+    }
+
+    #[test]
+    fn a_group_of_somebody_else_lets_nobody_in_without_tls() {
+        let of = |family: &str, set: Option<&str>| {
+            let settings = set.map(|value| (FORCE_SSL.to_owned(), value.to_owned())).into_iter().collect();
+            Facts {
+                family: Answer::Told(Some(family.to_owned())),
+                settings: Answer::Told(Some(settings)),
+                ..facts(versions(&["14.20", "16.13"]), every())
+            }
+        };
+        let said = "error parameter_group_name: the parameter group shared lets clients in that do not use TLS [set rds.force_ssl to 1 in it, or leave parameter_group_name out, and pgherd makes one]";
+        let sixteen = Case::made("parameter_group_name = \"shared\"");
+        check(&sixteen, &of("postgres16", None), &[]);
+        check(&sixteen, &of("postgres16", Some("0")), &[said]);
+        let fourteen = Case::made("parameter_group_name = \"shared\"\nengine_version = \"14.20\"");
+        check(&fourteen, &of("postgres14", None), &[said]);
+        check(&fourteen, &of("postgres14", Some("1")), &[]);
     }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use pgherd_core::diagnostic::Diagnostic;
-use pgherd_core::plan::{Action, Step};
+use pgherd_core::plan::{Action, Change, Step};
 use pgherd_core::value::Value;
 
 use super::{About, Answer, Doubt};
@@ -11,8 +11,9 @@ use crate::names;
 use crate::provider::Aws;
 
 /// Fields that hold a key, and the variable that is written for each.
-const FIELDS: [(&str, &str); 2] =
-    [("KmsKeyId", "kms_key_id"), ("PerformanceInsightsKMSKeyId", "performance_insights_kms_key_id")];
+const FIELDS: [(&str, &str); 2] = [("KmsKeyId", "kms_key_id"), (INSIGHTS, "performance_insights_kms_key_id")];
+
+const INSIGHTS: &str = "PerformanceInsightsKMSKeyId";
 
 /// A key that something is made with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,23 +63,23 @@ fn asked(about: &About<'_>) -> Vec<Asked> {
 
 fn of_step(about: &About<'_>, step: &Step) -> Vec<Asked> {
     let region = names::place(&step.id.kind, &step.id.name).0.unwrap_or_else(|| about.region.to_owned());
-    let props = match &step.action {
-        Action::Create { resource } => &resource.props,
-        // The key of query analysis comes into use when that is turned on.
-        Action::Update { resource, changes }
-            if changes.iter().any(|one| one.field == "EnablePerformanceInsights" && one.to == Value::Bool(true)) =>
-        {
-            &resource.props
-        }
-        Action::Update { .. } | Action::Delete { .. } => return Vec::new(),
+    let (resource, changes) = match &step.action {
+        Action::Create { resource } => (resource, None),
+        Action::Update { resource, changes } => (resource, Some(changes)),
+        Action::Delete { .. } => return Vec::new(),
     };
-    let is_made = matches!(step.action, Action::Create { .. });
-    let fields = FIELDS.into_iter().filter(|(field, _)| is_made || *field != "KmsKeyId");
+    // A server keeps its key, and a secret gets another one; that of query analysis comes into use when that is turned on.
+    let comes_into_use = |field: &str| {
+        changes.is_none_or(|changes| {
+            let turns_on = |one: &Change| one.field == "EnablePerformanceInsights" && one.to == Value::Bool(true);
+            changes.iter().any(|one| one.field == field || field == INSIGHTS && turns_on(one))
+        })
+    };
     let key = |(field, variable): (&str, &'static str)| {
-        let key = props.get(field)?.as_text()?.to_owned();
+        let key = resource.props.get(field)?.as_text()?.to_owned();
         Some(Asked { key, region: region.clone(), variable })
     };
-    fields.filter_map(key).collect()
+    FIELDS.into_iter().filter(|(field, _)| comes_into_use(field)).filter_map(key).collect()
 }
 
 /// The region of a key that is written in full, where that is another than the one it is needed in.

@@ -44,6 +44,7 @@ const ACCEPTABLE: &[&str] = &[
     "password-replaced",
     "port-restarts-now",
     "quota",
+    "tls-required",
     "upgrade-path",
 ];
 

@@ -83,17 +83,37 @@ fn taken_along(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
     Some(about.warning("major-upgrade-strangers", "engine_version", message).help("tell whoever runs them first"))
 }
 
-/// A security group of ours without a rule is a database that nobody reaches.
-fn nobody_comes_in(about: &About<'_>) -> Option<Diagnostic> {
-    let group = about.begun_anew(security_group::NAME).next()?;
+/// A security group of ours without a rule is a database that nobody reaches: here, or in a second region.
+fn nobody_comes_in(about: &About<'_>) -> Vec<Diagnostic> {
+    let groups = about.plan.steps.iter().filter(|step| step.id.kind == security_group::NAME);
+    groups.filter_map(|step| lets_nobody_in(about, step)).collect()
+}
+
+fn lets_nobody_in(about: &About<'_>, step: &Step) -> Option<Diagnostic> {
+    let group = match &step.action {
+        Action::Create { resource } if about.seen(&step.id).is_none() => resource,
+        Action::Update { resource, changes } if changes.iter().any(|change| change.field.starts_with("Rules.")) => {
+            resource
+        }
+        Action::Create { .. } | Action::Update { .. } | Action::Delete { .. } => return None,
+    };
     let rules = group.props.get("Rules").and_then(Value::as_map);
     let lets_in = rules.is_some_and(|rules| rules.keys().any(|rule| rule.starts_with("ingress ")));
+    let (region, name) = names::place(&step.id.kind, &step.id.name);
     // Another group that it is in may let somebody in.
-    (!lets_in && about.spec.network.security_group_ids.is_empty()).then(|| {
-        let message = format!("nobody can connect to {}: {} lets no address in", about.spec.name, group.id.name);
-        about
-            .warning("nobody-can-connect", "allowed_cidr_blocks", message)
-            .help("write allowed_cidr_blocks with the ranges of the applications, or allowed_security_group_ids")
+    let (others, variable) = match (&region, &about.spec.dr) {
+        (Some(_), Some(there)) => (&there.security_group_ids, "dr_security_group_ids"),
+        (Some(_), None) => return None,
+        (None, _) => (&about.spec.network.security_group_ids, "allowed_security_group_ids"),
+    };
+    let server = match &region {
+        Some(region) => format!("{} in {region}", names::recovery(&about.spec.name)),
+        None => about.spec.name.clone(),
+    };
+    (!lets_in && others.is_empty()).then(|| {
+        let message = format!("nobody can connect to {server}: {name} lets no address in");
+        let help = format!("write allowed_cidr_blocks with the ranges of the applications, or {variable}");
+        about.warning("nobody-can-connect", "allowed_cidr_blocks", message).help(help)
     })
 }
 
@@ -249,11 +269,18 @@ mod tests {
     #[test]
     fn a_group_that_lets_nobody_in_is_told_of() {
         let said = "warning allowed_cidr_blocks: nobody can connect to orders: orders-db lets no address in [write allowed_cidr_blocks with the ranges of the applications, or allowed_security_group_ids]";
-        let say = |about: &About<'_>| nobody_comes_in(about).into_iter().collect();
+        let say = |about: &About<'_>| nobody_comes_in(about);
         let own = "create_security_group = true\nsecurity_group_ids = null\nvpc_id = \"vpc-1\"";
         Case::made(own).check(say, &[said]);
         Case::made(&format!("{own}\nallowed_security_group_ids = [\"sg-1\"]")).check(say, &[]);
         Case::made("create_security_group = false\nsecurity_group_ids = [\"sg-1\"]").check(say, &[]);
+        // A group here is nobody in another region.
+        let there = "allowed_security_group_ids = [\"sg-1\"]\nbackup_retention_period = 7\ndr_region = \"eu-west-1\"\ndr_read_replica = true";
+        let said = "warning allowed_cidr_blocks: nobody can connect to orders-dr in eu-west-1: orders-dr-db lets no address in [write allowed_cidr_blocks with the ranges of the applications, or dr_security_group_ids]";
+        Case::made(&format!("{own}\n{there}")).check(say, &[said]);
+        Case::made(&format!("{own}\n{there}\ndr_security_group_ids = [\"sg-2\"]")).check(say, &[]);
+        let open = "allowed_cidr_blocks = [\"10.0.0.0/16\"]";
+        Case::made(&format!("{own}\n{there}\n{open}")).check(say, &[]);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What AWS asks of whoever calls beside the actions that are called: for passing on a role and using a key, and for RDS's own role.
-const BESIDE: [&str; 5] = ["PassRole", "CreateServiceLinkedRole", "CreateGrant", "Decrypt", "GenerateDataKey"];
+const BESIDE: [&str; 6] =
+    ["PassRole", "CreateServiceLinkedRole", "CreateGrant", "Decrypt", "Encrypt", "GenerateDataKey"];
 
 /// What an action's name begins with.
 const VERBS: [&str; 27] = [

@@ -7,7 +7,13 @@ use crate::restored::SOURCE;
 use crate::world::{World, changes, spec, with};
 
 fn block() -> String {
-    with(SOURCE, &[("create_read_replica", "true"), ("alarm_targets", "[\"ann@example.org\"]")])
+    let more = [
+        ("create_read_replica", "true"),
+        ("alarm_targets", "[\"ann@example.org\"]"),
+        // What only a tag tells.
+        ("skip_final_snapshot", "true"),
+    ];
+    with(SOURCE, &more)
 }
 
 fn forget() -> Operation {

@@ -209,6 +209,7 @@ async fn another_major_in_the_window_has_its_group_with_it() {
     update replica orders-r1: EngineVersion 16.13 -> 17.7 in the window
     ");
     insta::assert_snapshot!(world.writes().join("\n"), @r"
+    AddTagsToResource orders
     CreateDBParameterGroup orders-pg17
     ModifyDBParameterGroup orders-pg17
     ModifyDBInstance orders

@@ -6,6 +6,7 @@ mod adopted;
 mod cut;
 mod deleted;
 mod guarded;
+mod left;
 mod made;
 mod preflight;
 mod promoted;

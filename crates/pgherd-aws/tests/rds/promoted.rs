@@ -49,10 +49,12 @@ async fn a_replica_becomes_a_database_whose_own_block_asks_for_nothing_more() {
     ModifyDBInstance orders-r1 now
     AddTagsToResource copy
     CreateDBSubnetGroup copy
+    AddTagsToResource copy
     CreateDBParameterGroup copy-pg16
     ModifyDBParameterGroup copy-pg16
     ModifyDBInstance copy
     RebootDBInstance copy
+    RemoveTagsFromResource copy
     ModifyDBInstance copy
     RemoveTagsFromResource copy
     "#);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use pgherd_core::diagnostic::Severity;
 use pgherd_core::lint::Intent;
+use pgherd_core::report::Report;
 use pgherd_core::spec::Spec;
 use pgherd_emulate::rds::Region;
 use pgherd_engine::provider::{Operation, Point};
@@ -393,4 +394,35 @@ async fn copies_of_backups_become_the_database_when_the_first_region_is_lost() {
     // The replica goes on following what it followed.
     let source = there(&world, |region| region.instances["orders-dr"].source.clone());
     assert!(source.is_some());
+}
+
+#[tokio::test]
+async fn the_second_region_is_told_of_and_may_be_down() {
+    let world = recoverable().await;
+    let provider = world.provider();
+    let report = provider.report(&spec(BOTH)).await.expect("it is told");
+    let shown = |report: &Report| -> Vec<String> {
+        let servers = report.servers.iter();
+        servers.map(|one| format!("{} {}", one.role, one.name.as_deref().unwrap_or("-"))).collect()
+    };
+    assert_eq!(shown(&report)[..2], ["primary orders", "replica orders-dr"]);
+    assert!(shown(&report)[2].starts_with("copies ab-"), "{report:?}");
+    assert!(report.servers[1].place.as_deref().is_some_and(|place| place.starts_with(THERE)), "{report:?}");
+    assert!(report.servers[2].state.starts_with("replicating, up to "), "{report:?}");
+    assert_eq!(report.warnings, [""; 0]);
+    assert!(report.alarms.iter().any(|alarm| alarm.name == "orders-dr-cpu"), "{report:?}");
+    assert!(report.happened.iter().any(|one| one.to == "orders-dr"), "{report:?}");
+    let history = provider.history(&spec(BOTH)).await.expect("it is told");
+    assert!(history.iter().any(|one| one.to == "orders-dr") && history.is_sorted_by_key(|one| one.at));
+
+    world.fault(&format!(r#"{{"region": "{THERE}", "fault": "error", "status": 503, "times": 10000}}"#));
+    let report = provider.report(&spec(BOTH)).await.expect("the first region is told");
+    assert_eq!(shown(&report), ["primary orders"]);
+    let said = "eu-west-1 does not tell the replica, the copies of backups, alarms, events: ";
+    assert!(report.warnings.len() == 1 && report.warnings[0].starts_with(said), "{:?}", report.warnings);
+    let history = provider.history(&spec(BOTH)).await.expect("the first region is told");
+    assert!(history.iter().any(|one| one.to == "orders"));
+    assert!(
+        history.last().is_some_and(|last| last.to == "orders-dr" && last.message.starts_with("eu-west-1 does not"))
+    );
 }

@@ -110,3 +110,47 @@ async fn what_may_not_be_read_is_left_out_of_a_report_and_said() {
     assert_eq!(report.alarms, []);
     assert!(report.warnings.len() == 1 && report.warnings[0].starts_with("its alarms cannot be read"), "{report:?}");
 }
+
+/// A password that RDS changes every week is not in pgherd's secret, and nobody can give the instance another one.
+#[tokio::test]
+async fn a_password_that_rds_manages_is_told_and_none_is_given() {
+    let world = world(SMALL).await;
+    world.region(|region| region.instances.get_mut("orders").expect("it is there").is_password_managed = true);
+    let planned = world.plan(SMALL).await;
+    let codes: Vec<_> = planned.plan.diagnostics.iter().map(|told| told.code).collect();
+    assert_eq!(codes, ["password-managed"]);
+    let refused = done(&world, Operation::Rotate { name: "orders".to_owned() }).await.expect_err("RDS would refuse");
+    assert_eq!(refused.kind, ErrorKind::Protected);
+    assert_eq!(world.writes_of_all(), [""; 0], "nothing is pending that could not be given");
+    world.region(|region| region.instances.get_mut("orders").expect("it is there").is_password_managed = false);
+    done(&world, Operation::Rotate { name: "orders".to_owned() }).await.expect("it is given one");
+    assert!(world.secret_opens("orders", "orders"));
+}
+
+#[tokio::test]
+async fn a_new_password_waits_until_rds_takes_it() {
+    // Time enough that it is still at it when it is asked.
+    let world = World::whole(1).await;
+    world.apply(SMALL).await;
+    world.pass(7200);
+    let snapshot = [("DBInstanceIdentifier", "orders"), ("DBSnapshotIdentifier", "by-hand")];
+    world.tamper("CreateDBSnapshot", &snapshot);
+    done(&world, Operation::Rotate { name: "orders".to_owned() }).await.expect("it is given one");
+    let asked = world.emulator.asked();
+    assert!(asked.iter().any(|asked| asked.outcome == "InvalidDBInstanceState"), "it was at something else");
+    assert!(world.secret_opens("orders", "orders"));
+    assert_eq!(world.left(SMALL).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_replica_that_stopped_is_told_of() {
+    let block = with(SMALL, &[("create_read_replica", "true"), ("backup_retention_period", "1")]);
+    let world = world(&block).await;
+    assert_eq!(world.plan(&block).await.plan.diagnostics, []);
+    world.region(|region| region.instances.get_mut("orders-r1").expect("it is there").replication_error = true);
+    let said = "the replica orders-r1 does not follow its source: error";
+    let planned = world.plan(&block).await;
+    assert_eq!(planned.plan.diagnostics.iter().map(|told| told.message.as_str()).collect::<Vec<_>>(), [said]);
+    let report = world.provider().report(&spec(&block)).await.expect("it is told");
+    assert_eq!(report.warnings, [said]);
+}

@@ -160,11 +160,13 @@ async fn another_major_takes_its_group_along_and_leaves_none_behind() {
     update instance orders: EngineVersion 16.13 -> 17.7
     ");
     insta::assert_snapshot!(world.writes().join("\n"), @r"
+    AddTagsToResource orders
     CreateDBParameterGroup orders-pg17
     ModifyDBParameterGroup orders-pg17
     CreateDBSnapshot orders
     ModifyDBInstance orders now
     DeleteDBParameterGroup orders-pg16
+    RemoveTagsFromResource orders
     ");
     assert_eq!(world.left(&newer).await, [""; 0]);
     let groups: Vec<String> = world.region(|region| region.parameter_groups.keys().cloned().collect());

@@ -1,6 +1,6 @@
 //! A whole block: an instance, its replica, and everything that stands around them, on one emulated AWS.
 
-use crate::world::{SMALL, WHOLE, World, with};
+use crate::world::{SMALL, WHOLE, World, changes, with};
 
 /// Tags are compared on the servers and carried to the rest.
 #[tokio::test]
@@ -60,4 +60,34 @@ async fn the_secret_of_a_database_with_a_key_has_that_key() {
         assert_eq!(world.secret_key(name).as_ref(), expected, "{key}");
         assert_eq!(world.left(&block).await, [""; 0]);
     }
+}
+
+/// What somebody else encrypted otherwise gets the key that is written, unless that cannot be used.
+#[tokio::test]
+async fn a_secret_gets_another_key() {
+    let world = World::whole(20).await;
+    let (own, other) = (world.customer_key(), world.customer_key());
+    let block = with(SMALL, &[("kms_key_id", &format!("\"{own}\""))]);
+    world.apply(&block).await;
+    world.encrypt_secret("orders", &other);
+    world.forget_what_was_asked();
+    let change = format!("update secret pgherd/orders/master: KmsKeyId {other} -> {own}");
+    assert_eq!(changes(&world.apply(&block).await), [change.as_str()]);
+    assert_eq!(world.writes_of_all(), ["UpdateSecret pgherd/orders/master"]);
+    assert_eq!(world.secret_key("orders"), Some(own.clone()));
+    assert_eq!(world.left(&block).await, [""; 0]);
+
+    world.encrypt_secret("orders", &other);
+    world.disable_key(&own);
+    world.forget_what_was_asked();
+    let planned = world.plan(&block).await;
+    assert_eq!(changes(&planned), [change.as_str()]);
+    assert_eq!(planned.plan.diagnostics.iter().map(|told| told.code).collect::<Vec<_>>(), ["kms-key"]);
+    // Whoever may not look at keys learns it of Secrets Manager.
+    world.fault(r#"{"action": "DescribeKey", "fault": "denied", "times": 2}"#);
+    let planned = world.plan(&block).await;
+    assert_eq!(planned.plan.diagnostics.iter().map(|told| told.code).collect::<Vec<_>>(), ["could-not-check"]);
+    let (outcome, _) = world.walk(&block, &planned).await;
+    assert!(!outcome.is_success() && format!("{outcome:?}").contains("EncryptionFailure"), "{outcome:?}");
+    assert_eq!(world.secret_key("orders"), Some(other));
 }

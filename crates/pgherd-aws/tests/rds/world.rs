@@ -210,6 +210,17 @@ impl World {
         made["KeyMetadata"]["KeyId"].as_str().expect("an id").to_owned()
     }
 
+    /// Encrypts a secret with another key, as somebody else would.
+    pub fn encrypt_secret(&self, database: &str, key: &str) {
+        let asked = serde_json::json!({ "SecretId": format!("pgherd/{database}/master"), "KmsKeyId": key });
+        self.tamper_secret("UpdateSecret", asked);
+    }
+
+    /// Has nobody use a key any more.
+    pub fn disable_key(&self, key: &str) {
+        self.tamper_around("kms", "DisableKey", serde_json::json!({ "KeyId": key }));
+    }
+
     fn tamper_secret(&self, action: &str, asked: serde_json::Value) -> serde_json::Value {
         self.tamper_around("secretsmanager", action, asked)
     }

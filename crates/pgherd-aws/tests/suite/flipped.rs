@@ -6,130 +6,117 @@ use crate::target::Servers;
 use crate::world::{LARGE, World, changes, with};
 
 /// Applies the large block, then the same with some arguments written otherwise, and checks what that changes.
-async fn check(more: &[(&str, &str)], expected: &[&str]) {
-    suite::flipped::<Servers>(LARGE, &with(LARGE, more), expected).await;
+async fn check(more: &[(&str, &str)], expected: Vec<String>) {
+    assert!(!expected.is_empty(), "{more:?} is no flip");
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    suite::flipped::<Servers>(LARGE, &with(LARGE, more), &expected).await;
+}
+
+const SERVERS: [&str; 3] = ["instance orders", "replica orders-r1", "replica orders-r2"];
+
+/// Fields of the instance and of both replicas.
+fn each(changes: &[&str]) -> Vec<String> {
+    SERVERS.iter().flat_map(|id| changes.iter().map(move |change| format!("update {id}: {change}"))).collect()
 }
 
 /// A field of the instance and of both replicas.
 fn all(change: &str) -> Vec<String> {
-    let ids = ["instance orders", "replica orders-r1", "replica orders-r2"];
-    ids.iter().map(|id| format!("update {id}: {change}")).collect()
+    each(&[change])
 }
 
-async fn check_all(more: &[(&str, &str)], change: &str) {
-    let expected = all(change);
-    check(more, &expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
+/// One step.
+fn one(step: &str) -> Vec<String> {
+    vec![step.to_owned()]
 }
 
-#[tokio::test]
-async fn instance_class() {
-    check_all(&[("instance_class", "\"db.r5.xlarge\"")], "DBInstanceClass db.r5.large -> db.r5.xlarge in the window")
-        .await;
+const INSTANCE_CLASS: &str = "DBInstanceClass db.r5.large -> db.r5.xlarge in the window";
+const MAINTENANCE: &str = "PreferredMaintenanceWindow sat:04:00-sat:05:00 -> sun:05:00-sun:06:00";
+const ROLE: &str =
+    "MonitoringRoleArn arn:aws:iam::123456789012:role/monitoring -> arn:aws:iam::123456789012:role/other";
+const LOGS: &str = "EnableCloudwatchLogsExports [postgresql, upgrade] -> [upgrade]";
+const BUFFERS: &str = "[{ name = \"shared_buffers\", value = \"256MB\" }]";
+const MORE_MEMORY: &str =
+    "[{ name = \"shared_buffers\", value = \"256MB\" }, { name = \"work_mem\", value = \"16MB\" }]";
+
+flips! {
+    instance_class {
+        [("instance_class", "\"db.r5.xlarge\"")] => all(INSTANCE_CLASS);
+    }
+    allocated_storage {
+        [("allocated_storage", "600")] => all("AllocatedStorage 500 -> 600");
+    }
+    max_allocated_storage {
+        [("max_allocated_storage", "2000")] => all("MaxAllocatedStorage 1000 -> 2000");
+        [("max_allocated_storage", "")] => all("MaxAllocatedStorage 1000 -> (none)");
+    }
+    storage_figures {
+        [("storage_iops", "20000")] => all("Iops 16000 -> 20000");
+        [("storage_throughput", "2000")] => all("StorageThroughput 1000 -> 2000");
+    }
+    figures_that_are_taken_out_become_what_is_given {
+        [("storage_iops", ""), ("storage_throughput", "")]
+            => each(&["Iops 16000 -> (none)", "StorageThroughput 1000 -> (none)"]);
+    }
+    multi_az {
+        [("multi_az", "false")] => one("update instance orders: MultiAZ true -> false");
+    }
+    backup_retention_period {
+        [("backup_retention_period", "7")] => one("update instance orders: BackupRetentionPeriod 14 -> 7");
+    }
+    windows {
+        [("backup_window", "\"01:00-02:00\"")]
+            => one("update instance orders: PreferredBackupWindow 02:00-03:00 -> 01:00-02:00");
+        [("maintenance_window", "\"sun:05:00-sun:06:00\"")] => all(MAINTENANCE);
+    }
+    enable_deletion_protection {
+        [("enable_deletion_protection", "true")] => one("update instance orders: DeletionProtection false -> true");
+    }
+    copy_tags_to_snapshot {
+        [("copy_tags_to_snapshot", "false")] => all("CopyTagsToSnapshot true -> false");
+    }
+    iam_database_authentication_enabled {
+        [("iam_database_authentication_enabled", "false")] => all("EnableIAMDatabaseAuthentication true -> false");
+    }
+    publicly_accessible {
+        [("publicly_accessible", "true")] => all("PubliclyAccessible false -> true");
+    }
+    query_analysis {
+        [("performance_insights_retention_period", "62")] => all("PerformanceInsightsRetentionPeriod 31 -> 62");
+        [("enable_performance_insights", "false")] => all("EnablePerformanceInsights true -> false");
+    }
+    monitoring {
+        [("monitoring_interval", "60")] => all("MonitoringInterval 30 -> 60");
+        [("monitoring_role_arn", "\"arn:aws:iam::123456789012:role/other\"")] => all(ROLE);
+        [("monitoring_interval", "0"), ("monitoring_role_arn", "")] => all("MonitoringInterval 30 -> 0");
+    }
+    logs {
+        [("enabled_cloudwatch_logs_exports", "[\"upgrade\"]")] => all(LOGS);
+    }
+    tags {
+        [("tags", "{ Team = \"shop\" }")]
+            => each(&["Tags.Owner ann -> (none)", "Tags.Team (none) -> shop", "Tags.pgherd:tags Owner -> Team"]);
+    }
+    parameters {
+        [("parameters", MORE_MEMORY)] => one("update parameter_group orders-pg16: Parameters.work_mem 8192 -> 16384");
+        [("parameters", BUFFERS)] => one("update parameter_group orders-pg16: Parameters.work_mem 8192 -> (none)");
+    }
+    read_replica_count {
+        [("read_replica_count", "3")] => one("create replica orders-r3");
+    }
 }
 
-#[tokio::test]
-async fn allocated_storage() {
-    check_all(&[("allocated_storage", "600")], "AllocatedStorage 500 -> 600").await;
-}
+const PORT: (&str, &str) = ("port", "5433");
+const SUBNETS: (&str, &str) = ("subnet_ids", "[\"subnet-a\", \"subnet-b\"]");
+const FIXED: [(&str, &str); 3] =
+    [("database_name", "\"other\""), ("master_username", "\"other\""), ("storage_encrypted", "false")];
 
-#[tokio::test]
-async fn max_allocated_storage() {
-    check_all(&[("max_allocated_storage", "2000")], "MaxAllocatedStorage 1000 -> 2000").await;
-    check_all(&[("max_allocated_storage", "")], "MaxAllocatedStorage 1000 -> (none)").await;
-}
-
-#[tokio::test]
-async fn storage_figures() {
-    check_all(&[("storage_iops", "20000")], "Iops 16000 -> 20000").await;
-    check_all(&[("storage_throughput", "2000")], "StorageThroughput 1000 -> 2000").await;
-}
-
-#[tokio::test]
-async fn figures_that_are_taken_out_become_what_is_given() {
-    let both = ["Iops 16000 -> (none)", "StorageThroughput 1000 -> (none)"];
-    let ids = ["instance orders", "replica orders-r1", "replica orders-r2"];
-    let expected: Vec<String> = ids.iter().flat_map(|id| both.map(|change| format!("update {id}: {change}"))).collect();
-    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
-    check(&[("storage_iops", ""), ("storage_throughput", "")], &expected).await;
-}
-
-#[tokio::test]
-async fn multi_az() {
-    check(&[("multi_az", "false")], &["update instance orders: MultiAZ true -> false"]).await;
-}
-
-#[tokio::test]
-async fn backup_retention_period() {
-    check(&[("backup_retention_period", "7")], &["update instance orders: BackupRetentionPeriod 14 -> 7"]).await;
-}
-
-#[tokio::test]
-async fn windows() {
-    check(
-        &[("backup_window", "\"01:00-02:00\"")],
-        &["update instance orders: PreferredBackupWindow 02:00-03:00 -> 01:00-02:00"],
-    )
-    .await;
-    check_all(
-        &[("maintenance_window", "\"sun:05:00-sun:06:00\"")],
-        "PreferredMaintenanceWindow sat:04:00-sat:05:00 -> sun:05:00-sun:06:00",
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn enable_deletion_protection() {
-    check(&[("enable_deletion_protection", "true")], &["update instance orders: DeletionProtection false -> true"])
-        .await;
-}
-
-#[tokio::test]
-async fn copy_tags_to_snapshot() {
-    check_all(&[("copy_tags_to_snapshot", "false")], "CopyTagsToSnapshot true -> false").await;
-}
-
-#[tokio::test]
-async fn iam_database_authentication_enabled() {
-    check_all(&[("iam_database_authentication_enabled", "false")], "EnableIAMDatabaseAuthentication true -> false")
-        .await;
-}
-
-#[tokio::test]
-async fn publicly_accessible() {
-    check_all(&[("publicly_accessible", "true")], "PubliclyAccessible false -> true").await;
-}
-
-#[tokio::test]
-async fn query_analysis() {
-    check_all(&[("performance_insights_retention_period", "62")], "PerformanceInsightsRetentionPeriod 31 -> 62").await;
-    check_all(&[("enable_performance_insights", "false")], "EnablePerformanceInsights true -> false").await;
-}
-
-#[tokio::test]
-async fn monitoring() {
-    check_all(&[("monitoring_interval", "60")], "MonitoringInterval 30 -> 60").await;
-    let role = "arn:aws:iam::123456789012:role/other";
-    check_all(
-        &[("monitoring_role_arn", &format!("\"{role}\""))],
-        &format!("MonitoringRoleArn arn:aws:iam::123456789012:role/monitoring -> {role}"),
-    )
-    .await;
-    check_all(&[("monitoring_interval", "0"), ("monitoring_role_arn", "")], "MonitoringInterval 30 -> 0").await;
-}
-
-#[tokio::test]
-async fn logs() {
-    check_all(
-        &[("enabled_cloudwatch_logs_exports", "[\"upgrade\"]")],
-        "EnableCloudwatchLogsExports [postgresql, upgrade] -> [upgrade]",
-    )
-    .await;
-}
+/// What the tests below write otherwise.
+pub const OTHERWISE: [(&str, &str); 5] = [PORT, SUBNETS, FIXED[0], FIXED[1], FIXED[2]];
 
 #[tokio::test]
 async fn port() {
     let mut world = World::with(LARGE).await;
-    let block = with(LARGE, &[("port", "5433")]);
+    let block = with(LARGE, &[PORT]);
     let refused = world.plan(&block).await.plan.diagnostics;
     assert_eq!(refused.iter().map(|told| told.code).collect::<Vec<_>>(), ["port-restarts-now"]);
     world.accepted.insert("port-restarts-now".to_owned());
@@ -138,51 +125,19 @@ async fn port() {
 }
 
 #[tokio::test]
-async fn tags() {
-    let all: Vec<String> = ["Tags.Owner ann -> (none)", "Tags.Team (none) -> shop", "Tags.pgherd:tags Owner -> Team"]
-        .iter()
-        .flat_map(|change| all(change))
-        .collect();
-    let mut expected: Vec<&str> = all.iter().map(String::as_str).collect();
-    expected.sort_by_key(|change| change.split(':').next().map(str::to_owned));
-    check(&[("tags", "{ Team = \"shop\" }")], &expected).await;
-}
-
-#[tokio::test]
-async fn parameters() {
-    let of = |value: &str| {
-        format!("[{{ name = \"shared_buffers\", value = \"256MB\" }}, {{ name = \"work_mem\", value = \"{value}\" }}]")
-    };
-    check(&[("parameters", &of("16MB"))], &["update parameter_group orders-pg16: Parameters.work_mem 8192 -> 16384"])
-        .await;
-    check(
-        &[("parameters", "[{ name = \"shared_buffers\", value = \"256MB\" }]")],
-        &["update parameter_group orders-pg16: Parameters.work_mem 8192 -> (none)"],
-    )
-    .await;
-}
-
-#[tokio::test]
 async fn subnet_ids() {
-    let two = with(LARGE, &[("subnet_ids", "[\"subnet-a\", \"subnet-b\"]")]);
+    let two = with(LARGE, &[SUBNETS]);
     let world = World::with(&two).await;
     let change = "update subnet_group orders: SubnetIds [subnet-a, subnet-b] -> [subnet-a, subnet-b, subnet-c]";
     assert_eq!(changes(&world.apply(LARGE).await), [change]);
     assert_eq!(world.left(LARGE).await, [""; 0]);
 }
 
-#[tokio::test]
-async fn read_replica_count() {
-    check(&[("read_replica_count", "3")], &["create replica orders-r3"]).await;
-}
-
 /// What is fixed at creation is an error that says how to get there.
 #[tokio::test]
 async fn what_is_fixed_is_refused() {
     let world = World::with(LARGE).await;
-    for (name, value) in
-        [("database_name", "\"other\""), ("master_username", "\"other\""), ("storage_encrypted", "false")]
-    {
+    for (name, value) in FIXED {
         let planned = world.plan(&with(LARGE, &[(name, value)])).await;
         let codes: Vec<_> = planned.plan.diagnostics.iter().map(|told| told.code).collect();
         assert_eq!(codes, ["fixed-field"], "{name}");

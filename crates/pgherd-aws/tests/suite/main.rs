@@ -1,5 +1,7 @@
 //! What every target has to keep, on our own emulator of AWS.
 
+#[macro_use]
+mod flips;
 mod around;
 mod drift;
 mod flipped;

@@ -36,6 +36,9 @@ pub struct Plan {
     pub diagnostics: Vec<Diagnostic>,
     /// Fingerprint of what was observed; a saved plan is refused when it moved.
     pub fingerprint: String,
+    /// What of a resource that is made nobody wrote and everybody should see, `rds.force_ssl = 1`: shown beneath its step.
+    #[serde(skip)]
+    pub derived: BTreeMap<Id, Vec<String>>,
 }
 
 impl Plan {
@@ -200,6 +203,7 @@ pub fn plan(kinds: &[Kind], block: &str, desired: &[Resource], observed: &[Obser
         steps: order::steps(kinds, actions, &wanted, &live),
         diagnostics,
         fingerprint: fingerprint(kinds, observed),
+        derived: BTreeMap::new(),
     }
 }
 
@@ -218,6 +222,7 @@ pub fn plan_destroy(kinds: &[Kind], block: &str, observed: &[Observed]) -> Plan 
         steps: order::steps(kinds, actions, &BTreeMap::new(), &live),
         diagnostics: live.values().filter_map(|seen| decide::left_alone(block, seen)).collect(),
         fingerprint: fingerprint(kinds, observed),
+        derived: BTreeMap::new(),
     }
 }
 

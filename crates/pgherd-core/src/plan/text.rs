@@ -41,10 +41,17 @@ impl Sign {
 /// Longest `from -> to` that is shown on one line.
 const ONE_LINE: usize = 60;
 
-/// The steps of a plan, a line for each change; with `verbose` also every field of what is made.
+/// The steps of a plan, a line for each change, and what nobody wrote of what is made; with `verbose` every field of that.
 pub fn lines(plan: &Plan, verbose: bool) -> Vec<Line> {
     let updated = plan.steps.iter().filter(|step| matches!(step.action, Action::Update { .. })).count();
-    let rows: Vec<Row> = plan.steps.iter().flat_map(|step| rows(step, updated > 1, verbose)).collect();
+    let rows: Vec<Row> = plan
+        .steps
+        .iter()
+        .flat_map(|step| {
+            let derived = plan.derived.get(&step.id).map(Vec::as_slice).unwrap_or_default();
+            rows(step, derived, updated > 1, verbose)
+        })
+        .collect();
     align(&rows)
 }
 
@@ -86,13 +93,15 @@ impl Row {
     }
 }
 
-fn rows(step: &Step, name_resource: bool, verbose: bool) -> Vec<Row> {
+fn rows(step: &Step, derived: &[String], name_resource: bool, verbose: bool) -> Vec<Row> {
     match &step.action {
         Action::Create { resource } => {
             let mut rows =
                 vec![Row::new(Sign::Create, step.id.to_string(), "created", when(&When::Now), String::new())];
             if verbose {
                 rows.extend(resource.props.iter().flat_map(|(name, value)| field(name, value)));
+            } else {
+                rows.extend(derived.iter().cloned().map(Row::detail));
             }
             rows
         }

@@ -154,6 +154,15 @@ fn what_is_created_is_listed_when_asked_for() {
 }
 
 #[test]
+fn what_nobody_wrote_of_what_is_created_is_shown() {
+    let want = wanted("database", [("class", "small".into())]);
+    let mut plan = planned(std::slice::from_ref(&want), &[]);
+    plan.derived.insert(want.id, vec!["force_ssl = 1".to_owned()]);
+    let lines: Vec<_> = text::lines(&plan, false).into_iter().map(|line| line.text).collect();
+    assert_eq!(lines, ["  + database dev  created   now", "      force_ssl = 1"]);
+}
+
+#[test]
 fn several_plans_have_one_sum() {
     let one = wanted("database", [("class", "large".into())]);
     let found = live("database", [("class", "small".into())]);

@@ -63,6 +63,12 @@ impl Keys {
         self.find(named).ok().map(|id| self.arn(&id))
     }
 
+    /// Whether something can be encrypted with the key that somebody named.
+    pub fn encrypts(&self, named: &str) -> bool {
+        let key = self.find(named).ok().and_then(|id| self.held.get(&id));
+        key.is_some_and(|key| key.is_enabled && key.gone.is_none() && key.usage == "ENCRYPT_DECRYPT")
+    }
+
     fn arn(&self, id: &str) -> String {
         format!("arn:aws:kms:{}:{ACCOUNT}:key/{id}", self.region)
     }

@@ -216,7 +216,7 @@ impl Ocean {
         let body: Result<Json, _> =
             if sent.body.is_empty() { Ok(Json::Null) } else { serde_json::from_slice(sent.body) };
         let action = routes::action(sent.method, sent.path);
-        let (fault, left) = faults::next(std::mem::take(&mut self.faults), &action);
+        let (fault, left) = faults::next(std::mem::take(&mut self.faults), "", &action);
         self.faults = left;
         let is_known = sent.authorization.is_some_and(|header| header.len() > 7 && header.starts_with("Bearer "));
         let (mut reply, outcome) = match (&fault, &body) {

@@ -46,6 +46,8 @@ pub fn made(
     let number = region.number();
     let statics = parameters::group(region, &set.parameter_group).map(|group| group.statics()).unwrap_or_default();
     let mut instance = Instance {
+        is_password_managed: false,
+        replication_error: false,
         resource_id: format!("db-{number:026X}"),
         created: call.now,
         waiting: Vec::new(),

@@ -16,6 +16,8 @@ use crate::clock::later;
 pub struct Instance {
     /// Its identifier, which may change.
     pub id: String,
+    /// Secrets Manager gives it another password every week, in a secret of RDS's own.
+    pub is_password_managed: bool,
     /// Its `db-…` id, which never does.
     pub resource_id: String,
     /// When it was made.
@@ -42,6 +44,8 @@ pub struct Instance {
     pub booted: Booted,
     /// The instance it is a replica of.
     pub source: Option<String>,
+    /// It does not follow that any more, which is told and nothing else.
+    pub replication_error: bool,
     /// Nothing is left of it.
     pub is_gone: bool,
     /// What is known of the PostgreSQL behind it, if there is one.

@@ -230,6 +230,11 @@ fn plain(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Change
         changes.push(Change::SecurityGroups(validate::security_groups(region, &ids, &vpc)?));
     }
     if let Some(password) = form.text("MasterUserPassword") {
+        if instance.is_password_managed {
+            return Err(Refusal::combination(
+                "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.",
+            ));
+        }
         if instance.source.is_some() {
             return Err(Refusal::combination("The master user password of a read replica can't be changed."));
         }

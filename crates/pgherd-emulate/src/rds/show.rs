@@ -83,6 +83,17 @@ pub fn instance(region: &Region, instance: &Instance, now: Timestamp) -> Element
         .list("DBParameterGroups", [parameter_group(region, instance)])
         .list("TagList", tags::shown(region.tags.get(&arn).unwrap_or(&Default::default())))
         .list("DBSecurityGroups", []);
+    let element = match instance.is_password_managed {
+        true => element.with(
+            Element::new("MasterUserSecret")
+                .put(
+                    "SecretArn",
+                    format!("arn:aws:secretsmanager:{}:{ACCOUNT}:secret:rds!{}", region.name, instance.resource_id),
+                )
+                .put("SecretStatus", "active"),
+        ),
+        false => element,
+    };
     let element = match subnet::group(region, &set.subnet_group) {
         Some(group) => element.with(subnet::shown(region, &group)),
         None => element,
@@ -198,10 +209,15 @@ fn copied<'a>(region: &'a Region, id: &str) -> impl Iterator<Item = Element> + u
 }
 
 fn replicating(instance: &Instance) -> Element {
+    let word = match instance.replication_error {
+        true => "error",
+        false if instance.has_endpoint => "replicating",
+        false => "connecting",
+    };
     Element::new("DBInstanceStatusInfo")
         .put("StatusType", "read replication")
-        .put("Normal", true)
-        .put("Status", if instance.has_endpoint { "replicating" } else { "connecting" })
+        .put("Normal", !instance.replication_error)
+        .put("Status", word)
 }
 
 fn member(element: &'static str, name: &'static str, value: &str, status: &str) -> Element {

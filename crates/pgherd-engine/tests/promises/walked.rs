@@ -219,6 +219,7 @@ async fn a_plan_with_errors_is_not_walked() {
         steps: Vec::new(),
         diagnostics: vec![Diagnostic::error("fixed-field", "it is fixed")],
         fingerprint: String::new(),
+        derived: Default::default(),
     };
     walk(&client(&target(&KINDS), &[]), &plan, &Options::default(), &events().0, &Stop::never()).await;
 }

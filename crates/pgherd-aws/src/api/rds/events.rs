@@ -29,7 +29,8 @@ pub(crate) async fn events(session: &Session, region: &str, id: &str, minutes: u
         .set("SourceIdentifier", id)
         .set("SourceType", "db-instance")
         .set("Duration", minutes);
-    let mut found = super::listed(session, region, form, ("Events", "Event"), read).await?;
+    let found = super::listed(session, region, form, ("Events", "Event"), read).await?;
+    let mut found: Vec<Event> = found.into_iter().flatten().collect();
     found.sort_by_key(|event| event.at);
     Ok(found)
 }
@@ -39,11 +40,12 @@ pub(crate) async fn happened(session: &Session, region: &str, id: &str, minutes:
     Ok(events(session, region, id, minutes).await?.into_iter().map(|event| event.message).collect())
 }
 
-fn read(told: &Element) -> Event {
-    Event {
-        at: told.time("Date").unwrap_or_default(),
+/// One whose time is not told is left out, rather than shown at another.
+fn read(told: &Element) -> Option<Event> {
+    Some(Event {
+        at: told.time("Date")?,
         source: text(told, "SourceIdentifier").unwrap_or_default(),
         message: text(told, "Message").unwrap_or_default(),
         categories: told.list("EventCategories", "EventCategory").map(|one| one.text.clone()).collect(),
-    }
+    })
 }

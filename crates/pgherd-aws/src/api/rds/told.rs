@@ -38,6 +38,8 @@ pub(crate) struct DbInstance {
     pub(crate) replicas: Vec<String>,
     /// Aurora clusters that follow it.
     pub(crate) clusters: Vec<String>,
+    /// The secret of RDS's own that its password stands in, where RDS manages it.
+    pub(crate) own_secret: Option<String>,
     /// Until when its certificate is good.
     pub(crate) certificate_until: Option<Timestamp>,
     /// Copies of its automated backups that are made in other regions: their ARNs.
@@ -131,6 +133,7 @@ impl DbInstance {
                 .and_then(|info| self::text(info, "Status")),
             replicas: texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier"),
             clusters: texts("ReadReplicaDBClusterIdentifiers", "ReadReplicaDBClusterIdentifier"),
+            own_secret: self::text(told, "MasterUserSecret/SecretArn"),
             certificate_until: told.time("CertificateDetails/ValidTill"),
             copies: copies(told),
             tags: tags(told),

@@ -51,7 +51,7 @@ pub fn create(secrets: &mut Secrets, region: &str, sent: &Fields, now: Timestamp
 }
 
 /// The key that a secret is to have: not one of another service, which that alone may use.
-fn key(sent: &Fields) -> Result<Option<String>, Refusal> {
+pub fn key(sent: &Fields) -> Result<Option<String>, Refusal> {
     let Some(key) = sent.text("KmsKeyId")? else { return Ok(None) };
     let name = key.rsplit([':', '/']).next().unwrap_or(key);
     let is_of_a_service = key.contains("alias/aws/") || name.starts_with("of-alias-aws-");

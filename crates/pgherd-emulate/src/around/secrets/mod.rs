@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::around::Tags;
+use crate::around::kms::Keys;
 use crate::rds::state::ACCOUNT;
 use crate::wire::{Fields, Refusal};
 
@@ -70,12 +71,14 @@ pub const PREVIOUS: &str = "AWSPREVIOUS";
 /// The answer to a request.
 pub fn answer(
     secrets: &mut Secrets,
+    keys: &Keys,
     region: &str,
     action: &str,
     sent: &Fields,
     now: Timestamp,
 ) -> Result<Value, Refusal> {
     secrets.held.retain(|_, secret| secret.gone.is_none_or(|gone| now < gone));
+    encrypted(secrets, keys, action, sent)?;
     match action {
         "CreateSecret" => manage::create(secrets, region, sent, now),
         "DeleteSecret" => manage::delete(secrets, sent, now),
@@ -92,6 +95,37 @@ pub fn answer(
         "UpdateSecret" => manage::update(secrets, sent, now),
         "UpdateSecretVersionStage" => value::update_stage(secrets, sent, now),
         other => Err(Refusal::of("UnknownOperationException", format!("The emulator has no {other}."))),
+    }
+}
+
+/// Whether what an action encrypts or reads can be, with the key of its secret. Another key has what there is encrypted anew.
+fn encrypted(secrets: &mut Secrets, keys: &Keys, action: &str, sent: &Fields) -> Result<(), Refusal> {
+    let encrypts = |key: Option<&str>| match key.filter(|key| !keys.encrypts(key)) {
+        Some(key) => {
+            Err(Refusal::of("EncryptionFailure", format!("The key {key} is not there, not enabled, or not for that.")))
+        }
+        None => Ok(()),
+    };
+    let decrypts =
+        |key: Option<&str>| encrypts(key).map_err(|refusal| Refusal { code: "DecryptionFailure", ..refusal });
+    match action {
+        "CreateSecret" if content(sent)?.is_some() => encrypts(manage::key(sent)?.as_deref()),
+        "GetSecretValue" => decrypts(secrets.living(sent)?.kms_key.as_deref()),
+        "PutSecretValue" => encrypts(secrets.living(sent)?.kms_key.as_deref()),
+        "UpdateSecret" => {
+            let (key, is_new_version, secret) = (manage::key(sent)?, content(sent)?.is_some(), secrets.living(sent)?);
+            match key {
+                Some(key) => {
+                    if !secret.versions.is_empty() {
+                        decrypts(secret.kms_key.as_deref())?;
+                    }
+                    encrypts(Some(&key))
+                }
+                None if is_new_version => encrypts(secret.kms_key.as_deref()),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
     }
 }
 
