@@ -5,12 +5,12 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pgherd_core::resource::Observed;
 use pgherd_core::spec::Spec;
-use pgherd_core::value::Props;
 use pgherd_core::variables::{Variable, variable};
 use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
 
-use crate::database::refused;
+use crate::database::{imported, refused, same};
 use crate::fields;
 use crate::functions::Problem;
 use crate::meaning::{self, Meaning};
@@ -50,8 +50,15 @@ impl Source for Existing {
         if !said.is_empty() {
             return (config, said);
         }
-        match found(&self.0, &config).await {
-            Ok((_, _, outputs)) => {
+        let looked = async {
+            let (provider, spec, observed) = found(&self.0, &config).await?;
+            // Some outputs tell of settings, which are those of the database and not those of the few words here.
+            let read = imported::read(&self.0.settings(), &*provider, config.clone(), (spec, observed)).await?;
+            let (_, spec, observed) = read;
+            Ok::<_, ProviderError>(provider.outputs(&spec, &observed))
+        };
+        match looked.await {
+            Ok(outputs) => {
                 let mut state = config;
                 for (name, value) in fields::told(&outputs) {
                     state.set(&name, value);
@@ -79,7 +86,8 @@ impl Source for Credentials {
             return (config, said);
         }
         let opened = async {
-            let (provider, spec, outputs) = found(&self.0, &config).await?;
+            let (provider, spec, observed) = found(&self.0, &config).await?;
+            let outputs = provider.outputs(&spec, &observed);
             let password = provider.password(&spec).await?;
             let Some(password) = password.reveal() else {
                 return Err(ProviderError::new(ErrorKind::Denied, "the password cannot be read"));
@@ -109,7 +117,7 @@ static EXISTING: LazyLock<Schema> = LazyLock::new(existing);
 fn existing() -> Schema {
     let told = fields::outputs().into_iter().filter(|attribute| attribute.name != "effective");
     Schema {
-        description: "A database that exists, whoever made it.".to_owned(),
+        description: "A database of pgherd's that exists, whichever configuration made it.".to_owned(),
         attributes: identity().chain(told).collect(),
         blocks: Vec::new(),
     }
@@ -142,7 +150,7 @@ fn wrong(config: &Value) -> Vec<Diagnostic> {
 }
 
 /// The database that is meant, which must exist.
-async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Spec, Props), ProviderError> {
+async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Spec, Vec<Observed>), ProviderError> {
     let settings = shared.settings();
     let Some(spec) = Meaning::of(config, &settings).0 else {
         return Err(ProviderError::new(ErrorKind::Invalid, "it is not known where the database is")
@@ -151,9 +159,11 @@ async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Sp
     let provider = settings.provider(&spec).await?;
     let observed = provider.observe(&provider.desired(&spec)).await?;
     if !provider.is_among(&observed) {
+        if let Some(anothers) = same::anothers(&*provider, &spec, &observed) {
+            return Err(ProviderError::new(ErrorKind::Conflict, anothers).help("`pgherd adopt` makes it pgherd's"));
+        }
         let message = format!("there is no database {} on {}", spec.name, spec.target);
         return Err(ProviderError::new(ErrorKind::NotFound, message));
     }
-    let outputs = provider.outputs(&spec, &observed);
-    Ok((provider, spec, outputs))
+    Ok((provider, spec, observed))
 }

@@ -36,7 +36,7 @@ pub(crate) use engine::chosen;
 pub(crate) const VERSION_UNAVAILABLE: &str = "version-unavailable";
 
 /// Errors that may be a matter of opinion, or of AWS telling less than it does. The others are about what AWS refuses for sure.
-const ACCEPTABLE: &[&str] = &[
+pub const ACCEPTABLE: &[&str] = &[
     "class-not-offered",
     "major-upgrade",
     "parameter-allowed-values",

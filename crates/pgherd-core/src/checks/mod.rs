@@ -145,6 +145,9 @@ pub const CHECKS: &[Check] = &[
     digitalocean::CHECK,
 ];
 
+/// The codes of errors of checks that may be accepted on some target.
+pub const ACCEPTABLE: &[&str] = &["dr-region-missing", "open-to-internet", "tls-required", "version-unavailable"];
+
 /// Whether an error about a block on a target is one that `--accept` gives up: the promise is the user's to do without, or the target
 /// is asked once more before anything is made.
 pub fn is_acceptable(code: &str, target: Cloud) -> bool {

@@ -1,7 +1,7 @@
 //! A plan as lines of aligned text. Colour is the printer's business, by the sign of each line.
 
 use super::{Action, Change, Plan, Step, When};
-use crate::resource::Impact;
+use crate::resource::{Impact, Observed, Pending};
 use crate::value::Value;
 
 /// One line, ready to print.
@@ -46,6 +46,17 @@ pub fn lines(plan: &Plan, verbose: bool) -> Vec<Line> {
     let updated = plan.steps.iter().filter(|step| matches!(step.action, Action::Update { .. })).count();
     let rows: Vec<Row> = plan.steps.iter().flat_map(|step| rows(step, updated > 1, verbose)).collect();
     align(&rows)
+}
+
+/// What was accepted before and still waits, as far as the steps do nothing about it.
+pub fn waiting<'a>(steps: &[Step], seen: &'a Observed) -> impl Iterator<Item = &'a Pending> {
+    let is_planned = |pending: &&Pending| {
+        steps.iter().any(|step| match &step.action {
+            Action::Update { changes, .. } => changes.iter().any(|change| change.field == pending.field),
+            Action::Create { .. } | Action::Delete { .. } => true,
+        })
+    };
+    seen.pending.iter().filter(move |pending| !is_planned(pending)).collect::<Vec<_>>().into_iter()
 }
 
 /// When, as a column: `now`, `Sun 04:00Z` or `at restart`.

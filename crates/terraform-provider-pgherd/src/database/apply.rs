@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pgherd_core::event::{Event, What};
 use pgherd_core::lint::Intent;
+use pgherd_core::plan::{Action, Step};
 use pgherd_core::spec::Spec;
+use pgherd_engine::ending;
 use pgherd_engine::provider::{ErrorKind, Events, Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 use pgherd_engine::walk::Outcome;
@@ -61,7 +63,7 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
         Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(vec![too_long(which)])),
     };
     match done {
-        Ok(state) => Answer::of(state, Vec::new()),
+        Ok((state, said)) => Answer::refused(state, Vec::new(), said),
         Err(said) => fails(asked, said),
     }
 }
@@ -72,7 +74,7 @@ async fn carry_out(
     (spec, told_of): (&Spec, &Spec),
     asked: &Apply,
     now: Timestamp,
-) -> Result<Value, Vec<Diagnostic>> {
+) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
     let told = |error: ProviderError| vec![refused(&error)];
     let which = Which::of(asked);
     let planned = match which {
@@ -118,7 +120,7 @@ async fn carry_out(
     }
     walked?;
     if which == Which::Delete {
-        return Ok(Value::Null);
+        return Ok((Value::Null, last_backup(provider, &id, spec, &planned.plan.steps, now).await.into_iter().collect()));
     }
     let observed = provider.observe(&desired).await.map_err(told)?;
     let drift = look::drift(provider, spec, &desired, &observed);
@@ -126,7 +128,18 @@ async fn carry_out(
         // Whether Terraform gets to write its state is not known here: the next look takes it away.
         begun.made(same::own_id(provider, spec, &observed).as_deref());
     }
-    Ok(look::state(&asked.planned, provider, told_of, &observed, drift))
+    let waiting = plan::waiting(&id, &run::timing(spec, now), &[], &observed);
+    Ok((look::state(&asked.planned, provider, told_of, &observed, drift), waiting.into_iter().collect()))
+}
+
+/// Where the data is that was destroyed: the name of the last backup is known now.
+async fn last_backup(provider: &dyn Provider, id: &str, spec: &Spec, steps: &[Step], now: Timestamp) -> Option<Diagnostic> {
+    let loses_data = |step: &Step| matches!(step.action, Action::Delete { holds_data: true, .. });
+    let asked = ending::last_backup(spec, now).filter(|_| steps.iter().any(loses_data))?;
+    // Without being told of them nobody knows better.
+    let kept = provider.backups(spec).await.map(|backups| backups.kept).unwrap_or_default();
+    let name = ending::newest_of(&kept, &asked).unwrap_or(&asked);
+    Some(Diagnostic::warning(format!("The last backup of {id} is {name}."), "It stays until somebody deletes it."))
 }
 
 fn unknown_to_the_state(id: &str) -> Diagnostic {

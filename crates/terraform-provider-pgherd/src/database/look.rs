@@ -27,6 +27,7 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
         let provider = settings.provider(&spec).await.map_err(told)?;
         same::other_place(&kept.state, &*provider, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
         // The state knows of it, whoever made it.
+        shared.is_known(&same::id(&*provider, &spec));
         Begun::of(&same::id(&*provider, &spec)).remove();
         let desired = provider.desired(&spec);
         let observed = provider.observe(&desired).await.map_err(told)?;

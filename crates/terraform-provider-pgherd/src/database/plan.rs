@@ -3,16 +3,17 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pgherd_core::lint::Intent;
-use pgherd_core::plan::{Action, text};
-use pgherd_core::resource::Observed;
+use pgherd_core::plan::{Action, Step, Timing, When, text};
+use pgherd_core::resource::{Observed, Pending, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::variables::Variable;
+use pgherd_engine::ending::{self, Left};
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
 use super::{DRIFT, REVISION, begun::Begun, kept, look, promised, refused, same, shown};
 use crate::fields;
-use crate::meaning::{self, Meaning};
+use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Diagnostic, Plan, Value, has_error, log};
 use crate::provider::{For, Shared};
 use crate::settings::Settings;
@@ -88,6 +89,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
             Begun::of(&id).remove();
         }
         let taken = taken(&id, &*provider, &spec, &planned.observed);
+        let taken = taken.map(|taken| if shared.knows(&id) { replaced(&id) } else { taken });
         said.extend(taken.or_else(|| is_there.then(|| gone_on_with(&id))));
     }
     // One that is to be made anew is asked about twice: as the one that there is, and as a new one.
@@ -99,6 +101,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         return Answer::refused(proposed, private, said);
     }
     tell(&spec, &planned);
+    said.extend(waiting(&id, &timing, &planned.plan.steps, &planned.observed));
     if is_open {
         said.push(not_known_yet(&id, &late, &planned));
     } else {
@@ -109,6 +112,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         None => Vec::new(),
     };
     let case = promised::Case {
+        kinds: provider.kinds(),
         is_new: !is_there,
         old: old.as_ref(),
         new: told.as_ref().unwrap_or(&spec),
@@ -191,10 +195,32 @@ async fn destroy(shared: &Shared, settings: &Settings, asked: Plan) -> Answer {
             said.extend(another);
             said.extend(shared.is_second(For::Plan, &id).then(|| same::twice(&id)));
             tell(&spec, &planned);
+            if !has_error(&said) {
+                said.extend(left(&id, &spec, &planned));
+            }
             Answer::refused(Value::Null, shown::kept(&spec, &planned), said)
         }
         Err(error) => Answer::refused(Value::Null, asked.private, vec![refused(&error)]),
     }
+}
+
+/// What becomes of the data: no attribute says it, and what decides it may stand nowhere in the block.
+fn left(id: &str, spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
+    let loses_data = |step: &Step| matches!(step.action, Action::Delete { holds_data: true, .. });
+    if !planned.plan.steps.iter().any(loses_data) {
+        return None;
+    }
+    let (summary, help) = match ending::left(spec, Timestamp::now()) {
+        // Without a name of its own it is called by the second it is asked for.
+        Left::Backup(_) if spec.backup.final_name.is_none() => {
+            let message = format!("A last backup {}-final- and the time is taken of {id} before it is destroyed.", spec.name);
+            (message, String::new())
+        }
+        Left::Backup(name) => (format!("A last backup {name} is taken of {id} before it is destroyed."), String::new()),
+        Left::Nothing { message, help } => (format!("{id} is destroyed with its data: {message}."), format!("{}\n", sentence(help))),
+    };
+    let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
+    Some(Diagnostic::warning(summary, format!("{help}{}", lines.join("\n"))))
 }
 
 /// Another identity is another database: this one would be left behind, or deleted.
@@ -236,6 +262,13 @@ pub fn taken(id: &str, provider: &dyn Provider, spec: &Spec, observed: &[Observe
     Some(Diagnostic::error(format!("There is a database {id} already."), help).at("name"))
 }
 
+/// Terraform wants a new one in the place of one that its state knows: it was told to replace it, or calls it tainted.
+fn replaced(id: &str) -> Diagnostic {
+    let help = "Nothing was touched: a new one would be empty. Leave -replace out; where the state calls it tainted, take that back with \
+        `terraform untaint ADDRESS`. Where another block means this database, give one of the two another name.";
+    Diagnostic::error(format!("There is a database {id} already, the state knows it, and it is not replaced."), help).at("name")
+}
+
 /// A create that was cut short is no new database.
 fn gone_on_with(id: &str) -> Diagnostic {
     let help = "A create from this folder was cut short before its end was known. If somebody else has made it since, choose another name: \
@@ -252,6 +285,23 @@ fn interruption(spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
     }
     let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
     Some(Diagnostic::warning(format!("Who uses {} will notice.", spec.name), lines.join("\n")))
+}
+
+/// What was accepted before and has not taken effect: it differs from nothing, and so no attribute tells of it.
+pub fn waiting(id: &str, timing: &Timing, steps: &[Step], observed: &[Observed]) -> Option<Diagnostic> {
+    let opens = if timing.window.is_open(timing.now) { None } else { Some(timing.window.next_opening(timing.now)) };
+    let line = |seen: &Observed, pending: &Pending| {
+        let is_window = pending.waits_for.contains("window");
+        let opens = opens.filter(|_| is_window).map(|opens| format!(", which opens {}", text::when(&When::Window { opens })));
+        format!("{}: {} waits for {}{}.", seen.id, pending.field, pending.what(), opens.unwrap_or_default())
+    };
+    let ours = observed.iter().filter(|seen| !matches!(seen.status, Status::Foreign(_)));
+    let lines: Vec<String> =
+        ours.flat_map(|seen| text::waiting(steps, seen).map(|pending| line(seen, pending))).collect();
+    let help = "apply_immediately = true does not wait.";
+    (!lines.is_empty()).then(|| {
+        Diagnostic::warning(format!("What was accepted for {id} has not taken effect yet."), format!("{}\n{help}", lines.join("\n")))
+    })
 }
 
 /// The engine's own plan, for the log.

@@ -121,6 +121,8 @@ fn a_database_from_plan_to_destroy() {
     what_others_change_is_put_right(&cloud);
     what_is_anothers_is_not_forgotten(&cloud);
     another_label_is_no_change(&cloud);
+    let said = "no last backup is taken (skip_final_snapshot), and its automated backups go with it.";
+    world.run("plan -destroy").fine().says(said).says("- instance orders destroyed, with its data");
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
 }
 
@@ -328,6 +330,106 @@ fn what_is_known_late_opens_no_more_than_hangs_on_it() {
     assert!(!plain(&planned.said).contains("db_instance_"), "{}", planned.said);
     cloud.world.run("apply saved").fine();
     cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+const HANGS_ON_IT: &str = r#"
+resource "terraform_data" "dependent" {
+  triggers_replace = [
+    module.orders.db_instance_id, module.orders.db_instance_arn, module.orders.db_instance_resource_id,
+    module.orders.db_instance_endpoint, module.orders.db_instance_port, module.orders.connection_string,
+    module.orders.db_parameter_group_id, module.orders.db_security_group_id, module.orders.db_subnet_group_id,
+    module.orders.db_credentials_secret_arn, module.orders.enhanced_monitoring_arn,
+  ]
+}
+
+output "pooler" {
+  value = coalesce(module.orders.proxy_endpoint, "none")
+}
+"#;
+
+/// Its address is an output of its own, and whoever hangs on the database stays.
+#[test]
+fn a_proxy_comes_and_goes_and_opens_nothing_else() {
+    let Some(cloud) = Cloud::quick("proxy") else { return };
+    let world = &cloud.world;
+    let with = FILE.replace("\n}\n\noutput", "\n  enable_proxy = true\n}\n\noutput");
+    world.write("main.tf", FILE).write("dependent.tf", HANGS_ON_IT);
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine().says("pooler = \"none\"");
+    world.write("main.tf", &with);
+    let planned = world.run("plan -out=saved").fine().says("+ proxy orders-proxy created");
+    planned.says("0 to add, 1 to change, 0 to destroy").says("+ proxy_endpoint = (known after apply)");
+    world.run("apply saved").fine().says("pooler = \"orders-proxy.");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.write("main.tf", FILE);
+    world.run("apply -auto-approve").fine().says("0 added, 1 changed, 0 destroyed").says("pooler = \"none\"");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+/// One that is wanted in another region is a replica as well: a plan that promised that there is none would be wrong.
+#[test]
+fn a_replica_in_another_region_is_no_empty_promise() {
+    let Some(cloud) = Cloud::quick("elsewhere") else { return };
+    let world = &cloud.world;
+    let elsewhere = "\n  dr_region = \"eu-west-1\"\n  dr_read_replica = true\n}\n\noutput";
+    world.write("main.tf", &FILE.replace("\n}\n\noutput", elsewhere));
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.run("state show module.orders.pgherd_postgres.this").fine().says("\"orders-dr\"");
+}
+
+const LOOKED_UP: &str = r#"
+terraform {
+  required_providers {
+    pgherd = { source = "local/pgherd/pgherd" }
+  }
+}
+
+data "pgherd_postgres" "orders" {
+  name           = "orders"
+  cloud_provider = "aws"
+  aws_region     = "eu-central-1"
+}
+
+output "insights" {
+  value = data.pgherd_postgres.orders.effective_performance_insights_enabled
+}
+"#;
+
+/// What waits for its window is no difference, so words tell of it; and what is looked up is what is there.
+#[test]
+fn what_waits_is_told_and_what_is_looked_up_is_what_there_is() {
+    let Some(cloud) = Cloud::quick("waiting") else { return };
+    let world = &cloud.world;
+    // Days away from now, whichever day that is.
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let today = usize::try_from(jiff::Timestamp::now().strftime("%u").to_string().parse::<u8>().expect("a day")).expect("small");
+    let day = days[(today + 2) % 7];
+    let file = |class: &str| {
+        let more = format!(
+            "\n  maintenance_window = \"{day}:04:00-{day}:05:00\"\n  instance_class = \"{class}\"\n  enable_performance_insights = true\n}}\n\noutput"
+        );
+        FILE.replace("\n}\n\noutput", &more).replace("skip_final_snapshot        = true", "skip_final_snapshot        = false")
+    };
+    world.write("main.tf", &file("db.t3.medium"));
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine();
+    world.write("main.tf", &file("db.m5.large"));
+    let waits = "instance orders: DBInstanceClass waits for the maintenance window, which opens ";
+    let told = "What was accepted for aws/eu-central-1/orders has not taken effect yet.";
+    world.run("apply -auto-approve").fine().says("0 added, 1 changed").says(told).says(waits);
+    world.run("plan -detailed-exitcode").fine().says("No changes.").says(told).says(waits);
+    world.write("looked_up.tf", LOOKED_UP);
+    world.run("apply -auto-approve").fine().says("insights = true");
+    let taken = "A last backup orders-final- and the time is taken of aws/eu-central-1/orders before it is destroyed.";
+    world.run("plan -destroy").fine().says(taken);
+    let arn = "arn:aws:rds:eu-central-1:123456789012:db:orders";
+    cloud.tamper("RemoveTagsFromResource", &[("ResourceName", arn), ("TagKeys.member.1", "pgherd:block")]);
+    world.run("plan -refresh=false").with_code(1).says("is there and is not pgherd's").says("with data.pgherd_postgres.orders");
+    cloud.tamper("AddTagsToResource", &[("ResourceName", arn), ("Tags.Tag.1.Key", "pgherd:block"), ("Tags.Tag.1.Value", "orders")]);
+    fs::remove_file(world.work().join("looked_up.tf")).expect("it is there");
+    world.run("destroy -auto-approve").fine().says("The last backup of aws/eu-central-1/orders is orders-final-");
 }
 
 /// Before it is known it may be another one than the one in force, and once it is known it is compared.

@@ -46,7 +46,7 @@ resource "aws_iam_role" "rds_monitoring" {
 }
 
 provider "pgherd" {
-  accept = ["automatic-backups-unavailable", "geo-redundant-backup-unavailable", "pooler-missing", "unencrypted-storage", "version-unavailable", "dr-region-missing"]
+  accept = ["geo-redundant-backup-unavailable", "unencrypted-storage", "version-unavailable", "dr-region-missing"]
 }
 
 terraform {
