@@ -6,7 +6,7 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
 
 use crate::kinds::instance::{ADDRESS, ARN};
-use crate::kinds::{instance, replica, secret, security_group};
+use crate::kinds::{instance, proxy, replica, secret, security_group};
 use crate::live::sibling;
 
 /// Every output of a block. `certificates` is a file with those of Amazon's authorities, where there is one.
@@ -28,11 +28,14 @@ pub(crate) fn facts(observed: &[Observed], certificates: Option<&str>) -> Facts 
         Named { id, arn }
     };
     let group = of(security_group::NAME).find(|group| !group.id.name.contains('/'));
+    let port = primary.props.get("Port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok());
+    let proxy = of(proxy::NAME).next().and_then(|proxy| text(proxy, proxy::ENDPOINT));
     Facts {
         id: Some(primary.id.name.clone()),
         resource_id: told("DbiResourceId"),
         host: told(ADDRESS),
-        port: primary.props.get("Port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok()),
+        port,
+        pooler: proxy.zip(port).map(|(host, port)| format!("{host}:{port}")),
         database_name: told("DBName"),
         username: told("MasterUsername"),
         replicas: replicas(of(replica::NAME)),

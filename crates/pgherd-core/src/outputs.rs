@@ -18,8 +18,10 @@ pub struct Facts {
     pub resource_id: Option<String>,
     /// Host applications connect to, without a port.
     pub host: Option<String>,
-    /// Port applications connect to: the pooler's when there is one.
+    /// Port applications connect to: the pooler's where that stands in the server's place.
     pub port: Option<u16>,
+    /// The pooler, `host:port`: also where it has an address of its own beside the server's.
+    pub pooler: Option<String>,
     /// Name of the database, where the target's differs from the block's.
     pub database_name: Option<String>,
     /// Name of the administrator role, where the target's differs from the block's.
@@ -79,6 +81,7 @@ fn value(name: &str, spec: &Spec, facts: &Facts) -> Value {
         "db_instance_endpoint" => text(&facts.host),
         "db_instance_port" => facts.port.map(i64::from).into(),
         "db_instance_host_port" => address(facts).into(),
+        "proxy_endpoint" => text(&facts.pooler),
         "db_instance_name" => database(spec, facts).into(),
         "db_instance_username" => username(spec, facts).into(),
         "db_instance_resource_id" => text(&facts.resource_id),
@@ -248,6 +251,7 @@ mod tests {
         let replica =
             |id: &str| Replica { id: id.to_owned(), arn: format!("{id} arn"), endpoint: format!("{id} endpoint") };
         let facts = Facts {
+            pooler: own("pooler"),
             database_name: own("defaultdb"),
             username: own("doadmin"),
             replicas: vec![replica("first"), replica("second")],

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::What;
-use pgherd_core::outputs::{Facts, Named, outputs};
+use pgherd_core::outputs::{Facts, Named, Replica, outputs};
 use pgherd_core::plan::Change;
 use pgherd_core::report::{Backups, LiveParameter, LogAsked, Restorable};
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
@@ -189,8 +189,8 @@ impl Provider for Local {
         outputs(spec, &observed.first().map_or_else(Facts::default, facts))
     }
 
-    fn inputs(&self, _spec: &Spec, observed: &[Observed]) -> Props {
-        observed.first().map(|seen| written::inputs(&seen.props)).unwrap_or_default()
+    fn inputs(&self, _spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
+        Ok(observed.first().map(|seen| written::inputs(&seen.props)).unwrap_or_default())
     }
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {
@@ -282,12 +282,21 @@ fn facts(observed: &Observed) -> Facts {
     let text = |field: &str| observed.props.get(field).and_then(Value::as_text).map(str::to_owned);
     let port = observed.props.get("endpoint_port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok());
     let named = |id: Option<String>| Named { id, arn: None };
+    // All of them stand behind one port, which goes on where one of them is lost.
+    let reads = text("read_endpoint");
+    let nodes = observed.props.get("replica_nodes").and_then(Value::as_list).unwrap_or_default();
+    let replica = |node: &Value| {
+        let id = node.as_text()?.to_owned();
+        Some(Replica { arn: format!("pgherd:local:{}/{id}", observed.id.name), id, endpoint: reads.clone()? })
+    };
     Facts {
         id: Some(observed.id.name.clone()),
         arn: Some(format!("pgherd:local:{}", observed.id.name)),
         resource_id: text("system_identifier"),
         host: text("endpoint_host"),
         port: port.filter(|port| *port != 0),
+        pooler: text("pooler_endpoint"),
+        replicas: nodes.iter().filter_map(replica).collect(),
         database_name: text("database_name"),
         username: text("master_username"),
         security_group: named(text("access_fingerprint")),
@@ -322,11 +331,15 @@ fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
     }
     let endpoint = &instance.endpoint;
     let path = |path: &std::path::Path| Value::text(path.display().to_string());
+    let at = |port: Option<u16>| Value::from(port.map(|port| format!("{}:{port}", endpoint.host)));
     props.extend(
         [
             ("endpoint_host", Value::text(&endpoint.host)),
             // What applications connect to (variables.md, section 4).
             ("endpoint_port", Value::Int(endpoint.pooler_port.unwrap_or(endpoint.port).into())),
+            ("pooler_endpoint", at(endpoint.pooler_port)),
+            ("read_endpoint", at(endpoint.read_port)),
+            ("replica_nodes", Value::List(endpoint.replicas.iter().map(Value::text).collect())),
             ("system_identifier", endpoint.system_identifier.clone().into()),
             ("secret_file", path(&endpoint.secret_file)),
             ("passfile", path(&endpoint.passfile)),

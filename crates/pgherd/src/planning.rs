@@ -199,7 +199,7 @@ fn besides(seen: &Observed, plan: &Plan) -> String {
         })
     };
     for Pending { field, waits_for } in seen.pending.iter().filter(|pending| !is_planned(&pending.field)) {
-        text.push_str(&format!("    {field} was accepted and waits for a {waits_for}; apply --now does not wait\n"));
+        text.push_str(&format!("    {field} was accepted and waits for {waits_for}; apply --now does not wait\n"));
     }
     text
 }

@@ -5,17 +5,18 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pgherd_core::resource::Observed;
 use pgherd_core::spec::Spec;
-use pgherd_core::value::Props;
 use pgherd_core::variables::{Variable, variable};
 use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
 
-use crate::database::refused;
+use crate::database::{foreign, read, refused};
 use crate::fields;
 use crate::functions::Problem;
 use crate::meaning::{self, Meaning};
 use crate::protocol::{Attribute, Diagnostic, Given, Schema, Shape, Source, Type, Value};
 use crate::provider::Shared;
+use crate::settings::Settings;
 
 /// What says which database is meant. The password is looked up by no more.
 const IDENTITY: [&str; 8] =
@@ -50,8 +51,14 @@ impl Source for Existing {
         if !said.is_empty() {
             return (config, said);
         }
-        match found(&self.0, &config).await {
-            Ok((_, _, outputs)) => {
+        let looked = async {
+            let Found { settings, provider, spec, observed } = found(&self.0, &config).await?;
+            // What it has decides what is told of it, and the name does not say that.
+            let (_, spec, observed) = read(&settings, &*provider, config.clone(), (spec, observed)).await?;
+            Ok(provider.outputs(&spec, &observed))
+        };
+        match looked.await {
+            Ok(outputs) => {
                 let mut state = config;
                 for (name, value) in fields::told(&outputs) {
                     state.set(&name, value);
@@ -79,7 +86,8 @@ impl Source for Credentials {
             return (config, said);
         }
         let opened = async {
-            let (provider, spec, outputs) = found(&self.0, &config).await?;
+            let Found { provider, spec, observed, .. } = found(&self.0, &config).await?;
+            let outputs = provider.outputs(&spec, &observed);
             let password = provider.password(&spec).await?;
             let Some(password) = password.reveal() else {
                 return Err(ProviderError::new(ErrorKind::Denied, "the password cannot be read"));
@@ -109,7 +117,7 @@ static EXISTING: LazyLock<Schema> = LazyLock::new(existing);
 fn existing() -> Schema {
     let told = fields::outputs().into_iter().filter(|attribute| attribute.name != "effective");
     Schema {
-        description: "A database that exists, whoever made it.".to_owned(),
+        description: "A database of pgherd's that exists, whether Terraform made it or somebody else.".to_owned(),
         attributes: identity().chain(told).collect(),
         blocks: Vec::new(),
     }
@@ -141,8 +149,16 @@ fn wrong(config: &Value) -> Vec<Diagnostic> {
     said.filter(|(_, said)| !said.is_empty()).map(|(name, said)| Diagnostic::error(said, "").at(name)).collect()
 }
 
+/// A database that is looked up.
+struct Found {
+    settings: Settings,
+    provider: Box<dyn Provider>,
+    spec: Spec,
+    observed: Vec<Observed>,
+}
+
 /// The database that is meant, which must exist.
-async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Spec, Props), ProviderError> {
+async fn found(shared: &Shared, config: &Value) -> Result<Found, ProviderError> {
     let settings = shared.settings();
     let Some(spec) = Meaning::of(config, &settings).0 else {
         return Err(ProviderError::new(ErrorKind::Invalid, "it is not known where the database is")
@@ -150,10 +166,17 @@ async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Sp
     };
     let provider = settings.provider(&spec).await?;
     let observed = provider.observe(&provider.desired(&spec)).await?;
-    if !provider.is_among(&observed) {
-        let message = format!("there is no database {} on {}", spec.name, spec.target);
-        return Err(ProviderError::new(ErrorKind::NotFound, message));
+    if provider.is_among(&observed) {
+        return Ok(Found { settings, provider, spec, observed });
     }
-    let outputs = provider.outputs(&spec, &observed);
-    Ok((provider, spec, outputs))
+    Err(match foreign(&*provider, &observed) {
+        Some(reason) => {
+            let message = format!("{} on {} is there and is not pgherd's: {reason}", spec.name, spec.target);
+            ProviderError::new(ErrorKind::Conflict, message).help("`pgherd adopt` makes it pgherd's")
+        }
+        None => {
+            let message = format!("there is no database {} on {}", spec.name, spec.target);
+            ProviderError::new(ErrorKind::NotFound, message)
+        }
+    })
 }

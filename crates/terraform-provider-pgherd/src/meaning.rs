@@ -35,14 +35,14 @@ impl Meaning {
     }
 
     /// Of a configuration before anything is configured: what may be accepted then is left for later.
-    pub fn validated(config: &Value, today: Date) -> Vec<Diagnostic> {
-        let settings = Settings::of_environment();
-        let (spec, mut told, inputs) = Self::of(config, &settings);
+    pub fn validated(config: &Value, settings: &Settings, today: Date) -> Vec<Diagnostic> {
+        let (spec, mut told, inputs) = Self::of(config, settings);
         if let Some(spec) = &spec {
             let said = check(&inputs, spec, today);
             told.extend(said.into_iter().filter(|one| !checks::is_acceptable(one.code, spec.target)));
         }
-        told.into_iter().filter(|one| !UNKNOWN.contains(&one.code)).filter_map(|one| diagnostic(&one)).collect()
+        told.retain(|one| !UNKNOWN.contains(&one.code));
+        told.iter().filter_map(diagnostic).map(|one| where_written(one, config)).collect()
     }
 
     /// Of a configuration that is to be said something about.
@@ -65,7 +65,7 @@ impl Meaning {
             may_be && one.severity == Severity::Warning
         };
         let accepted = told.iter().filter(is_accepted).filter_map(diagnostic).collect();
-        let diagnostics = told.iter().filter_map(diagnostic).collect();
+        let diagnostics = told.iter().filter_map(diagnostic).map(|one| where_written(one, config)).collect();
         Self { spec, diagnostics, accepted, unknown }
     }
 
@@ -150,7 +150,7 @@ pub fn inputs(config: &Value) -> Inputs {
 /// One thing to tell, at its attribute. Notes are not told: they stand in `effective`.
 pub fn diagnostic(told: &Told) -> Option<Diagnostic> {
     let Told { severity, at, message, help, .. } = told;
-    let summary = sentence(message);
+    let summary = sentence(&spelled(message));
     let path = match at {
         At::Variable { path, .. } => path.as_str(),
         At::Nowhere | At::Source { .. } => "",
@@ -164,7 +164,7 @@ pub fn diagnostic(told: &Told) -> Option<Diagnostic> {
         Some((_, code)) => format!(" Or accept it: accept = [\"{code}\"] in the provider's block."),
         None => String::new(),
     };
-    let help = if help.starts_with("accept that with") { String::new() } else { sentence(help) };
+    let help = if help.starts_with("accept that with") { String::new() } else { sentence(&spelled(help)) };
     let detail = format!("{inside}{help}{accept}");
     let one = match severity {
         Severity::Note => return None,
@@ -175,6 +175,24 @@ pub fn diagnostic(told: &Told) -> Option<Diagnostic> {
         Some(variable) if variable.canonical.is_none() => one.at(variable.name),
         _ => one,
     })
+}
+
+/// What the command line calls its flags, as it is written for Terraform.
+pub fn spelled(text: &str) -> String {
+    let text = text.replace("`apply --now`", "`apply_immediately = true`").replace("apply --now", "`apply_immediately = true`");
+    let Some((before, rest)) = text.split_once("--accept ") else { return text };
+    let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').unwrap_or(rest.len());
+    let (code, after) = rest.split_at(end);
+    spelled(&format!("{before}accept = [\"{code}\"] in the provider's block{after}"))
+}
+
+/// What is kept nowhere stands in an attribute of its own.
+fn where_written(mut said: Diagnostic, config: &Value) -> Diagnostic {
+    let variable = said.attribute.as_deref().and_then(variables::variable).filter(|variable| variable.sensitive);
+    if let Some(unkept) = variable.map(fields::write_only).filter(|unkept| !config.get(unkept).is_null()) {
+        said.attribute = Some(unkept);
+    }
+    said
 }
 
 /// As Terraform writes: with a capital letter and a full stop.
@@ -233,6 +251,15 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_judged_where_it_is_written() {
+        let local = ("cloud_provider", Value::text("local"));
+        let said = "The password has 5 characters; 8 to 128 are allowed.";
+        for attribute in ["master_password", "master_password_wo"] {
+            check(&[local.clone(), (attribute, Value::text("short"))], &[(said, Some(attribute))]);
+        }
+    }
+
+    #[test]
     fn what_is_not_known_yet_is_not_complained_about() {
         check(&[("cloud_provider", Value::text("aws")), ("vpc_id", Value::Unknown)], &[]);
         check(&[("cloud_provider", Value::Unknown)], &[]);
@@ -258,6 +285,21 @@ mod tests {
         assert_eq!(open(&[("vpc_id", Value::Unknown)]), ["vpc_id"]);
         // What may decide about others leaves nothing to be told.
         assert_eq!(open(&[("instance_class", Value::Unknown)]), [] as [String; 0]);
+    }
+
+    #[test]
+    fn flags_are_said_as_they_are_written_for_terraform() {
+        assert_eq!(spelled("apply --now does both"), "`apply_immediately = true` does both");
+        assert_eq!(
+            spelled("write 17, or take that with --accept version-unavailable, later"),
+            "write 17, or take that with accept = [\"version-unavailable\"] in the provider's block, later"
+        );
+        let says = checks::CHECKS.iter().flat_map(|check| check.wrong).flat_map(|wrong| wrong.says);
+        for said in says {
+            let told = Told::error("a-code", "a message").help(said.rsplit_once(" [").map_or("", |(_, help)| help));
+            let shown = diagnostic(&told).expect("it is an error");
+            assert!(!shown.detail.contains("--"), "{}", shown.detail);
+        }
     }
 
     #[test]

@@ -39,9 +39,18 @@ impl Shared {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn set(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
     /// Whether another block, or another address of the state, meant this database before.
     pub fn is_second(&self, why: For, id: &str) -> bool {
         !self.meant.lock().unwrap_or_else(PoisonError::into_inner).insert((why, id.to_owned()))
+    }
+
+    /// Whether a block, or an address of the state, meant this database before.
+    pub fn is_meant(&self, why: For, id: &str) -> bool {
+        self.meant.lock().unwrap_or_else(PoisonError::into_inner).contains(&(why, id.to_owned()))
     }
 
     /// Hears when the run is to end.
@@ -53,7 +62,7 @@ impl Shared {
 /// Everything that Terraform is offered.
 pub fn plugin() -> Plugin {
     let (stopper, stop) = stop();
-    let shared = Arc::new(Shared { settings: RwLock::default(), stopper, stop, meant: Mutex::default() });
+    let shared = Arc::new(Shared { settings: RwLock::new(Settings::of_environment()), stopper, stop, meant: Mutex::default() });
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
     let credentials: Box<dyn Source> = Box::new(Credentials(Arc::clone(&shared)));
@@ -75,8 +84,16 @@ impl Provider for Configured {
         &settings::SCHEMA
     }
 
+    /// What is validated next is meant for the target that is configured.
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
-        settings::read(config).err().unwrap_or_default()
+        match settings::read(config) {
+            Ok(settings) => {
+                let said = settings.unheard();
+                self.0.set(settings);
+                said
+            }
+            Err(diagnostics) => diagnostics,
+        }
     }
 
     async fn configure(&self, terraform: &str, config: Value) -> Vec<Diagnostic> {
@@ -87,7 +104,7 @@ impl Provider for Configured {
         match settings::read(&config) {
             Ok(settings) => {
                 log("INFO", &format!("pgherd {} for Terraform {terraform}", env!("CARGO_PKG_VERSION")));
-                *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+                self.0.set(settings);
                 self.0.meant.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Vec::new()
             }

@@ -106,6 +106,19 @@ impl Settings {
         Self { target, ..Self::default() }
     }
 
+    /// What is configured and has no effect, or not everywhere.
+    pub fn unheard(&self) -> Vec<Diagnostic> {
+        let mut said = Vec::new();
+        if let Some(target) = self.target.filter(|target| Self::of_environment().target != Some(*target)) {
+            let help = format!(
+                "Validations of the module run before anything is configured, and judge a block by its cloud_provider. Set \
+                 PGHERD_TARGET={target} in the environment, which they know."
+            );
+            said.push(Diagnostic::warning(format!("Modules are not told that target is {target}."), help).at("target"));
+        }
+        said
+    }
+
     /// The target of a spec.
     pub async fn provider(&self, spec: &Spec) -> Result<Box<dyn Provider>, ProviderError> {
         match spec.target {

@@ -30,12 +30,17 @@ pub const OUTPUTS: &[Output] = &[
     Output {
         name: "db_instance_port",
         ty: Type::Number,
-        meaning: "Port to connect to: that of the pooler when there is one.",
+        meaning: "Port to connect to: that of the pooler where it stands in the server's place (local).",
         ..STRING
     },
     Output {
         name: "db_instance_host_port",
         meaning: "Host and port as `host:port`, for tools that want both in one.",
+        ..STRING
+    },
+    Output {
+        name: "proxy_endpoint",
+        meaning: "Pooler as `host:port`, null without one. On AWS it has a host of its own, and the other outputs are the instance's.",
         ..STRING
     },
     Output { name: "db_instance_name", meaning: "Name of the initial database.", ..STRING },

@@ -74,6 +74,12 @@ pub struct Endpoint {
     /// TCP port of the pooler, which applications connect to; `None`: there is none.
     #[serde(default)]
     pub pooler_port: Option<u16>,
+    /// TCP port of those that only read; `None`: there is one server.
+    #[serde(default)]
+    pub read_port: Option<u16>,
+    /// The read replicas, as `status` names them.
+    #[serde(default)]
+    pub replicas: Vec<String>,
     /// Ports of the servers that take writes or may take over, the primary first; empty: there is one server.
     #[serde(default)]
     pub servers: Vec<u16>,

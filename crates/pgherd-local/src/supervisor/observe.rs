@@ -279,6 +279,8 @@ fn endpoint(agent: &Agent, record: &Record, layout: &Layout) -> Endpoint {
         host: HOST.to_owned(),
         port: users_port(record, layout).unwrap_or_default(),
         pooler_port: record.pooler_port.filter(|_| record.wanted.pool().is_some()),
+        read_port: record.read_port.filter(|_| record.nodes().len() > 1),
+        replicas: of_duty(record, Duty::Replica).map(|node| node.to_string()).collect(),
         servers: servers(agent, record),
         database: record.wanted.database_name.clone(),
         username: record.wanted.master_username.clone(),
@@ -292,11 +294,14 @@ fn endpoint(agent: &Agent, record: &Record, layout: &Layout) -> Endpoint {
 
 /// The servers of a pair past the forwarder, for clients that look for the primary themselves.
 fn servers(agent: &Agent, record: &Record) -> Vec<u16> {
-    let pair = record.ha.members.iter().filter(|(_, member)| member.duty == Duty::Pair).map(|(node, _)| *node);
-    let mut nodes: Vec<NodeId> = pair.filter(|_| record.is_forwarded()).collect();
+    let mut nodes: Vec<NodeId> = of_duty(record, Duty::Pair).filter(|_| record.is_forwarded()).collect();
     nodes.sort_by_key(|node| *node != record.primary());
     let layout = agent.options.paths.instance(&record.name);
     nodes.iter().filter_map(|node| running_port(&layout.node(*node)).or(record.port_of(*node))).collect()
+}
+
+fn of_duty(record: &Record, duty: Duty) -> impl Iterator<Item = NodeId> + use<'_> {
+    record.ha.members.iter().filter(move |(_, member)| member.duty == duty).map(|(node, _)| *node)
 }
 
 /// The port users connect to: the forwarder's, or the one the server really has.

@@ -13,7 +13,7 @@ use pgherd_engine::walk::Outcome;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{TIMEOUTS, begun::Begun, look, plan, refused, same, shown};
-use crate::meaning::{self, Meaning, sentence};
+use crate::meaning::{self, Meaning, sentence, spelled};
 use crate::protocol::{Answer, Apply, Diagnostic, Value, has_error, log};
 use crate::provider::{For, Shared};
 
@@ -177,8 +177,8 @@ fn failed(outcome: &Outcome) -> Vec<Diagnostic> {
         .failed
         .iter()
         .map(|(id, error)| {
-            let help = if error.help.is_empty() { String::new() } else { format!("{} ", sentence(&error.help)) };
-            Diagnostic::error(sentence(&format!("{id}: {}", error.message)), format!("{help}{rest}"))
+            let help = if error.help.is_empty() { String::new() } else { format!("{} ", sentence(&spelled(&error.help))) };
+            Diagnostic::error(sentence(&spelled(&format!("{id}: {}", error.message))), format!("{help}{rest}"))
         })
         .collect();
     if said.is_empty() {

@@ -13,6 +13,9 @@ mod promised;
 mod same;
 mod shown;
 
+pub use imported::read;
+pub use same::foreign;
+
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
@@ -21,7 +24,7 @@ use jiff::tz::TimeZone;
 use pgherd_engine::provider::ProviderError;
 
 use crate::fields;
-use crate::meaning::{Meaning, sentence};
+use crate::meaning::{Meaning, sentence, spelled};
 use crate::protocol::{Answer, Apply, Attribute, Block, Diagnostic, Kept, Plan, Resource, Schema, Shape, Type, Value};
 use crate::provider::Shared;
 
@@ -43,7 +46,7 @@ impl Resource for Database {
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        let mut said = Meaning::validated(config, today);
+        let mut said = Meaning::validated(config, &self.0.settings(), today);
         said.extend(apply::wrong_times(config));
         said
     }
@@ -103,5 +106,5 @@ fn schema() -> Schema {
 
 /// What a target refused, as Terraform shows it.
 pub fn refused(error: &ProviderError) -> Diagnostic {
-    Diagnostic::error(sentence(&error.message), sentence(&error.help))
+    Diagnostic::error(sentence(&spelled(&error.message)), sentence(&spelled(&error.help)))
 }

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pgherd_core::cloud::Cloud;
 use pgherd_core::lint::Intent;
-use pgherd_core::plan::{Action, text};
-use pgherd_core::resource::Observed;
+use pgherd_core::plan::{Action, Step, text};
+use pgherd_core::resource::{Id, Observed};
 use pgherd_core::spec::Spec;
 use pgherd_core::variables::Variable;
 use pgherd_engine::provider::{Provider, ProviderError};
@@ -88,6 +89,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
             Begun::of(&id).remove();
         }
         let taken = taken(&id, &*provider, &spec, &planned.observed);
+        let taken = taken.map(|one| if shared.is_meant(For::Plan, &id) { never_replaced(&id) } else { one });
         said.extend(taken.or_else(|| is_there.then(|| gone_on_with(&id))));
     }
     // One that is to be made anew is asked about twice: as the one that there is, and as a new one.
@@ -103,6 +105,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         said.push(not_known_yet(&id, &late, &planned));
     } else {
         said.extend(interruption(&spec, &planned));
+        said.extend(waiting(&planned));
     }
     let drift = match &old {
         Some(old) => look::steps(&*provider, old, &provider.desired(old), &planned.observed),
@@ -190,11 +193,34 @@ async fn destroy(shared: &Shared, settings: &Settings, asked: Plan) -> Answer {
             let mut said: Vec<Diagnostic> = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
             said.extend(another);
             said.extend(shared.is_second(For::Plan, &id).then(|| same::twice(&id)));
+            said.extend((!has_error(&said)).then(|| end(&spec, &planned)).flatten());
             tell(&spec, &planned);
             Answer::refused(Value::Null, shown::kept(&spec, &planned), said)
         }
         Err(error) => Answer::refused(Value::Null, asked.private, vec![refused(&error)]),
     }
+}
+
+/// What becomes of the data, which no attribute says.
+fn end(spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
+    let is_lost = |step: &Step| matches!(step.action, Action::Delete { holds_data: true, .. });
+    planned.plan.steps.iter().find(|step| is_lost(step))?;
+    let Spec { name, target, .. } = spec;
+    let summary = match (run::deletion(spec, Timestamp::now()).final_backup, &spec.backup.final_name) {
+        (Some(_), Some(backup)) => format!("The data of {name} is deleted; a last backup {backup} is taken first."),
+        (Some(_), None) => format!("The data of {name} is deleted; a last backup is taken first."),
+        // They are deleted with the instance, so not even a moment before is left.
+        (None, _) if *target == Cloud::Aws || spec.backup.retention_days == 0 => {
+            format!("The data of {name} is deleted with its automated backups, and no last backup is taken.")
+        }
+        (None, _) => format!("The data of {name} is deleted, and no last backup is taken."),
+    };
+    let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
+    let help = match spec.backup.skip_final {
+        true => "skip_final_snapshot = false, applied before, has one taken.\n",
+        false => "",
+    };
+    Some(Diagnostic::warning(summary, format!("{help}{}", lines.join("\n"))))
 }
 
 /// Another identity is another database: this one would be left behind, or deleted.
@@ -236,6 +262,12 @@ pub fn taken(id: &str, provider: &dyn Provider, spec: &Spec, observed: &[Observe
     Some(Diagnostic::error(format!("There is a database {id} already."), help).at("name"))
 }
 
+/// Terraform plans what there is, and then one in its place: `-replace`, or a taint.
+fn never_replaced(id: &str) -> Diagnostic {
+    let help = "It would be an empty one. Leave -replace out; where the state calls it tainted, `terraform untaint ADDRESS` ends that.";
+    Diagnostic::error(format!("{id} is not replaced."), help).at("name")
+}
+
 /// A create that was cut short is no new database.
 fn gone_on_with(id: &str) -> Diagnostic {
     let help = "A create from this folder was cut short before its end was known. If somebody else has made it since, choose another name: \
@@ -252,6 +284,22 @@ fn interruption(spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
     }
     let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
     Some(Diagnostic::warning(format!("Who uses {} will notice.", spec.name), lines.join("\n")))
+}
+
+/// What was accepted before and is not in force yet, which a state says as if it were.
+fn waiting(planned: &Planned) -> Vec<Diagnostic> {
+    let is_planned = |id: &Id, field: &str| {
+        let mut changes = planned.plan.steps.iter().filter(|step| step.id == *id).flat_map(|step| step.action.changes());
+        changes.any(|change| change.field == field)
+    };
+    let waits = planned.observed.iter().flat_map(|seen| seen.pending.iter().map(|pending| (&seen.id, pending)));
+    let waits = waits.filter(|(id, pending)| !is_planned(id, &pending.field));
+    waits
+        .map(|(id, pending)| {
+            let said = format!("{} of {id} was accepted and waits for {}.", pending.field, pending.waits_for);
+            Diagnostic::warning(said, "With apply_immediately = true it does not wait.")
+        })
+        .collect()
 }
 
 /// The engine's own plan, for the log.

@@ -85,13 +85,19 @@ fn cause(name: &str, target: Cloud) -> Cause {
         | "effective_performance_insights_kms_key_id" => Cause::Block,
         "db_instance_id" | "db_instance_arn" | "db_instance_resource_id" => Cause::Identity,
         "read_replica_endpoints" | "read_replica_endpoint" | "read_replica_ids" | "read_replica_arns" => {
-            Cause::Variables(&["create_read_replica", "read_replica_count", "port"])
+            Cause::Variables(&["create_read_replica", "read_replica_count", "port", "dr_region", "dr_read_replica"])
         }
         "db_subnet_group_id" | "db_subnet_group_arn" => Cause::Variables(&["vpc_id", "subnet_ids"]),
-        "db_instance_endpoint" => Cause::Variables(&["enable_proxy", "proxy_config", "publicly_accessible"]),
-        // Here a standby brings a forwarder along.
-        "db_instance_port" | "db_instance_host_port" | "connection_string" | "flask_db_config" => {
+        "db_instance_endpoint" if is_here => Cause::Variables(&["enable_proxy", "proxy_config", "publicly_accessible"]),
+        "db_instance_endpoint" => Cause::Variables(&["publicly_accessible"]),
+        "proxy_endpoint" if is_here => Cause::Variables(&["port", "enable_proxy", "proxy_config"]),
+        "proxy_endpoint" => Cause::Variables(&["enable_proxy"]),
+        // Here a standby brings a forwarder along, and the pooler stands in the server's place.
+        "db_instance_port" | "db_instance_host_port" | "connection_string" | "flask_db_config" if is_here => {
             Cause::Variables(&["port", "enable_proxy", "proxy_config", "publicly_accessible", "multi_az"])
+        }
+        "db_instance_port" | "db_instance_host_port" | "connection_string" | "flask_db_config" => {
+            Cause::Variables(&["port", "publicly_accessible"])
         }
         // The password in it may be exchanged; it is the same secret.
         "db_credentials_secret_arn" => Cause::Variables(&[]),
@@ -111,11 +117,13 @@ fn cause(name: &str, target: Cloud) -> Cause {
 /// Whether an output tells of a thing of this kind, or of what it belongs to.
 fn reaches(kind: &str, name: &str) -> bool {
     match kind {
-        "alarm" | "backup_replication" | "dashboard" | "log_group" | "topic" => false,
+        "alarm" | "alert" | "backup_replication" | "config" | "dashboard" | "database" | "firewall" | "log_group" | "topic"
+        | "user" => false,
         "role" => name == "enhanced_monitoring_arn",
         "secret" => ["db_credentials_secret_arn", "flask_db_config"].contains(&name),
         "security_group" | "subnet_group" | "parameter_group" => name.starts_with(&format!("db_{kind}_")),
         "replica" => name.starts_with("read_replica_"),
+        "proxy" | "pool" => name == "proxy_endpoint",
         _ => true,
     }
 }
@@ -127,7 +135,8 @@ fn is_the_database(kind: &str) -> bool {
 
 /// Whether a database without replicas has none of these, new as it is.
 fn is_empty_for_good(name: &str, spec: &Spec) -> bool {
-    name.starts_with("read_replica_") && spec.replicas == 0
+    let has_one_there = spec.dr.as_ref().is_some_and(|dr| dr.read_replica);
+    name.starts_with("read_replica_") && spec.replicas == 0 && !has_one_there
 }
 
 /// The variables whose effective values differ, or may.
@@ -206,6 +215,23 @@ mod tests {
         let replicas = ["read_replica_endpoints", "read_replica_endpoint", "read_replica_ids", "read_replica_arns"];
         let both = [&reached[..2], &replicas[..], &reached[2..]].concat();
         check(&[], &port, &[changed("instance")], &[], &[], &both);
+    }
+
+    /// Whoever hangs on a database that stays would be planned to be replaced.
+    #[test]
+    fn a_pooler_that_comes_and_goes_is_not_the_database() {
+        let proxy = [("enable_proxy", Value::Bool(true))];
+        let steps = [made("proxy")];
+        check(&[], &proxy, &steps, &[], &[], &["proxy_endpoint"]);
+        for kind in pgherd_aws::KINDS.iter().chain(pgherd_digitalocean::KINDS) {
+            assert_eq!(is_the_database(kind.name), kind.holds_data, "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn a_replica_in_a_second_region_is_one() {
+        let there = spec(&[("dr_region", Value::text("eu-west-1")), ("dr_read_replica", Value::Bool(true))]);
+        assert!(!is_empty_for_good("read_replica_ids", &there) && is_empty_for_good("read_replica_ids", &spec(&[])));
     }
 
     #[test]

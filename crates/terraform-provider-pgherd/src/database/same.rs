@@ -35,7 +35,7 @@ pub async fn another(
     if found.is_some() || provider.is_among(observed) {
         return Ok(found);
     }
-    if let Some(foreign) = foreign(provider, spec, observed) {
+    if let Some(foreign) = not_ours(provider, spec, observed) {
         return Ok(Some(foreign));
     }
     // In another account there is nothing of it either.
@@ -65,15 +65,19 @@ fn known_account(state: &Value) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| !account.is_empty())
 }
 
-/// What has the name and is somebody else's: a state that forgot it would have Terraform make another one, or think that it is gone.
-fn foreign(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<Diagnostic> {
+/// How one can tell that what has the name is somebody else's.
+pub fn foreign<'o>(provider: &dyn Provider, observed: &'o [Observed]) -> Option<&'o str> {
     let holds_data =
         |seen: &&Observed| provider.kinds().iter().any(|kind| kind.name == seen.id.kind && kind.holds_data);
-    let mut foreign = observed.iter().filter(holds_data).filter_map(|seen| match &seen.status {
-        Status::Foreign(reason) => Some(reason),
+    observed.iter().filter(holds_data).find_map(|seen| match &seen.status {
+        Status::Foreign(reason) => Some(reason.as_str()),
         _ => None,
-    });
-    let reason = foreign.next()?;
+    })
+}
+
+/// A state that forgot what is somebody else's would have Terraform make another one, or think that it is gone.
+fn not_ours(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<Diagnostic> {
+    let reason = foreign(provider, observed)?;
     let help = "Nothing was touched, and the state still knows it. `pgherd adopt` makes it pgherd's again; or take it out of the state with \
         `terraform state rm`, which leaves the database as it is.";
     Some(Diagnostic::error(format!("{} is there and is not pgherd's: {reason}.", id(provider, spec)), help))

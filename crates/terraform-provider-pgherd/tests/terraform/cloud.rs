@@ -5,7 +5,7 @@ use std::process::Child;
 use std::time::Instant;
 
 use pgherd_emulate::faults::{Fault, Planned};
-use pgherd_emulate::wire::Body;
+use pgherd_emulate::wire::{Body, Fields, Said};
 use pgherd_emulate::wire::form::Form;
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use rustix::process::Signal;
@@ -122,6 +122,44 @@ fn a_database_from_plan_to_destroy() {
     what_is_anothers_is_not_forgotten(&cloud);
     another_label_is_no_change(&cloud);
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
+}
+
+/// A pooler that comes opens nothing that others hang on, nothing is replaced, and what stays as it is although it was taken out is said.
+#[test]
+fn what_is_not_done_is_said_and_what_is_not_touched_stays_known() {
+    let Some(cloud) = Cloud::quick("said") else { return };
+    let world = &cloud.world;
+    let key = Body::Fields(Fields::of(serde_json::json!({})).expect("a structure"));
+    let made = cloud.emulator.with(|emulation| emulation.tamper("kms", REGION, "CreateKey", &key, Instant::now()));
+    let Ok(Said::Fields(made)) = made else { panic!("a key is made") };
+    let key = made["KeyMetadata"]["Arn"].as_str().expect("its name").to_owned();
+    let of = |more: &str| FILE.replace("\n}\n\noutput", &format!("\n{more}}}\n\noutput"));
+    let dependent = "resource \"terraform_data\" \"dependent\" {\n  triggers_replace = [module.orders.db_instance_id, \
+        module.orders.db_instance_host_port]\n}\ndata \"pgherd_postgres\" \"orders\" {\n  name = module.orders.db_instance_id\n  \
+        cloud_provider = \"aws\"\n  aws_region = \"eu-central-1\"\n}\noutput \"insights\" {\n  \
+        value = data.pgherd_postgres.orders.effective_performance_insights_enabled\n}\noutput \"proxy\" {\n  value = module.orders.proxy_endpoint\n}\n\
+        terraform {\n  required_providers {\n    pgherd = {\n      source = \"local/pgherd/pgherd\"\n    }\n  }\n}\n";
+    let own = format!("  kms_key_id = \"{key}\"\n  enable_performance_insights = true\n");
+    world.write("main.tf", &(of(&own) + dependent));
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine().says("insights = true");
+    let pooled = "  enable_performance_insights = true\n  enable_proxy = true\n";
+    world.write("main.tf", &(of(pooled) + dependent));
+    let planned = world.run("plan -out=saved").fine().says("0 to add, 1 to change, 0 to destroy");
+    planned
+        .says(&format!("Orders stays encrypted with {key}"))
+        .says(&format!("Write kms_key_id = \"{key}\""))
+        .says("+ proxy = (known after apply)");
+    world.run("apply saved").fine().says("proxy = \"orders-proxy.");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    let address = "module.orders.pgherd_postgres.this";
+    world.run(&format!("plan -replace={address}")).with_code(1).says("aws/eu-central-1/orders is not replaced.");
+    world.run("plan -destroy").fine().says("and no last backup is taken").says("- instance orders");
+    // What waits for the window is no change any more, and not done.
+    world.write("main.tf", &(of(&format!("{pooled}  instance_class = \"db.t3.medium\"\n")) + dependent));
+    world.run("apply -auto-approve").fine();
+    let waits = "DBInstanceClass of instance orders was accepted and waits for the maintenance window.";
+    world.run("plan -detailed-exitcode").fine().says(waits).says("No changes.");
 }
 
 fn another_label_is_no_change(cloud: &Cloud) {
