@@ -16,13 +16,18 @@ output "db_instance_endpoint" {
 }
 
 output "db_instance_port" {
-  description = "Port to connect to: that of the pooler when there is one."
+  description = "Port to connect to: that of the pooler where it stands in the server's place (local)."
   value       = pgherd_postgres.this.db_instance_port
 }
 
 output "db_instance_host_port" {
   description = "Host and port as `host:port`, for tools that want both in one."
   value       = pgherd_postgres.this.db_instance_host_port
+}
+
+output "proxy_endpoint" {
+  description = "Pooler as `host:port`, null without one. On AWS it has a host of its own, and the other outputs are the instance's."
+  value       = pgherd_postgres.this.proxy_endpoint
 }
 
 output "db_instance_name" {

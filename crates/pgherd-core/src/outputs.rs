@@ -18,7 +18,7 @@ pub struct Facts {
     pub resource_id: Option<String>,
     /// Host applications connect to, without a port.
     pub host: Option<String>,
-    /// Port applications connect to: the pooler's when there is one.
+    /// Port applications connect to: the pooler's where that stands in the server's place.
     pub port: Option<u16>,
     /// Name of the database, where the target's differs from the block's.
     pub database_name: Option<String>,

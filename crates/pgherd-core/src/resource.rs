@@ -67,10 +67,10 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// What it waits for as a part of a sentence: `a restart`, `the maintenance window`.
+    /// What it waits for as a part of a sentence: `a restart`, `the maintenance window`. Some targets write the article.
     pub fn what(&self) -> String {
         let waits_for = &self.waits_for;
-        if waits_for.starts_with("the ") { waits_for.clone() } else { format!("a {waits_for}") }
+        if waits_for.contains(' ') { waits_for.clone() } else { format!("a {waits_for}") }
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Left {
     Backup(String),
     /// Nothing.
     Nothing {
-        /// That, and why.
+        /// That, and why; whose stands before it.
         message: String,
         /// What to write to have one.
         help: &'static str,
@@ -33,7 +33,7 @@ pub fn left(spec: &Spec, now: Timestamp) -> Left {
         true => (" (skip_final_snapshot)", "skip_final_snapshot = false takes one"),
         false => ("", "DigitalOcean has none; keep a pg_dump"),
     };
-    Left::Nothing { message: format!("{}: no last backup is taken{why}{more}", spec.name), help }
+    Left::Nothing { message: format!("no last backup is taken{why}{more}"), help }
 }
 
 /// The name that the last backup is to have.

@@ -15,7 +15,8 @@ use crate::encrypted::Encryption;
 use crate::pooler::{INSTALL, Program};
 
 /// The codes of the errors that a user may accept.
-pub const ACCEPTABLE: &[&str] = &["customer-key-unavailable", "geo-redundant-backup-unavailable", "unencrypted-storage"];
+pub const ACCEPTABLE: &[&str] =
+    &["customer-key-unavailable", "geo-redundant-backup-unavailable", "unencrypted-storage"];
 
 /// Whether this machine has a second repository.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -189,8 +189,8 @@ impl Provider for Local {
         outputs(spec, &observed.first().map_or_else(Facts::default, facts))
     }
 
-    fn inputs(&self, _spec: &Spec, observed: &[Observed]) -> Props {
-        observed.first().map(|seen| written::inputs(&seen.props)).unwrap_or_default()
+    fn inputs(&self, _spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
+        Ok(observed.first().map(|seen| written::inputs(&seen.props)).unwrap_or_default())
     }
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {
@@ -343,7 +343,10 @@ fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
     }
     let endpoint = &instance.endpoint;
     let reader = |one: &Reader| {
-        Value::Map(Props::from([("name".to_owned(), Value::text(&one.name)), ("port".to_owned(), Value::Int(one.port.into()))]))
+        Value::Map(Props::from([
+            ("name".to_owned(), Value::text(&one.name)),
+            ("port".to_owned(), Value::Int(one.port.into())),
+        ]))
     };
     let path = |path: &std::path::Path| Value::text(path.display().to_string());
     props.extend(

@@ -91,10 +91,11 @@ impl Options {
     }
 }
 
-/// The codes of all errors that may be accepted, on whichever target.
+/// The codes of all errors that may be accepted, on whichever target of these.
 pub fn acceptable() -> BTreeSet<&'static str> {
     let targets = [pgherd_aws::ACCEPTABLE, pgherd_digitalocean::ACCEPTABLE, pgherd_local::preflight::ACCEPTABLE];
-    checks::ACCEPTABLE.iter().chain(targets.into_iter().flatten()).copied().collect()
+    let of_checks = checks::ACCEPTABLE.iter().map(|(code, _)| *code);
+    of_checks.chain(targets.into_iter().flatten().copied()).collect()
 }
 
 /// Who we are at AWS: found once a process, however many databases there are. Regions may differ, the credentials are the same.

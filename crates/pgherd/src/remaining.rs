@@ -34,7 +34,9 @@ pub fn announce(context: &Context<'_>, plans: &Plans) {
     for Database { spec, .. } in lost(plans) {
         match ending::left(spec, context.now) {
             Left::Backup(name) => context.printer.say(&format!("{}: a last backup {name} is taken first", spec.name)),
-            Left::Nothing { message, help } => context.printer.warn("no-last-backup", &message, help),
+            Left::Nothing { message, help } => {
+                context.printer.warn("no-last-backup", &format!("{}: {message}", spec.name), help);
+            }
         }
     }
 }

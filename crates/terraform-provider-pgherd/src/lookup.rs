@@ -16,6 +16,7 @@ use crate::functions::Problem;
 use crate::meaning::{self, Meaning};
 use crate::protocol::{Attribute, Diagnostic, Given, Schema, Shape, Source, Type, Value};
 use crate::provider::Shared;
+use crate::settings::Judged;
 
 /// What says which database is meant. The password is looked up by no more.
 const IDENTITY: [&str; 8] =
@@ -42,11 +43,11 @@ impl Source for Existing {
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
-        wrong(config)
+        wrong(config, self.0.judged())
     }
 
     async fn read(&self, config: Value) -> (Value, Vec<Diagnostic>) {
-        let said = wrong(&config);
+        let said = wrong(&config, Judged::By(self.0.settings().target));
         if !said.is_empty() {
             return (config, said);
         }
@@ -77,11 +78,11 @@ impl Source for Credentials {
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
-        wrong(config)
+        wrong(config, self.0.judged())
     }
 
     async fn read(&self, config: Value) -> (Value, Vec<Diagnostic>) {
-        let said = wrong(&config);
+        let said = wrong(&config, Judged::By(self.0.settings().target));
         if !said.is_empty() {
             return (config, said);
         }
@@ -142,10 +143,11 @@ fn credentials() -> Schema {
 }
 
 /// What no database is called, and no region: it would be looked for somewhere else.
-fn wrong(config: &Value) -> Vec<Diagnostic> {
+fn wrong(config: &Value, judged: Judged) -> Vec<Diagnostic> {
+    let Judged::By(target) = judged else { return Vec::new() };
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let inputs = meaning::inputs(config);
-    let said = IDENTITY.into_iter().map(|name| (name, Problem::of(name, &inputs, today)));
+    let said = IDENTITY.into_iter().map(|name| (name, Problem::of(name, &inputs, target, today)));
     said.filter(|(_, said)| !said.is_empty()).map(|(name, said)| Diagnostic::error(said, "").at(name)).collect()
 }
 

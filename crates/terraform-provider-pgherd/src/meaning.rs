@@ -51,7 +51,8 @@ impl Meaning {
             let said = check(&inputs, spec, today);
             told.extend(said.into_iter().filter(|one| !checks::is_acceptable(one.code, spec.target)));
         }
-        told.into_iter().filter(|one| !UNKNOWN.contains(&one.code)).filter_map(|one| diagnostic(&one)).collect()
+        told.retain(|one| !UNKNOWN.contains(&one.code));
+        told.iter().filter_map(diagnostic).map(|one| where_written(one, config)).collect()
     }
 
     /// Of a configuration that is to be said something about.
@@ -74,7 +75,7 @@ impl Meaning {
             may_be && one.severity == Severity::Warning
         };
         let accepted = told.iter().filter(is_accepted).filter_map(diagnostic).collect();
-        let diagnostics = told.iter().filter_map(diagnostic).collect();
+        let diagnostics = told.iter().filter_map(diagnostic).map(|one| where_written(one, config)).collect();
         Self { spec, diagnostics, accepted, unknown }
     }
 
@@ -202,6 +203,15 @@ fn without_flags(text: &str) -> String {
     text
 }
 
+/// What is kept nowhere stands in an attribute of its own.
+fn where_written(mut said: Diagnostic, config: &Value) -> Diagnostic {
+    let variable = said.attribute.as_deref().and_then(variables::variable).filter(|variable| variable.sensitive);
+    if let Some(unkept) = variable.map(fields::write_only).filter(|unkept| !config.get(unkept).is_null()) {
+        said.attribute = Some(unkept);
+    }
+    said
+}
+
 /// As Terraform writes: with a capital letter and a full stop, and what the command line would have somebody do in Terraform's words.
 pub fn sentence(text: &str) -> String {
     let text = &without_flags(text);
@@ -259,6 +269,15 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_judged_where_it_is_written() {
+        let local = ("cloud_provider", Value::text("local"));
+        let said = "The password has 5 characters; 8 to 128 are allowed.";
+        for attribute in ["master_password", "master_password_wo"] {
+            check(&[local.clone(), (attribute, Value::text("short"))], &[(said, Some(attribute))]);
+        }
+    }
+
+    #[test]
     fn what_is_not_known_yet_is_not_complained_about() {
         check(&[("cloud_provider", Value::text("aws")), ("vpc_id", Value::Unknown)], &[]);
         check(&[("cloud_provider", Value::Unknown)], &[]);
@@ -301,7 +320,10 @@ mod tests {
     #[test]
     fn what_is_said_names_no_flag() {
         let ways = [
-            ("keep one; or accept that with --accept no-copy", "Keep one; or accept that: accept = [\"no-copy\"] in the provider's block."),
+            (
+                "keep one; or accept that with --accept no-copy",
+                "Keep one; or accept that: accept = [\"no-copy\"] in the provider's block.",
+            ),
             (
                 "write engine_version = \"16\"; or take that with --accept version-unavailable",
                 "Write engine_version = \"16\"; or accept that: accept = [\"version-unavailable\"] in the provider's block.",
@@ -315,7 +337,10 @@ mod tests {
                 "apply_immediately = true begins with them at once; or wait for the window.",
             ),
             ("`apply --now` does both", "`apply_immediately = true` does both."),
-            ("name a server you have with --postgres-dir", "Name a server you have with postgres_dirs in the provider's block."),
+            (
+                "name a server you have with --postgres-dir",
+                "Name a server you have with postgres_dirs in the provider's block.",
+            ),
         ];
         for (help, expected) in ways {
             assert_eq!(sentence(help), expected);
@@ -335,7 +360,9 @@ mod tests {
     fn no_target_names_a_flag() {
         let mut files = Vec::new();
         let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut folders = ["pgherd-aws/src/preflight", "pgherd-aws/src/live", "pgherd-local/src"].map(|folder| crates.join(folder)).to_vec();
+        let mut folders = ["pgherd-aws/src/preflight", "pgherd-aws/src/live", "pgherd-local/src"]
+            .map(|folder| crates.join(folder))
+            .to_vec();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
                 let path = entry.path();
@@ -348,7 +375,8 @@ mod tests {
             let text = std::fs::read_to_string(file).expect("a file");
             for line in text.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains('"')) {
                 // Of its own arguments an agent's are no words.
-                let is_said = line.contains(' ') && flags.iter().any(|flag| line.contains(flag)) && !line.contains(".into()");
+                let is_said =
+                    line.contains(' ') && flags.iter().any(|flag| line.contains(flag)) && !line.contains(".into()");
                 if is_said {
                     helps += 1;
                     let said = without_flags(&line.replace('{', "").replace('}', ""));

@@ -72,7 +72,13 @@ impl Shared {
 /// Everything that Terraform is offered.
 pub fn plugin() -> Plugin {
     let (stopper, stop) = stop();
-    let shared = Arc::new(Shared { settings: RwLock::default(), judged: RwLock::default(), stopper, stop, meant: Mutex::default() });
+    let shared = Arc::new(Shared {
+        settings: RwLock::default(),
+        judged: RwLock::default(),
+        stopper,
+        stop,
+        meant: Mutex::default(),
+    });
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
     let credentials: Box<dyn Source> = Box::new(Credentials(Arc::clone(&shared)));
@@ -97,7 +103,7 @@ impl Provider for Configured {
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
         *self.0.judged.write().unwrap_or_else(PoisonError::into_inner) = Judged::of(config);
         match settings::read(config) {
-            Ok(_) => settings::unseen(config).into_iter().collect(),
+            Ok(_) => settings::unseen(config, Settings::of_environment().target).into_iter().collect(),
             Err(said) => said,
         }
     }

@@ -104,7 +104,9 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
     let known = pgherd_targets::acceptable();
     if let Some(code) = accepted.iter().find(|code| !known.contains(code.as_str())) {
         let help = format!("Write one of {}.", known.into_iter().collect::<Vec<_>>().join(", "));
-        return Err(vec![Diagnostic::error(format!("No error that may be accepted has the code \"{code}\"."), help).at("accept")]);
+        return Err(vec![
+            Diagnostic::error(format!("No error that may be accepted has the code \"{code}\"."), help).at("accept"),
+        ]);
     }
     Ok(Settings {
         target,
@@ -119,13 +121,13 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
 }
 
 /// What functions do not see of a block: they run in a process of their own, which Terraform configures with nothing.
-pub fn unseen(config: &Value) -> Option<Diagnostic> {
+pub fn unseen(config: &Value, of_environment: Option<Cloud>) -> Option<Diagnostic> {
     let target = config.get("target").as_text().and_then(Cloud::from_name)?;
     let help = format!(
         "Set PGHERD_TARGET={target} as well: a variable of the module is judged by that, else by cloud_provider, and so a value that fits \
          {target} may be refused. The resource pgherd_postgres is judged by this block."
     );
-    (Settings::of_environment().target != Some(target))
+    (of_environment != Some(target))
         .then(|| Diagnostic::warning("The validations of the module do not see this target.", help).at("target"))
 }
 
@@ -229,8 +231,10 @@ mod tests {
     #[test]
     fn what_functions_do_not_see_is_said() {
         let config = |target: Value| Value::object([("target", target)]);
-        assert!(unseen(&config(Value::text("local"))).is_some());
-        assert_eq!((unseen(&config(Value::Null)), unseen(&config(Value::Unknown))), (None, None));
+        let local = config(Value::text("local"));
+        assert!(unseen(&local, None).is_some() && unseen(&local, Some(Cloud::Aws)).is_some());
+        assert_eq!(unseen(&local, Some(Cloud::Local)), None);
+        assert_eq!((unseen(&config(Value::Null), None), unseen(&config(Value::Unknown), None)), (None, None));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod network;
 mod parameters;
 mod pending;
 mod shared;
+mod stays;
 mod storage;
 
 use std::collections::BTreeSet;
@@ -66,7 +67,7 @@ pub(crate) async fn preflight(
         now,
         today,
     };
-    let (engine, parameters, network, keys, storage, limits, elsewhere) = tokio::join!(
+    let (engine, parameters, network, keys, storage, limits, elsewhere, stays) = tokio::join!(
         engine::ask(aws, &about),
         parameters::ask(aws, &about),
         network::ask(aws, &about),
@@ -74,9 +75,11 @@ pub(crate) async fn preflight(
         storage::ask(aws, &about),
         limits::ask(aws, &about),
         elsewhere::ask(aws, &about),
+        stays::ask(aws, &about),
     );
     let said = [
         pending::say(&about),
+        stays::say(&about, &stays),
         engine::say(&about, &engine, network.subnets.known()),
         parameters::say(&about, &parameters),
         network::say(&about, &network),

@@ -40,7 +40,7 @@ pub const OUTPUTS: &[Output] = &[
     },
     Output {
         name: "proxy_endpoint",
-        meaning: "Host of the pooler, without a port: on aws that of RDS Proxy, which db_instance_endpoint goes past. Null without one.",
+        meaning: "Host of the pooler, to be used with db_instance_port: on aws that of RDS Proxy, which db_instance_endpoint goes past. Null without one.",
         ..STRING
     },
     Output { name: "db_instance_name", meaning: "Name of the initial database.", ..STRING },

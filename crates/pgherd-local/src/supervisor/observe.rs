@@ -16,8 +16,8 @@ use super::backups::{self, archive};
 use super::configure;
 use super::ledger::Record;
 use super::messages::{
-    ArchiveReport, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, Reader,
-    StatusReport, StorageReport,
+    ArchiveReport, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, Reader, StatusReport,
+    StorageReport,
 };
 use super::pooled::{self, Standing};
 use super::requests::Shown;

@@ -152,7 +152,7 @@ pub fn import(shared: &Shared, schema: &Schema, id: &str) -> Answer {
     }
     let inputs = meaning::inputs(&state);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let wrong = ["name"].into_iter().chain(variable).map(|variable| Problem::of(variable, &inputs, today));
+    let wrong = ["name"].into_iter().chain(variable).map(|variable| Problem::of(variable, &inputs, set, today));
     let wrong: Vec<String> = wrong.filter(|said| !said.is_empty()).collect();
     if !wrong.is_empty() {
         let said = Diagnostic::error(format!("\"{id}\" names no database."), wrong.join(" "));

@@ -13,7 +13,7 @@ use pgherd_engine::run::{self, Planned};
 
 use super::{DRIFT, REVISION, begun::Begun, kept, look, promised, refused, same, shown};
 use crate::fields;
-use crate::meaning::{self, Meaning, sentence};
+use crate::meaning::{self, Meaning};
 use crate::protocol::{Answer, Diagnostic, Plan, Value, has_error, log};
 use crate::provider::{For, Shared};
 use crate::settings::Settings;
@@ -204,20 +204,27 @@ async fn destroy(shared: &Shared, settings: &Settings, asked: Plan) -> Answer {
     }
 }
 
-/// What becomes of the data: no attribute says it, and what decides it may stand nowhere in the block.
+/// What becomes of the data: no attribute says it, and what decides it may stand nowhere in the block. It is the state that decides: what
+/// is written into a block that is not applied any more has no effect.
 fn left(id: &str, spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
     let loses_data = |step: &Step| matches!(step.action, Action::Delete { holds_data: true, .. });
-    if !planned.plan.steps.iter().any(loses_data) {
+    let is_made = |seen: &Observed| !matches!(seen.status, Status::Incomplete(_));
+    let mut lost = planned.plan.steps.iter().filter(|step| loses_data(step));
+    let has_data = lost.any(|step| planned.observed.iter().any(|seen| seen.id == step.id && is_made(seen)));
+    if !has_data {
         return None;
     }
     let (summary, help) = match ending::left(spec, Timestamp::now()) {
         // Without a name of its own it is called by the second it is asked for.
-        Left::Backup(_) if spec.backup.final_name.is_none() => {
-            let message = format!("A last backup {}-final- and the time is taken of {id} before it is destroyed.", spec.name);
-            (message, String::new())
+        Left::Backup(name) => {
+            let name = spec.backup.final_name.as_ref().map_or("", |_| &name);
+            let name = if name.is_empty() { String::new() } else { format!(" {name}") };
+            (format!("{id} is destroyed, and a last backup{name} is taken before."), "")
         }
-        Left::Backup(name) => (format!("A last backup {name} is taken of {id} before it is destroyed."), String::new()),
-        Left::Nothing { message, help } => (format!("{id} is destroyed with its data: {message}."), format!("{}\n", sentence(help))),
+        Left::Nothing { message, .. } => {
+            let help = "skip_final_snapshot = false has one taken, once it is applied: a destroy goes by the state.\n";
+            (format!("{id} is destroyed with its data: {message}."), if spec.backup.skip_final { help } else { "" })
+        }
     };
     let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
     Some(Diagnostic::warning(summary, format!("{help}{}", lines.join("\n"))))
@@ -257,7 +264,7 @@ pub fn taken(id: &str, provider: &dyn Provider, spec: &Spec, observed: &[Observe
     }
     let help = format!(
         "Take it over with `terraform import ADDRESS {id}`, where ADDRESS is the one of this resource, or with an import block; \
-         or choose another name."
+         or choose another name. Where only the address of its block was changed, write a moved block."
     );
     Some(Diagnostic::error(format!("There is a database {id} already."), help).at("name"))
 }
@@ -265,8 +272,9 @@ pub fn taken(id: &str, provider: &dyn Provider, spec: &Spec, observed: &[Observe
 /// Terraform wants a new one in the place of one that its state knows: it was told to replace it, or calls it tainted.
 fn replaced(id: &str) -> Diagnostic {
     let help = "Nothing was touched: a new one would be empty. Leave -replace out; where the state calls it tainted, take that back with \
-        `terraform untaint ADDRESS`. Where another block means this database, give one of the two another name.";
-    Diagnostic::error(format!("There is a database {id} already, the state knows it, and it is not replaced."), help).at("name")
+        `terraform untaint ADDRESS`. Where only its address was changed, write a moved block; where another block means this database, give one of the two another name.";
+    Diagnostic::error(format!("There is a database {id} already, the state knows it, and it is not replaced."), help)
+        .at("name")
 }
 
 /// A create that was cut short is no new database.
@@ -292,7 +300,8 @@ pub fn waiting(id: &str, timing: &Timing, steps: &[Step], observed: &[Observed])
     let opens = if timing.window.is_open(timing.now) { None } else { Some(timing.window.next_opening(timing.now)) };
     let line = |seen: &Observed, pending: &Pending| {
         let is_window = pending.waits_for.contains("window");
-        let opens = opens.filter(|_| is_window).map(|opens| format!(", which opens {}", text::when(&When::Window { opens })));
+        let opens =
+            opens.filter(|_| is_window).map(|opens| format!(", which opens {}", text::when(&When::Window { opens })));
         format!("{}: {} waits for {}{}.", seen.id, pending.field, pending.what(), opens.unwrap_or_default())
     };
     let ours = observed.iter().filter(|seen| !matches!(seen.status, Status::Foreign(_)));
@@ -300,7 +309,10 @@ pub fn waiting(id: &str, timing: &Timing, steps: &[Step], observed: &[Observed])
         ours.flat_map(|seen| text::waiting(steps, seen).map(|pending| line(seen, pending))).collect();
     let help = "apply_immediately = true does not wait.";
     (!lines.is_empty()).then(|| {
-        Diagnostic::warning(format!("What was accepted for {id} has not taken effect yet."), format!("{}\n{help}", lines.join("\n")))
+        Diagnostic::warning(
+            format!("What was accepted for {id} has not taken effect yet."),
+            format!("{}\n{help}", lines.join("\n")),
+        )
     })
 }
 

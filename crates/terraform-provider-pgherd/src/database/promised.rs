@@ -71,7 +71,7 @@ fn is_open(name: &str, case: &Case<'_>, changed: &BTreeSet<&str>) -> bool {
         Cause::Identity => reshaped.any(|step| is_the_database(case.kinds, &step.id)),
         Cause::Variables(causes) => {
             let is_caused = case.is_undecided || causes.iter().any(|cause| changed.contains(cause));
-            does_something && (is_caused || reshaped.chain(case.drift).any(|step| may_reach(&step.id, name)))
+            does_something && (is_caused || reshaped.chain(case.drift).any(|step| may_reach(&step.id.kind, name)))
         }
         Cause::Anything => does_something,
     }
@@ -116,19 +116,17 @@ fn cause(name: &str, target: Cloud) -> Cause {
 }
 
 /// Whether an output tells of this thing, or of what it belongs to: of what nobody has thought of, every one may.
-fn may_reach(id: &Id, name: &str) -> bool {
-    reaches(id, name).unwrap_or(true)
+fn may_reach(kind: &str, name: &str) -> bool {
+    reaches(kind, name).unwrap_or(true)
 }
 
-/// The same, of the kinds that were thought of.
-fn reaches(id: &Id, name: &str) -> Option<bool> {
-    Some(match id.kind.as_str() {
+/// The same, of the kinds that were thought of. A role that is made anew has the name of the one before it.
+fn reaches(kind: &str, name: &str) -> Option<bool> {
+    Some(match kind {
         "instance" | "cluster" => true,
-        "alarm" | "alert" | "backup_replication" | "channel" | "dashboard" | "log_group" | "topic" => false,
-        // The one of a proxy is no output.
-        "role" => name == "enhanced_monitoring_arn" && !id.name.ends_with("-proxy"),
+        "alarm" | "alert" | "backup_replication" | "channel" | "dashboard" | "log_group" | "role" | "topic" => false,
         "secret" => ["db_credentials_secret_arn", "flask_db_config"].contains(&name),
-        "security_group" | "subnet_group" | "parameter_group" => name.starts_with(&format!("db_{}_", id.kind)),
+        "security_group" | "subnet_group" | "parameter_group" => name.starts_with(&format!("db_{kind}_")),
         "firewall" => name.starts_with("db_security_group_"),
         "config" => name.starts_with("db_parameter_group_"),
         "replica" => name.starts_with("read_replica_"),
@@ -272,8 +270,7 @@ mod tests {
         let targets: [&'static [Kind]; 4] =
             [pgherd_aws::KINDS, pgherd_local::desired::KINDS, pgherd_digitalocean::KINDS, pgherd_gcp::KINDS];
         let all = targets.into_iter().flatten();
-        let unknown: Vec<&str> =
-            all.map(|kind| kind.name).filter(|kind| reaches(&Id::new(*kind, "orders"), "").is_none()).collect();
+        let unknown: Vec<&str> = all.map(|kind| kind.name).filter(|kind| reaches(kind, "").is_none()).collect();
         assert_eq!(unknown, [] as [&str; 0]);
         for kinds in targets {
             assert_eq!(kinds.iter().filter(|kind| is_the_database(kinds, &Id::new(kind.name, "orders"))).count(), 1);

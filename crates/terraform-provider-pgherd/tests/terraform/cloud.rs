@@ -5,8 +5,8 @@ use std::process::Child;
 use std::time::Instant;
 
 use pgherd_emulate::faults::{Fault, Planned};
-use pgherd_emulate::wire::Body;
 use pgherd_emulate::wire::form::Form;
+use pgherd_emulate::wire::{Body, Fields, Said};
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
@@ -124,6 +124,23 @@ fn a_database_from_plan_to_destroy() {
     let said = "no last backup is taken (skip_final_snapshot), and its automated backups go with it.";
     world.run("plan -destroy").fine().says(said).says("- instance orders destroyed, with its data");
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
+}
+
+/// A key that is taken out of the block stays with the database, and that is said.
+#[test]
+fn what_stays_although_it_was_taken_out_is_said() {
+    let Some(cloud) = Cloud::quick("stays") else { return };
+    let world = &cloud.world;
+    let key = Body::Fields(Fields::of(serde_json::json!({})).expect("a structure"));
+    let made = cloud.emulator.with(|emulation| emulation.tamper("kms", REGION, "CreateKey", &key, Instant::now()));
+    let Ok(Said::Fields(made)) = made else { panic!("a key is made") };
+    let key = made["KeyMetadata"]["Arn"].as_str().expect("its name").to_owned();
+    world.write("main.tf", &FILE.replace("\n}\n\noutput", &format!("\n  kms_key_id = \"{key}\"\n}}\n\noutput")));
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine();
+    world.write("main.tf", FILE);
+    let planned = world.run("plan").fine().says(&format!("Orders stays encrypted with {key}"));
+    planned.says(&format!("Write kms_key_id = \"{key}\""));
 }
 
 fn another_label_is_no_change(cloud: &Cloud) {
@@ -404,13 +421,15 @@ fn what_waits_is_told_and_what_is_looked_up_is_what_there_is() {
     let world = &cloud.world;
     // Days away from now, whichever day that is.
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let today = usize::try_from(jiff::Timestamp::now().strftime("%u").to_string().parse::<u8>().expect("a day")).expect("small");
+    let today = usize::try_from(jiff::Timestamp::now().strftime("%u").to_string().parse::<u8>().expect("a day"))
+        .expect("small");
     let day = days[(today + 2) % 7];
     let file = |class: &str| {
         let more = format!(
             "\n  maintenance_window = \"{day}:04:00-{day}:05:00\"\n  instance_class = \"{class}\"\n  enable_performance_insights = true\n}}\n\noutput"
         );
-        FILE.replace("\n}\n\noutput", &more).replace("skip_final_snapshot        = true", "skip_final_snapshot        = false")
+        FILE.replace("\n}\n\noutput", &more)
+            .replace("skip_final_snapshot        = true", "skip_final_snapshot        = false")
     };
     world.write("main.tf", &file("db.t3.medium"));
     world.run("init").fine();
@@ -422,12 +441,19 @@ fn what_waits_is_told_and_what_is_looked_up_is_what_there_is() {
     world.run("plan -detailed-exitcode").fine().says("No changes.").says(told).says(waits);
     world.write("looked_up.tf", LOOKED_UP);
     world.run("apply -auto-approve").fine().says("insights = true");
-    let taken = "A last backup orders-final- and the time is taken of aws/eu-central-1/orders before it is destroyed.";
+    let taken = "aws/eu-central-1/orders is destroyed, and a last backup is taken before.";
     world.run("plan -destroy").fine().says(taken);
     let arn = "arn:aws:rds:eu-central-1:123456789012:db:orders";
     cloud.tamper("RemoveTagsFromResource", &[("ResourceName", arn), ("TagKeys.member.1", "pgherd:block")]);
-    world.run("plan -refresh=false").with_code(1).says("is there and is not pgherd's").says("with data.pgherd_postgres.orders");
-    cloud.tamper("AddTagsToResource", &[("ResourceName", arn), ("Tags.Tag.1.Key", "pgherd:block"), ("Tags.Tag.1.Value", "orders")]);
+    world
+        .run("plan -refresh=false -target=data.pgherd_postgres.orders")
+        .with_code(1)
+        .says("is there and is not pgherd's")
+        .says("with data.pgherd_postgres.orders");
+    cloud.tamper(
+        "AddTagsToResource",
+        &[("ResourceName", arn), ("Tags.Tag.1.Key", "pgherd:block"), ("Tags.Tag.1.Value", "orders")],
+    );
     fs::remove_file(world.work().join("looked_up.tf")).expect("it is there");
     world.run("destroy -auto-approve").fine().says("The last backup of aws/eu-central-1/orders is orders-final-");
 }

@@ -118,7 +118,11 @@ fn a_replica_is_told_of(world: &World) {
     world.write("reading.tf", reading);
     world.write("main.tf", &module("  create_read_replica = true"));
     let applied = world.run("apply -auto-approve").fine().says("reading = \"localhost:").says(" 1 n2\"");
-    assert!(!plain(&applied.said).contains("db_instance_"), "who uses the primary sees nothing of it\n{}", applied.said);
+    assert!(
+        !plain(&applied.said).contains("db_instance_"),
+        "who uses the primary sees nothing of it\n{}",
+        applied.said
+    );
     world.run("plan -detailed-exitcode").fine().says("No changes.");
     world.write("main.tf", &module(""));
     world.run("apply -auto-approve").fine().says("reading = \"nowhere 0 \"");
@@ -128,8 +132,13 @@ fn a_replica_is_told_of(world: &World) {
 
 /// Where that stands nowhere in the block, too.
 fn what_becomes_of_the_data_is_said(world: &World) {
-    let said = "local/orders is destroyed with its data: orders: no last backup is taken (skip_final_snapshot)";
-    world.run("plan -destroy").fine().says(said).says("skip_final_snapshot = false takes one.").says("- instance orders");
+    let said = "local/orders is destroyed with its data: no last backup is taken (skip_final_snapshot)";
+    world
+        .run("plan -destroy")
+        .fine()
+        .says(said)
+        .says("skip_final_snapshot = false has one taken, once it is applied")
+        .says("- instance orders");
 }
 
 fn a_password_is_exchanged(world: &mut World) {
