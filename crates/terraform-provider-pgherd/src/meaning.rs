@@ -179,7 +179,9 @@ pub fn diagnostic(told: &Told) -> Option<Diagnostic> {
 
 /// What the command line calls its flags, as it is written for Terraform.
 pub fn spelled(text: &str) -> String {
-    let text = text.replace("`apply --now`", "`apply_immediately = true`").replace("apply --now", "`apply_immediately = true`");
+    let text = text
+        .replace("`apply --now`", "`apply_immediately = true`")
+        .replace("apply --now", "`apply_immediately = true`");
     let Some((before, rest)) = text.split_once("--accept ") else { return text };
     let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').unwrap_or(rest.len());
     let (code, after) = rest.split_at(end);

@@ -62,7 +62,8 @@ impl Shared {
 /// Everything that Terraform is offered.
 pub fn plugin() -> Plugin {
     let (stopper, stop) = stop();
-    let shared = Arc::new(Shared { settings: RwLock::new(Settings::of_environment()), stopper, stop, meant: Mutex::default() });
+    let shared =
+        Arc::new(Shared { settings: RwLock::new(Settings::of_environment()), stopper, stop, meant: Mutex::default() });
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
     let credentials: Box<dyn Source> = Box::new(Credentials(Arc::clone(&shared)));

@@ -109,7 +109,8 @@ fn validation(variable: &Variable) -> String {
 /// variable at all has none.
 fn is_judged_alone(variable: &Variable) -> bool {
     let about = format!("error {}", variable.canonical_name());
-    let is_about = |said: &&str| said.strip_prefix(about.as_str()).is_some_and(|rest| rest.starts_with([':', '.', '[']));
+    let is_about =
+        |said: &&str| said.strip_prefix(about.as_str()).is_some_and(|rest| rest.starts_with([':', '.', '[']));
     let is_alone = |block: &str| block.lines().count() == 1;
     let wrongs = || CHECKS.iter().flat_map(|check| check.wrong);
     ["engine_version", "preset"].contains(&variable.canonical_name())
@@ -132,17 +133,17 @@ pub fn looked_at(variable: &Variable) -> BTreeSet<&'static str> {
         });
         blocks.flat_map(named).chain(about).collect()
     };
-    let is_error = |check: &&'static Check| {
-        check.wrong.iter().flat_map(|wrong| wrong.says).any(|said| said.starts_with("error "))
-    };
+    let is_error =
+        |check: &&'static Check| check.wrong.iter().flat_map(|wrong| wrong.says).any(|said| said.starts_with("error "));
     let together = CHECKS.iter().filter(is_error).map(of_check).chain(PAIRS.iter().copied().map(named));
     let own = variable.canonical_name();
-    let groups: BTreeSet<&str> = together
-        .filter(|names| names.contains(own))
-        .flatten()
-        .chain([own, "cloud_provider", "preset"])
-        .collect();
-    before.into_iter().filter(|one| !one.sensitive && groups.contains(one.canonical_name())).map(|one| one.name).collect()
+    let groups: BTreeSet<&str> =
+        together.filter(|names| names.contains(own)).flatten().chain([own, "cloud_provider", "preset"]).collect();
+    before
+        .into_iter()
+        .filter(|one| !one.sensitive && groups.contains(one.canonical_name()))
+        .map(|one| one.name)
+        .collect()
 }
 
 /// Blocks with what contradicts each other: what reading says of them has no examples elsewhere.
@@ -265,7 +266,10 @@ mod tests {
         assert!(looked_at(iops).contains("disk_size"), "{:?}", looked_at(iops));
         for block in PAIRS {
             let names = block.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim());
-            assert!(names.clone().count() == 2 && names.clone().all(|name| variables::variable(name).is_some()), "{block}");
+            assert!(
+                names.clone().count() == 2 && names.clone().all(|name| variables::variable(name).is_some()),
+                "{block}"
+            );
         }
     }
 }

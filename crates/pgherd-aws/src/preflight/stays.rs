@@ -45,7 +45,8 @@ const STAYS: &str = "stays-as-it-is";
 
 fn key(about: &About<'_>, facts: &Facts) -> Option<Diagnostic> {
     let key = unsaid_key(about).filter(|_| facts.has_own_key)?;
-    let message = format!("{} stays encrypted with {key}: the key of an instance is decided at creation", about.spec.name);
+    let message =
+        format!("{} stays encrypted with {key}: the key of an instance is decided at creation", about.spec.name);
     let help = format!(
         "write kms_key_id = \"{key}\"; for another key take a snapshot, copy it with that, and restore the copy under a new name"
     );
@@ -104,7 +105,9 @@ fn options(about: &About<'_>) -> Option<Diagnostic> {
     let group = group.filter(|group| about.spec.option_group_name.is_none() && !group.starts_with("default:"))?;
     let major = about.live("EngineVersion").and_then(Value::as_text).and_then(Version::parse)?.major;
     let message = format!("{} stays in the option group {group}", about.spec.name);
-    let help = format!("write option_group_name = \"default:postgres-{major}\" to take it out, or option_group_name = \"{group}\"");
+    let help = format!(
+        "write option_group_name = \"default:postgres-{major}\" to take it out, or option_group_name = \"{group}\""
+    );
     Some(about.warning(STAYS, "option_group_name", message).help(help))
 }
 

@@ -177,7 +177,8 @@ fn failed(outcome: &Outcome) -> Vec<Diagnostic> {
         .failed
         .iter()
         .map(|(id, error)| {
-            let help = if error.help.is_empty() { String::new() } else { format!("{} ", sentence(&spelled(&error.help))) };
+            let help =
+                if error.help.is_empty() { String::new() } else { format!("{} ", sentence(&spelled(&error.help))) };
             Diagnostic::error(sentence(&spelled(&format!("{id}: {}", error.message))), format!("{help}{rest}"))
         })
         .collect();

@@ -289,7 +289,8 @@ fn interruption(spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
 /// What was accepted before and is not in force yet, which a state says as if it were.
 fn waiting(planned: &Planned) -> Vec<Diagnostic> {
     let is_planned = |id: &Id, field: &str| {
-        let mut changes = planned.plan.steps.iter().filter(|step| step.id == *id).flat_map(|step| step.action.changes());
+        let mut changes =
+            planned.plan.steps.iter().filter(|step| step.id == *id).flat_map(|step| step.action.changes());
         changes.any(|change| change.field == field)
     };
     let waits = planned.observed.iter().flat_map(|seen| seen.pending.iter().map(|pending| (&seen.id, pending)));

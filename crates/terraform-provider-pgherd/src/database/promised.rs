@@ -117,8 +117,8 @@ fn cause(name: &str, target: Cloud) -> Cause {
 /// Whether an output tells of a thing of this kind, or of what it belongs to.
 fn reaches(kind: &str, name: &str) -> bool {
     match kind {
-        "alarm" | "alert" | "backup_replication" | "config" | "dashboard" | "database" | "firewall" | "log_group" | "topic"
-        | "user" => false,
+        "alarm" | "alert" | "backup_replication" | "config" | "dashboard" | "database" | "firewall" | "log_group"
+        | "topic" | "user" => false,
         "role" => name == "enhanced_monitoring_arn",
         "secret" => ["db_credentials_secret_arn", "flask_db_config"].contains(&name),
         "security_group" | "subnet_group" | "parameter_group" => name.starts_with(&format!("db_{kind}_")),

@@ -5,8 +5,8 @@ use std::process::Child;
 use std::time::Instant;
 
 use pgherd_emulate::faults::{Fault, Planned};
-use pgherd_emulate::wire::{Body, Fields, Said};
 use pgherd_emulate::wire::form::Form;
+use pgherd_emulate::wire::{Body, Fields, Said};
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;

@@ -129,7 +129,8 @@ fn every_block_is_valid_and_planned() {
     world.set("PGHERD_TARGET", "local");
     let blocks: usize = fences.values().map(|fence| fence.matches("database_postgres").count()).sum();
     assert_eq!((blocks, fences.len(), fragments().len()), (18, 21, 2), "module blocks, fences and fragments");
-    let fences: BTreeMap<usize, String> = fences.into_iter().chain(fragments()).map(|(line, fence)| (line, named(line, &fence))).collect();
+    let fences: BTreeMap<usize, String> =
+        fences.into_iter().chain(fragments()).map(|(line, fence)| (line, named(line, &fence))).collect();
     write(&world, &fences, 834);
     world.run("init").fine();
     world.run("validate").fine();

@@ -66,7 +66,8 @@ const FINE: &[&str] = &[
 
 #[test]
 fn a_block_that_is_fine_is_never_refused() {
-    let examples = CHECKS.iter().flat_map(|check| check.fine.iter().copied().chain(check.wrong.iter().map(|one| one.block)));
+    let examples =
+        CHECKS.iter().flat_map(|check| check.fine.iter().copied().chain(check.wrong.iter().map(|one| one.block)));
     for arguments in examples.chain(FINE.iter().copied()) {
         let inputs = block(arguments);
         assert!(!FINE.contains(&arguments) || !is_wrong(&inputs), "{arguments} is fine");

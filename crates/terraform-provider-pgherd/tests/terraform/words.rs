@@ -55,7 +55,7 @@ fn what_is_wrong_is_said_at_the_users_own_line() {
     check(&world, password, "plan", "on main.tf line 3", "8 to 128 printable ASCII characters");
     // Two of them that contradict each other, at the later one.
     let pair = "  storage_encrypted = false\n  kms_key_id = \"alias/orders\"";
-    check(&world, pair, "plan", "on main.tf line 4", "encrypt the storage, or leave the key out");
+    check(&world, pair, "plan", "on main.tf line 4", "Encrypt the storage, or leave the key out.");
     check(&world, "  cloud_provider = \"asw\"", "plan", "on main.tf line 3", "asw");
     check(&world, "  cloud_provider = \"local\"\n  nmae = \"x\"", "validate", "on main.tf line 4", "nmae");
 }
@@ -75,7 +75,8 @@ fn what_others_make_right_is_not_refused() {
     // The provider's block decides where a resource of one's own is.
     let own = "provider \"pgherd\" {\n  target = \"local\"\n}\nresource \"pgherd_postgres\" \"a\" {\n  \
         name = \"a\"\n  allocated_storage = 10\n}\n";
-    let required = "terraform {\n  required_providers {\n    pgherd = {\n      source = \"local/pgherd/pgherd\"\n    }\n  }\n}\n";
+    let required =
+        "terraform {\n  required_providers {\n    pgherd = {\n      source = \"local/pgherd/pgherd\"\n    }\n  }\n}\n";
     world.write("main.tf", &format!("{own}{required}"));
     world.run("validate").fine().says("Modules are not told that target is local.");
 }
