@@ -117,7 +117,7 @@ impl Problem {
         first.map_or(String::new(), |one| words(&one))
     }
 
-    /// The first error that a variable is part of, where only those of `given` are known: see [`certain`].
+    /// The first error that a variable is part of, where only those of `given` are known.
     pub fn among(variable: &str, inputs: &Inputs, given: &BTreeSet<&str>, today: Date) -> String {
         let Some(one) = certain::error(variable, inputs, given, today) else { return String::new() };
         let elsewhere = certain::about(&one).filter(|about| *about != variable);

@@ -55,7 +55,7 @@ fn what_is_wrong_is_said_at_the_users_own_line() {
     check(&world, password, "plan", "on main.tf line 3", "8 to 128 printable ASCII characters");
     // Two of them that contradict each other, at the later one.
     let pair = "  storage_encrypted = false\n  kms_key_id = \"alias/orders\"";
-    check(&world, pair, "plan", "on main.tf line 4", "encrypt the storage, or leave the key out");
+    check(&world, pair, "plan", "on main.tf line 4", "Encrypt the storage, or leave the key out.");
     check(&world, "  cloud_provider = \"asw\"", "plan", "on main.tf line 3", "asw");
     check(&world, "  cloud_provider = \"local\"\n  nmae = \"x\"", "validate", "on main.tf line 4", "nmae");
 }
