@@ -33,7 +33,7 @@ pub(super) const IDENTITY: &[Variable] = &[
         name: "cloud_provider",
         forces_new: true,
         default: "\"aws\"",
-        meaning: "Where the database runs, unless every block is to run elsewhere, on this machine say: `pgherd --provider local`, Terraform with PGHERD_TARGET=local.",
+        meaning: "Where the database runs; `--provider local` runs any block on this machine instead.",
         validation: "aws, gcp, azure, digitalocean or local",
         ..I
     },
