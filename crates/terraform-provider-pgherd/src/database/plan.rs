@@ -306,7 +306,7 @@ pub fn waiting(id: &str, timing: &Timing, steps: &[Step], observed: &[Observed])
     };
     let ours = observed.iter().filter(|seen| !matches!(seen.status, Status::Foreign(_)));
     let lines: Vec<String> =
-        ours.flat_map(|seen| text::waiting(steps, seen).map(|pending| line(seen, pending))).collect();
+        ours.flat_map(|seen| text::waiting(steps, seen).into_iter().map(|pending| line(seen, pending))).collect();
     let help = "apply_immediately = true does not wait.";
     (!lines.is_empty()).then(|| {
         Diagnostic::warning(
