@@ -14,6 +14,10 @@ use crate::desired;
 use crate::encrypted::Encryption;
 use crate::pooler::{INSTALL, Program};
 
+/// The codes of the errors that a user may accept.
+pub const ACCEPTABLE: &[&str] =
+    &["customer-key-unavailable", "geo-redundant-backup-unavailable", "unencrypted-storage"];
+
 /// Whether this machine has a second repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Second {
@@ -37,9 +41,10 @@ pub fn preflight(
     accepted: &BTreeSet<String>,
 ) -> Vec<Diagnostic> {
     let promises = [encryption(spec, storage), own_key(spec), second_repository(spec, second)];
-    let promises = promises.into_iter().flatten().map(|promise| promise.acknowledged(accepted));
     let others = [key_file(spec), proxy(spec, pgbouncer), monitoring(spec), unknown_networks(spec)];
-    promises.chain(others.into_iter().flatten()).collect()
+    let acknowledged =
+        |told: Diagnostic| if ACCEPTABLE.contains(&told.code) { told.acknowledged(accepted) } else { told };
+    promises.into_iter().chain(others).flatten().map(acknowledged).collect()
 }
 
 fn encryption(spec: &Spec, storage: &Encryption) -> Option<Diagnostic> {

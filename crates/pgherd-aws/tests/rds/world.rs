@@ -427,6 +427,14 @@ impl Provider for Servers {
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         self.0.outputs(spec, observed)
     }
+
+    fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
+        self.0.inputs(spec, observed)
+    }
+
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        self.0.ignores()
+    }
 }
 
 /// A block where some arguments are written otherwise: `name = value`; an empty value takes one out.

@@ -62,6 +62,21 @@ pub struct Instance {
     pub pending: Vec<Pending>,
     /// Where clients connect.
     pub endpoint: Endpoint,
+    /// Where clients connect that only read, spread over the replicas; `None`: there is one server.
+    #[serde(default)]
+    pub read_port: Option<u16>,
+    /// Its read replicas, in the order of their numbers.
+    #[serde(default)]
+    pub replicas: Vec<Reader>,
+}
+
+/// A read replica, for who wants this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// `n2`, `n3`, …
+    pub name: String,
+    /// Its own port.
+    pub port: u16,
 }
 
 /// Where clients connect, and with which files.

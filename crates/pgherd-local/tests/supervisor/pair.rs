@@ -158,7 +158,16 @@ async fn a_read_replica_is_made_reads_through_its_own_port_and_goes() {
     assert_eq!(world.differences(&one).await, [""; 0]);
     let read = report.read_port.expect("a port for reading");
     assert_eq!(world.psql(read, "SELECT pg_is_in_recovery()").await, "t");
+    let (told, own) = (world.outputs().await, report.nodes[1].port);
+    assert_eq!(world.psql(own, "SELECT pg_is_in_recovery()").await, "t");
+    let texts = |text: &str| Value::List(vec![text.into()]);
+    assert_eq!(told["read_replica_endpoint"], format!("localhost:{read}").into());
+    assert_eq!(told["read_replica_endpoints"], texts(&format!("localhost:{own}")));
+    assert_eq!(told["read_replica_ids"], texts("n2"));
+    assert_eq!(told["read_replica_arns"], texts(&format!("pgherd:local:{NAME}/n2")));
     world.apply(&[]).await;
+    let told = world.outputs().await;
+    assert_eq!([&told["read_replica_endpoint"], &told["read_replica_ids"]], [&Value::Null, &Value::List(Vec::new())]);
     world.becomes(|report| roles(report) == ["n1 primary running"]).await;
     assert_eq!(world.write("SELECT count(*) FROM t").await, "1");
     assert!(!world.paths.instance(NAME).node(NodeId(2)).folder().exists());

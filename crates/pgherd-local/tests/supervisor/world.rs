@@ -12,7 +12,7 @@ use pgherd_core::inputs::Inputs;
 use pgherd_core::plan::{Action, Plan, Timing, plan};
 use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::{Spec, resolve};
-use pgherd_core::value::Value;
+use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Operation, Provider as _, ProviderError};
 use pgherd_local::client::{self, Client};
 use pgherd_local::paths::{Layout, Paths};
@@ -138,6 +138,10 @@ impl World {
     pub async fn observed(&self) -> Observed {
         let desired = self.local.desired(&self.spec(&[]));
         self.local.observe(&desired).await.expect("observed").pop().expect("it is there")
+    }
+
+    pub async fn outputs(&self) -> Props {
+        self.local.outputs(&self.spec(&[]), &[self.observed().await])
     }
 
     pub async fn agent(&self) -> Client {
