@@ -379,7 +379,7 @@ mod tests {
                     line.contains(' ') && flags.iter().any(|flag| line.contains(flag)) && !line.contains(".into()");
                 if is_said {
                     helps += 1;
-                    let said = without_flags(&line.replace('{', "").replace('}', ""));
+                    let said = without_flags(&line.replace(['{', '}'], ""));
                     assert!(!flags.iter().any(|flag| said.contains(flag)), "{}: {said}", file.display());
                 }
             }

@@ -287,7 +287,7 @@ fn a_destroy_that_is_cut_short_is_gone_on_with() {
     world.write("main.tf", FILE);
     world.run("init").fine();
     world.run("apply -auto-approve").fine();
-    let denied = Planned { action: "DeleteSecurityGroup".to_owned(), nth: 1, times: 100, fault: Fault::Denied };
+    let denied = Planned { action: "DeleteSecurityGroup".to_owned(), nth: 1, times: 100, region: None, fault: Fault::Denied };
     cloud.emulator.with(|emulation| emulation.faults.push(denied));
     world.run("destroy -auto-approve").with_code(1).says("the next apply does the rest");
     assert_eq!((cloud.times("DeleteDBInstance"), cloud.last("DeleteDBInstance").as_deref()), (1, Some("ok")));
@@ -421,8 +421,7 @@ fn what_waits_is_told_and_what_is_looked_up_is_what_there_is() {
     let world = &cloud.world;
     // Days away from now, whichever day that is.
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let today = usize::try_from(jiff::Timestamp::now().strftime("%u").to_string().parse::<u8>().expect("a day"))
-        .expect("small");
+    let today: usize = jiff::Timestamp::now().strftime("%u").to_string().parse().expect("a day");
     let day = days[(today + 2) % 7];
     let file = |class: &str| {
         let more = format!(
