@@ -4,6 +4,7 @@
 //! Steps of one database run side by side. So each that lets go of something is known as long as it is at work, the mark stays while one
 //! is, and nobody looks whether it may go while another is about to set it.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join3;
@@ -272,6 +273,12 @@ async fn is_anything_left(aws: &Aws, database: &str) -> Result<bool, ProviderErr
     let (servers, alarms, around) = try_join3(servers, alarms, super::around(aws, &bare)).await?;
     let is_ours = |seen: &&Observed| !matches!(seen.status, Status::Foreign(_));
     if around.iter().filter(is_ours).any(|seen| !is_referred_to(seen, database, region, &servers, &alarms)) {
+        return Ok(true);
+    }
+    // RDS lets go of one by itself, when it takes the replicas along to another major.
+    let own = servers.iter().map(|server| server.parameter_group.as_str());
+    let own: BTreeSet<&str> = own.filter(|name| names::owner_of_parameter_group(name) == Some(database)).collect();
+    if own.len() > 1 {
         return Ok(true);
     }
     let (groups, used) = (rds::parameter_groups(session, region).await?, |name: &str| {
