@@ -287,7 +287,8 @@ fn a_destroy_that_is_cut_short_is_gone_on_with() {
     world.write("main.tf", FILE);
     world.run("init").fine();
     world.run("apply -auto-approve").fine();
-    let denied = Planned { action: "DeleteSecurityGroup".to_owned(), nth: 1, times: 100, region: None, fault: Fault::Denied };
+    let denied =
+        Planned { action: "DeleteSecurityGroup".to_owned(), nth: 1, times: 100, region: None, fault: Fault::Denied };
     cloud.emulator.with(|emulation| emulation.faults.push(denied));
     world.run("destroy -auto-approve").with_code(1).says("the next apply does the rest");
     assert_eq!((cloud.times("DeleteDBInstance"), cloud.last("DeleteDBInstance").as_deref()), (1, Some("ok")));
