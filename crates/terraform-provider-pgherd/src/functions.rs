@@ -188,6 +188,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_variable_is_said_and_of_others_nothing() {
+        check_problem(
+            "cloud_provider",
+            &[("cloud_provider", Value::text("asw"))],
+            "There is no target \"asw\". Write one of aws, gcp, azure, digitalocean, local.",
+        );
         let days = [("backup_retention_period", Value::int(36))];
         check_problem("backup_retention_period", &days, MANY_DAYS);
         check_problem("name", &days, "");
