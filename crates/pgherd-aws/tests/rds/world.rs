@@ -105,7 +105,7 @@ impl World {
             deleting: Duration::from_secs(60),
             letting_go: Duration::from_secs(5),
             unprotecting: Duration::from_secs(5),
-            telling: Duration::from_secs(10),
+            telling: Duration::from_secs(5),
             spreading: Duration::from_secs(5),
         };
         let aws =
