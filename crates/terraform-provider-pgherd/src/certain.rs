@@ -23,12 +23,14 @@ use crate::settings::Settings;
 pub fn error(variable: &str, inputs: &Inputs, given: &BTreeSet<&str>, today: Date) -> Option<Diagnostic> {
     // Whoever reads of it has to find it in front of them.
     inputs.get(variable)?;
-    let Some(mut said) = errors(inputs, today) else {
-        // That nobody can tell where it is may be what is wrong.
-        let (_, told) = spec::resolve(inputs, Settings::of_environment().target);
-        let is_wrong = |one: &Diagnostic| one.severity == Severity::Error && about(one) == Some(variable);
-        return told.into_iter().find(|one| is_wrong(one) && inputs.values.values().all(Value::is_known));
-    };
+    // That there is no such target nothing takes away, and without one nothing else can be told.
+    if let Some(Value::Text(_)) = inputs.get("cloud_provider").filter(|_| variable == "cloud_provider") {
+        let (spec, told) = spec::resolve(inputs, Settings::of_environment().target);
+        if spec.is_none() {
+            return told.into_iter().find(|one| one.severity == Severity::Error && about(one) == Some(variable));
+        }
+    }
+    let mut said = errors(inputs, today)?;
     let without = |inputs: &Inputs| -> Option<Vec<Diagnostic>> {
         let mut inputs = inputs.clone();
         inputs.values.remove(variable);
