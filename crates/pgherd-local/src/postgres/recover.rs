@@ -4,6 +4,7 @@
 //! Invariant: what is left after success is a primary that was shut down and is on disk; after anything else nothing runs.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -60,6 +61,8 @@ pub struct Recovery<'a> {
     pub restore_command: Option<String>,
     /// Up to where.
     pub target: Target,
+    /// Everything that was committed up to this moment is in the log; `None`: that is not known.
+    pub whole_until: Option<Timestamp>,
 }
 
 /// What came of it.
@@ -73,7 +76,7 @@ pub struct Recovered {
     pub last_commit_at: Option<Timestamp>,
     /// Up to where the log was replayed.
     pub ended_at: String,
-    /// What a query on every database found: how many tables there are. Proof that it can be used.
+    /// What a query on every database found: how many tables of users' own there are. Proof that it can be used.
     pub tables: i64,
 }
 
@@ -91,23 +94,41 @@ async fn run(what: &Recovery<'_>) -> Result<Recovered> {
     // One that was killed may have left the name of its socket taken.
     stale::remove(what.layout, what.port)?;
     let config_file = what.layout.postgresql_conf();
-    let postmaster = process::start(&Start {
-        server: what.server,
-        run_as: what.run_as,
-        data: &what.layout.data,
-        config_file: Some(&config_file),
-        log: &what.layout.log,
-        overrides: overrides(what),
-    })?;
-    postmaster.ready(RECOVERY_DEADLINE).await.map_err(|error| in_words(what, error))?;
+    let start = |target: &Target| {
+        process::start(&Start {
+            server: what.server,
+            run_as: what.run_as,
+            data: &what.layout.data,
+            config_file: Some(&config_file),
+            log: &what.layout.log,
+            overrides: overrides(what, target),
+        })
+    };
+    let mut postmaster = start(&what.target)?;
+    match postmaster.ready(RECOVERY_DEADLINE).await {
+        Ok(()) => {}
+        // PostgreSQL stops at a commit after the moment, and there is none: all there is is what was asked for.
+        Err(error) if error.message.contains(ENDED_BEFORE) && is_all(what) => {
+            processes::kill(&what.layout.data).await?;
+            stale::remove(what.layout, what.port)?;
+            postmaster = start(&Target::Latest)?;
+            postmaster.ready(RECOVERY_DEADLINE).await?;
+        }
+        Err(error) => return Err(in_words(what, error)),
+    }
     let session = Session::connect(&what.layout.socket, what.port, "postgres", CONNECT_DEADLINE).await?;
     let sql = "SELECT to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), \
-               (SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')), pg_last_wal_replay_lsn()::text";
+               pg_last_wal_replay_lsn()::text";
     let row = session.one(sql, &[]).await?;
     let last_commit_at = row.get::<_, Option<String>>(0).and_then(|at| at.parse().ok());
-    let tables = row.get(1);
-    let ended_at = row.get::<_, Option<String>>(2).unwrap_or_default();
+    let ended_at = row.get::<_, Option<String>>(1).unwrap_or_default();
+    let sql = "SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate";
+    let databases: Vec<String> = session.rows(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
     drop(session);
+    let mut tables = 0;
+    for database in databases {
+        tables += count_tables(what, &database).await?;
+    }
     postmaster.stop(Stop::Fast, STOP_DEADLINE).await?;
     let (server, run_as, data) = (what.server.clone(), what.run_as.clone(), what.layout.data.clone());
     let control = tokio::task::spawn_blocking(move || {
@@ -126,6 +147,33 @@ async fn run(what: &Recovery<'_>) -> Result<Recovered> {
         ended_at,
         tables,
     })
+}
+
+/// How many tables of users' own there are in a database, which has to open and tell of all of them.
+async fn count_tables(what: &Recovery<'_>, database: &str) -> Result<i64> {
+    let session = Session::connect(&what.layout.socket, what.port, database, CONNECT_DEADLINE).await?;
+    let sql = "SELECT count(*) FILTER (WHERE relkind IN ('r', 'p') AND nspname <> 'information_schema' AND nspname !~ '^pg_'), \
+               count(pg_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace";
+    Ok(session.one(sql, &[]).await?.get(0))
+}
+
+/// Has the server's own tool read every page of a copy that was shut down, against its checksum. A server without the tool, or a copy without
+/// checksums, has nothing to read by.
+pub async fn check_pages(server: &Server, run_as: &RunAs, data: &Path) -> Result<()> {
+    if !server.program("pg_checksums").exists() {
+        return Ok(());
+    }
+    let mut command = run_as.command(server, "pg_checksums");
+    command.args(["--check", "-D"]).arg(data);
+    let said = tokio::task::spawn_blocking(move || command.output()).await;
+    let said = said.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let said = said.map_err(|error| io_error("run", &server.program("pg_checksums"), &error))?;
+    let words = String::from_utf8_lossy(&said.stderr).into_owned();
+    if said.status.success() || words.contains("data checksums are not enabled") {
+        return Ok(());
+    }
+    let first = words.lines().next().unwrap_or("it does not say why");
+    Err(ProviderError::new(ErrorKind::Invalid, format!("pages of what was restored are broken: {first}")))
 }
 
 /// Writes the configuration, and takes away what would make a standby of it.
@@ -161,7 +209,12 @@ fn prepare(what: &Recovery<'_>) -> Result<()> {
     candidate::exchange(layout)
 }
 
-fn overrides(what: &Recovery<'_>) -> Vec<(String, String)> {
+/// Whether nothing that was committed up to the target is missing in the log, and so nothing behind its end belongs to it.
+fn is_all(what: &Recovery<'_>) -> bool {
+    matches!(what.target, Target::At(at) if what.whole_until.is_some_and(|until| at <= until))
+}
+
+fn overrides(what: &Recovery<'_>, target: &Target) -> Vec<(String, String)> {
     // Without an archive there is no file to be had.
     let restore = what.restore_command.clone().unwrap_or_else(|| "false".to_owned());
     let mut settings = vec![
@@ -172,12 +225,14 @@ fn overrides(what: &Recovery<'_>) -> Vec<(String, String)> {
         ("logging_collector", "off".to_owned()),
         // Nobody looks on, and a standby that is looked at may have no less than its primary had.
         ("hot_standby", "off".to_owned()),
+        // What is read of its complaints is English.
+        ("lc_messages", "C".to_owned()),
         // All of it is put on disk at the end.
         ("fsync", "off".to_owned()),
         ("restore_command", restore),
         ("recovery_target_action", "promote".to_owned()),
     ];
-    match &what.target {
+    match target {
         Target::Backup => settings.push(("recovery_target", "immediate".to_owned())),
         Target::Latest => {}
         Target::At(at) => settings.push(("recovery_target_time", postgres_time(*at))),
@@ -208,7 +263,10 @@ fn in_words(what: &Recovery<'_>, error: ProviderError) -> ProviderError {
         ErrorKind::Invalid,
         format!("{target} in what was archived, so it cannot be told what to leave out"),
     )
-    .help("restore the latest instead (leave --at and --lsn out), which replays everything there is")
+    .help(
+        "pgherd backups says up to when what is stored reaches, and a moment before that can be restored; without --at and --lsn everything \
+         there is is replayed, what came after it included",
+    )
 }
 
 #[cfg(test)]

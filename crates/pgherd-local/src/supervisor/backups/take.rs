@@ -12,7 +12,7 @@ use pgherd_core::backups::{Backup, BackupKind, Deletion, Lsn, Timeline};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::{archive, second, store};
+use super::{archive, quiet, second, store};
 use crate::postgres::backup;
 use crate::postgres::runas::RunAs;
 use crate::postgres::server::Server;
@@ -194,6 +194,16 @@ fn prove(generation: &Generation, name: &str, was_expanded: bool) -> Result<(), 
     }
 }
 
+/// Reads back one that was listed when whoever took it was killed. To be called by whoever has the turn.
+pub async fn prove_left(site: &Site, name: &str) -> Result<(), ProviderError> {
+    let (own, name) = (site.clone(), name.to_owned());
+    blocking(move || match archive::known_generation(&own)? {
+        Some(generation) => prove(&generation, &name, false),
+        None => Err(ProviderError::new(ErrorKind::Unavailable, format!("the backup {name} is out of reach"))),
+    })
+    .await
+}
+
 fn storing(error: &std::io::Error) -> ProviderError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<ArchiveError>()) {
         Some(ours) => store::refused(ours.clone()),
@@ -219,18 +229,35 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
     }
     let turn = site.agent.desk.turn(&site.name);
     let _turn = turn.lock().await;
-    let known = named(site, &name).await?;
+    // What was taken before somebody could come in again is not the last one.
+    let asked_at = if quiet::is_shut(site, primary) { asked_at } else { Timestamp::now() };
+    let taken = take_last_of(site, record, primary, &name, asked_at).await;
+    if taken.is_err()
+        && let Err(error) = quiet::open(site, record, primary).await
+    {
+        site.note(format!(
+            "clients cannot come in again: {error}; pgherd apply --now with another allowed network lets them in"
+        ));
+    }
+    taken
+}
+
+async fn take_last_of(
+    site: &Site,
+    record: &Record,
+    primary: NodeId,
+    name: &str,
+    asked_at: Timestamp,
+) -> Result<(), ProviderError> {
+    quiet::shut(site, record, primary).await?;
+    let (own, wanted) = (site.clone(), name.to_owned());
+    let (name, known) = blocking(move || last_of(&own, &wanted, asked_at)).await?;
     // Taken and listed, and then we were cut short.
-    let taken = match known.filter(|known| known.taken_at >= asked_at && known.kind == BackupKind::Final) {
+    let taken = match known {
         Some(taken) if taken.verified_at.is_some() && !taken.damaged => taken,
         // It was not read back before we were cut short.
         Some(taken) => {
-            let (own, name) = (site.clone(), taken.name.clone());
-            blocking(move || match archive::known_generation(&own)? {
-                Some(generation) => prove(&generation, &name, false),
-                None => Err(ProviderError::new(ErrorKind::Unavailable, format!("the backup {name} is out of reach"))),
-            })
-            .await?;
+            prove_left(site, &taken.name).await?;
             taken
         }
         None => {
@@ -238,9 +265,40 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
                 .await?
         }
     };
+    quiet::refuse_company(site, record, primary).await?;
     site.note(format!("took and verified the last backup {} of {} bytes", taken.name, taken.bytes));
     let (own, wanted) = (site.clone(), record.wanted.geo_redundant_backup);
-    blocking(move || if wanted { second::copy_last(&own, &taken.name) } else { Ok(()) }).await
+    blocking(move || if wanted { copy_last(&own, &taken) } else { Ok(()) }).await
+}
+
+/// Has the last backup be in the second repository. One that turned out to be damaged is none; a good one stays, whatever else is wrong.
+fn copy_last(site: &Site, taken: &Backup) -> Result<(), ProviderError> {
+    let Err(error) = second::copy_last(site, taken) else { return Ok(()) };
+    if error.kind == ErrorKind::Invalid
+        && let Some(generation) = archive::known_generation(site)?
+    {
+        prove(&generation, &taken.name, true)?;
+    }
+    Err(error)
+}
+
+/// What the last backup is called, and itself if it was taken since then. One of the name that an earlier attempt to destroy the
+/// database left was not its last one, and stays: the next one gets a number.
+fn last_of(site: &Site, name: &str, asked_at: Timestamp) -> Result<(String, Option<Backup>), ProviderError> {
+    let Some(generation) = archive::known_generation(site)? else { return Ok((name.to_owned(), None)) };
+    choose_last(&generation.backups().map_err(store::refused)?, name, asked_at).ok_or_else(|| {
+        let message = format!("there are backups of {name}, and of that name with every number");
+        ProviderError::new(ErrorKind::Conflict, message).help("choose another name for the last backup")
+    })
+}
+
+fn choose_last(kept: &[Backup], name: &str, asked_at: Timestamp) -> Option<(String, Option<Backup>)> {
+    let mut names = std::iter::once(name.to_owned()).chain((2..100).map(|number| format!("{name}-{number}")));
+    names.find_map(|name| match kept.iter().find(|known| known.name == name) {
+        None => Some((name, None)),
+        Some(known) if known.kind != BackupKind::Final => Some((name, None)),
+        Some(known) => (known.taken_at >= asked_at).then(|| (name, Some(known.clone()))),
+    })
 }
 
 /// The backup of a name in the generation an instance archives to.
