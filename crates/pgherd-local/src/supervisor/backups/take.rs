@@ -383,6 +383,26 @@ mod tests {
         writer.finish(end).expect("a backup");
     }
 
+    #[test]
+    fn what_an_attempt_to_destroy_left_stays_and_the_next_has_a_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let generation = generation(folder.path());
+        let last = |seconds: i64| {
+            let asked_at = Timestamp::from_second(seconds).expect("a time");
+            let (name, known) = choose_last(&generation.backups().expect("listed"), "last", asked_at).expect("a name");
+            (name, known.is_some())
+        };
+        assert_eq!(last(0), ("last".to_owned(), false));
+        store(&generation, "last", BackupKind::Final);
+        assert_eq!(last(0), ("last".to_owned(), true), "it was taken since, before the agent was killed");
+        assert_eq!(last(1), ("last-2".to_owned(), false));
+        store(&generation, "last-2", BackupKind::Final);
+        assert_eq!(last(1), ("last-3".to_owned(), false));
+        // What somebody else calls so is refused by whoever takes it.
+        store(&generation, "last-3", BackupKind::Manual);
+        assert_eq!(last(1), ("last-3".to_owned(), false));
+    }
+
     /// Changes one byte in the middle of each file that ends so.
     fn damage(folder: &Path, end: &str) {
         for path in files(folder).into_iter().filter(|path| path.to_string_lossy().ends_with(end)) {

@@ -109,9 +109,12 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn tell(&mut self) {
-        let report = self.report.clone();
-        self.site.agent.desk.note(&self.site.name, |known| known.second = Some(report));
         self.told_at = Instant::now();
+        // Of one that is gone by now nobody is to hear when there is another one of the name.
+        if self.site.agent.shown(&self.site.name).is_ok() {
+            let report = self.report.clone();
+            self.site.agent.desk.note(&self.site.name, |known| known.second = Some(report));
+        }
     }
 
     /// So much of what is behind is there.
