@@ -62,7 +62,8 @@ async fn what_is_stored_is_elsewhere_too_and_comes_back_from_there() {
     std::fs::rename(&second, &aside).expect("renamed");
     std::fs::create_dir(&second).expect("made");
     world.sql("INSERT INTO t VALUES (2); SELECT pg_switch_wal()").await;
-    let is_away = |copy: &CopyReport| copy.failure.as_ref().is_some_and(|why| why.contains("there is no repository at"));
+    let is_away =
+        |copy: &CopyReport| copy.failure.as_ref().is_some_and(|why| why.contains("there is no repository at"));
     world.becomes(|status| status.second_copy.as_ref().is_some_and(is_away)).await;
     world.told("its copy in the second repository is not kept in step").await;
     assert_eq!(std::fs::read_dir(&second).expect("a folder").count(), 0);
