@@ -61,8 +61,18 @@ pub struct Recovery<'a> {
     pub restore_command: Option<String>,
     /// Up to where.
     pub target: Target,
-    /// Everything that was committed up to this moment is in the log; `None`: that is not known.
-    pub whole_until: Option<Timestamp>,
+    /// The timeline that is followed to its end; `None`: as PostgreSQL chooses, which stops looking at the first number that is missing.
+    pub timeline: Option<u32>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It is done.
+    Recovered(Recovered),
+    /// All of the log was replayed, and it holds nothing behind the target: why that is refused, unless somebody knows better. It can be
+    /// begun again in the same place.
+    BeforeTarget(ProviderError),
 }
 
 /// What came of it.
@@ -76,45 +86,38 @@ pub struct Recovered {
     pub last_commit_at: Option<Timestamp>,
     /// Up to where the log was replayed.
     pub ended_at: String,
-    /// What a query on every database found: how many tables of users' own there are. Proof that it can be used.
+    /// What a query on every database found: how many tables of users' own there are.
     pub tables: i64,
+    /// Why databases could not be asked that.
+    pub unopened: Vec<String>,
 }
 
 /// Does it. A run that is cut short leaves a server behind that [`processes::kill`] ends.
-pub async fn recover(what: &Recovery<'_>) -> Result<Recovered> {
-    let recovered = run(what).await;
-    if recovered.is_err() {
+pub async fn recover(what: &Recovery<'_>) -> Result<End> {
+    let end = run(what).await;
+    if !matches!(end, Ok(End::Recovered(_))) {
         processes::kill(&what.layout.data).await?;
     }
-    recovered
+    end
 }
 
-async fn run(what: &Recovery<'_>) -> Result<Recovered> {
+async fn run(what: &Recovery<'_>) -> Result<End> {
     prepare(what)?;
     // One that was killed may have left the name of its socket taken.
     stale::remove(what.layout, what.port)?;
     let config_file = what.layout.postgresql_conf();
-    let start = |target: &Target| {
-        process::start(&Start {
-            server: what.server,
-            run_as: what.run_as,
-            data: &what.layout.data,
-            config_file: Some(&config_file),
-            log: &what.layout.log,
-            overrides: overrides(what, target),
-        })
-    };
-    let mut postmaster = start(&what.target)?;
+    let postmaster = process::start(&Start {
+        server: what.server,
+        run_as: what.run_as,
+        data: &what.layout.data,
+        config_file: Some(&config_file),
+        log: &what.layout.log,
+        overrides: overrides(what),
+    })?;
     match postmaster.ready(RECOVERY_DEADLINE).await {
         Ok(()) => {}
-        // PostgreSQL stops at a commit after the moment, and there is none: all there is is what was asked for.
-        Err(error) if error.message.contains(ENDED_BEFORE) && is_all(what) => {
-            processes::kill(&what.layout.data).await?;
-            stale::remove(what.layout, what.port)?;
-            postmaster = start(&Target::Latest)?;
-            postmaster.ready(RECOVERY_DEADLINE).await?;
-        }
-        Err(error) => return Err(in_words(what, error)),
+        Err(error) if error.message.contains(ENDED_BEFORE) => return Ok(End::BeforeTarget(in_words(what, error))),
+        Err(error) => return Err(error),
     }
     let session = Session::connect(&what.layout.socket, what.port, "postgres", CONNECT_DEADLINE).await?;
     let sql = "SELECT to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), \
@@ -122,12 +125,16 @@ async fn run(what: &Recovery<'_>) -> Result<Recovered> {
     let row = session.one(sql, &[]).await?;
     let last_commit_at = row.get::<_, Option<String>>(0).and_then(|at| at.parse().ok());
     let ended_at = row.get::<_, Option<String>>(1).unwrap_or_default();
-    let sql = "SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate";
+    // One that a DROP DATABASE was interrupted in lets nobody in, and is there to be dropped.
+    let sql = "SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2";
     let databases: Vec<String> = session.rows(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
     drop(session);
-    let mut tables = 0;
+    let (mut tables, mut unopened) = (0, Vec::new());
     for database in databases {
-        tables += count_tables(what, &database).await?;
+        match count_tables(what, &database).await {
+            Ok(count) => tables += count,
+            Err(error) => unopened.push(format!("{database}: {error}")),
+        }
     }
     postmaster.stop(Stop::Fast, STOP_DEADLINE).await?;
     let (server, run_as, data) = (what.server.clone(), what.run_as.clone(), what.layout.data.clone());
@@ -140,20 +147,21 @@ async fn run(what: &Recovery<'_>) -> Result<Recovered> {
         let message = format!("the recovered copy is {:?} instead of shut down", control.state);
         return Err(ProviderError::new(ErrorKind::Invalid, message));
     }
-    Ok(Recovered {
+    Ok(End::Recovered(Recovered {
         system_identifier: control.system_identifier,
         timeline: control.timeline,
         last_commit_at,
         ended_at,
         tables,
-    })
+        unopened,
+    }))
 }
 
-/// How many tables of users' own there are in a database, which has to open and tell of all of them.
+/// How many tables of users' own there are in a database, which has to open for that.
 async fn count_tables(what: &Recovery<'_>, database: &str) -> Result<i64> {
     let session = Session::connect(&what.layout.socket, what.port, database, CONNECT_DEADLINE).await?;
-    let sql = "SELECT count(*) FILTER (WHERE relkind IN ('r', 'p') AND nspname <> 'information_schema' AND nspname !~ '^pg_'), \
-               count(pg_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace";
+    let sql = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace \
+               WHERE relkind IN ('r', 'p') AND nspname <> 'information_schema' AND nspname !~ '^pg_'";
     Ok(session.one(sql, &[]).await?.get(0))
 }
 
@@ -164,7 +172,8 @@ pub async fn check_pages(server: &Server, run_as: &RunAs, data: &Path) -> Result
         return Ok(());
     }
     let mut command = run_as.command(server, "pg_checksums");
-    command.args(["--check", "-D"]).arg(data);
+    // What is read of its complaints is English.
+    command.args(["--check", "-D"]).arg(data).env("LC_ALL", "C");
     let said = tokio::task::spawn_blocking(move || command.output()).await;
     let said = said.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let said = said.map_err(|error| io_error("run", &server.program("pg_checksums"), &error))?;
@@ -209,12 +218,7 @@ fn prepare(what: &Recovery<'_>) -> Result<()> {
     candidate::exchange(layout)
 }
 
-/// Whether nothing that was committed up to the target is missing in the log, and so nothing behind its end belongs to it.
-fn is_all(what: &Recovery<'_>) -> bool {
-    matches!(what.target, Target::At(at) if what.whole_until.is_some_and(|until| at <= until))
-}
-
-fn overrides(what: &Recovery<'_>, target: &Target) -> Vec<(String, String)> {
+fn overrides(what: &Recovery<'_>) -> Vec<(String, String)> {
     // Without an archive there is no file to be had.
     let restore = what.restore_command.clone().unwrap_or_else(|| "false".to_owned());
     let mut settings = vec![
@@ -232,7 +236,10 @@ fn overrides(what: &Recovery<'_>, target: &Target) -> Vec<(String, String)> {
         ("restore_command", restore),
         ("recovery_target_action", "promote".to_owned()),
     ];
-    match target {
+    if let Some(timeline) = what.timeline {
+        settings.push(("recovery_target_timeline", timeline.to_string()));
+    }
+    match &what.target {
         Target::Backup => settings.push(("recovery_target", "immediate".to_owned())),
         Target::Latest => {}
         Target::At(at) => settings.push(("recovery_target_time", postgres_time(*at))),
@@ -251,9 +258,6 @@ fn postgres_time(at: Timestamp) -> String {
 }
 
 fn in_words(what: &Recovery<'_>, error: ProviderError) -> ProviderError {
-    if !error.message.contains(ENDED_BEFORE) {
-        return error;
-    }
     let target = match &what.target {
         Target::At(at) => format!("no commit after {at} is"),
         Target::Lsn(lsn) => format!("{lsn} is not"),

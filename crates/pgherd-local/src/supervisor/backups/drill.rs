@@ -51,6 +51,10 @@ pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> 
     let recovered =
         restore::from_backup(&site.agent, &record, &place, generation, backup, Target::Latest, watcher).await;
     let recovered = match recovered {
+        Ok(recovered) if !recovered.unopened.is_empty() => {
+            let message = format!("a database was restored and does not open: {}", recovered.unopened.join("; "));
+            Err(ProviderError::new(ErrorKind::Invalid, message))
+        }
         Ok(recovered) => {
             watcher.phase("reading every page");
             let checked = check_pages(chosen(&record)?, &site.agent.run_as, &place.data).await;

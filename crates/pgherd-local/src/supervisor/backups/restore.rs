@@ -15,12 +15,12 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::source::{self, Source, Unusable};
+use super::source::{self, Log, Source, Unusable};
 use super::take::DATA;
 use super::{archive, replace, room, second, store, telling};
 use crate::paths::{Layout, Paths};
 use crate::postgres::backup::{self, Copying};
-use crate::postgres::recover::{Recovered, Recovery, Target, recover};
+use crate::postgres::recover::{End, Recovered, Recovery, Target, recover};
 use crate::postgres::{folders, io_error, packed, processes};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::jobs::choose_server;
@@ -272,7 +272,12 @@ async fn from_what_can_be_used(
         let from = where_from(agent, generation);
         watcher.say(format!("the backup {} of {} is used{from}", backup.name, backup.finished_at));
         let error = match from_backup(agent, record, place, generation, backup, target.clone(), watcher).await {
-            Ok(recovered) => return Ok((source, recovered)),
+            Ok(recovered) => {
+                for why in &recovered.unopened {
+                    watcher.say(format!("a database was restored and does not open: {why}"));
+                }
+                return Ok((source, recovered));
+            }
             Err(error) => error,
         };
         let is_far = second::is_far(agent, generation);
@@ -280,7 +285,7 @@ async fn from_what_can_be_used(
             watcher.say(format!("the backup {} cannot be used: {error}", backup.name));
             unusable.insert(source::key(&source));
         } else if !is_far && let Some(second) = source::elsewhere(agent, of, &how.point, &source).await {
-            watcher.say(format!("what is stored cannot be used: {error}"));
+            watcher.say(format!("restoring it failed, and the second repository is tried: {error}"));
             unusable.insert(source::key(&source));
             copied = Some(second);
         } else {
@@ -307,14 +312,14 @@ pub async fn from_backup(
     super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes.max(now))?;
     let until = matches!(target, Target::Backup).then_some(backup.end_lsn);
     let (own, of) = (generation.clone(), backup.clone());
-    let whole_until = blocking(move || source::whole_until(&own, &of)).await?;
+    let log = blocking(move || source::log_after(&own, &of)).await?;
     watcher.phase(match &far {
         Some(place) => format!("fetching the backup and the log from {place}"),
         None => "unpacking the backup".to_owned(),
     });
     let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
     let settings_file = place.root.join("restore.json");
-    let (own, generation, name) = (place.clone(), generation.clone(), backup.name.clone());
+    let (own, stored, name) = (place.clone(), generation.clone(), backup.name.clone());
     let (near, backup) = (agent.clone(), backup.clone());
     let (written, hears) = (settings_file.clone(), watcher.clone());
     blocking(move || {
@@ -322,7 +327,7 @@ pub async fn from_backup(
         let (mut fetched, mut come) = (0, hears.progress(None));
         // What is fetched lies beside what is unpacked.
         let (to, besides) = (own.root.join("fetched"), backup.original_bytes);
-        let generation = second::bring_near(&near, generation, &backup, until, &to, besides, |bytes| {
+        let generation = second::bring_near(&near, stored, &backup, until, &to, besides, |bytes| {
             fetched += bytes;
             come.at(fetched);
         })?;
@@ -338,7 +343,31 @@ pub async fn from_backup(
     })
     .await?;
     let command = archive::restore_command(&agent.options.paths, &settings_file);
-    room::within(place, replay(agent, record, place, Some(command), target, whole_until, watcher)).await
+    let replayed = async {
+        let again = |target| replay(agent, record, place, Some((command.clone(), log)), target, watcher);
+        let refused = match again(target.clone()).await? {
+            End::Recovered(recovered) => return Ok(recovered),
+            End::BeforeTarget(refused) => refused,
+        };
+        let Target::At(at) = target else { return Err(refused) };
+        let (near, stored) = (agent.clone(), generation.clone());
+        let target = if blocking(move || source::is_archived_to(&near, &stored)).await? {
+            // What comes into the archive meanwhile may be what is to be left out: with a commit behind it PostgreSQL tells.
+            source::finish_segment(agent, generation.instance()).await?;
+            target
+        } else if log.until.is_some_and(|until| at <= until) {
+            // PostgreSQL stops at a commit after the moment, and there is none and will be none: all there is is what was asked for.
+            Target::Latest
+        } else {
+            return Err(refused);
+        };
+        match again(target).await? {
+            End::Recovered(recovered) if recovered.last_commit_at.is_some_and(|last| last > at) => Err(refused),
+            End::Recovered(recovered) => Ok(recovered),
+            End::BeforeTarget(refused) => Err(refused),
+        }
+    };
+    room::within(place, replayed).await
 }
 
 /// How large an instance is that is there.
@@ -383,8 +412,11 @@ async fn copy(
     let copied = telling::tell_growth(backup::copy(&copying, &work), work.clone(), source, watcher);
     let copied = room::within(place, copied).await?;
     std::fs::rename(&copied.data, &place.data).map_err(|error| io_error("move", &copied.data, &error))?;
-    let replayed = replay(agent, record, place, None, Target::Backup, None, watcher);
-    let recovered = room::within(place, replayed).await?;
+    let replayed = replay(agent, record, place, None, Target::Backup, watcher);
+    let recovered = match room::within(place, replayed).await? {
+        End::Recovered(recovered) => recovered,
+        End::BeforeTarget(refused) => return Err(refused),
+    };
     let to = Timestamp::now().to_string();
     let restored = Restored { of: of.to_owned(), generation: 0, backup: String::new(), point: RestorePoint::Now, to };
     Ok(Made { restored, recovered })
@@ -394,11 +426,10 @@ async fn replay(
     agent: &Arc<Agent>,
     record: &Record,
     place: &Layout,
-    restore_command: Option<String>,
+    log: Option<(String, Log)>,
     target: Target,
-    whole_until: Option<Timestamp>,
     watcher: &Watcher,
-) -> Result<Recovered, ProviderError> {
+) -> Result<End, ProviderError> {
     watcher.phase("replaying the log");
     let run_as = agent.run_as.clone();
     let server = chosen(record)?.clone();
@@ -414,9 +445,9 @@ async fn replay(
         os_users: agent_user.into_iter().chain([run_as.name.clone()]).collect(),
         sizing: sizing::size(&configure::size(&record.wanted), agent.machine(&record.name)),
         parameters: record.wanted.parameters.clone(),
-        restore_command,
+        timeline: log.as_ref().and_then(|(_, log)| log.timeline).map(|timeline| timeline.0),
+        restore_command: log.map(|(command, _)| command),
         target,
-        whole_until,
     };
     let recovered = recover(&recovery).await;
     agent.release_ports(&owner);

@@ -168,14 +168,39 @@ pub async fn is_unusable(source: &Source) -> bool {
     blocking(read).await.unwrap_or(false)
 }
 
-/// Up to when everything that was committed is in the log that follows a backup, where that is known.
-pub fn whole_until(generation: &Generation, backup: &Backup) -> Result<Option<Timestamp>, ProviderError> {
-    let holdings = generation.holdings().map_err(store::refused)?;
-    Ok(last_chain(&holdings, &backup.name).and_then(|chain| chain.until))
+/// The log that follows a backup.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Everything that was committed up to this moment is in it; `None`: that is not known.
+    pub until: Option<Timestamp>,
+    /// The timeline it leads to, where that is another one than the backup's.
+    pub timeline: Option<Timeline>,
+}
+
+/// The log that follows a backup. Blocking.
+pub fn log_after(generation: &Generation, backup: &Backup) -> Result<Log, ProviderError> {
+    Ok(log_in(&generation.holdings().map_err(store::refused)?, backup))
+}
+
+fn log_in(holdings: &Holdings, backup: &Backup) -> Log {
+    last_chain(holdings, &backup.name).map_or_else(Log::default, |chain| Log {
+        until: chain.until,
+        timeline: Some(chain.timeline).filter(|timeline| *timeline != backup.timeline),
+    })
+}
+
+/// Whether a server that runs archives to a generation: more of the log may come at any time. Blocking.
+pub fn is_archived_to(agent: &Arc<Agent>, generation: &Generation) -> Result<bool, ProviderError> {
+    let name = generation.instance();
+    let is_run = |shown: Shown| !shown.pids.is_empty() && shown.record.wanted.is_archived();
+    if second::is_far(agent, generation) || !agent.shown(name).is_ok_and(is_run) {
+        return Ok(false);
+    }
+    Ok(archive::current_number(&Site::of(agent.clone(), name))? == Some(generation.info().number))
 }
 
 fn reach_of(source: &Source) -> Option<Timestamp> {
-    whole_until(&source.generation, &source.backup).ok().flatten()
+    log_after(&source.generation, &source.backup).ok()?.until
 }
 
 /// Whether what a restore needs of the log is stored, however the archive is doing now.
@@ -240,7 +265,7 @@ fn last_chain(holdings: &Holdings, backup: &str) -> Option<Chain> {
 
 /// Has a running server archive everything that was committed, with a commit behind it by which recovery tells that it is past a
 /// moment.
-async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderError> {
+pub async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderError> {
     let Ok(Shown { record, pid: Some(_), .. }) = agent.shown(of) else { return Ok(()) };
     if !record.wanted.is_archived() || record.memory.goal != Goal::Serve {
         return Ok(());
@@ -456,6 +481,16 @@ mod tests {
             written_at: None,
         };
         Holdings { backups: vec![backup], wal: wal.iter().map(file).collect(), histories: Vec::new() }
+    }
+
+    /// PostgreSQL looks for no timeline behind a number that is missing: a standby that died before it archived anything has one.
+    #[test]
+    fn the_last_timeline_that_a_backup_leads_to_is_named() {
+        let mut found = holdings(backup(1, 2), &[(1, 2), (1, 3), (3, 4)]);
+        assert_eq!(log_in(&found, &backup(1, 2)).timeline, None);
+        found.histories.extend(History::parse(Timeline(3), "1\t0/4000000\tno recovery target specified\n"));
+        assert_eq!(log_in(&found, &backup(1, 2)).timeline, Some(Timeline(3)));
+        assert_eq!(log_in(&holdings(backup(3, 4), &[(3, 4)]), &backup(3, 4)).timeline, None);
     }
 
     /// PostgreSQL would take the end of the first timeline for the end of all.
