@@ -12,7 +12,7 @@ mod turn;
 
 pub use expire::delete;
 pub use near::{bring_near, is_far};
-pub use step::{copy_last, keep, warning};
+pub use step::{copy_before_last, copy_last, keep, warning};
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::expire::delete_superfluous;
-use super::turn::Turn;
-use super::{make, place};
+use super::turn::{AtWork, Turn};
+use super::{Place, make, place, within};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::backups::{archive, store};
 use crate::supervisor::messages::CopyReport;
@@ -32,6 +32,8 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 const ASIDE: Duration = Duration::from_secs(1);
 /// Between two objects it is looked for new log when the last look is that long ago.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// How long whoever is at work may take to let in who copies the last of a database, and the place to answer at all.
+const LET_IN_WITHIN: Duration = Duration::from_secs(60);
 /// How often it is told how far a copy is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How often is looked for what nobody needs any more there.
@@ -157,7 +159,12 @@ fn tend(site: &Site, shown: &Shown, memory: &mut Memory) -> Turned {
     let turned = *looked.as_ref().unwrap_or(&Turned::Nothing);
     let failed = before.and_then(|before| before.failure);
     let report = &mut told.report;
-    report.failure = looked.err().map(|error| error.message);
+    report.failure = match looked {
+        // What was wrong is not looked at again before all was copied.
+        Ok(Turned::CutShort) => failed.clone(),
+        Ok(Turned::Copied | Turned::Nothing) => None,
+        Err(error) => Some(error.message),
+    };
     if report.failure.is_none() && report.objects == 0 && turned != Turned::CutShort {
         // What came while it was looked is not known to be there.
         report.in_step_at = Some(begun_at);
@@ -223,7 +230,6 @@ fn copy_all(
     memory: &mut Memory,
     told: &mut Told<'_>,
 ) -> Result<Turned, ProviderError> {
-    let begun = Instant::now();
     let mut trouble = None;
     let mut turned = Turned::Nothing;
     let mut behind = Lag::default();
@@ -250,11 +256,13 @@ fn copy_all(
         if own.objects > 0 {
             told.report = report(&told.report, &behind, &own);
             told.tell();
+            // Not since it was begun to list what there is, which may take longer than that.
+            let begun = Instant::now();
             let goes_on = |heard| {
                 if let Heard::Bytes(bytes) = heard {
                     told.come(bytes);
                 }
-                turn.goes_on(heard) && (heard != Heard::Between || begun.elapsed() < LOOK_AGAIN)
+                turn.goes_on() && (heard != Heard::Between || begun.elapsed() < LOOK_AGAIN)
             };
             match copy_while(&generation, second, copies, goes_on) {
                 Ok(copied) if copied.cut_short => return Ok(Turned::CutShort),
@@ -294,21 +302,52 @@ fn report(before: &CopyReport, one: &Lag, other: &Lag) -> CopyReport {
     CopyReport { objects, segments, bytes, behind_since: since, only_there, ..before.clone() }
 }
 
+/// Copies what an instance that is to go has stored so far, while it serves: what is left for [`copy_last`] is the last backup. What is
+/// wrong with what is here is told there. Blocking.
+pub fn copy_before_last(site: &Site) -> Result<(), ProviderError> {
+    let Some(generation) = archive::known_generation(site)? else { return Ok(()) };
+    let Some(second) = open_in_time(site)? else { return Ok(()) };
+    let turn = Turn::of(&site.name);
+    let _at_work = let_in(site, &turn)?;
+    match copy(&generation, &second, &mut Copies::default(), |_| {}) {
+        Err(error) if matches!(error.kind, pgherd_archive::ErrorKind::Full | pgherd_archive::ErrorKind::Denied) => {
+            Err(without_last(site, &store::refused(error)))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The second repository; `None`: there is to be none.
+fn open_in_time(site: &Site) -> Result<Option<Repository>, ProviderError> {
+    let agent = site.agent.clone();
+    let open = move || place(&agent.options.paths)?.map(|place: Place| make(&agent, &place)).transpose();
+    within(LET_IN_WITHIN, open).map_err(|error| without_last(site, &error))
+}
+
+fn let_in<'a>(site: &Site, turn: &'a Turn) -> Result<AtWork<'a>, ProviderError> {
+    turn.take_within(LET_IN_WITHIN).ok_or_else(|| {
+        let message = format!("whoever copies to it does not answer within {} s", LET_IN_WITHIN.as_secs());
+        without_last(site, &ProviderError::new(ErrorKind::Unavailable, message))
+    })
+}
+
 /// Copies what an instance that is to go has stored: nobody looks after it from then on. What is damaged here is told and left behind, as
 /// long as the last backup is there, whole; where it is not, the instance stays. Blocking.
 pub fn copy_last(site: &Site, last: &Backup) -> Result<(), ProviderError> {
-    let turn = Turn::of(&site.name);
-    let _at_work = turn.take_next();
-    let agent = &site.agent;
-    let Some(place) = place(&agent.options.paths)? else { return Ok(()) };
     let Some(generation) = archive::known_generation(site)? else { return Ok(()) };
-    let second = make(agent, &place).map_err(|error| without_last(site, &error))?;
-    let copied = copy(&generation, &second, &mut Copies::default(), |_| {}).map_err(store::refused);
-    let Err(trouble) = copied else { return Ok(()) };
+    let Some(second) = open_in_time(site)? else { return Ok(()) };
+    let turn = Turn::of(&site.name);
+    let _at_work = let_in(site, &turn)?;
+    let trouble = copy(&generation, &second, &mut Copies::default(), |_| {}).map_err(store::refused).err();
     if !is_there(&second, &generation, last).map_err(|error| without_last(site, &error))? {
-        return Err(without_last(site, &trouble));
+        let lost = || ProviderError::new(ErrorKind::Unavailable, "it was copied, and is not listed there");
+        return Err(without_last(site, &trouble.unwrap_or_else(lost)));
     }
-    site.note(format!("the last backup is in the second repository; other things stored of it are not: {trouble}"));
+    if let Some(trouble) = trouble {
+        site.note(format!(
+            "the last backup is in the second repository; other things stored of it are not: {trouble}"
+        ));
+    }
     Ok(())
 }
 

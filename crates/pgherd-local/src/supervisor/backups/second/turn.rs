@@ -1,13 +1,15 @@
 //! Whose turn it is with what the second repository has of an instance: who copies, who deletes.
 //!
 //! What one does about a backup another would take for somebody else's, so one is at work at a time. Who copies may be at it for hours,
-//! and lets others in: between two objects whoever copies the last of a database, at once whoever deletes.
+//! and lets whoever deletes, or copies the last of a database, in at once: what is cut short is copied from its beginning later.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
-use pgherd_archive::Heard;
+/// How often whoever waits for a while looks whether it is let in.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// By instance. Never many: those that there were since the process began.
 static TURNS: Mutex<BTreeMap<String, Arc<Turn>>> = Mutex::new(BTreeMap::new());
@@ -16,9 +18,7 @@ static TURNS: Mutex<BTreeMap<String, Arc<Turn>>> = Mutex::new(BTreeMap::new());
 #[derive(Debug, Default)]
 pub struct Turn {
     at_work: Mutex<()>,
-    /// Who waits until an object is copied.
-    waiting: AtomicUsize,
-    /// Who does not wait for that either.
+    /// Who does not wait until something is copied.
     hurried: AtomicUsize,
 }
 
@@ -36,25 +36,29 @@ impl Turn {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Behind the object that is being copied. Blocking.
-    pub fn take_next(&self) -> AtWork<'_> {
-        let _waiting = Waiting::among(&self.waiting);
-        self.take()
-    }
-
     /// As soon as whoever copies notices. Blocking.
     pub fn take_at_once(&self) -> AtWork<'_> {
         let _hurried = Waiting::among(&self.hurried);
         self.take()
     }
 
-    /// Whether nobody wants to be let in.
-    pub fn goes_on(&self, heard: Heard) -> bool {
-        let is_wanted = self.hurried.load(Ordering::Acquire) > 0;
-        match heard {
-            Heard::Bytes(_) => !is_wanted,
-            Heard::Between => !is_wanted && self.waiting.load(Ordering::Acquire) == 0,
+    /// The same; `None`: whoever is at work notices nothing, as on a disk that does not answer. Blocking.
+    pub fn take_within(&self, deadline: Duration) -> Option<AtWork<'_>> {
+        let _hurried = Waiting::among(&self.hurried);
+        let end = Instant::now() + deadline;
+        loop {
+            match self.at_work.try_lock() {
+                Ok(at_work) => return Some(at_work),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if Instant::now() > end => return None,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_AGAIN),
+            }
         }
+    }
+
+    /// Whether nobody wants to be let in.
+    pub fn goes_on(&self) -> bool {
+        self.hurried.load(Ordering::Acquire) == 0
     }
 }
 
@@ -79,33 +83,40 @@ mod tests {
 
     use super::*;
 
-    /// Copies until it is to let somebody in, and says between what.
+    /// Copies until it is to let somebody in.
     #[track_caller]
-    fn check(ask: fn(&Turn) -> AtWork<'_>, expected: Heard) {
+    fn check(ask: fn(&Turn) -> bool) {
         let turn = Turn::default();
         let (begun, begins) = mpsc::sync_channel(0);
         std::thread::scope(|scope| {
-            let copier = scope.spawn(|| {
+            scope.spawn(|| {
                 let _at_work = turn.take();
                 begun.send(()).expect("heard");
-                [Heard::Bytes(1), Heard::Between].into_iter().cycle().find(|heard| !turn.goes_on(*heard))
+                while turn.goes_on() {
+                    std::thread::yield_now();
+                }
             });
             begins.recv().expect("at work");
-            drop(ask(&turn));
-            let heard = copier.join().expect("ended").expect("without end");
-            // In a hurry it is whichever comes first.
-            assert!(heard == expected || expected == Heard::Bytes(1), "{heard:?}");
+            assert!(ask(&turn));
         });
-        assert!(turn.goes_on(Heard::Between), "nobody waits any more");
+        assert!(turn.goes_on(), "nobody waits any more");
     }
 
     #[test]
     fn who_copies_lets_others_in() {
-        check(Turn::take_next, Heard::Between);
-        check(Turn::take_at_once, Heard::Bytes(1));
-        let turn = Turn::default();
-        let _hurried = Waiting::among(&turn.hurried);
-        assert!(!turn.goes_on(Heard::Bytes(1)) && !turn.goes_on(Heard::Between));
+        check(|turn| {
+            drop(turn.take_at_once());
+            true
+        });
+        check(|turn| turn.take_within(Duration::from_secs(60)).is_some());
         assert!(Arc::ptr_eq(&Turn::of("one"), &Turn::of("one")) && !Arc::ptr_eq(&Turn::of("one"), &Turn::of("two")));
+    }
+
+    #[test]
+    fn who_never_answers_is_not_waited_for() {
+        let turn = Turn::default();
+        let _at_work = turn.take();
+        assert!(turn.take_within(Duration::from_millis(1)).is_none());
+        assert!(turn.goes_on());
     }
 }
