@@ -196,10 +196,7 @@ async fn what_was_committed_while_the_database_was_destroyed_is_in_its_last_back
         Session::connect(&world.paths.sockets(), port, &endpoint.database, DEADLINE).await.expect("a session");
     let found: i64 = session.one("SELECT count(*) FROM t", &[]).await.expect("a row").get(0);
     // The last one may have been committed and not told.
-    assert!(
-        (committed..=committed + 1).contains(&found),
-        "{committed} were committed, {found} are there"
-    );
+    assert!((committed..=committed + 1).contains(&found), "{committed} were committed, {found} are there");
 }
 
 /// What is stored besides holds the same: the backup before it, and the log of both.

@@ -344,9 +344,7 @@ pub fn copy_last(site: &Site, last: &Backup) -> Result<(), ProviderError> {
         return Err(without_last(site, &trouble.unwrap_or_else(lost)));
     }
     if let Some(trouble) = trouble {
-        site.note(format!(
-            "the last backup is in the second repository; other things stored of it are not: {trouble}"
-        ));
+        site.note(format!("the last backup is in the second repository; other things stored of it are not: {trouble}"));
     }
     Ok(())
 }
