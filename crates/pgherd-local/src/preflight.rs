@@ -28,6 +28,11 @@ pub enum Second {
         /// The file that would name its place.
         named_in: PathBuf,
     },
+    /// What is written about it names none.
+    Wrong {
+        /// Why.
+        why: String,
+    },
 }
 
 /// Everything to be said; errors whose code was acknowledged are warnings.
@@ -87,12 +92,15 @@ fn key_file(spec: &Spec) -> Option<Diagnostic> {
 
 fn second_repository(spec: &Spec, second: &Second) -> Option<Diagnostic> {
     const NAME: &str = "geo_redundant_backup";
-    let Second::None { named_in } = second else { return None };
     let message = "this machine has no second repository that would keep a copy of its backups";
-    let help = format!(
-        "write its place, a folder on another disk or s3://BUCKET/FOLDER, into {}; or write geo_redundant_backup = false",
-        named_in.display()
-    );
+    let help = match second {
+        Second::There => return None,
+        Second::None { named_in } => format!(
+            "write its place, a folder on another disk or s3://BUCKET/FOLDER, into {}; or write geo_redundant_backup = false",
+            named_in.display()
+        ),
+        Second::Wrong { why } => format!("mend what is written about it: {why}; or write geo_redundant_backup = false"),
+    };
     let is_wanted = spec.effective.get(NAME).is_some_and(|effective| effective.value == "true");
     is_wanted.then(|| promise(spec, "geo-redundant-backup-unavailable", NAME, message).help(help))
 }

@@ -24,11 +24,11 @@ use crate::desired::{self, KINDS, Wanted, value_of};
 use crate::encrypted;
 use crate::pooler;
 use crate::preflight::{Second, preflight};
-use crate::supervisor::AgentOptions;
 use crate::supervisor::messages::{
     BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, Reader, RestoreHow, RestorePoint,
     check_backup_name,
 };
+use crate::supervisor::{AgentOptions, second_repository_trouble};
 use crate::told;
 use crate::written;
 
@@ -96,7 +96,11 @@ impl Provider for Local {
         let nearest = state.ancestors().find(|folder| folder.exists()).unwrap_or(state);
         let program = spec.proxy.as_ref().and_then(|_| pooler::find(std::env::var_os("PATH").as_deref()));
         let named_in = self.options.agent.paths.second_repository();
-        let second = if named_in.exists() { Second::There } else { Second::None { named_in } };
+        let paths = self.options.agent.paths.clone();
+        let second = match named_in.exists() {
+            true => second_repository_trouble(&paths).map_or(Second::There, |why| Second::Wrong { why }),
+            false => Second::None { named_in },
+        };
         Ok(preflight(spec, &encrypted::of(nearest), program.as_ref(), &second, &self.options.accepted))
     }
 

@@ -262,6 +262,9 @@ pub struct ArchiveReport {
 pub struct CopyReport {
     /// Where it is.
     pub place: String,
+    /// Since when the agent keeps it in step.
+    #[serde(default)]
+    pub kept_since: Option<Timestamp>,
     /// As of when it last had everything.
     pub in_step_at: Option<Timestamp>,
     /// What it lacks: files of backups, files of the log and what describes them.
