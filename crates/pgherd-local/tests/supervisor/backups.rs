@@ -428,11 +428,6 @@ impl World {
         tokio::time::timeout(DEADLINE, told).await.expect("it happens")
     }
 
-    /// Returns when the schedule has taken the first backup of a database that was just made.
-    pub async fn took_its_first(&self) -> String {
-        self.told("took and verified the backup db-auto-").await
-    }
-
     pub async fn operate_until(&self, operation: Operation, phase: &str) {
         let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
         let local = self.local.clone();
