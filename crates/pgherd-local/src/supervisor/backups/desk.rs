@@ -37,6 +37,8 @@ pub struct Known {
     pub second: Option<CopyReport>,
     /// Whether somebody deleted something there since it was listed.
     pub second_changed: bool,
+    /// When a backup was last taken because the log behind all others has a hole.
+    pub mended_at: Option<Instant>,
     /// When it was last looked whether a backup is due.
     pub looked_at: Option<Timestamp>,
     /// When the archive was last looked over for what nobody needs any more.

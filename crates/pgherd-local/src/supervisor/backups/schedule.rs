@@ -33,6 +33,9 @@ const REMAINS: &str = "/remains";
 /// How often is looked for what nobody needs any more, besides after every backup.
 const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
+/// How long nothing more is taken because of a hole after a backup was.
+const MEND_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Looks after the backups of all instances until the agent ends.
 pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
     let mut at_work: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
@@ -229,14 +232,17 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
         }
         holdings = self::holdings(site).await?;
     }
-    let is_due = match due(&schedule, sound(&holdings), known.failed, now) {
-        Due::Now => true,
-        Due::Off | Due::At(_) => false,
-    };
+    let is_due_of = |backups| due(&schedule, backups, known.failed, now) == Due::Now;
+    // A hole that the last one taken for it did not end, the next one would not end either.
+    let mends = known.mended_at.is_none_or(|at| at.elapsed() > MEND_EVERY) && has_hole(&holdings);
+    let is_due = is_due_of(if mends { &[] } else { &holdings.backups });
     if is_due {
         let name = format!("{}-auto-{}", site.name, now.strftime("%Y%m%dt%H%M%Sz"));
         let what = Taking { name, kind: BackupKind::Automated, node: server_for(shown), come: Arc::default() };
         let taken = take(site, record, &what, |_| {}).await?;
+        if mends {
+            site.agent.desk.note(&site.name, |known| known.mended_at = Some(Instant::now()));
+        }
         site.note(format!("took and verified the backup {} of {}, {} bytes", taken.name, what.node, taken.bytes));
     }
     if is_due || known.expired_at.is_none_or(|at| now.duration_since(at) > EXPIRE_EVERY) {
@@ -252,11 +258,11 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
     Ok(is_due)
 }
 
-/// The backups that count: none, when the log after the last one has a hole. Nothing after that could be restored until the next.
-fn sound(holdings: &Holdings) -> &[Backup] {
-    let last = holdings.backups.iter().rfind(|backup| !backup.damaged);
-    let has_hole = last.is_some_and(|last| source::hole_after(holdings, last).is_some());
-    if has_hole { &[] } else { &holdings.backups }
+/// Whether the log after every backup has a hole: nothing behind it could be restored until the next one is taken. After every one, since
+/// the last is not the one with the latest time where a clock was set back.
+fn has_hole(holdings: &Holdings) -> bool {
+    let mut whole = holdings.backups.iter().filter(|backup| !backup.damaged).peekable();
+    whole.peek().is_some() && whole.all(|backup| source::hole_after(holdings, backup).is_some())
 }
 
 /// Whether it is older than what is to be restorable: log after a backup that somebody asked for is kept as long as log after
