@@ -16,13 +16,18 @@ output "db_instance_endpoint" {
 }
 
 output "db_instance_port" {
-  description = "Port to connect to: that of the pooler when there is one."
+  description = "Port to connect to: on local that of the pooler when there is one."
   value       = pgherd_postgres.this.db_instance_port
 }
 
 output "db_instance_host_port" {
   description = "Host and port as `host:port`, for tools that want both in one."
   value       = pgherd_postgres.this.db_instance_host_port
+}
+
+output "proxy_endpoint" {
+  description = "Host of the pooler, to be used with db_instance_port: on aws that of RDS Proxy, which db_instance_endpoint goes past. Null without one."
+  value       = pgherd_postgres.this.proxy_endpoint
 }
 
 output "db_instance_name" {
@@ -46,7 +51,7 @@ output "read_replica_endpoints" {
 }
 
 output "read_replica_endpoint" {
-  description = "The first of read_replica_endpoints, or null."
+  description = "Where to connect for reading: on local one `host:port` for all replicas, elsewhere the first of read_replica_endpoints; null without replicas."
   value       = pgherd_postgres.this.read_replica_endpoint
 }
 

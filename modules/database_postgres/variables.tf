@@ -34,13 +34,13 @@ variable "preset" {
 }
 
 variable "cloud_provider" {
-  description = "Where the database runs; `--provider local` runs any block on this machine instead. Default: \"aws\". May be: aws, gcp, azure, digitalocean or local."
+  description = "Where the database runs; `PGHERD_TARGET=local` runs any block on this machine instead. Default: \"aws\". May be: aws, gcp, azure, digitalocean or local."
   type        = string
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, name = var.name, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, name = var.name, preset = var.preset })
   }
 }
 
@@ -48,6 +48,11 @@ variable "tags" {
   description = "Tags or labels put on every object that is created. Default: {}. May be: at most 50; spelled as the target's labels allow."
   type        = map(string)
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("tags", { tags = var.tags }) == ""
+    error_message = provider::pgherd::problem("tags", { tags = var.tags })
+  }
 
   validation {
     condition     = provider::pgherd::problem("tags", { cloud_provider = var.cloud_provider, preset = var.preset, tags = var.tags }) == ""
@@ -61,6 +66,11 @@ variable "engine_version" {
   default     = null
 
   validation {
+    condition     = provider::pgherd::problem("engine_version", { engine_version = var.engine_version }) == ""
+    error_message = provider::pgherd::problem("engine_version", { engine_version = var.engine_version })
+  }
+
+  validation {
     condition     = provider::pgherd::problem("engine_version", { cloud_provider = var.cloud_provider, engine_version = var.engine_version, preset = var.preset }) == ""
     error_message = provider::pgherd::problem("engine_version", { cloud_provider = var.cloud_provider, engine_version = var.engine_version, preset = var.preset })
   }
@@ -70,6 +80,11 @@ variable "database_version" {
   description = "PostgreSQL version in Cloud SQL spelling, such as POSTGRES_14. The same as engine_version. Default: engine_version. May be: POSTGRES_ and the major."
   type        = string
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("database_version", { database_version = var.database_version }) == ""
+    error_message = provider::pgherd::problem("database_version", { database_version = var.database_version })
+  }
 
   validation {
     condition     = provider::pgherd::problem("database_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset }) == ""
@@ -83,6 +98,11 @@ variable "server_version" {
   default     = null
 
   validation {
+    condition     = provider::pgherd::problem("server_version", { server_version = var.server_version }) == ""
+    error_message = provider::pgherd::problem("server_version", { server_version = var.server_version })
+  }
+
+  validation {
     condition     = provider::pgherd::problem("server_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version }) == ""
     error_message = provider::pgherd::problem("server_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version })
   }
@@ -94,8 +114,8 @@ variable "instance_class" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, instance_class = var.instance_class, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, instance_class = var.instance_class, preset = var.preset })
+    condition     = provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version }) == ""
+    error_message = provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version })
   }
 }
 
@@ -105,8 +125,8 @@ variable "db_instance_class" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, preset = var.preset })
+    condition     = provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version }) == ""
+    error_message = provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version })
   }
 }
 
@@ -116,8 +136,8 @@ variable "instance_type" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset })
+    condition     = provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version }) == ""
+    error_message = provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version })
   }
 }
 
@@ -127,8 +147,8 @@ variable "tier" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, tier = var.tier })
+    condition     = provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, tier = var.tier })
   }
 }
 
@@ -138,8 +158,8 @@ variable "sku_name" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -149,8 +169,13 @@ variable "allocated_storage" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage }) == ""
+    error_message = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -160,8 +185,13 @@ variable "disk_size" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, preset = var.preset })
+    condition     = provider::pgherd::problem("disk_size", { disk_size = var.disk_size }) == ""
+    error_message = provider::pgherd::problem("disk_size", { disk_size = var.disk_size })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -171,8 +201,13 @@ variable "storage_mb" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, preset = var.preset, storage_mb = var.storage_mb }) == ""
-    error_message = provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, preset = var.preset, storage_mb = var.storage_mb })
+    condition     = provider::pgherd::problem("storage_mb", { storage_mb = var.storage_mb }) == ""
+    error_message = provider::pgherd::problem("storage_mb", { storage_mb = var.storage_mb })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, tier = var.tier })
   }
 }
 
@@ -193,8 +228,8 @@ variable "auto_grow_enabled" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset })
   }
 }
 
@@ -204,8 +239,13 @@ variable "storage_type" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
+    condition     = provider::pgherd::problem("storage_type", { storage_type = var.storage_type }) == ""
+    error_message = provider::pgherd::problem("storage_type", { storage_type = var.storage_type })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -215,8 +255,13 @@ variable "disk_type" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
+    condition     = provider::pgherd::problem("disk_type", { disk_type = var.disk_type }) == ""
+    error_message = provider::pgherd::problem("disk_type", { disk_type = var.disk_type })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -226,8 +271,8 @@ variable "storage_throughput" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, disk_type = var.disk_type, preset = var.preset, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type }) == ""
-    error_message = provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, disk_type = var.disk_type, preset = var.preset, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type })
+    condition     = provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -237,8 +282,8 @@ variable "storage_iops" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
+    condition     = provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -248,8 +293,13 @@ variable "database_name" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, preset = var.preset })
+    condition     = provider::pgherd::problem("database_name", { database_name = var.database_name }) == ""
+    error_message = provider::pgherd::problem("database_name", { database_name = var.database_name })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -259,8 +309,13 @@ variable "master_username" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, master_username = var.master_username, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, master_username = var.master_username, preset = var.preset })
+    condition     = provider::pgherd::problem("master_username", { master_username = var.master_username }) == ""
+    error_message = provider::pgherd::problem("master_username", { master_username = var.master_username })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -270,12 +325,27 @@ variable "master_password" {
   default     = null
   sensitive   = true
   ephemeral   = true
+
+  validation {
+    condition     = provider::pgherd::problem("master_password", { master_password = var.master_password }) == ""
+    error_message = "This is refused. It may be: 8 to 128 printable ASCII characters, none of them / @ \" or space."
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("master_password", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_password = var.master_password, master_username = var.master_username, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = "This is refused. It may be: 8 to 128 printable ASCII characters, none of them / @ \" or space."
+  }
 }
 
 variable "vpc_id" {
   description = "Network to be in: VPC id (aws, digitalocean), network self link (gcp) or VNet id (azure). Default: the target's default network."
   type        = string
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("vpc_id", { vpc_id = var.vpc_id }) == ""
+    error_message = provider::pgherd::problem("vpc_id", { vpc_id = var.vpc_id })
+  }
 
   validation {
     condition     = provider::pgherd::problem("vpc_id", { cloud_provider = var.cloud_provider, preset = var.preset, vpc_id = var.vpc_id }) == ""
@@ -289,8 +359,13 @@ variable "subnet_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids }) == ""
-    error_message = provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids })
+    condition     = provider::pgherd::problem("subnet_ids", { subnet_ids = var.subnet_ids }) == ""
+    error_message = provider::pgherd::problem("subnet_ids", { subnet_ids = var.subnet_ids })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == ""
+    error_message = provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id })
   }
 }
 
@@ -300,8 +375,13 @@ variable "allowed_cidr_blocks" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks }) == ""
+    error_message = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids }) == ""
+    error_message = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids })
   }
 }
 
@@ -311,8 +391,8 @@ variable "publicly_accessible" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("publicly_accessible", { cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids }) == ""
-    error_message = provider::pgherd::problem("publicly_accessible", { cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids })
+    condition     = provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids }) == ""
+    error_message = provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids })
   }
 }
 
@@ -322,8 +402,8 @@ variable "create_security_group" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset })
+    condition     = provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == ""
+    error_message = provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id })
   }
 }
 
@@ -333,8 +413,13 @@ variable "security_group_rules" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("security_group_rules", { cloud_provider = var.cloud_provider, preset = var.preset, security_group_rules = var.security_group_rules }) == ""
-    error_message = provider::pgherd::problem("security_group_rules", { cloud_provider = var.cloud_provider, preset = var.preset, security_group_rules = var.security_group_rules })
+    condition     = provider::pgherd::problem("security_group_rules", { security_group_rules = var.security_group_rules }) == ""
+    error_message = provider::pgherd::problem("security_group_rules", { security_group_rules = var.security_group_rules })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("security_group_rules", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, publicly_accessible = var.publicly_accessible, security_group_rules = var.security_group_rules }) == ""
+    error_message = provider::pgherd::problem("security_group_rules", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, publicly_accessible = var.publicly_accessible, security_group_rules = var.security_group_rules })
   }
 }
 
@@ -344,8 +429,8 @@ variable "security_group_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, preset = var.preset, security_group_ids = var.security_group_ids }) == ""
-    error_message = provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, preset = var.preset, security_group_ids = var.security_group_ids })
+    condition     = provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == ""
+    error_message = provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id })
   }
 }
 
@@ -355,8 +440,13 @@ variable "allowed_security_group_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids }) == ""
+    error_message = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == ""
+    error_message = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id })
   }
 }
 
@@ -364,6 +454,11 @@ variable "port" {
   description = "Port PostgreSQL listens on. Default: 5432 (local: a free port, kept from then on). May be: 1150 to 65535."
   type        = number
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("port", { port = var.port }) == ""
+    error_message = provider::pgherd::problem("port", { port = var.port })
+  }
 
   validation {
     condition     = provider::pgherd::problem("port", { cloud_provider = var.cloud_provider, port = var.port, preset = var.preset }) == ""
@@ -388,8 +483,13 @@ variable "aws_region" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("aws_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("aws_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = provider::pgherd::problem("aws_region", { aws_region = var.aws_region }) == ""
+    error_message = provider::pgherd::problem("aws_region", { aws_region = var.aws_region })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("aws_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("aws_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset })
   }
 }
 
@@ -399,8 +499,8 @@ variable "gcp_region" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("gcp_region", { cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("gcp_region", { cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset })
+    condition     = provider::pgherd::problem("gcp_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("gcp_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset })
   }
 }
 
@@ -410,8 +510,8 @@ variable "location" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("location", { cloud_provider = var.cloud_provider, location = var.location, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("location", { cloud_provider = var.cloud_provider, location = var.location, preset = var.preset })
+    condition     = provider::pgherd::problem("location", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, location = var.location, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("location", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, location = var.location, preset = var.preset })
   }
 }
 
@@ -421,8 +521,8 @@ variable "do_region" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("do_region", { cloud_provider = var.cloud_provider, do_region = var.do_region, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("do_region", { cloud_provider = var.cloud_provider, do_region = var.do_region, preset = var.preset })
+    condition     = provider::pgherd::problem("do_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, gcp_region = var.gcp_region, location = var.location, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("do_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, gcp_region = var.gcp_region, location = var.location, preset = var.preset })
   }
 }
 
@@ -476,8 +576,8 @@ variable "multi_az" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("multi_az", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("multi_az", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = provider::pgherd::problem("multi_az", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("multi_az", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -498,8 +598,8 @@ variable "create_read_replica" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, name = var.name, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, name = var.name, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -509,8 +609,8 @@ variable "read_replica_count" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, preset = var.preset, read_replica_count = var.read_replica_count }) == ""
-    error_message = provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, preset = var.preset, read_replica_count = var.read_replica_count })
+    condition     = provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -520,8 +620,13 @@ variable "geo_redundant_backup" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("geo_redundant_backup", { cloud_provider = var.cloud_provider, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("geo_redundant_backup", { cloud_provider = var.cloud_provider, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset })
+    condition     = provider::pgherd::problem("geo_redundant_backup", { geo_redundant_backup = var.geo_redundant_backup }) == ""
+    error_message = provider::pgherd::problem("geo_redundant_backup", { geo_redundant_backup = var.geo_redundant_backup })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -542,8 +647,13 @@ variable "dr_read_replica" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("dr_read_replica", { cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("dr_read_replica", { cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, preset = var.preset })
+    condition     = provider::pgherd::problem("dr_read_replica", { dr_read_replica = var.dr_read_replica }) == ""
+    error_message = provider::pgherd::problem("dr_read_replica", { dr_read_replica = var.dr_read_replica })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset })
   }
 }
 
@@ -564,8 +674,8 @@ variable "dr_subnet_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("dr_subnet_ids", { cloud_provider = var.cloud_provider, dr_subnet_ids = var.dr_subnet_ids, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("dr_subnet_ids", { cloud_provider = var.cloud_provider, dr_subnet_ids = var.dr_subnet_ids, preset = var.preset })
+    condition     = provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset })
   }
 }
 
@@ -597,6 +707,11 @@ variable "backup_retention_period" {
   default     = null
 
   validation {
+    condition     = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period }) == ""
+    error_message = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period })
+  }
+
+  validation {
     condition     = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == ""
     error_message = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset })
   }
@@ -606,6 +721,11 @@ variable "backup_retention_days" {
   description = "Days automated backups are kept, Azure's name for it. The same as backup_retention_period. Default: backup_retention_period."
   type        = number
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days }) == ""
+    error_message = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days })
+  }
 
   validation {
     condition     = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == ""
@@ -619,8 +739,8 @@ variable "enable_backup" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_backup", { cloud_provider = var.cloud_provider, enable_backup = var.enable_backup, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enable_backup", { cloud_provider = var.cloud_provider, enable_backup = var.enable_backup, preset = var.preset })
+    condition     = provider::pgherd::problem("enable_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enable_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset })
   }
 }
 
@@ -630,8 +750,8 @@ variable "enable_binary_log_backup" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_binary_log_backup", { cloud_provider = var.cloud_provider, enable_binary_log_backup = var.enable_binary_log_backup, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enable_binary_log_backup", { cloud_provider = var.cloud_provider, enable_binary_log_backup = var.enable_binary_log_backup, preset = var.preset })
+    condition     = provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -639,6 +759,11 @@ variable "backup_window" {
   description = "Daily window in which backups start, UTC. Default: \"03:00-04:00\". May be: hh:mm-hh:mm, at least 30 minutes, not overlapping maintenance_window."
   type        = string
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("backup_window", { backup_window = var.backup_window }) == ""
+    error_message = provider::pgherd::problem("backup_window", { backup_window = var.backup_window })
+  }
 
   validation {
     condition     = provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
@@ -652,6 +777,11 @@ variable "backup_time" {
   default     = null
 
   validation {
+    condition     = provider::pgherd::problem("backup_time", { backup_time = var.backup_time }) == ""
+    error_message = provider::pgherd::problem("backup_time", { backup_time = var.backup_time })
+  }
+
+  validation {
     condition     = provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
     error_message = provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset })
   }
@@ -661,6 +791,11 @@ variable "enable_backup_encryption" {
   description = "Whether backups are encrypted. Default: as storage_encrypted. May be: on aws and local true needs storage_encrypted; never false on gcp, azure and digitalocean."
   type        = bool
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("enable_backup_encryption", { enable_backup_encryption = var.enable_backup_encryption }) == ""
+    error_message = provider::pgherd::problem("enable_backup_encryption", { enable_backup_encryption = var.enable_backup_encryption })
+  }
 
   validation {
     condition     = provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset }) == ""
@@ -696,8 +831,13 @@ variable "final_snapshot_identifier" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset })
+    condition     = provider::pgherd::problem("final_snapshot_identifier", { final_snapshot_identifier = var.final_snapshot_identifier }) == ""
+    error_message = provider::pgherd::problem("final_snapshot_identifier", { final_snapshot_identifier = var.final_snapshot_identifier })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot }) == ""
+    error_message = provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot })
   }
 }
 
@@ -705,6 +845,11 @@ variable "maintenance_window" {
   description = "Weekly window for maintenance and for changes that interrupt service, UTC. Default: \"sun:04:00-sun:05:00\". May be: ddd:hh:mm-ddd:hh:mm, at least 30 minutes."
   type        = string
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("maintenance_window", { maintenance_window = var.maintenance_window }) == ""
+    error_message = provider::pgherd::problem("maintenance_window", { maintenance_window = var.maintenance_window })
+  }
 
   validation {
     condition     = provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == ""
@@ -729,8 +874,8 @@ variable "enable_deletion_protection" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, enable_deletion_protection = var.enable_deletion_protection, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, enable_deletion_protection = var.enable_deletion_protection, preset = var.preset })
+    condition     = provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -740,8 +885,8 @@ variable "storage_encrypted" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
-    error_message = provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, preset = var.preset, storage_encrypted = var.storage_encrypted })
+    condition     = provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
+    error_message = provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted })
   }
 }
 
@@ -751,8 +896,8 @@ variable "enable_encryption" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
-    error_message = provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted })
+    condition     = provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
+    error_message = provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted })
   }
 }
 
@@ -762,8 +907,13 @@ variable "kms_key_id" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, preset = var.preset })
+    condition     = provider::pgherd::problem("kms_key_id", { kms_key_id = var.kms_key_id }) == ""
+    error_message = provider::pgherd::problem("kms_key_id", { kms_key_id = var.kms_key_id })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, kms_key_id = var.kms_key_id, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
+    error_message = provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, kms_key_id = var.kms_key_id, preset = var.preset, storage_encrypted = var.storage_encrypted })
   }
 }
 
@@ -795,8 +945,8 @@ variable "parameter_group_family" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, parameter_group_family = var.parameter_group_family, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, parameter_group_family = var.parameter_group_family, preset = var.preset })
+    condition     = provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, parameter_group_family = var.parameter_group_family, preset = var.preset, server_version = var.server_version }) == ""
+    error_message = provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, parameter_group_family = var.parameter_group_family, preset = var.preset, server_version = var.server_version })
   }
 }
 
@@ -806,8 +956,13 @@ variable "parameters" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier })
+    condition     = provider::pgherd::problem("parameters", { parameters = var.parameters }) == ""
+    error_message = provider::pgherd::problem("parameters", { parameters = var.parameters })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_name = var.database_name, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameter_group_family = var.parameter_group_family, parameter_group_name = var.parameter_group_name, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_name = var.database_name, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameter_group_family = var.parameter_group_family, parameter_group_name = var.parameter_group_name, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -828,8 +983,8 @@ variable "enable_performance_insights" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, preset = var.preset })
+    condition     = provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -839,8 +994,8 @@ variable "performance_insights_enabled" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset })
+    condition     = provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -883,8 +1038,13 @@ variable "monitoring_interval" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, monitoring_interval = var.monitoring_interval, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, monitoring_interval = var.monitoring_interval, preset = var.preset })
+    condition     = provider::pgherd::problem("monitoring_interval", { monitoring_interval = var.monitoring_interval }) == ""
+    error_message = provider::pgherd::problem("monitoring_interval", { monitoring_interval = var.monitoring_interval })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, monitoring_interval = var.monitoring_interval, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, monitoring_interval = var.monitoring_interval, preset = var.preset })
   }
 }
 
@@ -905,8 +1065,8 @@ variable "enable_logging" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, preset = var.preset })
+    condition     = provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_logging = var.enable_logging, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_logging = var.enable_logging, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
   }
 }
 
@@ -916,8 +1076,13 @@ variable "enabled_cloudwatch_logs_exports" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset })
+    condition     = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports }) == ""
+    error_message = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset }) == ""
+    error_message = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset })
   }
 }
 
@@ -927,8 +1092,13 @@ variable "alarms" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = provider::pgherd::problem("alarms", { alarms = var.alarms }) == ""
+    error_message = provider::pgherd::problem("alarms", { alarms = var.alarms })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -936,6 +1106,11 @@ variable "alarm_targets" {
   description = "Where alarms go: SNS topics, notification channels, action groups, addresses or URLs. Default: []."
   type        = list(string)
   default     = null
+
+  validation {
+    condition     = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets }) == ""
+    error_message = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets })
+  }
 
   validation {
     condition     = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
@@ -960,8 +1135,8 @@ variable "enable_proxy" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
   }
 }
 
@@ -971,7 +1146,12 @@ variable "proxy_config" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, enable_proxy = var.enable_proxy, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config }) == ""
-    error_message = provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, enable_proxy = var.enable_proxy, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config })
+    condition     = provider::pgherd::problem("proxy_config", { proxy_config = var.proxy_config }) == ""
+    error_message = provider::pgherd::problem("proxy_config", { proxy_config = var.proxy_config })
+  }
+
+  validation {
+    condition     = provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, sku_name = var.sku_name, tier = var.tier }) == ""
+    error_message = provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, sku_name = var.sku_name, tier = var.tier })
   }
 }

@@ -69,6 +69,14 @@ pub(crate) struct Manifest {
     pub(crate) files: Vec<StoredFile>,
 }
 
+/// That a backup was found to be damaged.
+#[derive(Serialize, Deserialize)]
+struct Damaged {
+    at: Timestamp,
+    /// Which one of its name it was.
+    attempt: String,
+}
+
 /// When a backup was proven to be good.
 #[derive(Serialize, Deserialize)]
 struct Verified {
@@ -139,7 +147,7 @@ impl Generation {
             let whole = |file: &StoredFile| {
                 stored.get(&self.key(&file_key(name, &manifest.attempt, &file.name))) == Some(&file.bytes)
             };
-            let damaged = !manifest.files.iter().all(whole);
+            let damaged = !manifest.files.iter().all(whole) || self.is_marked(&manifest, &stored);
             let verified_at = if stored.contains_key(&self.key(&verified_key(name))) {
                 let read: Result<Verified> =
                     self.repository.read_json(&self.key(&verified_key(name)), &verified_key(name), &self.info.id);
@@ -177,7 +185,33 @@ impl Generation {
     pub fn set_verified(&self, name: &str, at: Timestamp) -> Result<()> {
         self.open_backup(name)?;
         let place = verified_key(name);
-        self.repository.replace_json(&self.key(&place), &place, &self.info.id, &Verified { at })
+        self.repository.replace_json(&self.key(&place), &place, &self.info.id, &Verified { at })?;
+        self.clear_damaged(name)
+    }
+
+    /// Writes down that a backup was found to be damaged: it is listed as such from now on, and takes the place of no other.
+    pub fn set_damaged(&self, name: &str, at: Timestamp) -> Result<()> {
+        let attempt = self.manifest(name)?.attempt;
+        let place = damaged_key(name);
+        self.repository.replace_json(&self.key(&place), &place, &self.info.id, &Damaged { at, attempt })
+    }
+
+    /// Forgets that: it was read back, and is as it was stored.
+    pub fn clear_damaged(&self, name: &str) -> Result<()> {
+        check_name(name, "a backup")?;
+        let key = self.key(&damaged_key(name));
+        if self.repository.store.exists(&key)? { self.repository.store.delete(&key) } else { Ok(()) }
+    }
+
+    /// Whether somebody wrote down that it is damaged. A mark that cannot be read is one.
+    fn is_marked(&self, manifest: &Manifest, stored: &BTreeMap<String, u64>) -> bool {
+        let place = damaged_key(&manifest.backup.name);
+        let key = self.key(&place);
+        stored.contains_key(&key)
+            && match self.repository.read_json::<Damaged>(&key, &place, &self.info.id) {
+                Ok(mark) => mark.attempt == manifest.attempt,
+                Err(error) => error.kind != ErrorKind::Absent,
+            }
     }
 
     /// Deletes a backup: first it is none any more, then its files go. One that is not there is fine.
@@ -551,10 +585,14 @@ fn manifest_key(name: &str) -> String {
     format!("backups/{name}/manifest")
 }
 
+fn damaged_key(name: &str) -> String {
+    format!("backups/{name}/damaged")
+}
+
 fn verified_key(name: &str) -> String {
     format!("backups/{name}/verified")
 }
 
-fn file_key(backup: &str, attempt: &str, file: &str) -> String {
+pub(crate) fn file_key(backup: &str, attempt: &str, file: &str) -> String {
     format!("backups/{backup}/{attempt}/{file}")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write as _};
 
-use pgherd_core::backups::{BackupKind, Gap, WalName, chains};
+use pgherd_core::backups::{BackupKind, Gap, Timeline, WalName, chains, without_history};
 use serde::Serialize;
 
 use crate::error::{ArchiveError, ErrorKind, Result};
@@ -66,6 +66,7 @@ impl Generation {
                 findings.extend(chain.gaps.iter().map(of_gap));
             }
         }
+        findings.extend(without_history(&holdings).into_iter().map(of_lost_history));
         let mut expected = BTreeSet::from(["generation".to_owned()]);
         let manifests = self.expect_backups(&mut expected, &mut findings)?;
         expected.extend(holdings.wal.iter().map(|file| wal_key(file.name)));
@@ -119,7 +120,8 @@ impl Generation {
         let stored: BTreeSet<_> = store.list(&folder)?.into_iter().map(|stored| stored.key).collect();
         let mut sizes = Vec::new();
         for name in store.names(&folder)? {
-            expected.extend([format!("backups/{name}/manifest"), format!("backups/{name}/verified")]);
+            let of = |what: &str| format!("backups/{name}/{what}");
+            expected.extend([of("manifest"), of("verified"), of("damaged")]);
             let manifest = match self.manifest(&name) {
                 Ok(manifest) => manifest,
                 Err(error) if error.kind == ErrorKind::Absent => continue,
@@ -185,6 +187,12 @@ pub(crate) fn finding(place: &str, error: ArchiveError) -> Result<Option<Finding
         ErrorKind::Conflict | ErrorKind::Full | ErrorKind::Denied | ErrorKind::Unavailable => return Err(error),
     };
     Ok(Some(Finding { trouble, at: place.to_owned(), message: error.message }))
+}
+
+fn of_lost_history(timeline: Timeline) -> Finding {
+    let at = wal_key(WalName::History(timeline));
+    let message = "it cannot be used, and without it nobody goes on from earlier backups to what is of its timeline";
+    Finding { trouble: Trouble::Missing, at, message: message.to_owned() }
 }
 
 fn of_gap(gap: &Gap) -> Finding {

@@ -1,10 +1,13 @@
 //! A generation: the life of one cluster in the repository, from its first backup to the next restore.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use pgherd_core::backups::{Deletion, History, Holdings, WalFile, WalName};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ArchiveError, ErrorKind, Result};
+use crate::object::written_at;
 use crate::repository::Repository;
 use crate::wal::wal_key;
 
@@ -78,7 +81,8 @@ impl Generation {
 
     /// What there is in it: whole backups and log. What is stored is listed, only manifests and histories are read.
     pub fn holdings(&self) -> Result<Holdings> {
-        let wal = self.wal()?;
+        let mut wal = self.wal()?;
+        self.ask_for_times(&mut wal)?;
         let mut histories = Vec::new();
         for file in &wal {
             let WalName::History(timeline) = file.name else { continue };
@@ -109,6 +113,28 @@ impl Generation {
         }
         files.sort();
         Ok(files)
+    }
+
+    /// Where the store does not know when what it has was written, the last segment of each timeline is asked: what there is reaches up
+    /// to then.
+    fn ask_for_times(&self, wal: &mut [WalFile]) -> Result<()> {
+        let store = &self.repository.store;
+        if store.knows_times() {
+            return Ok(());
+        }
+        let mut timelines = BTreeSet::new();
+        let segments = wal.iter_mut().rev().filter(|file| matches!(file.name, WalName::Segment(_)));
+        for file in segments.filter(|file| timelines.insert(file.name.timeline())) {
+            let key = self.key(&wal_key(file.name));
+            let written_at = store.open(&key).and_then(|mut from| written_at(&mut from, &store.describe(&key)));
+            match written_at {
+                Ok(at) => file.written_at = at,
+                // A damaged one is told by a check.
+                Err(error) if matches!(error.kind, ErrorKind::Damaged | ErrorKind::Invalid | ErrorKind::Absent) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Deletes these in this order; each is gone for good before the next one is begun with.

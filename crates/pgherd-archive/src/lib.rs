@@ -31,7 +31,7 @@ pub use generation::{Generation, GenerationInfo, Origin};
 pub use helper::{DAMAGE_EXIT, archive_main};
 pub use keys::KeyRing;
 pub use location::Location;
-pub use mirror::{Copies, Lag, copy, fetch, fetch_bytes, lag};
+pub use mirror::{Copied, Copies, Heard, Lag, copy, copy_while, fetch, fetch_bytes, lag};
 pub use repository::{Options, Repository};
 pub use settings::{Settings, Source};
 pub use wal::Pushed;

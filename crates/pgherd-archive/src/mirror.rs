@@ -1,17 +1,17 @@
 //! A second repository: objects of the first one as they are, in an order in which nothing is listed there before all it needs.
 //!
-//! Invariants: what is copied was verified, where its key is at hand; what is damaged in the first one is not copied. Nothing is
-//! deleted, and what is written over is only what says what others are: the manifest of a name that was given to a later backup, and
+//! Invariants: what is copied was verified, where its key is at hand; what is damaged in the first one is not copied, and what makes
+//! files a backup only when all of them are there. Nothing is deleted, and what is written over is only what says what others are: the manifest of a name that was given to a later backup, and
 //! when a backup was last verified.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Cursor, Read, Write as _};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pgherd_core::backups::{Backup, Lsn, WalName};
 
-use crate::backup::Manifest;
+use crate::backup::{Manifest, StoredFile, file_key};
 use crate::error::{ArchiveError, ErrorKind, Result};
 use crate::generation::Generation;
 use crate::object::ObjectReader;
@@ -19,6 +19,7 @@ use crate::repository::Repository;
 use crate::store::{Stored, Upload};
 
 const BUFFER_BYTES: usize = 256 << 10;
+const LONGEST_MANIFEST_BYTES: u64 = 64 << 20;
 
 /// What is known to be in the other repository of one generation, so that it is not asked each time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,33 +60,77 @@ pub struct Lag {
     pub since: Option<Timestamp>,
     /// Backups that only the other one has.
     pub only_there: Vec<String>,
+    /// Why part of what is here could not be looked at: what is in there is not counted.
+    pub unlisted: Option<ArchiveError>,
+}
+
+/// What whoever copies is told, and asks whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// So many bytes more were copied: of an object that is cut short nothing is there.
+    Bytes(u64),
+    /// Between two objects.
+    Between,
+}
+
+/// What was copied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Objects that are there now and were not before.
+    pub objects: usize,
+    /// Whether it was cut short.
+    pub cut_short: bool,
 }
 
 /// How far behind the copy of a generation is.
 pub fn lag(from: &Generation, to: &Repository, copies: &mut Copies) -> Result<Lag> {
     let there = known(from, to, copies)?;
-    let mut lag = Lag::default();
-    for stored in lacking(from, to, there)? {
+    let (lacking, unlisted) = lacking(from, to, there)?;
+    let mut lag = Lag { unlisted, ..Lag::default() };
+    for stored in lacking {
         lag.objects += 1;
         lag.segments += u64::from(stored.key[from.folder.len() + 1..].starts_with("wal/"));
         lag.bytes += stored.bytes;
         lag.since = Some(lag.since.map_or(stored.modified_at, |since| since.min(stored.modified_at)));
     }
-    let here: BTreeSet<String> = from.backup_names()?.into_iter().collect();
-    let folder = from.key("backups/");
-    let names = there.keys().filter_map(|key| key.strip_prefix(&folder)?.strip_suffix("/manifest"));
-    lag.only_there = names.filter(|name| !here.contains(*name)).map(str::to_owned).collect();
+    // Where the names here cannot be read, nobody knows which are only there.
+    if let Ok(here) = from.backup_names() {
+        let folder = from.key("backups/");
+        let names = there.keys().filter_map(|key| key.strip_prefix(&folder)?.strip_suffix("/manifest"));
+        lag.only_there = names.filter(|name| !here.iter().any(|here| here == name)).map(str::to_owned).collect();
+    }
     Ok(lag)
 }
 
 /// Copies what the other repository lacks of a generation; says how many objects that were. What can be copied is, whatever is wrong
 /// with the rest; the first trouble is the error. `progress` hears of bytes.
 pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progress: impl FnMut(u64)) -> Result<usize> {
+    let heard = |heard| {
+        if let Heard::Bytes(bytes) = heard {
+            progress(bytes);
+        }
+        true
+    };
+    copy_while(from, to, copies, heard).map(|copied| copied.objects)
+}
+
+/// The same for as long as `goes_on`; what was copied before it was cut short is there.
+pub fn copy_while(
+    from: &Generation,
+    to: &Repository,
+    copies: &mut Copies,
+    mut goes_on: impl FnMut(Heard) -> bool,
+) -> Result<Copied> {
     let there = known(from, to, copies)?;
-    let (mut copied, mut trouble) = (0, None);
+    let mut copied = Copied::default();
     let mut without = BTreeSet::new();
     let mut claims = BTreeMap::new();
-    for stored in lacking(from, to, there)? {
+    let (lacking, mut trouble) = lacking(from, to, there)?;
+    for stored in lacking {
+        if !goes_on(Heard::Between) {
+            copied.cut_short = true;
+            break;
+        }
         let backup = backup_of(from, &stored.key);
         // No backup is listed there without all of its files.
         if backup.as_ref().is_some_and(|backup| without.contains(backup)) {
@@ -93,17 +138,22 @@ pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progres
         }
         let done = claim(from, to, backup.as_ref(), &mut claims)
             .map_err(Failure::from)
-            .and_then(|()| copy_one(from, to, &stored, &mut progress));
+            .and_then(|()| source(from, &stored.key, there).map_err(Failure::here))
+            .and_then(|source| copy_one(from, to, &stored, source, &mut |bytes| goes_on(Heard::Bytes(bytes))));
         match done {
             Ok(()) => {
                 let same = There { bytes: stored.bytes, same_as: Some(stored.modified_at) };
                 there.insert(stored.key, same);
-                copied += 1;
+                copied.objects += 1;
+            }
+            Err(Failure { why: Why::CutShort, .. }) => {
+                copied.cut_short = true;
+                break;
             }
             // Deleted a moment ago, or gone: what it is a file of is no backup there either.
             Err(Failure { error, .. }) if error.kind == ErrorKind::Absent => without.extend(backup),
-            Err(Failure { error, is_here })
-                if is_here || matches!(error.kind, ErrorKind::Damaged | ErrorKind::Conflict) =>
+            Err(Failure { error, why })
+                if why == Why::Here || matches!(error.kind, ErrorKind::Damaged | ErrorKind::Conflict) =>
             {
                 without.extend(backup);
                 trouble.get_or_insert(error);
@@ -115,19 +165,63 @@ pub fn copy(from: &Generation, to: &Repository, copies: &mut Copies, mut progres
             }
         }
     }
-    trouble.map_or(Ok(copied), Err)
+    match trouble {
+        // Whoever had it cut short asks again, and hears of it then.
+        Some(error) if !copied.cut_short => Err(error),
+        _ => Ok(copied),
+    }
 }
 
 /// Why an object was not copied.
 struct Failure {
     error: ArchiveError,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
     /// It could not be read where it is: others can.
-    is_here: bool,
+    Here,
+    /// Nobody wanted it to go on.
+    CutShort,
+    Other,
 }
 
 impl From<ArchiveError> for Failure {
     fn from(error: ArchiveError) -> Self {
-        Self { error, is_here: false }
+        Self { error, why: Why::Other }
+    }
+}
+
+impl Failure {
+    fn here(error: ArchiveError) -> Self {
+        Self { error, why: Why::Here }
+    }
+}
+
+/// An object to be copied. What makes files a backup is one only where all of them are there as they were stored.
+fn source(from: &Generation, key: &str, there: &BTreeMap<String, There>) -> Result<Box<dyn Read + Send>> {
+    let source = from.repository.store.open(key)?;
+    if !key.ends_with("/manifest") {
+        return Ok(source);
+    }
+    let what = from.repository.store.describe(key);
+    let reading = |error: io::Error| ArchiveError::io(&format!("read {what}"), &error);
+    let (mut bytes, mut content) = (Vec::new(), Vec::new());
+    source.take(LONGEST_MANIFEST_BYTES).read_to_end(&mut bytes).map_err(reading)?;
+    let place = &key[from.folder.len() + 1..];
+    let reader = ObjectReader::new(bytes.as_slice(), &from.repository.options.keys, &what)?;
+    reader.belonging(place, &from.info.id)?.read_to_end(&mut content).map_err(reading)?;
+    let manifest: Manifest = serde_json::from_slice(&content).map_err(|error| ArchiveError::damaged(&what, error))?;
+    let backup = &manifest.backup.name;
+    let key_of = |file: &StoredFile| from.key(&file_key(backup, &manifest.attempt, &file.name));
+    let is_whole = |file: &&StoredFile| there.get(&key_of(file)).is_some_and(|known| known.bytes == file.bytes);
+    match manifest.files.iter().find(|file| !is_whole(file)) {
+        None => Ok(Box::new(Cursor::new(bytes))),
+        Some(lost) => {
+            let how = format!("{} of it is not there as it was stored", lost.name);
+            Err(ArchiveError::damaged(&format!("the backup {backup}"), how))
+        }
     }
 }
 
@@ -161,7 +255,12 @@ pub fn fetch(
     mut progress: impl FnMut(u64),
 ) -> Result<Generation> {
     for stored in needed(from, backup, until)? {
-        copy_one(from, to, &stored, &mut progress).map_err(|failure| failure.error)?;
+        let source = from.repository.store.open(&stored.key)?;
+        let mut told = |bytes| {
+            progress(bytes);
+            true
+        };
+        copy_one(from, to, &stored, source, &mut told).map_err(|failure| failure.error)?;
     }
     to.generation(from.instance(), from.info().number)
 }
@@ -186,9 +285,13 @@ fn needed(from: &Generation, backup: &Backup, until: Option<Lsn>) -> Result<Vec<
                 || stored.key.starts_with(&from.key(&format!("backups/{}/", backup.name)))
         }
     };
-    let mut all = listed(from, |_| false)?;
-    all.retain(is_needed);
-    Ok(all)
+    match listed(from, |_| false)? {
+        (_, Some(unlisted)) => Err(unlisted),
+        (mut all, None) => {
+            all.retain(is_needed);
+            Ok(all)
+        }
+    }
 }
 
 /// What is there, asked for when it is not known.
@@ -212,18 +315,21 @@ fn known<'a>(from: &Generation, to: &Repository, copies: &'a mut Copies) -> Resu
     Ok(copies.there.get_or_insert_default())
 }
 
+/// Objects, and why some could not be listed.
+type Listed = (Vec<Stored>, Option<ArchiveError>);
+
 /// What is not there as it is here, in the order to be copied in: the log first, and what makes files a backup behind all of them.
-fn lacking(from: &Generation, to: &Repository, there: &mut BTreeMap<String, There>) -> Result<Vec<Stored>> {
+fn lacking(from: &Generation, to: &Repository, there: &mut BTreeMap<String, There>) -> Result<Listed> {
     listed(from, |stored| is_known(from, to, stored, there))
 }
 
 /// All that can be copied but what is known, in that order.
-fn listed(from: &Generation, mut is_known: impl FnMut(&Stored) -> bool) -> Result<Vec<Stored>> {
+fn listed(from: &Generation, mut is_known: impl FnMut(&Stored) -> bool) -> Result<Listed> {
     from.be_there()?;
-    let store = &from.repository.store;
+    let (stored, unlisted) = stored(from)?;
     let mut found = Vec::new();
     let mut attempts = BTreeMap::new();
-    for stored in store.list(&from.folder)? {
+    for stored in stored {
         if is_known(&stored) {
             continue;
         }
@@ -248,7 +354,34 @@ fn listed(from: &Generation, mut is_known: impl FnMut(&Stored) -> bool) -> Resul
         found.push((rank, stored));
     }
     found.sort();
-    Ok(found.into_iter().map(|(_, stored)| stored).collect())
+    Ok((found.into_iter().map(|(_, stored)| stored).collect(), unlisted))
+}
+
+/// What is stored, and why some of it could not be listed: a folder that cannot be read is no reason to do without the others.
+fn stored(from: &Generation) -> Result<Listed> {
+    let store = &from.repository.store;
+    let mut unlisted = match store.list(&from.folder) {
+        Ok(stored) => return Ok((stored, None)),
+        Err(error) => Some(error),
+    };
+    let marker = from.key("generation");
+    let reading = |error: io::Error| ArchiveError::io(&format!("read {}", store.describe(&marker)), &error);
+    let bytes = io::copy(&mut store.open(&marker)?, &mut io::sink()).map_err(reading)?;
+    let mut found = vec![Stored { key: marker, bytes, modified_at: from.info.begun_at }];
+    for part in ["wal", "backups"] {
+        let part = from.key(part);
+        let names = store.names(&part).unwrap_or_else(|error| {
+            unlisted = Some(error);
+            Vec::new()
+        });
+        for name in names {
+            match store.list(&format!("{part}/{name}")) {
+                Ok(stored) => found.extend(stored),
+                Err(error) => unlisted = Some(error),
+            }
+        }
+    }
+    Ok((found, unlisted))
 }
 
 /// Whether an object is there as it is here. Of what is written once under its name the size says so; what another may take the place
@@ -273,14 +406,14 @@ fn copy_one(
     from: &Generation,
     to: &Repository,
     stored: &Stored,
-    progress: &mut impl FnMut(u64),
+    source: Box<dyn Read + Send>,
+    goes_on: &mut impl FnMut(u64) -> bool,
 ) -> Result<(), Failure> {
     let (here, key) = (&from.repository, stored.key.as_str());
     let place = &key[from.folder.len() + 1..];
     let what = here.store.describe(key);
     let upload = to.store.begin(key)?;
-    let source = here.store.open(key).map_err(|error| Failure { error, is_here: true })?;
-    let mut tee = Tee { from: source, to: upload, progress, unread: false };
+    let mut tee = Tee { from: source, to: upload, goes_on, why: Why::Other };
     let checked = ObjectReader::new(&mut tee, &here.options.keys, &what)
         .and_then(|reader| reader.belonging(place, if place == "generation" { "" } else { &from.info.id }))
         .and_then(|reader| reader.verify_sealed(|_| {}));
@@ -290,9 +423,9 @@ fn copy_one(
         Err(error) if error.kind == ErrorKind::KeyLost => {
             let reading = |error: io::Error| ArchiveError::io(&format!("copy {what}"), &error);
             let copied = io::copy(&mut tee, &mut io::sink()).map_err(reading);
-            copied.map_err(|error| Failure { error, is_here: tee.unread })?;
+            copied.map_err(|error| Failure { error, why: tee.why })?;
         }
-        Err(error) => return Err(Failure { error, is_here: tee.unread }),
+        Err(error) => return Err(Failure { error, why: tee.why }),
     }
     let mut upload = tee.to;
     let modified_at = here.store.knows_times().then_some(stored.modified_at);
@@ -343,21 +476,24 @@ fn is_same(from: &Generation, to: &Repository, key: &str) -> Result<bool> {
 }
 
 /// Writes what is read.
-struct Tee<'a, P: FnMut(u64)> {
+struct Tee<'a, P: FnMut(u64) -> bool> {
     from: Box<dyn Read + Send>,
     to: Box<dyn Upload>,
-    progress: &'a mut P,
-    /// It was the last thing to fail that it could not be read.
-    unread: bool,
+    goes_on: &'a mut P,
+    /// What was the last thing to fail.
+    why: Why,
 }
 
-impl<P: FnMut(u64)> Read for Tee<'_, P> {
+impl<P: FnMut(u64) -> bool> Read for Tee<'_, P> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.from.read(buffer);
-        self.unread = count.is_err();
+        self.why = if count.is_err() { Why::Here } else { Why::Other };
         let count = count?;
         self.to.write_all(&buffer[..count])?;
-        (self.progress)(count as u64);
+        if !(self.goes_on)(count as u64) {
+            self.why = Why::CutShort;
+            return Err(io::Error::other("it was cut short"));
+        }
         Ok(count)
     }
 }

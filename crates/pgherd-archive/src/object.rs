@@ -404,9 +404,14 @@ impl<R: Read> Read for Opened<R> {
     }
 }
 
-/// Whether an object takes a key, by what it says of itself.
-pub(crate) fn is_encrypted(from: &mut impl Read, what: &str) -> Result<bool> {
-    read_header(from, what).map(|(header, _)| header.key.is_some())
+/// When the content of an object was written, by what it says of itself.
+pub(crate) fn written_at(from: &mut impl Read, what: &str) -> Result<Option<Timestamp>> {
+    read_header(from, what).map(|(header, _)| header.written_at)
+}
+
+/// The name of the key that an object takes, by what it says of itself; `None`: it takes none.
+pub(crate) fn key_of(from: &mut impl Read, what: &str) -> Result<Option<String>> {
+    read_header(from, what).map(|(header, _)| header.key)
 }
 
 fn read_header(from: &mut impl Read, what: &str) -> Result<(Header, Vec<u8>)> {

@@ -15,7 +15,7 @@ use crate::folder::Folder;
 use crate::generation::{Generation, GenerationInfo, Origin};
 use crate::keys::KeyRing;
 use crate::location::Location;
-use crate::object::{Label, ObjectReader, ObjectWriter, hex, is_encrypted};
+use crate::object::{Label, ObjectReader, ObjectWriter, hex, key_of};
 use crate::store::Store;
 
 /// How a repository is used.
@@ -51,13 +51,18 @@ struct Marker {
 impl Repository {
     /// Opens a repository; an error of kind [`ErrorKind::Unavailable`] when none is there.
     pub fn open(location: &Location, options: Options) -> Result<Self> {
+        Self::find(location, options)?.ok_or_else(|| {
+            let message = format!("there is no repository at {location}");
+            ArchiveError::new(ErrorKind::Unavailable, message).help("is its disk mounted?")
+        })
+    }
+
+    /// Opens a repository; `None`: none is there, or its disk is away.
+    pub fn find(location: &Location, options: Options) -> Result<Option<Self>> {
         let repository = Self::at(location, options)?;
         match repository.read_json::<Marker>(MARKER, MARKER, "") {
-            Ok(_) => Ok(repository),
-            Err(error) if error.kind == ErrorKind::Absent => {
-                let message = format!("there is no repository at {location}");
-                Err(ArchiveError::new(ErrorKind::Unavailable, message).help("is its disk mounted?"))
-            }
+            Ok(_) => Ok(Some(repository)),
+            Err(error) if error.kind == ErrorKind::Absent => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -111,14 +116,16 @@ impl Repository {
         Ok(names)
     }
 
-    /// The place of something that is stored encrypted; `None`: nothing is. What is too damaged to tell does not count.
-    pub fn anything_encrypted(&self) -> Result<Option<String>> {
+    /// The place of something that is stored encrypted with a key that is not among these; `None`: nothing is. What is too damaged to
+    /// tell does not count.
+    pub fn anything_encrypted_without(&self, keys: &KeyRing) -> Result<Option<String>> {
+        let names = keys.names();
         for stored in self.store.list("")? {
             let what = self.store.describe(&stored.key);
-            let is_encrypted = self.store.open(&stored.key).and_then(|mut from| is_encrypted(&mut from, &what));
-            match is_encrypted {
-                Ok(true) => return Ok(Some(what)),
-                Ok(false) => {}
+            let key = self.store.open(&stored.key).and_then(|mut from| key_of(&mut from, &what));
+            match key {
+                Ok(Some(key)) if !names.contains(&key.as_str()) => return Ok(Some(what)),
+                Ok(_) => {}
                 // Deleted a moment ago, or nothing that says what it is.
                 Err(error) if matches!(error.kind, ErrorKind::Absent | ErrorKind::Damaged) => {}
                 Err(error) => return Err(error),
@@ -129,10 +136,8 @@ impl Repository {
 
     /// The generations of an instance, the oldest first.
     pub fn generations(&self, instance: &str) -> Result<Vec<Generation>> {
-        check_name(instance, "an instance")?;
         let mut found = Vec::new();
-        for name in self.store.names(instance)? {
-            let Some(number) = generation_number(&name) else { continue };
+        for number in self.numbers(instance)? {
             match self.generation(instance, number) {
                 Ok(generation) => found.push(generation),
                 // Being made, or being deleted.
@@ -147,22 +152,28 @@ impl Repository {
     /// restore, for which one that is damaged is no reason to do without all. Whoever deletes asks for
     /// [`Repository::generations`], which is an error then.
     pub fn readable_generations(&self, instance: &str) -> Result<(Vec<Generation>, Vec<Finding>)> {
-        check_name(instance, "an instance")?;
         let (mut found, mut findings) = (Vec::new(), Vec::new());
-        for name in self.store.names(instance)? {
-            let Some(number) = generation_number(&name) else { continue };
+        for number in self.numbers(instance)? {
             match self.generation(instance, number) {
                 Ok(generation) => found.push(generation),
-                Err(error) => findings.extend(finding(&format!("{instance}/{name}/generation"), error)?),
+                Err(error) => findings.extend(finding(&format!("{instance}/{number:04}/generation"), error)?),
             }
         }
         Ok((found, findings))
     }
 
+    /// The numbers of the generations of an instance, the oldest first, also of those that cannot be read.
+    pub fn numbers(&self, instance: &str) -> Result<Vec<u32>> {
+        check_name(instance, "an instance")?;
+        let names = self.store.names(instance)?;
+        let mut numbers: Vec<_> = names.iter().filter_map(|name| generation_number(name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
     /// The number of the newest generation of an instance; 0: there is none.
     pub fn last_number(&self, instance: &str) -> Result<u32> {
-        check_name(instance, "an instance")?;
-        Ok(self.store.names(instance)?.iter().filter_map(|name| generation_number(name)).max().unwrap_or(0))
+        Ok(self.numbers(instance)?.last().copied().unwrap_or(0))
     }
 
     /// One generation.

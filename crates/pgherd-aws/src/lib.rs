@@ -32,6 +32,7 @@ mod written;
 
 pub use desired::desired;
 pub use kinds::{IGNORES, KINDS};
+pub use preflight::ACCEPTABLE;
 pub use protocol::error::AwsError;
 pub use protocol::form::{Field, Form};
 pub use protocol::xml::Element;

@@ -6,7 +6,7 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
 
 use crate::kinds::instance::{ADDRESS, ARN};
-use crate::kinds::{instance, replica, secret, security_group};
+use crate::kinds::{instance, proxy, replica, secret, security_group};
 use crate::live::sibling;
 
 /// Every output of a block. `certificates` is a file with those of Amazon's authorities, where there is one.
@@ -35,6 +35,7 @@ pub(crate) fn facts(observed: &[Observed], certificates: Option<&str>) -> Facts 
         port: primary.props.get("Port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok()),
         database_name: told("DBName"),
         username: told("MasterUsername"),
+        pooler: of(proxy::NAME).next().and_then(|proxy| text(proxy, proxy::ENDPOINT)),
         replicas: replicas(of(replica::NAME)),
         security_group: Named {
             id: group.and_then(|group| text(group, security_group::GROUP_ID)),
@@ -46,6 +47,7 @@ pub(crate) fn facts(observed: &[Observed], certificates: Option<&str>) -> Facts 
         secret: of(secret::NAME).next().and_then(|secret| text(secret, secret::ARN)),
         passfile: None,
         root_certificate: certificates.map(str::to_owned),
+        reader: None,
         engine_version: told("engine_version_actual"),
         arn,
     }

@@ -172,8 +172,8 @@ impl Provider for Aws {
         outputs::outputs(spec, observed, self.options.root_certificate.as_deref())
     }
 
-    fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
-        written::inputs(spec, &self.region, observed)
+    fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
+        Ok(written::inputs(spec, &self.region, observed))
     }
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {

@@ -294,11 +294,15 @@ async fn stuck(aws: &Aws, rest: &Rest<'_>, word: &str) -> ProviderError {
             format!("start it with `aws rds start-db-instance --db-instance-identifier {id}`, then run this again");
         return ProviderError::new(ErrorKind::Conflict, format!("{id} is stopped")).help(help);
     }
-    // The failure itself is what matters; that its reasons cannot be read is no other one.
-    let told = rds::happened(aws.session(), rest.region, id, TOLD_MINUTES).await.unwrap_or_default();
-    let told = if told.is_empty() { "nothing".to_owned() } else { told.join("; ") };
+    let told = happened(aws, rest.region, id).await;
     let message = format!("{id} is {word}; what RDS told in the last hour: {told}");
     ProviderError::new(ErrorKind::Conflict, message)
+}
+
+/// What RDS told of an instance in the last hour. The failure itself is what matters; that its reasons cannot be read is no other one.
+pub(crate) async fn happened(aws: &Aws, region: &str, id: &str) -> String {
+    let told = rds::happened(aws.session(), region, id, TOLD_MINUTES).await.unwrap_or_default();
+    if told.is_empty() { "nothing".to_owned() } else { told.join("; ") }
 }
 
 /// Says something that is no phase.

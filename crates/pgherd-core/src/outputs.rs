@@ -18,14 +18,18 @@ pub struct Facts {
     pub resource_id: Option<String>,
     /// Host applications connect to, without a port.
     pub host: Option<String>,
-    /// Port applications connect to: the pooler's when there is one.
+    /// Port applications connect to: the pooler's where that stands in the server's place.
     pub port: Option<u16>,
     /// Name of the database, where the target's differs from the block's.
     pub database_name: Option<String>,
     /// Name of the administrator role, where the target's differs from the block's.
     pub username: Option<String>,
+    /// Host of the pooler in front of the instance, without a port.
+    pub pooler: Option<String>,
     /// The read replicas, in order.
     pub replicas: Vec<Replica>,
+    /// One way to all replicas, `host:port`, where the target has one.
+    pub reader: Option<String>,
     /// The firewall object.
     pub security_group: Named,
     /// The subnet group.
@@ -79,11 +83,14 @@ fn value(name: &str, spec: &Spec, facts: &Facts) -> Value {
         "db_instance_endpoint" => text(&facts.host),
         "db_instance_port" => facts.port.map(i64::from).into(),
         "db_instance_host_port" => address(facts).into(),
+        "proxy_endpoint" => text(&facts.pooler),
         "db_instance_name" => database(spec, facts).into(),
         "db_instance_username" => username(spec, facts).into(),
         "db_instance_resource_id" => text(&facts.resource_id),
         "read_replica_endpoints" => each(|replica| &replica.endpoint),
-        "read_replica_endpoint" => facts.replicas.first().map(|replica| replica.endpoint.clone()).into(),
+        "read_replica_endpoint" => {
+            facts.reader.clone().or_else(|| Some(facts.replicas.first()?.endpoint.clone())).into()
+        }
         "read_replica_ids" => each(|replica| &replica.id),
         "read_replica_arns" => each(|replica| &replica.arn),
         "db_security_group_id" => text(&facts.security_group.id),
@@ -213,10 +220,11 @@ mod tests {
             host: Some("127.0.0.1".to_owned()),
             port: Some(5510),
             replicas: vec![Replica {
-                id: "orders-2".to_owned(),
-                arn: "pgherd:local:orders-2".to_owned(),
+                id: "n2".to_owned(),
+                arn: "pgherd:local:orders/n2".to_owned(),
                 endpoint: "127.0.0.1:5512".to_owned(),
             }],
+            reader: Some("127.0.0.1:5511".to_owned()),
             parameter_group: Named { id: Some("generation 3".to_owned()), arn: None },
             secret: Some("/home/a b/secret.json".to_owned()),
             passfile: Some("/home/a b/pgpass".to_owned()),
@@ -250,7 +258,9 @@ mod tests {
         let facts = Facts {
             database_name: own("defaultdb"),
             username: own("doadmin"),
+            pooler: own("pooler"),
             replicas: vec![replica("first"), replica("second")],
+            reader: None,
             security_group: both("security group"),
             subnet_group: both("subnet group"),
             parameter_group: both("parameter group"),

@@ -66,6 +66,14 @@ pub struct Pending {
     pub waits_for: String,
 }
 
+impl Pending {
+    /// What it waits for as a part of a sentence: `a restart`, `the maintenance window`. Some targets write the article.
+    pub fn what(&self) -> String {
+        let waits_for = &self.waits_for;
+        if waits_for.contains(' ') { waits_for.clone() } else { format!("a {waits_for}") }
+    }
+}
+
 /// What a resource is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,7 +26,7 @@ pub(crate) const DUMP: &str =
     "keep a pg_dump of it, then write skip_final_snapshot = true, or accept that with --accept no-last-backup";
 
 /// Errors that a user may accept. The others are about what DigitalOcean refuses for sure.
-const ACCEPTABLE: &[&str] = &[
+pub const ACCEPTABLE: &[&str] = &[
     "class-not-offered",
     "interrupts-now",
     "major-upgrade",

@@ -13,10 +13,12 @@ use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
-use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Provider, ProviderError};
+use pgherd_engine::provider::{
+    ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Provider, ProviderError, unsupported,
+};
 use serde_json::Value as Json;
 
-use crate::kinds::{KINDS, cluster};
+use crate::kinds::{IGNORES, KINDS, cluster};
 use crate::secrets::Folder;
 use crate::session::Session;
 use crate::wait::Patience;
@@ -179,6 +181,14 @@ impl Provider for DigitalOcean {
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         outputs::outputs(spec, observed, self.secrets(&spec.name).as_ref())
+    }
+
+    fn inputs(&self, _spec: &Spec, _observed: &[Observed]) -> Result<Props, ProviderError> {
+        Err(unsupported(Cloud::DigitalOcean, "read the settings off a database"))
+    }
+
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        IGNORES
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

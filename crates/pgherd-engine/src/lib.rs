@@ -1,5 +1,6 @@
 //! Carries out plans against any provider. Knows no cloud and prints nothing.
 
+pub mod ending;
 pub mod operation;
 pub mod provider;
 pub mod run;

@@ -71,14 +71,11 @@ pub trait Provider: Send + Sync {
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props;
 
     /// What a block would write to have what exists, by canonical variable, as far as that can be told from it. The rest is as its default.
-    fn inputs(&self, _spec: &Spec, _observed: &[Observed]) -> Props {
-        Props::new()
-    }
+    /// A target that reads nothing back refuses: an import would take defaults for what there is.
+    fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError>;
 
-    /// Variables that change nothing here, with the reason.
-    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
-    }
+    /// Variables that change nothing here, with the reason. Nobody can read them off a database, either.
+    fn ignores(&self) -> &'static [(&'static str, &'static str)];
 
     /// Where the spec's database is reached now: `connection_string` of its outputs. A target that knows it without asking the
     /// database does not ask.
@@ -242,7 +239,7 @@ impl ProviderError {
 }
 
 /// What a target has no way to do, as far as this version of pgherd knows it.
-fn unsupported(cloud: Cloud, what: &str) -> ProviderError {
+pub fn unsupported(cloud: Cloud, what: &str) -> ProviderError {
     ProviderError::new(ErrorKind::Unsupported, format!("this version of pgherd cannot {what} on {cloud}"))
 }
 

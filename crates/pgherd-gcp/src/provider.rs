@@ -12,11 +12,13 @@ use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
-use pgherd_engine::provider::{ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Provider, ProviderError};
+use pgherd_engine::provider::{
+    ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Provider, ProviderError, unsupported,
+};
 
 use crate::api::At;
 use crate::fields::LABELS;
-use crate::kinds::{KINDS, instance};
+use crate::kinds::{IGNORES, KINDS, instance};
 use crate::labels::{self, Labels};
 use crate::session::Session;
 use crate::wait::Patience;
@@ -153,6 +155,14 @@ impl Provider for Gcp {
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         outputs::outputs(spec, &self.project, observed)
+    }
+
+    fn inputs(&self, _spec: &Spec, _observed: &[Observed]) -> Result<Props, ProviderError> {
+        Err(unsupported(Cloud::Gcp, "read the settings off a database"))
+    }
+
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        IGNORES
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

@@ -30,7 +30,7 @@ use crate::supervisor::{AgentOptions, place};
 /// How long a question may take that the agent answers from what it has at hand.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long an agent may take from being started to answering.
-const START_DEADLINE: Duration = Duration::from_secs(20);
+const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How glibc's allocator behaves in an agent (mallopt(3)): it gives back what it is done with. By its own rules it keeps what
 /// unpacking ten clusters took for months (measured: 109 MB, with these 23 MB). Other libraries' allocators look at none of it.
 pub const ALLOCATOR: [(&str, &str); 3] =
@@ -52,17 +52,18 @@ pub struct Client {
 pub async fn connect(paths: &Paths) -> Result<Option<Client>, ProviderError> {
     let client = Client { socket: paths.agent_socket() };
     match UnixStream::connect(&client.socket).await {
-        // Nobody listens there: either never, or no longer.
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
-            return Ok(None);
-        }
+        Err(error) if is_nobody(&error) => return Ok(None),
         Err(error) => {
             let message = format!("the agent's socket {} cannot be opened: {error}", client.socket.display());
             return Err(ProviderError::new(ErrorKind::Denied, message).help("run this as the user who runs the agent"));
         }
         Ok(_) => {}
     }
-    let health = client.health().await?;
+    let health = match client.health().await {
+        // It ended while it was asked.
+        Err(error) if error.kind == ErrorKind::Unavailable && !place::is_held(paths) => return Ok(None),
+        answer => answer?,
+    };
     if health.api != API_VERSION || health.version != env!("CARGO_PKG_VERSION") {
         let message = format!(
             "the running agent (pid {}) is pgherd {} with API {}, this is pgherd {} with API {API_VERSION}",
@@ -77,6 +78,12 @@ pub async fn connect(paths: &Paths) -> Result<Option<Client>, ProviderError> {
         )));
     }
     Ok(Some(client))
+}
+
+/// Nobody listens there: never, or no longer. What waits to be let in while the listener goes is reset.
+fn is_nobody(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset)
 }
 
 /// Returns once there are instances that an agent keeps or may be started for: where nothing is yet, somebody may watch.
@@ -96,29 +103,38 @@ pub async fn anything(paths: &Paths) {
 /// The agent of these options: the one that runs, or one started now with `program` (an executable that has the
 /// `agent` command), which then outlives the caller.
 pub async fn connect_or_start(program: &Path, options: &AgentOptions) -> Result<Client, ProviderError> {
-    if let Some(client) = connect(&options.paths).await? {
+    // What is wrong with one that is there is said again below, if it stays so.
+    if let Ok(Some(client)) = connect(&options.paths).await {
         return Ok(client);
     }
     // Two starters at once: the second waits here, and then finds the first one's agent.
     let _turn = place::starting_turn(&options.paths.state).await?;
-    if let Some(client) = connect(&options.paths).await? {
-        return Ok(client);
-    }
-    let trouble = start(program, options).await.err();
-    // A starter that was cut short leaves an agent that is about to answer; ours then found its place taken.
     let deadline = Instant::now() + START_DEADLINE;
+    let mut trouble = None;
     loop {
-        if let Some(client) = connect(&options.paths).await? {
-            return Ok(client);
+        let (is_held, is_late) = (place::is_held(&options.paths), Instant::now() > deadline);
+        match connect(&options.paths).await {
+            Ok(Some(client)) => return Ok(client),
+            // What holds the place does not answer yet, or not any more.
+            Err(error) if error.kind == ErrorKind::Unavailable && !is_late => {}
+            Err(error) => return Err(error),
+            Ok(None) => {}
         }
-        if !place::is_held(&options.paths) || Instant::now() > deadline {
-            return Err(trouble.unwrap_or_else(|| {
-                ProviderError::new(ErrorKind::Unavailable, "the agent started and ended at once")
-                    .help(format!("see {}", options.paths.agent_log().display()))
-            }));
+        if is_held && !is_late {
+            // A starter that was cut short leaves an agent that is about to answer. And what a killed agent was just starting
+            // holds its place until that is a program of its own.
+            tokio::time::sleep(LOOK_AGAIN).await;
+        } else if let Some(trouble) = trouble {
+            return Err(trouble);
+        } else {
+            trouble = start(program, options).await.err().or_else(|| Some(ended_at_once(&options.paths)));
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+fn ended_at_once(paths: &Paths) -> ProviderError {
+    ProviderError::new(ErrorKind::Unavailable, "the agent started and ended at once")
+        .help(format!("see {}", paths.agent_log().display()))
 }
 
 /// Starts the agent and waits until it says on its standard output, a pipe to us, that it answers.

@@ -1,13 +1,17 @@
 //! TCP ports: found by trying to bind, so that a port taken by anybody is noticed before a server fails on it.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
+use std::time::Duration;
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
 /// Where ports come from unless one is asked for.
 pub const RANGE: RangeInclusive<u16> = 5432..=5999;
@@ -18,20 +22,36 @@ pub const POOLER_RANGE: RangeInclusive<u16> = 6432..=6499;
 /// Where the ports of servers come from that nobody but a forwarder connects to.
 pub const NODE_RANGE: RangeInclusive<u16> = 6500..=7499;
 
-/// A port for a new instance: `asked`, or the first of `range` that is neither in `taken` (other instances', running or not)
-/// nor in use. Keep it with the instance: the next look may give another.
-pub fn allocate(asked: Option<u16>, range: RangeInclusive<u16>, taken: &BTreeSet<u16>) -> Result<u16, ProviderError> {
+/// How often, and how long after each other, a port that was asked for is claimed.
+const CLAIMS: usize = 10;
+const CLAIM_EVERY: Duration = Duration::from_millis(20);
+
+/// A port for a new instance: `asked`, or the first of `range` that is neither in `taken` (other instances' of this agent, running
+/// or not) nor another agent's nor in use. Keep it with the instance: the next look may give another.
+pub fn allocate(
+    asked: Option<u16>,
+    mut range: RangeInclusive<u16>,
+    taken: &BTreeSet<u16>,
+) -> Result<(u16, Claim), ProviderError> {
     if let Some(port) = asked {
         if taken.contains(&port) {
             let message = format!("port {port} belongs to another database of pgherd");
             return Err(ProviderError::new(ErrorKind::Conflict, message).help("write another port, or none"));
         }
-        return ensure_free(port).map(|()| port);
+        ensure_free(port)?;
+        // One that was just given back may be held for a moment by what was started meanwhile.
+        let claim = (0..CLAIMS).find_map(|nth| {
+            std::thread::sleep(CLAIM_EVERY * u32::from(nth > 0));
+            Claim::of(port)
+        });
+        return claim.map(|claim| (port, claim)).ok_or_else(|| claimed(port));
     }
-    range.clone().find(|port| !taken.contains(port) && is_free(*port)).ok_or_else(|| {
-        let message = format!("all ports from {} to {} are in use", range.start(), range.end());
-        ProviderError::new(ErrorKind::Conflict, message).help("write a port in the block")
-    })
+    let all_in_use = format!("all ports from {} to {} are in use", range.start(), range.end());
+    // Claimed before it is tried: nobody tries to bind what another agent is about to listen on.
+    let of_nobody = |port| Claim::of(port).filter(|_| is_free(port)).map(|claim| (port, claim));
+    range
+        .find_map(|port| (!taken.contains(&port)).then_some(port).and_then(of_nobody))
+        .ok_or_else(|| ProviderError::new(ErrorKind::Conflict, all_in_use).help("write a port in the block"))
 }
 
 /// A port held for a database that may not be running: no other agent of this machine gives it to one of its own.
@@ -63,21 +83,27 @@ pub fn ensure_free(port: u16) -> Result<(), ProviderError> {
 }
 
 /// The error for a port that another agent claims.
-pub fn claimed(port: u16) -> ProviderError {
+fn claimed(port: u16) -> ProviderError {
     let message = format!("port {port} belongs to a database of another agent of this machine");
     ProviderError::new(ErrorKind::Conflict, message).help("write another port, or none")
 }
 
 /// Whether nobody listens on the port on any address. A machine without IPv6 is asked about IPv4 only.
 pub fn is_free(port: u16) -> bool {
-    let refused = |bound: std::io::Result<TcpListener>| {
-        bound.is_err_and(|error| {
-            matches!(error.kind(), std::io::ErrorKind::AddrInUse | std::io::ErrorKind::PermissionDenied)
-        })
-    };
     // One at a time: the wildcard of IPv6 takes IPv4 as well.
-    !refused(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
-        && !refused(TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)))
+    [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
+        .into_iter()
+        .all(|address| !matches!(bound(address, port), Err(Errno::ADDRINUSE | Errno::ACCESS)))
+}
+
+/// Binds without listening: with `SO_REUSEADDR` on both sides that stands in nobody's way (socket(7)), and fails where somebody
+/// listens. Whoever listened for this moment would take the port from a server that starts on it just then.
+fn bound(address: IpAddr, port: u16) -> rustix::io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    bind(&socket, &std::net::SocketAddr::new(address, port))?;
+    Ok(socket)
 }
 
 /// Who listens on a port, `postgres (pid 4242)`, as far as `/proc` tells.
@@ -107,6 +133,8 @@ fn listening_inode(table: &str, port: u16) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     fn occupied() -> (TcpListener, u16) {
@@ -129,7 +157,7 @@ mod tests {
         let (_listener, port) = occupied();
         let end = port.saturating_add(20);
         let taken = BTreeSet::from([port.saturating_add(1)]);
-        let found = allocate(None, port..=end, &taken).expect("one of twenty is free");
+        let (found, _claim) = allocate(None, port..=end, &taken).expect("one of twenty is free");
         assert!(found > port + 1, "{found} beyond {port}");
     }
 
@@ -140,6 +168,28 @@ mod tests {
         assert!(claim.is_some() && Claim::of(port).is_none());
         drop(claim);
         assert!(Claim::of(port).is_some());
+    }
+
+    #[test]
+    fn a_port_that_another_agent_claims_is_passed_over_or_refused() {
+        let port = occupied().1;
+        let _claim = Claim::of(port).expect("free");
+        let end = port.saturating_add(20);
+        let (found, _another) = allocate(None, port..=end, &BTreeSet::new()).expect("one of twenty is free");
+        assert!(found > port, "{found} beyond {port}");
+        let error = allocate(Some(port), RANGE, &BTreeSet::new()).expect_err("it is claimed");
+        assert_eq!(error.message, format!("port {port} belongs to a database of another agent of this machine"));
+    }
+
+    #[test]
+    fn looking_takes_a_port_from_nobody() {
+        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let look = bound(any, 0).expect("some port is free");
+        let port = rustix::net::getsockname(&look).ok().and_then(|name| std::net::SocketAddr::try_from(name).ok());
+        let port = port.expect("it has an address").port();
+        let server = TcpListener::bind((any, port)).expect("nobody listens");
+        assert_eq!(bound(any, port).err(), Some(Errno::ADDRINUSE), "now somebody does");
+        drop((look, server));
     }
 
     #[test]

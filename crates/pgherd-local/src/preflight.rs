@@ -14,6 +14,10 @@ use crate::desired;
 use crate::encrypted::Encryption;
 use crate::pooler::{INSTALL, Program};
 
+/// The codes of the errors that a user may accept.
+pub const ACCEPTABLE: &[&str] =
+    &["customer-key-unavailable", "geo-redundant-backup-unavailable", "unencrypted-storage"];
+
 /// Whether this machine has a second repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Second {
@@ -23,6 +27,11 @@ pub enum Second {
     None {
         /// The file that would name its place.
         named_in: PathBuf,
+    },
+    /// What is written about it names none.
+    Wrong {
+        /// Why.
+        why: String,
     },
 }
 
@@ -37,9 +46,10 @@ pub fn preflight(
     accepted: &BTreeSet<String>,
 ) -> Vec<Diagnostic> {
     let promises = [encryption(spec, storage), own_key(spec), second_repository(spec, second)];
-    let promises = promises.into_iter().flatten().map(|promise| promise.acknowledged(accepted));
     let others = [key_file(spec), proxy(spec, pgbouncer), monitoring(spec), unknown_networks(spec)];
-    promises.chain(others.into_iter().flatten()).collect()
+    let acknowledged =
+        |told: Diagnostic| if ACCEPTABLE.contains(&told.code) { told.acknowledged(accepted) } else { told };
+    promises.into_iter().chain(others).flatten().map(acknowledged).collect()
 }
 
 fn encryption(spec: &Spec, storage: &Encryption) -> Option<Diagnostic> {
@@ -82,12 +92,15 @@ fn key_file(spec: &Spec) -> Option<Diagnostic> {
 
 fn second_repository(spec: &Spec, second: &Second) -> Option<Diagnostic> {
     const NAME: &str = "geo_redundant_backup";
-    let Second::None { named_in } = second else { return None };
     let message = "this machine has no second repository that would keep a copy of its backups";
-    let help = format!(
-        "write its place, a folder on another disk or s3://BUCKET/FOLDER, into {}; or write geo_redundant_backup = false",
-        named_in.display()
-    );
+    let help = match second {
+        Second::There => return None,
+        Second::None { named_in } => format!(
+            "write its place, a folder on another disk or s3://BUCKET/FOLDER, into {}; or write geo_redundant_backup = false",
+            named_in.display()
+        ),
+        Second::Wrong { why } => format!("mend what is written about it: {why}; or write geo_redundant_backup = false"),
+    };
     let is_wanted = spec.effective.get(NAME).is_some_and(|effective| effective.value == "true");
     is_wanted.then(|| promise(spec, "geo-redundant-backup-unavailable", NAME, message).help(help))
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::event::What;
-use pgherd_core::outputs::{Facts, Named, outputs};
+use pgherd_core::outputs::{Facts, Named, Replica, outputs};
 use pgherd_core::plan::Change;
 use pgherd_core::report::{Backups, LiveParameter, LogAsked, Restorable};
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
@@ -24,11 +24,11 @@ use crate::desired::{self, KINDS, Wanted, value_of};
 use crate::encrypted;
 use crate::pooler;
 use crate::preflight::{Second, preflight};
-use crate::supervisor::AgentOptions;
 use crate::supervisor::messages::{
-    BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, RestoreHow, RestorePoint,
+    BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, Reader, RestoreHow, RestorePoint,
     check_backup_name,
 };
+use crate::supervisor::{AgentOptions, second_repository_trouble};
 use crate::told;
 use crate::written;
 
@@ -96,7 +96,11 @@ impl Provider for Local {
         let nearest = state.ancestors().find(|folder| folder.exists()).unwrap_or(state);
         let program = spec.proxy.as_ref().and_then(|_| pooler::find(std::env::var_os("PATH").as_deref()));
         let named_in = self.options.agent.paths.second_repository();
-        let second = if named_in.exists() { Second::There } else { Second::None { named_in } };
+        let paths = self.options.agent.paths.clone();
+        let second = match named_in.exists() {
+            true => second_repository_trouble(&paths).map_or(Second::There, |why| Second::Wrong { why }),
+            false => Second::None { named_in },
+        };
         Ok(preflight(spec, &encrypted::of(nearest), program.as_ref(), &second, &self.options.accepted))
     }
 
@@ -189,8 +193,8 @@ impl Provider for Local {
         outputs(spec, &observed.first().map_or_else(Facts::default, facts))
     }
 
-    fn inputs(&self, _spec: &Spec, observed: &[Observed]) -> Props {
-        observed.first().map(|seen| written::inputs(&seen.props)).unwrap_or_default()
+    fn inputs(&self, _spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
+        Ok(observed.first().map(|seen| written::inputs(&seen.props)).unwrap_or_default())
     }
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {
@@ -280,14 +284,24 @@ fn unsupported(what: &str) -> ProviderError {
 /// What the outputs need, as [`observed_instance`] put it beside the compared fields.
 fn facts(observed: &Observed) -> Facts {
     let text = |field: &str| observed.props.get(field).and_then(Value::as_text).map(str::to_owned);
-    let port = observed.props.get("endpoint_port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok());
+    let port_of = |value: &Value| value.as_int().and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
+    let port = |field: &str| observed.props.get(field).and_then(port_of);
+    let host = text("endpoint_host");
+    let at = |port: u16| Some(format!("{}:{port}", host.as_ref()?));
+    let replicas: Vec<Replica> = match observed.props.get(REPLICAS) {
+        Some(Value::List(replicas)) => replicas.iter().filter_map(|one| replica(&observed.id.name, one, at)).collect(),
+        _ => Vec::new(),
+    };
     let named = |id: Option<String>| Named { id, arn: None };
     Facts {
         id: Some(observed.id.name.clone()),
         arn: Some(format!("pgherd:local:{}", observed.id.name)),
         resource_id: text("system_identifier"),
-        host: text("endpoint_host"),
-        port: port.filter(|port| *port != 0),
+        host: host.clone(),
+        port: port("endpoint_port"),
+        pooler: host.clone().filter(|_| port("pooler_port").is_some()),
+        reader: port("read_port").filter(|_| !replicas.is_empty()).and_then(at),
+        replicas,
         database_name: text("database_name"),
         username: text("master_username"),
         security_group: named(text("access_fingerprint")),
@@ -298,6 +312,17 @@ fn facts(observed: &Observed) -> Facts {
         engine_version: text("engine_version_actual"),
         ..Facts::default()
     }
+}
+
+/// The read replicas among what the outputs need.
+const REPLICAS: &str = "replicas";
+
+/// One replica: its number is its name in an instance, by which `pgherd promote --replica` knows it.
+fn replica(instance: &str, seen: &Value, at: impl Fn(u16) -> Option<String>) -> Option<Replica> {
+    let seen = seen.as_map()?;
+    let id = seen.get("name")?.as_text()?.to_owned();
+    let endpoint = at(u16::try_from(seen.get("port")?.as_int()?).ok()?)?;
+    Some(Replica { arn: format!("pgherd:local:{instance}/{id}"), id, endpoint })
 }
 
 /// An instance as the plan compares it, and what the outputs need.
@@ -321,12 +346,21 @@ fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
         props.remove("proxy_config");
     }
     let endpoint = &instance.endpoint;
+    let reader = |one: &Reader| {
+        Value::Map(Props::from([
+            ("name".to_owned(), Value::text(&one.name)),
+            ("port".to_owned(), Value::Int(one.port.into())),
+        ]))
+    };
     let path = |path: &std::path::Path| Value::text(path.display().to_string());
     props.extend(
         [
             ("endpoint_host", Value::text(&endpoint.host)),
             // What applications connect to (variables.md, section 4).
             ("endpoint_port", Value::Int(endpoint.pooler_port.unwrap_or(endpoint.port).into())),
+            ("pooler_port", endpoint.pooler_port.map(i64::from).into()),
+            ("read_port", instance.read_port.map(i64::from).into()),
+            (REPLICAS, Value::List(instance.replicas.iter().map(reader).collect())),
             ("system_identifier", endpoint.system_identifier.clone().into()),
             ("secret_file", path(&endpoint.secret_file)),
             ("passfile", path(&endpoint.passfile)),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use pgherd_aws::{Aws, AwsOptions, Patience, Session};
+use pgherd_core::checks;
 use pgherd_core::spec::Spec;
 use pgherd_digitalocean::{DigitalOcean, DigitalOceanOptions};
 use pgherd_engine::provider::ProviderError;
@@ -88,6 +89,13 @@ impl Options {
         };
         Ok(DigitalOcean::new(session, spec.place.region.known().map(String::as_str), options))
     }
+}
+
+/// The codes of all errors that may be accepted, on whichever target of these.
+pub fn acceptable() -> BTreeSet<&'static str> {
+    let targets = [pgherd_aws::ACCEPTABLE, pgherd_digitalocean::ACCEPTABLE, pgherd_local::preflight::ACCEPTABLE];
+    let of_checks = checks::ACCEPTABLE.iter().map(|(code, _)| *code);
+    of_checks.chain(targets.into_iter().flatten().copied()).collect()
 }
 
 /// Who we are at AWS: found once a process, however many databases there are. Regions may differ, the credentials are the same.

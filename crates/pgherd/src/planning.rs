@@ -6,7 +6,7 @@ use pgherd_core::lint::{self, Intent, Summary};
 use pgherd_core::plan::document::{Document, document};
 use pgherd_core::plan::text::{self, Sign};
 use pgherd_core::plan::{Action, Plan, Timing};
-use pgherd_core::resource::{Observed, Pending, Status};
+use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::version::Version;
 use pgherd_engine::provider::Provider;
@@ -185,23 +185,18 @@ fn body(planned: &Planned, verbose: bool) -> String {
 
 /// What should be known of a resource although the plan does nothing about it.
 fn besides(seen: &Observed, plan: &Plan) -> String {
-    let mut text = String::new();
+    let mut said = String::new();
     if plan.steps.iter().any(|step| matches!(step.action, Action::Delete { .. })) {
-        return text;
+        return said;
     }
     if seen.status == Status::Stopped {
-        text.push_str("    it is stopped; up starts it\n");
+        said.push_str("    it is stopped; up starts it\n");
     }
-    let is_planned = |field: &str| {
-        plan.steps.iter().any(|step| match &step.action {
-            Action::Update { changes, .. } => changes.iter().any(|change| change.field == field),
-            Action::Create { .. } | Action::Delete { .. } => true,
-        })
-    };
-    for Pending { field, waits_for } in seen.pending.iter().filter(|pending| !is_planned(&pending.field)) {
-        text.push_str(&format!("    {field} was accepted and waits for a {waits_for}; apply --now does not wait\n"));
+    for pending in text::waiting(&plan.steps, seen) {
+        let (field, what) = (&pending.field, pending.what());
+        said.push_str(&format!("    {field} was accepted and waits for {what}; apply --now does not wait\n"));
     }
-    text
+    said
 }
 
 /// An error when a diagnostic stops what was planned: a refusal when it is only for safety.

@@ -1,10 +1,8 @@
 //! What remains of databases that are deleted: their last backups, told before and after.
 
-use pgherd_core::cloud::Cloud;
 use pgherd_core::plan::document::Document;
-use pgherd_core::report::Backup;
 use pgherd_core::spec::Spec;
-use pgherd_engine::run;
+use pgherd_engine::ending::{self, Left};
 use serde::Serialize;
 
 use crate::commands::Context;
@@ -34,20 +32,10 @@ pub struct Ended {
 /// Says which backup will remain of each database, or that none will.
 pub fn announce(context: &Context<'_>, plans: &Plans) {
     for Database { spec, .. } in lost(plans) {
-        match last_backup(context, spec) {
-            Some(backup) => {
-                context.printer.say(&format!("{}: a last backup {} is taken first", spec.name, backup.name));
-            }
-            None => {
-                // They are deleted with the instance, so not even a moment before is left.
-                let kept = spec.target != Cloud::Aws && spec.backup.retention_days == 0;
-                let more = if kept { "" } else { ", and its automated backups go with it" };
-                let (why, help) = match takes_one(spec) {
-                    true => (" (skip_final_snapshot)", "skip_final_snapshot = false takes one"),
-                    false => ("", "DigitalOcean has none; keep a pg_dump"),
-                };
-                let message = format!("{}: no last backup is taken{why}{more}", spec.name);
-                context.printer.warn("no-last-backup", &message, help);
+        match ending::left(spec, context.now) {
+            Left::Backup(name) => context.printer.say(&format!("{}: a last backup {name} is taken first", spec.name)),
+            Left::Nothing { message, help } => {
+                context.printer.warn("no-last-backup", &format!("{}: {message}", spec.name), help);
             }
         }
     }
@@ -98,66 +86,18 @@ fn name_in_the_end(database: &Database, asked: &str) -> Result<Option<String>, C
     let backups = targets::wait_for(database.provider.backups(&database.spec))?;
     // Without being told of them nobody knows.
     let kept = backups.map(|backups| backups.kept).unwrap_or_default();
-    let known = newest_of(&kept, asked).map(str::to_owned);
+    let known = ending::newest_of(&kept, asked).map(str::to_owned);
     if database.is_here() {
         return Ok(known);
     }
     Ok(Some(known.unwrap_or_else(|| format!("{asked}, unless another name was told above"))))
 }
 
-/// The newest of the backups, which are listed from the oldest on, that are called as was asked for or after it.
-fn newest_of<'a>(kept: &'a [Backup], asked: &str) -> Option<&'a str> {
-    let asked = asked.to_lowercase();
-    let is_time =
-        |rest: &str| rest.len() == 15 && rest.starts_with('-') && rest[1..].bytes().all(|byte| byte.is_ascii_digit());
-    let is_it = |name: &str| name.strip_prefix(asked.as_str()).is_some_and(|rest| rest.is_empty() || is_time(rest));
-    kept.iter().map(|backup| backup.name.as_str()).rfind(|name| is_it(name))
-}
-
 fn lost(plans: &Plans) -> impl Iterator<Item = &Database> {
     plans.each.iter().filter(|one| one.loses_data()).map(|one| &one.database)
 }
 
-/// Whether its target has last backups at all.
-fn takes_one(spec: &Spec) -> bool {
-    spec.target != Cloud::DigitalOcean
-}
-
 fn last_backup(context: &Context<'_>, spec: &Spec) -> Option<LastBackup> {
-    if !takes_one(spec) {
-        return None;
-    }
-    let name = run::deletion(spec, context.now).final_backup?;
+    let name = ending::last_backup(spec, context.now)?;
     Some(LastBackup { database: spec.name.clone(), name })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(kept: &[&str], asked: &str, expected: Option<&str>) {
-        let backup = |name: &&str| Backup {
-            name: (*name).to_owned(),
-            automatic: false,
-            state: "available".to_owned(),
-            taken_at: None,
-            bytes: None,
-            engine_version: None,
-            encrypted: None,
-            region: None,
-        };
-        let kept: Vec<Backup> = kept.iter().map(backup).collect();
-        assert_eq!(newest_of(&kept, asked), expected);
-    }
-
-    #[test]
-    fn the_newest_of_a_name_or_after_it() {
-        check(&["orders-last"], "orders-last", Some("orders-last"));
-        check(&["ORDERS", "orders-last"], "Orders-Last", Some("orders-last"));
-        let other = "orders-last-20261122183000";
-        check(&["orders-last", other], "orders-last", Some(other));
-        check(&["orders-last", "orders-last-week", "orders-last-2026"], "orders-last", Some("orders-last"));
-        check(&["before"], "orders-last", None);
-    }
 }

@@ -60,7 +60,7 @@ pub fn description(variable: &Variable) -> String {
     let Variable { meaning, default, validation, .. } = variable;
     let default = if default.is_empty() { String::new() } else { format!(" Default: {default}.") };
     let validation = if validation.is_empty() { String::new() } else { format!(" May be: {validation}.") };
-    format!("{meaning}{default}{validation}")
+    format!("{meaning}{default}{validation}").replace("`--provider local`", "`PGHERD_TARGET=local`")
 }
 
 fn shape(ty: &variables::Type) -> Shape {

@@ -2,19 +2,21 @@
 //!
 //! The module calls both, so that an error is shown at the user's own line and another name of a setting is no change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use pgherd_core::checks;
-use pgherd_core::diagnostic::{At, Severity};
+use pgherd_core::cloud::Cloud;
+use pgherd_core::diagnostic::{Diagnostic, Severity};
 use pgherd_core::inputs::Inputs;
 use pgherd_core::spec::{self, Origin, Spec};
 use pgherd_core::text;
 use pgherd_core::value::Value as Ours;
 use pgherd_core::variables::{self, Variable, convert};
 
+use crate::certain;
 use crate::fields;
 use crate::meaning::{self, sentence};
 use crate::protocol::{Function, Signature, Type, Value};
@@ -77,11 +79,12 @@ impl Function for Problem {
     fn signature(&self) -> Signature {
         Signature {
             summary: "What is wrong with a variable".to_owned(),
-            description: "The first error about one variable of a database, as text; empty when there is none. For validation blocks."
+            description: "The first error for certain that one variable of a database is part of, as text; empty when there is none, or when a \
+                variable that is not handed over might take it away. For validation blocks."
                 .to_owned(),
             parameters: vec![
                 ("variable".to_owned(), Type::Text, "Name of the variable.".to_owned()),
-                ("variables".to_owned(), Type::Dynamic, "It, and what else is written that it is checked against.".to_owned()),
+                ("variables".to_owned(), Type::Dynamic, "It, and what else it is checked against; null is not written.".to_owned()),
             ],
             returns: Type::Text,
         }
@@ -92,40 +95,51 @@ impl Function for Problem {
             return Err("the name of a variable and an object of variables are wanted here".to_owned());
         };
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        Ok(Value::text(Self::of(variable, &inputs(written), today)))
+        let given = written.keys().map(String::as_str).collect();
+        Ok(Value::text(Self::among(variable, &inputs(written), &given, today)))
     }
 }
 
 impl Problem {
-    /// The first error about a variable.
-    pub fn of(variable: &str, inputs: &Inputs, today: Date) -> String {
-        let (spec, mut told) = spec::resolve(inputs, Settings::of_environment().target);
+    /// The first error about a variable of a block that is wholly known.
+    pub fn of(variable: &str, inputs: &Inputs, target: Option<Cloud>, today: Date) -> String {
+        let (spec, mut told) = spec::resolve(inputs, target);
         if let Some(spec) = &spec {
             // Whether it is accepted stands in the provider's block, of which a function never learns.
             let said = meaning::check(inputs, spec, today);
             told.extend(said.into_iter().filter(|one| !checks::is_acceptable(one.code, spec.target)));
         }
-        let is_about = |at: &At| match at {
-            At::Variable { path, .. } => path.split(['.', '[']).next() == Some(variable),
-            At::Nowhere | At::Source { .. } => false,
-        };
         let waits = ["unknown-value", "unknown-target"];
         let first = told.into_iter().find(|one| {
             let may_wait = waits.contains(&one.code) && inputs.values.values().any(|value| !value.is_known());
-            one.severity == Severity::Error && is_about(&one.at) && !may_wait
+            one.severity == Severity::Error && certain::about(one) == Some(variable) && !may_wait
         });
-        first.map_or(String::new(), |one| {
-            let help = if one.help.is_empty() { String::new() } else { format!(" {}", sentence(&one.help)) };
-            format!("{}{help}", sentence(&one.message))
-        })
+        first.map_or(String::new(), |one| words(&one))
     }
+
+    /// The first error that a variable is part of, where only those of `given` are known.
+    pub fn among(variable: &str, inputs: &Inputs, given: &BTreeSet<&str>, today: Date) -> String {
+        let Some(one) = certain::error(variable, inputs, given, today) else { return String::new() };
+        let elsewhere = certain::about(&one).filter(|about| *about != variable);
+        let place = elsewhere.map_or(String::new(), |about| format!("At {about}: "));
+        format!("{place}{}", words(&one))
+    }
+}
+
+fn words(one: &Diagnostic) -> String {
+    let help = if one.help.is_empty() { String::new() } else { format!(" {}", sentence(&one.help)) };
+    format!("{}{help}", sentence(&one.message))
 }
 
 /// What is written, in whichever name. Nothing that the table does not have.
 fn inputs(written: &BTreeMap<String, Value>) -> Inputs {
     let known = written.iter().filter(|(name, value)| variables::variable(name).is_some() && !value.is_null());
     let block = written.get("name").and_then(Value::as_text).unwrap_or("database").to_owned();
-    Inputs { block, values: known.map(|(name, value)| (name.clone(), fields::ours(value))).collect() }
+    let ours = |name: &str, value: &Value| {
+        let is_secret = variables::variable(name).is_some_and(|variable| variable.sensitive);
+        if is_secret { fields::secret(value) } else { fields::ours(value) }
+    };
+    Inputs { block, values: known.map(|(name, value)| (name.clone(), ours(name, value))).collect() }
 }
 
 #[cfg(test)]
@@ -174,6 +188,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_variable_is_said_and_of_others_nothing() {
+        check_problem(
+            "cloud_provider",
+            &[("cloud_provider", Value::text("asw"))],
+            "There is no target \"asw\". Write one of aws, gcp, azure, digitalocean, local.",
+        );
         let days = [("backup_retention_period", Value::int(36))];
         check_problem("backup_retention_period", &days, MANY_DAYS);
         check_problem("name", &days, "");

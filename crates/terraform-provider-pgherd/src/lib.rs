@@ -1,5 +1,6 @@
 //! pgherd for Terraform and OpenTofu: the protocol they speak to providers, and the database resource on it.
 
+mod certain;
 mod database;
 mod fields;
 mod functions;

@@ -5,17 +5,18 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pgherd_core::resource::Observed;
 use pgherd_core::spec::Spec;
-use pgherd_core::value::Props;
 use pgherd_core::variables::{Variable, variable};
 use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
 
-use crate::database::refused;
+use crate::database::{imported, refused, same};
 use crate::fields;
 use crate::functions::Problem;
 use crate::meaning::{self, Meaning};
 use crate::protocol::{Attribute, Diagnostic, Given, Schema, Shape, Source, Type, Value};
 use crate::provider::Shared;
+use crate::settings::Judged;
 
 /// What says which database is meant. The password is looked up by no more.
 const IDENTITY: [&str; 8] =
@@ -42,16 +43,23 @@ impl Source for Existing {
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
-        wrong(config)
+        wrong(config, self.0.judged())
     }
 
     async fn read(&self, config: Value) -> (Value, Vec<Diagnostic>) {
-        let said = wrong(&config);
+        let said = wrong(&config, Judged::By(self.0.settings().target));
         if !said.is_empty() {
             return (config, said);
         }
-        match found(&self.0, &config).await {
-            Ok((_, _, outputs)) => {
+        let looked = async {
+            let (provider, spec, observed) = found(&self.0, &config).await?;
+            // Some outputs tell of settings, which are those of the database and not those of the few words here.
+            let read = imported::read(&self.0.settings(), &*provider, config.clone(), (spec, observed)).await?;
+            let (_, spec, observed) = read;
+            Ok::<_, ProviderError>(provider.outputs(&spec, &observed))
+        };
+        match looked.await {
+            Ok(outputs) => {
                 let mut state = config;
                 for (name, value) in fields::told(&outputs) {
                     state.set(&name, value);
@@ -70,16 +78,17 @@ impl Source for Credentials {
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
-        wrong(config)
+        wrong(config, self.0.judged())
     }
 
     async fn read(&self, config: Value) -> (Value, Vec<Diagnostic>) {
-        let said = wrong(&config);
+        let said = wrong(&config, Judged::By(self.0.settings().target));
         if !said.is_empty() {
             return (config, said);
         }
         let opened = async {
-            let (provider, spec, outputs) = found(&self.0, &config).await?;
+            let (provider, spec, observed) = found(&self.0, &config).await?;
+            let outputs = provider.outputs(&spec, &observed);
             let password = provider.password(&spec).await?;
             let Some(password) = password.reveal() else {
                 return Err(ProviderError::new(ErrorKind::Denied, "the password cannot be read"));
@@ -109,7 +118,7 @@ static EXISTING: LazyLock<Schema> = LazyLock::new(existing);
 fn existing() -> Schema {
     let told = fields::outputs().into_iter().filter(|attribute| attribute.name != "effective");
     Schema {
-        description: "A database that exists, whoever made it.".to_owned(),
+        description: "A database of pgherd's that exists, whichever configuration made it.".to_owned(),
         attributes: identity().chain(told).collect(),
         blocks: Vec::new(),
     }
@@ -134,15 +143,16 @@ fn credentials() -> Schema {
 }
 
 /// What no database is called, and no region: it would be looked for somewhere else.
-fn wrong(config: &Value) -> Vec<Diagnostic> {
+fn wrong(config: &Value, judged: Judged) -> Vec<Diagnostic> {
+    let Judged::By(target) = judged else { return Vec::new() };
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let inputs = meaning::inputs(config);
-    let said = IDENTITY.into_iter().map(|name| (name, Problem::of(name, &inputs, today)));
+    let said = IDENTITY.into_iter().map(|name| (name, Problem::of(name, &inputs, target, today)));
     said.filter(|(_, said)| !said.is_empty()).map(|(name, said)| Diagnostic::error(said, "").at(name)).collect()
 }
 
 /// The database that is meant, which must exist.
-async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Spec, Props), ProviderError> {
+async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Spec, Vec<Observed>), ProviderError> {
     let settings = shared.settings();
     let Some(spec) = Meaning::of(config, &settings).0 else {
         return Err(ProviderError::new(ErrorKind::Invalid, "it is not known where the database is")
@@ -151,9 +161,11 @@ async fn found(shared: &Shared, config: &Value) -> Result<(Box<dyn Provider>, Sp
     let provider = settings.provider(&spec).await?;
     let observed = provider.observe(&provider.desired(&spec)).await?;
     if !provider.is_among(&observed) {
+        if let Some(anothers) = same::anothers(&*provider, &spec, &observed) {
+            return Err(ProviderError::new(ErrorKind::Conflict, anothers).help("`pgherd adopt` makes it pgherd's"));
+        }
         let message = format!("there is no database {} on {}", spec.name, spec.target);
         return Err(ProviderError::new(ErrorKind::NotFound, message));
     }
-    let outputs = provider.outputs(&spec, &observed);
-    Ok((provider, spec, outputs))
+    Ok((provider, spec, observed))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use pgherd_core::checks;
+use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::{At, Diagnostic as Told, Severity};
 use pgherd_core::inputs::Inputs;
 use pgherd_core::spec::{self, Spec};
@@ -11,7 +12,7 @@ use pgherd_core::variables::{self, Section, Type, Variable};
 
 use crate::fields;
 use crate::protocol::{Diagnostic, Value};
-use crate::settings::Settings;
+use crate::settings::{Judged, Settings};
 
 /// What a configuration means.
 #[derive(Debug)]
@@ -35,14 +36,23 @@ impl Meaning {
     }
 
     /// Of a configuration before anything is configured: what may be accepted then is left for later.
-    pub fn validated(config: &Value, today: Date) -> Vec<Diagnostic> {
-        let settings = Settings::of_environment();
-        let (spec, mut told, inputs) = Self::of(config, &settings);
+    pub fn validated(config: &Value, judged: Judged, today: Date) -> Vec<Diagnostic> {
+        let target = match judged {
+            Judged::By(target) => target,
+            // What holds wherever it will run.
+            Judged::Unknown => {
+                let mut each = Cloud::ALL.iter().map(|cloud| Self::validated(config, Judged::By(Some(*cloud)), today));
+                let first = each.next().unwrap_or_default();
+                return each.fold(first, |said, other| said.into_iter().filter(|one| other.contains(one)).collect());
+            }
+        };
+        let (spec, mut told, inputs) = Self::of(config, &Settings { target, ..Settings::default() });
         if let Some(spec) = &spec {
             let said = check(&inputs, spec, today);
             told.extend(said.into_iter().filter(|one| !checks::is_acceptable(one.code, spec.target)));
         }
-        told.into_iter().filter(|one| !UNKNOWN.contains(&one.code)).filter_map(|one| diagnostic(&one)).collect()
+        told.retain(|one| !UNKNOWN.contains(&one.code));
+        told.iter().filter_map(diagnostic).map(|one| where_written(one, config)).collect()
     }
 
     /// Of a configuration that is to be said something about.
@@ -65,7 +75,7 @@ impl Meaning {
             may_be && one.severity == Severity::Warning
         };
         let accepted = told.iter().filter(is_accepted).filter_map(diagnostic).collect();
-        let diagnostics = told.iter().filter_map(diagnostic).collect();
+        let diagnostics = told.iter().filter_map(diagnostic).map(|one| where_written(one, config)).collect();
         Self { spec, diagnostics, accepted, unknown }
     }
 
@@ -158,14 +168,7 @@ pub fn diagnostic(told: &Told) -> Option<Diagnostic> {
     let outermost = path.split(['.', '[']).next().unwrap_or_default();
     // Terraform finds no line for what is inside of an attribute, so the words say where.
     let inside = if path == outermost { String::new() } else { format!("At {path}. ") };
-    // What only the command line knows.
-    let help = help.split("; or accept that with --accept").next().unwrap_or_default();
-    let accept = match told.help.split_once("accept that with --accept ") {
-        Some((_, code)) => format!(" Or accept it: accept = [\"{code}\"] in the provider's block."),
-        None => String::new(),
-    };
-    let help = if help.starts_with("accept that with") { String::new() } else { sentence(help) };
-    let detail = format!("{inside}{help}{accept}");
+    let detail = format!("{inside}{}", sentence(help));
     let one = match severity {
         Severity::Note => return None,
         Severity::Warning => Diagnostic::warning(summary, detail),
@@ -177,12 +180,45 @@ pub fn diagnostic(told: &Told) -> Option<Diagnostic> {
     })
 }
 
-/// As Terraform writes: with a capital letter and a full stop.
+/// Flags, and what does the same under Terraform. The first that is found is taken.
+const FLAGS: &[(&str, &str)] = &[
+    ("`apply --now`", "`apply_immediately = true`"),
+    ("apply --now when", "write apply_immediately = true when"),
+    ("apply --now", "apply_immediately = true"),
+    ("--state-dir or PGHERD_STATE_DIR", "state_dir in the provider's block or PGHERD_STATE_DIR"),
+    ("--state-dir", "state_dir in the provider's block"),
+    ("--postgres-dir", "postgres_dirs in the provider's block"),
+    ("--postgres-user", "PGHERD_POSTGRES_USER"),
+];
+
+/// The same without the flags that only the command line has.
+fn without_flags(text: &str) -> String {
+    let mut text = FLAGS.iter().fold(text.to_owned(), |text, (flag, ours)| text.replace(flag, ours));
+    for verb in ["accept", "take"] {
+        let Some((before, rest)) = text.split_once(&format!("{verb} that with --accept ")) else { continue };
+        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').unwrap_or(rest.len());
+        let (code, after) = rest.split_at(end);
+        text = format!("{before}accept that: accept = [\"{code}\"] in the provider's block{after}");
+    }
+    text
+}
+
+/// What is kept nowhere stands in an attribute of its own.
+fn where_written(mut said: Diagnostic, config: &Value) -> Diagnostic {
+    let variable = said.attribute.as_deref().and_then(variables::variable).filter(|variable| variable.sensitive);
+    if let Some(unkept) = variable.map(fields::write_only).filter(|unkept| !config.get(unkept).is_null()) {
+        said.attribute = Some(unkept);
+    }
+    said
+}
+
+/// As Terraform writes: with a capital letter and a full stop, and what the command line would have somebody do in Terraform's words.
 pub fn sentence(text: &str) -> String {
+    let text = &without_flags(text);
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
     // What begins with a name keeps it.
-    let is_name = |word: &str| word.contains(|letter: char| "_`=.-".contains(letter) || letter.is_ascii_digit());
+    let is_name = |word: &str| word.contains(|letter: char| "_`=./-".contains(letter) || letter.is_ascii_digit());
     let first =
         if text.split(' ').next().is_some_and(is_name) { first.to_string() } else { first.to_uppercase().to_string() };
     let end = if text.ends_with(['.', ')', '?']) { "" } else { "." };
@@ -233,6 +269,15 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_judged_where_it_is_written() {
+        let local = ("cloud_provider", Value::text("local"));
+        let said = "The password has 5 characters; 8 to 128 are allowed.";
+        for attribute in ["master_password", "master_password_wo"] {
+            check(&[local.clone(), (attribute, Value::text("short"))], &[(said, Some(attribute))]);
+        }
+    }
+
+    #[test]
     fn what_is_not_known_yet_is_not_complained_about() {
         check(&[("cloud_provider", Value::text("aws")), ("vpc_id", Value::Unknown)], &[]);
         check(&[("cloud_provider", Value::Unknown)], &[]);
@@ -258,6 +303,88 @@ mod tests {
         assert_eq!(open(&[("vpc_id", Value::Unknown)]), ["vpc_id"]);
         // What may decide about others leaves nothing to be told.
         assert_eq!(open(&[("instance_class", Value::Unknown)]), [] as [String; 0]);
+    }
+
+    #[test]
+    fn where_a_database_is_judged_to_run_decides_what_is_wrong_with_it() {
+        let config = Value::object([("cloud_provider", Value::text("aws")), ("allocated_storage", Value::int(10))]);
+        let said = |judged| Meaning::validated(&config, judged, today()).len();
+        let by = |target| Judged::By(Some(target));
+        assert_eq!([said(Judged::By(None)), said(by(Cloud::Aws)), said(by(Cloud::Local))], [1, 1, 0]);
+        assert_eq!(said(Judged::Unknown), 0);
+        let config = Value::object([("backup_retention_period", Value::int(-1))]);
+        assert_eq!(Meaning::validated(&config, Judged::Unknown, today()).len(), 1, "nowhere");
+    }
+
+    /// Terraform has no flags of ours.
+    #[test]
+    fn what_is_said_names_no_flag() {
+        let ways = [
+            (
+                "keep one; or accept that with --accept no-copy",
+                "Keep one; or accept that: accept = [\"no-copy\"] in the provider's block.",
+            ),
+            (
+                "write engine_version = \"16\"; or take that with --accept version-unavailable",
+                "Write engine_version = \"16\"; or accept that: accept = [\"version-unavailable\"] in the provider's block.",
+            ),
+            (
+                "apply --now when that is all right, or leave the port at 5432",
+                "Write apply_immediately = true when that is all right, or leave the port at 5432.",
+            ),
+            (
+                "apply --now begins with them at once; or wait for the window",
+                "apply_immediately = true begins with them at once; or wait for the window.",
+            ),
+            ("`apply --now` does both", "`apply_immediately = true` does both."),
+            (
+                "name a server you have with --postgres-dir",
+                "Name a server you have with postgres_dirs in the provider's block.",
+            ),
+        ];
+        for (help, expected) in ways {
+            assert_eq!(sentence(help), expected);
+        }
+    }
+
+    /// Nor do the words of any check.
+    #[test]
+    fn no_check_names_a_flag() {
+        let all = checks::CHECKS.iter().flat_map(|check| check.wrong).flat_map(|wrong| wrong.says);
+        let with: Vec<String> = all.map(|says| sentence(says)).filter(|says| says.contains(" --")).collect();
+        assert_eq!(with, [] as [String; 0]);
+    }
+
+    /// Nor does what a target says before anything is done, as its tests have it.
+    #[test]
+    fn no_target_names_a_flag() {
+        let mut files = Vec::new();
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut folders = ["pgherd-aws/src/preflight", "pgherd-aws/src/live", "pgherd-local/src"]
+            .map(|folder| crates.join(folder))
+            .to_vec();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+                let path = entry.path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        let flags = ["--accept ", "--now", "--state-dir", "--postgres-dir", "--postgres-user"];
+        let mut helps = 0;
+        for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
+            let text = std::fs::read_to_string(file).expect("a file");
+            for line in text.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains('"')) {
+                // Of its own arguments an agent's are no words.
+                let is_said =
+                    line.contains(' ') && flags.iter().any(|flag| line.contains(flag)) && !line.contains(".into()");
+                if is_said {
+                    helps += 1;
+                    let said = without_flags(&line.replace(['{', '}'], ""));
+                    assert!(!flags.iter().any(|flag| said.contains(flag)), "{}: {said}", file.display());
+                }
+            }
+        }
+        assert!(helps > 10, "{helps}");
     }
 
     #[test]

@@ -10,11 +10,12 @@ use crate::database::Database;
 use crate::functions::{Problem, Resolve};
 use crate::lookup::{Credentials, Existing};
 use crate::protocol::{Diagnostic, Function, Plugin, Provider, Resource, Schema, Source, Value, log};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Judged, Settings};
 
 /// What all parts share.
 pub struct Shared {
     settings: RwLock<Settings>,
+    judged: RwLock<Judged>,
     stopper: Stopper,
     stop: Stop,
     /// Which databases were meant since the last configuration, and for what: Terraform configures before each run over all blocks, and
@@ -25,6 +26,8 @@ pub struct Shared {
 /// What a database was asked about for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum For {
+    /// To be read, because a state knows it.
+    Look,
     /// To be planned: changed or ended.
     Plan,
     /// To be planned, and made.
@@ -37,6 +40,22 @@ impl Shared {
     /// What is configured.
     pub fn settings(&self) -> Settings {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// By what a configuration is judged.
+    pub fn judged(&self) -> Judged {
+        *self.judged.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a state knows this database.
+    pub fn is_known(&self, id: &str) {
+        self.meant.lock().unwrap_or_else(PoisonError::into_inner).insert((For::Look, id.to_owned()));
+    }
+
+    /// Whether a state knew it when it was read, or planned.
+    pub fn knows(&self, id: &str) -> bool {
+        let meant = self.meant.lock().unwrap_or_else(PoisonError::into_inner);
+        [For::Look, For::Plan].iter().any(|why| meant.contains(&(*why, id.to_owned())))
     }
 
     /// Whether another block, or another address of the state, meant this database before.
@@ -53,7 +72,13 @@ impl Shared {
 /// Everything that Terraform is offered.
 pub fn plugin() -> Plugin {
     let (stopper, stop) = stop();
-    let shared = Arc::new(Shared { settings: RwLock::default(), stopper, stop, meant: Mutex::default() });
+    let shared = Arc::new(Shared {
+        settings: RwLock::default(),
+        judged: RwLock::default(),
+        stopper,
+        stop,
+        meant: Mutex::default(),
+    });
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
     let credentials: Box<dyn Source> = Box::new(Credentials(Arc::clone(&shared)));
@@ -76,7 +101,11 @@ impl Provider for Configured {
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
-        settings::read(config).err().unwrap_or_default()
+        *self.0.judged.write().unwrap_or_else(PoisonError::into_inner) = Judged::of(config);
+        match settings::read(config) {
+            Ok(_) => settings::unseen(config, Settings::of_environment().target).into_iter().collect(),
+            Err(said) => said,
+        }
     }
 
     async fn configure(&self, terraform: &str, config: Value) -> Vec<Diagnostic> {
@@ -87,6 +116,7 @@ impl Provider for Configured {
         match settings::read(&config) {
             Ok(settings) => {
                 log("INFO", &format!("pgherd {} for Terraform {terraform}", env!("CARGO_PKG_VERSION")));
+                *self.0.judged.write().unwrap_or_else(PoisonError::into_inner) = Judged::By(settings.target);
                 *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
                 self.0.meant.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Vec::new()

@@ -24,6 +24,32 @@ pub struct Settings {
     pub program: Option<PathBuf>,
 }
 
+/// Where databases are taken to run when a configuration is judged, which Terraform wants done before it configures anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// On this target, or where each says itself.
+    By(Option<Cloud>),
+    /// On one that is not known yet.
+    Unknown,
+}
+
+impl Default for Judged {
+    fn default() -> Self {
+        Self::By(Settings::of_environment().target)
+    }
+}
+
+impl Judged {
+    /// By what stands in the provider's block.
+    pub fn of(config: &Value) -> Self {
+        match config.get("target") {
+            Value::Unknown => Self::Unknown,
+            Value::Text(name) => Self::By(Cloud::from_name(name)),
+            _ => Self::default(),
+        }
+    }
+}
+
 /// What may be configured.
 pub static SCHEMA: LazyLock<Schema> = LazyLock::new(schema);
 
@@ -46,7 +72,11 @@ fn schema() -> Schema {
                 Shape::Plain(Type::Bool),
                 "Whether a version that this machine does not have is an error rather than replaced by the nearest newer one.",
             ),
-            Attribute::optional("accept", texts(), "Codes of errors that are acknowledged, as `pgherd --accept`."),
+            Attribute::optional(
+                "accept",
+                texts(),
+                format!("Codes of errors that are acknowledged: {}.", pgherd_targets::acceptable().into_iter().collect::<Vec<_>>().join(", ")),
+            ),
             Attribute::optional(
                 "program",
                 text(),
@@ -70,16 +100,35 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
         (None, Some(name)) => Some(cloud(&name).map_err(|error| vec![error])?),
         (None, None) => None,
     };
+    let accepted = texts("accept");
+    let known = pgherd_targets::acceptable();
+    if let Some(code) = accepted.iter().find(|code| !known.contains(code.as_str())) {
+        let help = format!("Write one of {}.", known.into_iter().collect::<Vec<_>>().join(", "));
+        return Err(vec![
+            Diagnostic::error(format!("No error that may be accepted has the code \"{code}\"."), help).at("accept"),
+        ]);
+    }
     Ok(Settings {
         target,
         options: Options {
             state_dir: text("state_dir").map(PathBuf::from),
             postgres_dirs: texts("postgres_dirs").into_iter().map(PathBuf::from).collect(),
             strict_engine_version: config.get("strict_engine_version").as_bool().unwrap_or(false),
-            accepted: texts("accept").into_iter().collect(),
+            accepted: accepted.into_iter().collect(),
         },
         program: text("program").map(PathBuf::from),
     })
+}
+
+/// What functions do not see of a block: they run in a process of their own, which Terraform configures with nothing.
+pub fn unseen(config: &Value, of_environment: Option<Cloud>) -> Option<Diagnostic> {
+    let target = config.get("target").as_text().and_then(Cloud::from_name)?;
+    let help = format!(
+        "Set PGHERD_TARGET={target} as well: a variable of the module is judged by that, else by cloud_provider, and so a value that fits \
+         {target} may be refused. The resource pgherd_postgres is judged by this block."
+    );
+    (of_environment != Some(target))
+        .then(|| Diagnostic::warning("The validations of the module do not see this target.", help).at("target"))
 }
 
 /// A misspelt one is not another one: that might be a cloud, and cost money.
@@ -169,6 +218,23 @@ mod tests {
         let refused = settings.provider(&spec).await.err().expect("it is not served");
         let expected = "DigitalOcean is not served by the Terraform provider yet; nothing was touched";
         assert_eq!((refused.kind, refused.to_string().as_str()), (ErrorKind::Unsupported, expected));
+    }
+
+    #[test]
+    fn a_code_that_no_error_has_is_refused_and_the_others_are_named() {
+        let said = read(&Value::object([("accept", Value::List(vec![Value::text("unencryptd-storage")]))]));
+        let said = said.expect_err("there is none");
+        assert_eq!(said[0].attribute.as_deref(), Some("accept"));
+        assert!(said[0].detail.contains("unencrypted-storage, upgrade-path"), "{}", said[0].detail);
+    }
+
+    #[test]
+    fn what_functions_do_not_see_is_said() {
+        let config = |target: Value| Value::object([("target", target)]);
+        let local = config(Value::text("local"));
+        assert!(unseen(&local, None).is_some() && unseen(&local, Some(Cloud::Aws)).is_some());
+        assert_eq!(unseen(&local, Some(Cloud::Local)), None);
+        assert_eq!((unseen(&config(Value::Null), None), unseen(&config(Value::Unknown), None)), (None, None));
     }
 
     #[test]

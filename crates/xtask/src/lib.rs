@@ -11,7 +11,7 @@ pub mod documents;
 mod generate;
 mod herd;
 mod machine;
-mod module;
+pub mod module;
 pub mod scenarios;
 mod writers;
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use pgherd_core::checks::CHECKS;
+use pgherd_core::checks::{CHECKS, Check};
 use pgherd_core::variables::{self, OUTPUTS, Section, Variable};
 
 /// The folders of the module: the requirements know it under both names.
@@ -24,7 +24,11 @@ pub fn files() -> Vec<(String, String)> {
 const GENERATED: &str = "# Written by `cargo xtask generate` from the table of variables. Change it there.\n";
 
 fn main() -> String {
-    let shown: Vec<&Variable> = variables::all().filter(|variable| !variable.sensitive).collect();
+    // What has no other name is handed over as it is: marks and what is not known yet stay with what they are about.
+    let has_names = |variable: &Variable| variables::aliases(variable.canonical_name()).next().is_some();
+    let shown: Vec<&Variable> = variables::all()
+        .filter(|variable| !variable.sensitive && (has_names(variable) || variable.name == "cloud_provider"))
+        .collect();
     let width = shown.iter().map(|variable| variable.name.len()).max().unwrap_or_default();
     let mut text = format!(
         "{GENERATED}
@@ -51,7 +55,8 @@ locals {{
     let canonical: Vec<&Variable> = variables::all().filter(|variable| variable.canonical.is_none()).collect();
     let attribute = |variable: &Variable| match variable.sensitive {
         true => (format!("{}_wo", variable.name), format!("var.{}", variable.name)),
-        false => (variable.name.to_owned(), format!("local.resolved.{}", variable.name)),
+        false if has_names(variable) => (variable.name.to_owned(), format!("local.resolved.{}", variable.name)),
+        false => (variable.name.to_owned(), format!("var.{}", variable.name)),
     };
     let lines: Vec<_> = canonical.into_iter().map(attribute).collect();
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
@@ -74,41 +79,89 @@ fn variables_tf() -> String {
         if variable.sensitive {
             // Ordinary strings are taken as well, and are kept nowhere.
             text.push_str("  sensitive   = true\n  ephemeral   = true\n");
-        } else {
-            text.push_str(&validation(variable));
         }
+        text.push_str(&validation(variable));
         text.push_str("}\n");
     }
     text
 }
 
-/// Asks the provider what is wrong, with what the answer may depend on.
+/// Asks the provider what is wrong, with what the answer may depend on. What is wrong whatever else is written is asked for by itself as well:
+/// `terraform validate` knows nothing else.
 fn validation(variable: &Variable) -> String {
     let name = variable.name;
-    let beside: Vec<&str> =
-        looked_at(variable).into_iter().chain([name]).collect::<BTreeSet<_>>().into_iter().collect();
-    let each: Vec<String> = beside.iter().map(|name| format!("{name} = var.{name}")).collect();
-    let call = format!("provider::pgherd::problem(\"{name}\", {{ {} }})", each.join(", "));
-    format!("\n  validation {{\n    condition     = {call} == \"\"\n    error_message = {call}\n  }}\n")
+    let beside = looked_at(variable);
+    let asked = |beside: BTreeSet<&str>| {
+        let each: Vec<String> = beside.iter().map(|name| format!("{name} = var.{name}")).collect();
+        let call = format!("provider::pgherd::problem(\"{name}\", {{ {} }})", each.join(", "));
+        // What is kept nowhere is in no message either.
+        let message = match variable.sensitive {
+            true => quoted(&format!("This is refused. It may be: {}.", variable.validation)),
+            false => call.clone(),
+        };
+        format!("\n  validation {{\n    condition     = {call} == \"\"\n    error_message = {message}\n  }}\n")
+    };
+    let alone = (!beside.is_empty() && is_judged_alone(variable)).then(|| asked([name].into()));
+    alone.unwrap_or_default() + &asked(beside.into_iter().chain([name]).collect())
 }
 
-/// The variables that errors about this one depend on, by the examples of the checks; its other names; and what decides most defaults.
-fn looked_at(variable: &Variable) -> BTreeSet<&'static str> {
-    let before: Vec<&Variable> = variables::all().take_while(|one| one.name != variable.name).collect();
+/// Whether an error about a variable needs nothing else to be written, by the examples of the checks; that something is no value of a
+/// variable at all has none.
+fn is_judged_alone(variable: &Variable) -> bool {
     let about = format!("error {}", variable.canonical_name());
     let is_about =
         |said: &&str| said.strip_prefix(about.as_str()).is_some_and(|rest| rest.starts_with([':', '.', '[']));
-    let blocks = CHECKS.iter().flat_map(|check| check.wrong).filter(|wrong| wrong.says.iter().any(is_about));
-    let written: BTreeSet<&str> =
-        blocks.flat_map(|wrong| wrong.block.lines()).filter_map(|line| Some(line.split_once('=')?.0.trim())).collect();
-    let groups: BTreeSet<&str> = written
-        .into_iter()
-        .filter_map(variables::variable)
-        .map(Variable::canonical_name)
-        .chain([variable.canonical_name(), "cloud_provider", "preset"])
-        .collect();
-    before.into_iter().filter(|one| groups.contains(one.canonical_name())).map(|one| one.name).collect()
+    let is_alone = |block: &str| block.lines().count() == 1;
+    let wrongs = || CHECKS.iter().flat_map(|check| check.wrong);
+    ["engine_version", "preset"].contains(&variable.canonical_name())
+        || wrongs().any(|wrong| is_alone(wrong.block) && wrong.says.iter().any(is_about))
 }
+
+/// The variables that errors which this one is part of depend on, by the examples of the checks and of [`PAIRS`]; its other names; and what
+/// decides most defaults. One that is missing here costs a user the line at which an error is said, and nothing else.
+pub fn looked_at(variable: &Variable) -> BTreeSet<&'static str> {
+    let before: Vec<&Variable> = variables::all().take_while(|one| one.name != variable.name).collect();
+    let named = |block: &'static str| -> BTreeSet<&'static str> {
+        let names = block.lines().filter_map(|line| Some(line.split_once('=')?.0.trim()));
+        names.filter_map(variables::variable).map(Variable::canonical_name).collect()
+    };
+    let of_check = |check: &'static Check| -> BTreeSet<&'static str> {
+        let blocks = check.fine.iter().copied().chain(check.wrong.iter().map(|wrong| wrong.block));
+        let about = check.wrong.iter().flat_map(|wrong| wrong.says).filter_map(|said| {
+            let path = said.split(' ').nth(1)?.trim_end_matches(':');
+            Some(variables::variable(path.split(['.', '[']).next()?)?.canonical_name())
+        });
+        blocks.flat_map(named).chain(about).collect()
+    };
+    let is_error =
+        |check: &&'static Check| check.wrong.iter().flat_map(|wrong| wrong.says).any(|said| said.starts_with("error "));
+    let together = CHECKS.iter().filter(is_error).map(of_check).chain(PAIRS.iter().copied().map(named));
+    let own = variable.canonical_name();
+    let groups: BTreeSet<&str> =
+        together.filter(|names| names.contains(own)).flatten().chain([own, "cloud_provider", "preset"]).collect();
+    before
+        .into_iter()
+        .filter(|one| !one.sensitive && groups.contains(one.canonical_name()))
+        .map(|one| one.name)
+        .collect()
+}
+
+/// Blocks with what contradicts each other: what reading says of them has no examples elsewhere.
+pub const PAIRS: &[&str] = &[
+    "enable_backup = false\nbackup_retention_period = 7",
+    "enable_binary_log_backup = true\nbackup_retention_period = 0",
+    "storage_encrypted = false\nkms_key_id = \"alias/orders\"",
+    "storage_encrypted = true\nenable_backup_encryption = false",
+    "engine_version = \"17\"\nparameter_group_family = \"postgres16\"",
+    "parameter_group_family = \"postgres17\"\nparameters = [{ name = \"vacuum_defer_cleanup_age\", value = \"0\" }]",
+    "parameter_group_name = \"own\"\nparameters = [{ name = \"work_mem\", value = \"8MB\" }]",
+    "max_allocated_storage = 100\nauto_grow_enabled = false",
+    "create_security_group = false\nsecurity_group_rules = [{ type = \"ingress\", from_port = 1, to_port = 2, protocol = \"tcp\", cidr_blocks = [\"10.0.0.0/8\"] }]",
+    "availability_zone = \"us-east-1a\"\nmulti_az = true",
+    "availability_zone = \"us-east-1a\"\naws_region = \"eu-central-1\"",
+    "monitoring_interval = 60\nenable_enhanced_monitoring = false",
+    "enabled_cloudwatch_logs_exports = [\"postgresql\"]\nenable_logging = false",
+];
 
 fn outputs_tf() -> String {
     let mut text = GENERATED.to_owned();
@@ -145,7 +198,8 @@ module \"database\" {
 ```
 
 The password is kept in neither plan nor state.
-Terraform 1.11 or newer, OpenTofu 1.11 or newer.
+Terraform 1.11 or newer, OpenTofu 1.11 or newer. Older ones know no value that is kept nowhere: there write a resource `pgherd_postgres` with
+`master_password`, which the state then holds, or leave the password out, and one is generated and kept by the target.
 
 <!-- Written by `cargo xtask generate` from the table of variables. Change it there. -->
 
@@ -175,7 +229,7 @@ fn description(variable: &Variable) -> String {
     let same = canonical.map_or(String::new(), |name| format!(" The same as {name}."));
     let default = if default.is_empty() { String::new() } else { format!(" Default: {default}.") };
     let validation = if validation.is_empty() { String::new() } else { format!(" May be: {validation}.") };
-    format!("{meaning}{same}{default}{validation}")
+    format!("{meaning}{same}{default}{validation}").replace("`--provider local`", "`PGHERD_TARGET=local`")
 }
 
 fn quoted(text: &str) -> String {
@@ -210,5 +264,12 @@ mod tests {
         }
         let iops = variables::variable("storage_iops").expect("it stands in the table");
         assert!(looked_at(iops).contains("disk_size"), "{:?}", looked_at(iops));
+        for block in PAIRS {
+            let names = block.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim());
+            assert!(
+                names.clone().count() == 2 && names.clone().all(|name| variables::variable(name).is_some()),
+                "{block}"
+            );
+        }
     }
 }

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pgherd_archive::{Copies, Depth, ErrorKind, Location, Options, Packing, Pushed, Repository, copy, fetch};
+use pgherd_archive::{
+    Copies, Depth, ErrorKind, Generation, Location, Options, Packing, Pushed, Repository, copy, fetch,
+};
+use pgherd_core::backups::chains;
 
 use crate::backups::{end, start, take};
 use crate::world::{CLUSTER, World, noise, now, segment, wal};
@@ -277,6 +280,10 @@ fn child() {
     let backup = take(&first, "daily", &[("data.tar", &noise(9, 1 << 20))]);
     assert_eq!(copy(&first, &second, &mut copies, |_| {}), Ok(4));
     assert_eq!(copy(&first, &second, &mut Copies::default(), |_| {}), Ok(0));
+    // Up to when it reaches stands in what is stored, whatever times the store has.
+    let until = |generation: &Generation| chains(&generation.holdings().expect("listed"))[0].until;
+    let there = second.generation("orders", 1).expect("there");
+    assert!(until(&first).is_some() && until(&there) == until(&first), "{:?}", until(&there));
     let back = Repository::create(&Location::Folder(world.path("back")), options()).expect("made");
     let fetched =
         fetch(&second.generation("orders", 1).expect("there"), &backup, None, &back, |_| {}).expect("fetched");

@@ -154,3 +154,50 @@ fn one_damaged_generation_hides_no_other() {
     // Nothing is deleted by what may be half of what there is.
     assert_eq!(world.repository().generations("orders").map(|_| ()).expect_err("damaged").kind, ErrorKind::Damaged);
 }
+
+/// What somebody found out is not forgotten by whoever decides what is kept, taken or restored.
+#[test]
+fn a_backup_that_was_found_to_be_damaged_is_listed_as_such() {
+    for world in World::both() {
+        let generation = world.generation();
+        let is_damaged = || generation.backups().expect("listed")[0].damaged;
+        crate::backups::take(&generation, "daily", &[("data.tar", b"content")]);
+        assert!(!is_damaged());
+        generation.set_damaged("daily", now()).expect("marked");
+        assert!(is_damaged());
+        assert_eq!(generation.check(Depth::Read, |_| {}), Ok(vec![]), "the mark belongs there");
+        // A mark that was cut is one.
+        std::fs::write(world.object("backups/daily/damaged"), "x").expect("cut");
+        assert!(is_damaged());
+        generation.set_verified("daily", now()).expect("proven");
+        assert!(!is_damaged());
+        // Another one that gets the name is not the one that was found damaged.
+        generation.set_damaged("daily", now()).expect("marked");
+        let mark = std::fs::read(world.object("backups/daily/damaged")).expect("there");
+        generation.delete_backup("daily").expect("deleted");
+        crate::backups::take(&generation, "daily", &[("data.tar", b"content")]);
+        std::fs::write(world.object("backups/daily/damaged"), mark).expect("left");
+        assert!(!is_damaged());
+        generation.set_damaged("none", now()).expect_err("there is none");
+    }
+}
+
+#[test]
+fn a_history_that_is_gone_is_missed() {
+    let world = World::plain();
+    let history = "1\t0/3000000\tno recovery target specified\n";
+    world.push("000000010000000000000002", b"two").expect("stored");
+    world.push("000000020000000000000003", b"three").expect("stored");
+    let findings = || world.generation().check(Depth::Listed, |_| {}).expect("looked at");
+    let lost = findings().remove(0);
+    assert_eq!((lost.trouble, lost.at.as_str()), (Trouble::Missing, "wal/00000002/00000002.history"));
+    world.push("00000002.history", history.as_bytes()).expect("stored");
+    assert_eq!(findings(), []);
+    // One that is damaged leads nowhere either.
+    let path = world.wal_object("00000002.history");
+    let mut bytes = std::fs::read(&path).expect("read");
+    let middle = bytes.len() - 5;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    assert!(findings().iter().any(|finding| finding.trouble == Trouble::Missing), "{:?}", findings());
+}

@@ -119,7 +119,7 @@ fn what_is_not_encrypted_is_read_without_a_key_file() {
         };
         std::fs::remove_file(world.path("key")).expect("lost");
         let repository = settings.open().expect("what there is is told without it");
-        assert_eq!(repository.anything_encrypted().expect("looked at").is_some(), is_encrypted);
+        assert_eq!(repository.anything_encrypted_without(&KeyRing::none()).expect("looked at").is_some(), is_encrypted);
         let read = settings.generation(&repository).expect("there").read_wal(wal(FIRST));
         if is_encrypted {
             let error = read.expect_err("its key is not here");

@@ -3,7 +3,8 @@
 use std::io::{Read as _, Write as _};
 
 use pgherd_archive::{
-    Copies, Depth, ErrorKind, Generation, Lag, Location, Options, Repository, copy, fetch, fetch_bytes, lag,
+    Copied, Copies, Depth, ErrorKind, Generation, Heard, Lag, Location, Options, Repository, copy, copy_while, fetch,
+    fetch_bytes, lag,
 };
 
 use crate::backups::take;
@@ -211,4 +212,97 @@ fn what_vanished_there_is_found_when_it_is_asked_again_and_what_was_verified_aga
     first.set_verified("daily", later).expect("noted");
     assert_eq!(copy(&first, &second, &mut copies, |_| {}), Ok(1));
     assert_eq!(of(&second).backups().expect("listed")[0].verified_at, Some(later));
+}
+
+/// Names of the backups that it lists.
+fn listed(repository: &Repository) -> Vec<String> {
+    of(repository).backups().expect("listed").into_iter().map(|backup| backup.name).collect()
+}
+
+#[test]
+fn a_backup_that_lost_a_file_is_not_listed_there() {
+    for world in World::both() {
+        let second = second(&world, "second");
+        let (first, mut copies) = (world.generation(), Copies::default());
+        for name in ["lost", "cut", "whole"] {
+            take(&first, name, &[("data.tar", &noise(9, 1 << 20)), ("backup_manifest", b"{}")]);
+            first.set_verified(name, now()).expect("noted");
+        }
+        let file = |name: &str| {
+            let data = |file: &String| file.contains(name) && file.ends_with("data.tar.pgherd");
+            world.root().join(world.files().into_iter().find(data).expect("there"))
+        };
+        std::fs::remove_file(file("/lost/")).expect("lost");
+        // Nothing of the object itself says that it is not the one that was stored.
+        std::fs::copy(file("/whole/"), file("/cut/")).expect("another one");
+        let error = copy(&first, &second, &mut copies, |_| {}).expect_err("told");
+        assert_eq!(error.kind, ErrorKind::Damaged);
+        assert_eq!(listed(&second), ["whole"]);
+        assert!(!world.path("second/orders/0001/backups/lost/manifest.pgherd").exists());
+        assert!(!world.path("second/orders/0001/backups/lost/verified.pgherd").exists());
+        assert!(lag(&first, &second, &mut copies).expect("known").objects > 0, "it is behind");
+        assert_eq!(of(&second).check(Depth::Read, |_| {}), Ok(vec![]));
+        // What is there already stays as it is.
+        std::fs::remove_file(file("/whole/")).expect("lost");
+        let _ = copy(&first, &second, &mut Copies::default(), |_| {});
+        of(&second).open_backup("whole").and_then(|backup| backup.verify(|_| {})).expect("whole");
+    }
+}
+
+#[test]
+fn what_is_cut_short_goes_on_where_it_stopped() {
+    let world = World::plain();
+    let second = second(&world, "second");
+    let (first, mut copies) = (world.generation(), Copies::default());
+    for number in 1..4 {
+        let name = format!("00000001000000000000000{number}");
+        world.push(&name, &segment(crate::world::CLUSTER, number << 24, &noise(number, 1000))).expect("stored");
+    }
+    take(&first, "daily", &[("data.tar", &noise(9, 2 << 20))]);
+    // Between two objects.
+    let mut objects = 0;
+    let two = |heard| {
+        objects += usize::from(heard == Heard::Between);
+        objects <= 2
+    };
+    let copied = copy_while(&first, &second, &mut copies, two).expect("cut short");
+    assert_eq!(copied, Copied { objects: 2, cut_short: true });
+    assert_eq!(lag(&first, &second, &mut copies).expect("known").objects, 4);
+    // Within one: nothing of it is there.
+    let mut bytes = 0;
+    let some = |heard| {
+        bytes += if let Heard::Bytes(count) = heard { count } else { 0 };
+        bytes < 1 << 20
+    };
+    let copied = copy_while(&first, &second, &mut copies, some).expect("cut short");
+    assert_eq!(copied, Copied { objects: 2, cut_short: true });
+    assert_eq!(of(&second).backup_names().map(|_| listed(&second)), Ok(vec![]));
+    let copied = copy_while(&first, &second, &mut copies, |_| true).expect("copied");
+    assert_eq!(copied, Copied { objects: 2, cut_short: false });
+    assert_eq!(listed(&second), ["daily"]);
+    assert_eq!(of(&second).clear_unfinished(), Ok(0), "nothing is left of what was cut short");
+    assert_eq!(of(&second).check(Depth::Read, |_| {}), Ok(vec![]));
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_stops_no_other() {
+    let world = World::plain();
+    let second = second(&world, "second");
+    let (first, mut copies) = (world.generation(), Copies::default());
+    world.push("000000010000000000000001", b"one").expect("stored");
+    world.push("000000020000000000000002", b"two").expect("stored");
+    take(&first, "daily", &[("data.tar", b"content")]);
+    // Deeper than a path can be long, which is refused to whoever may read everything, too.
+    let mut deep = world.path("deep");
+    while deep.as_os_str().len() < 4085 {
+        deep.push("d".repeat(250.min(4085 - deep.as_os_str().len())));
+    }
+    std::fs::create_dir_all(&deep).expect("made");
+    std::fs::rename(world.path("deep"), world.root().join("orders/0001/wal/00000001/deep")).expect("moved");
+    first.wal().expect_err("it cannot be listed");
+    let behind = lag(&first, &second, &mut copies).expect("known as far as it goes");
+    assert!(behind.unlisted.is_some() && behind.objects == 4, "{behind:?}");
+    copy(&first, &second, &mut copies, |_| {}).expect_err("told");
+    assert_eq!(listed(&second), ["daily"]);
+    assert_eq!(of(&second).wal().expect("listed").len(), 1);
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use pgherd_core::cloud::Cloud;
 use pgherd_core::resource::Resource;
 use pgherd_core::spec::{Setting, Spec};
 use pgherd_core::value::{Props, Value};
+use pgherd_core::variables::{self, Variable};
 
 use crate::live::{GP3_IOPS, GP3_THROUGHPUT};
 
@@ -118,9 +120,20 @@ fn as_given(spec: &Spec) -> impl Iterator<Item = (String, Value)> {
     })
 }
 
-/// The same read back, by variable.
+/// The same read back, by variable. Only what [`written`] may say counts: whoever may tag an instance decides nothing else by it.
 pub fn said(text: &str) -> Props {
+    let is_untold = |one: &Variable| {
+        let is_identity = ["name", "cloud_provider"].contains(&one.name);
+        !one.sensitive
+            && !is_identity
+            && (!one.acts_on(Cloud::Aws) || super::IGNORES.iter().any(|(ignored, _)| *ignored == one.name))
+    };
+    let is_one_of_ours = |name: &str| {
+        ["preset", "storage_iops", "storage_throughput"].contains(&name)
+            || variables::variable(name).is_some_and(is_untold)
+    };
     let words = text.split(BETWEEN).filter_map(|word| word.split_once('='));
+    let words = words.filter(|(name, _)| is_one_of_ours(name));
     words.map(|(name, value)| (name.to_owned(), Value::text(value))).collect()
 }
 
@@ -201,6 +214,14 @@ mod tests {
         assert_eq!(written_compared(&worn("preset=dev"), &Props::new()), None);
         assert!(written_compared(&worn("skip_final_snapshot=true"), &Props::new()).is_some());
         assert_eq!(compared(&worn("preset=dev"), &wanted("preset=dev")), Value::Map(Props::new()));
+    }
+
+    #[test]
+    fn a_tag_says_only_what_pgherd_would_write_there() {
+        let said = said(
+            "preset=prod  local_sync=required  storage_iops=3000  allowed_cidr_blocks=0.0.0.0/0  name=x  master_password=x",
+        );
+        assert_eq!(said.keys().collect::<Vec<_>>(), ["local_sync", "preset", "storage_iops"]);
     }
 
     #[test]

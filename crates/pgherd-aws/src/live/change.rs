@@ -6,8 +6,9 @@ use std::future::Future;
 use jiff::Timestamp;
 use pgherd_core::plan::Change;
 use pgherd_core::resource::Resource;
+use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::made::Refused;
 use super::modify::{self, Modify};
@@ -39,12 +40,53 @@ pub(super) async fn carry_out(
         upgrade::prepared(aws, &at, &seen, &call, events).await?;
         let Some(fields) = request::modification(&call, resource, &seen) else { continue };
         sent(aws, &at, fields, call.immediately, events).await?;
-        seen = at_rest(aws, &at, &waited_for(&call), events).await?;
+        seen = in_force(aws, &at, &call, events).await?;
         if call.reboot {
             seen = restart_where_it_waits(aws, &at, events).await?;
         }
     }
     Ok(seen)
+}
+
+/// Waits until a call has done what it was sent for. That RDS has not begun yet looks like that it gave up, for a while.
+async fn in_force(aws: &Aws, at: &At, call: &Modify, events: &Events) -> Result<DbInstance, ProviderError> {
+    let began = Instant::now();
+    loop {
+        let seen = at_rest(aws, at, &waited_for(call), events).await?;
+        let Some((field, wanted)) = given_up(call, &seen) else { return Ok(seen) };
+        if began.elapsed() >= aws.patience().telling {
+            return Err(came_to_nothing(aws, at, &seen, field, wanted).await);
+        }
+        sleep(aws.patience().between_looks).await;
+    }
+}
+
+/// What RDS took and then gave up, with what it should be: where a class has no room or an upgrade fails its own check beforehand,
+/// the instance is available again as it was, and nothing but its events say so.
+fn given_up<'c>(call: &'c Modify, seen: &DbInstance) -> Option<(&'c str, &'c Value)> {
+    let is_as_it_was = |field: &str, wanted: &Value| match field {
+        "EngineVersion" => !upgrade::has(seen, wanted, false),
+        "DBInstanceClass" | "StorageType" => seen.props.get(field).is_some_and(|live| live != wanted),
+        _ => false,
+    };
+    let mut fields = call.fields.iter().filter(|_| !call.is_for_window);
+    fields.find(|(field, wanted)| is_as_it_was(field, wanted)).map(|(field, wanted)| (field.as_str(), wanted))
+}
+
+async fn came_to_nothing(aws: &Aws, at: &At, seen: &DbInstance, field: &str, wanted: &Value) -> ProviderError {
+    let told = wait::happened(aws, &at.region, &at.name).await;
+    let live = seen.props.get(field).map_or_else(|| "none".to_owned(), Value::to_string);
+    let message = format!(
+        "RDS took the change of {field} to {wanted}, and {} has {live} as before; what RDS told in the last hour: {told}",
+        at.name
+    );
+    let help = match field {
+        "EngineVersion" => {
+            "`pgherd logs` shows pg_upgrade's own check (pg_upgrade_precheck.log); mend what it found, then run this again"
+        }
+        _ => "run this again later, or write another one",
+    };
+    ProviderError::new(ErrorKind::Conflict, message).help(help)
 }
 
 /// The instance, when it is there and ours.

@@ -39,7 +39,7 @@ pub(super) fn left(changes: &[Change], seen: &DbInstance) -> Vec<Change> {
 }
 
 /// Whether it runs a version or a later one of its major, or has accepted it for the window.
-fn has(seen: &DbInstance, version: &Value, for_window: bool) -> bool {
+pub(super) fn has(seen: &DbInstance, version: &Value, for_window: bool) -> bool {
     let parsed = |value: &Value| Version::parse(value.as_text()?);
     let is_enough = |props: &Props| {
         let found = props.get("EngineVersion").and_then(parsed);

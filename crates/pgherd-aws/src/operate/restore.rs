@@ -137,4 +137,12 @@ impl Provider for Restoring<'_> {
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         self.aws.outputs(spec, observed)
     }
+
+    fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
+        self.aws.inputs(spec, observed)
+    }
+
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        self.aws.ignores()
+    }
 }

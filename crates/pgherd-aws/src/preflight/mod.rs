@@ -13,6 +13,7 @@ mod network;
 mod parameters;
 mod pending;
 mod shared;
+mod stays;
 mod storage;
 
 use std::collections::BTreeSet;
@@ -36,7 +37,7 @@ pub(crate) use engine::chosen;
 pub(crate) const VERSION_UNAVAILABLE: &str = "version-unavailable";
 
 /// Errors that may be a matter of opinion, or of AWS telling less than it does. The others are about what AWS refuses for sure.
-const ACCEPTABLE: &[&str] = &[
+pub const ACCEPTABLE: &[&str] = &[
     "class-not-offered",
     "major-upgrade",
     "parameter-allowed-values",
@@ -67,7 +68,7 @@ pub(crate) async fn preflight(
         now,
         today,
     };
-    let (engine, parameters, network, keys, storage, limits, elsewhere) = tokio::join!(
+    let (engine, parameters, network, keys, storage, limits, elsewhere, stays) = tokio::join!(
         engine::ask(aws, &about),
         parameters::ask(aws, &about),
         network::ask(aws, &about),
@@ -75,9 +76,11 @@ pub(crate) async fn preflight(
         storage::ask(aws, &about),
         limits::ask(aws, &about),
         elsewhere::ask(aws, &about),
+        stays::ask(aws, &about),
     );
     let said = [
         pending::say(&about),
+        stays::say(&about, &stays),
         engine::say(&about, &engine, network.subnets.known()),
         parameters::say(&about, &parameters),
         network::say(&about, &network),

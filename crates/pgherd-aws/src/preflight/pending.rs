@@ -124,7 +124,7 @@ fn another_zone(about: &About<'_>) -> Option<Diagnostic> {
     (live != wanted && !about.spec.multi_az).then(|| {
         let message = format!("{} stays in {live}: RDS moves no instance to another zone", about.spec.name);
         about
-            .note("another-zone", "availability_zone", message)
+            .warning("another-zone", "availability_zone", message)
             .help("multi_az = true and a failover take it to its standby's zone; a restore makes another one where it is said")
     })
 }
@@ -289,7 +289,7 @@ mod tests {
             format!("aws_region = \"eu-central-1\"\navailability_zone = \"eu-central-1{zone}\"\n{more}")
         };
         let say = |about: &About<'_>| another_zone(about).into_iter().collect();
-        let said = "note availability_zone: orders stays in eu-central-1a: RDS moves no instance to another zone [multi_az = true and a failover take it to its standby's zone; a restore makes another one where it is said]";
+        let said = "warning availability_zone: orders stays in eu-central-1a: RDS moves no instance to another zone [multi_az = true and a failover take it to its standby's zone; a restore makes another one where it is said]";
         Case::changed(&of("a", ""), &of("b", "")).check(say, &[said]);
         Case::changed(&of("a", ""), &of("a", "instance_class = \"db.t4g.small\"")).check(say, &[]);
     }

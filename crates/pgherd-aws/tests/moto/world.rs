@@ -50,9 +50,9 @@ impl World {
             answer_within: Duration::from_secs(30),
         });
         let patience = Patience {
-            letting_go: Duration::from_millis(500),
-            unprotecting: Duration::from_millis(500),
-            telling: Duration::from_millis(500),
+            letting_go: Duration::from_secs(5),
+            unprotecting: Duration::from_secs(5),
+            telling: Duration::from_secs(5),
             before_first_look: Duration::ZERO,
             between_looks: Duration::from_millis(1),
             ..Patience::default()

@@ -175,6 +175,24 @@ async fn a_minor_upgrade_leaves_a_replica_of_somebody_else_at_its_version() {
     assert_eq!(world.left(&new).await, [""; 0]);
 }
 
+/// No room for a class, or an upgrade's own check that fails: RDS says so in its events alone.
+#[tokio::test]
+async fn what_rds_takes_and_gives_up_is_not_told_as_done() {
+    let world = World::with(SMALL).await;
+    let gives_up = |gives_up: bool| {
+        world.region(|region| region.instances.get_mut("orders").expect("it is there").gives_up = gives_up);
+    };
+    let bigger = with(SMALL, &[("instance_class", "\"db.m6g.large\"")]);
+    gives_up(true);
+    let planned = world.planned(&bigger, true).await.expect("nothing is in the way");
+    let (outcome, _) = world.walk(&bigger, &planned).await;
+    let told = format!("{outcome:?}");
+    assert!(!outcome.is_success() && told.contains("RDS took the change of DBInstanceClass to db.m6g.large"), "{told}");
+    gives_up(false);
+    world.apply_now(&bigger).await;
+    assert_eq!(world.left(&bigger).await, [""; 0]);
+}
+
 /// Somebody has upgraded it further.
 #[tokio::test]
 async fn a_replica_of_a_later_version_is_not_taken_back() {

@@ -79,15 +79,19 @@ async fn what_rds_offers_everybody_is_asked_once_for_all_databases() {
 #[tokio::test]
 async fn what_is_not_touched_is_not() {
     let world = World::with(SMALL).await;
+    // Whether the key that the block does not name is RDS's own choice, nothing else tells.
+    let key = "DescribeKey";
     assert_eq!(asked(&world, SMALL).await, [""; 0]);
-    let block = with(SMALL, &[("backup_retention_period", "9")]);
+    let block = with(SMALL, &[("kms_key_id", "\"of-alias-aws-rds\"")]);
     assert_eq!(asked(&world, &block).await, [""; 0]);
+    let block = with(SMALL, &[("backup_retention_period", "9")]);
+    assert_eq!(asked(&world, &block).await, [key]);
     let block = with(SMALL, &[("instance_class", "\"db.t3.small\"")]);
-    assert_eq!(asked(&world, &block).await, ["DescribeOrderableDBInstanceOptions", "DescribeSubnets"]);
+    assert_eq!(asked(&world, &block).await, [key, "DescribeOrderableDBInstanceOptions", "DescribeSubnets"]);
     let block = with(SMALL, &[("parameters", "[{ name = \"work_mem\", value = \"8MB\" }]")]);
-    assert_eq!(asked(&world, &block).await, ["DescribeEngineDefaultParameters"]);
+    assert_eq!(asked(&world, &block).await, ["DescribeEngineDefaultParameters", key]);
     let block = with(SMALL, &[("engine_version", "\"16.14\"")]);
-    assert_eq!(asked(&world, &block).await, ["DescribeDBEngineVersions"]);
+    assert_eq!(asked(&world, &block).await, ["DescribeDBEngineVersions", key]);
 }
 
 #[tokio::test]

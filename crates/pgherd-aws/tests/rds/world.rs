@@ -103,10 +103,10 @@ impl World {
             restoring: Duration::from_secs(60),
             changing: Duration::from_secs(60),
             deleting: Duration::from_secs(60),
-            letting_go: Duration::from_millis(500),
-            unprotecting: Duration::from_millis(500),
-            telling: Duration::from_secs(2),
-            spreading: Duration::from_millis(500),
+            letting_go: Duration::from_secs(5),
+            unprotecting: Duration::from_secs(5),
+            telling: Duration::from_secs(5),
+            spreading: Duration::from_secs(5),
         };
         let aws =
             Aws::new(session, None, AwsOptions { patience, accepted: self.accepted.clone(), ..AwsOptions::default() });
@@ -426,6 +426,14 @@ impl Provider for Servers {
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
         self.0.outputs(spec, observed)
+    }
+
+    fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
+        self.0.inputs(spec, observed)
+    }
+
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        self.0.ignores()
     }
 }
 

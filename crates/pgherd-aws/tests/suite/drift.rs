@@ -36,11 +36,9 @@ async fn drift_of_every_field_is_found_and_put_right() {
     assert_eq!(untouched, UNTOUCHED, "there is no hand for these here");
 }
 
-/// Without the tag a thing is another block's, and what a block says is only remembered. Kinds that this block does not want are
-/// held by `tests/moto`.
+/// Without the tag a thing is another block's. Kinds that this block does not want are held by `tests/moto`.
 const UNTOUCHED: &[&str] = &[
     "instance Tags.pgherd:block",
-    "instance Tags.pgherd:written",
     "replica Tags.pgherd:block",
     "secret Tags.pgherd:block",
     "security_group Tags.pgherd:block",
@@ -138,10 +136,14 @@ fn around(world: &World, service: &str, action: &str, sent: serde_json::Value) -
     }
 }
 
-/// The key of a tag that somebody may change: with another block's tag a thing would be another block's, and what is remembered of a
-/// block is compared in part only.
+/// The key of a tag that somebody may change: with another block's tag a thing would be another block's.
 fn foreign_tag(field: &str) -> Option<&str> {
-    field.strip_prefix("Tags.").filter(|key| !["pgherd:block", "pgherd:written"].contains(key))
+    field.strip_prefix("Tags.").filter(|key| *key != "pgherd:block")
+}
+
+/// What somebody writes into a tag: of what a block says that which decides about the end of the database.
+fn somebodys(key: &str) -> &'static str {
+    if key == "pgherd:written" { "final_snapshot_identifier=somebodys" } else { SOMEBODYS }
 }
 
 fn server(world: &World, name: &str, field: &str, seen: &Value) -> bool {
@@ -149,7 +151,7 @@ fn server(world: &World, name: &str, field: &str, seen: &Value) -> bool {
         let arn = world.region(|region| region.arn("db", name));
         world.tamper(
             "AddTagsToResource",
-            &[("ResourceName", &arn), ("Tags.Tag.1.Key", key), ("Tags.Tag.1.Value", SOMEBODYS)],
+            &[("ResourceName", &arn), ("Tags.Tag.1.Key", key), ("Tags.Tag.1.Value", somebodys(key))],
         );
         return true;
     }

@@ -1,7 +1,6 @@
 //! Calls against servers that are busy, broken, late, or somebody else.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener as Port;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -194,9 +193,10 @@ async fn a_connection_that_breaks_off_may_have_done_it() {
 
 #[tokio::test]
 async fn what_never_left_was_not_done() {
-    let port = Port::bind("127.0.0.1:0").expect("a port");
+    // Bound, which keeps everybody else from it, and not listening.
+    let port = tokio::net::TcpSocket::new_v4().expect("a socket");
+    port.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
     let url = Url::parse(&format!("http://{}/", port.local_addr().expect("an address"))).expect("a URL");
-    drop(port);
     let session = session(&url, AT_ONCE);
     let error = describe(&session, Safety::LookFirst).await.expect_err("nobody listens");
     assert_eq!(

@@ -58,10 +58,33 @@ pub fn expire(holdings: &Holdings, retention: Retention, now: Timestamp) -> Vec<
     deletions(holdings, &ways, &kept, log)
 }
 
-/// What may be deleted from a generation that is written to no more, since `successor` went on: everything of the schedule,
-/// once a backup of the successor is as old as the retention period.
-pub fn expire_ended(ended: &Holdings, successor: &Holdings, retention: Retention, now: Timestamp) -> Vec<Deletion> {
-    if retention.days == 0 || old_enough(successor, retention, now).is_empty() {
+/// Whose log a generation and the one after it hold: the identities of their clusters, 0 where one is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clusters {
+    /// Of the generation that ended.
+    pub ended: u64,
+    /// Of the one that is written to.
+    pub successor: u64,
+}
+
+impl Clusters {
+    /// Whether one goes on with what the other was: what is restored keeps its identity, and a new database has one of its own.
+    fn are_one(self) -> bool {
+        self.ended != 0 && self.ended == self.successor
+    }
+}
+
+/// What may be deleted from a generation that is written to no more, since `successor` went on with its cluster: everything of the
+/// schedule, once a backup of the successor is as old as the retention period. Of another cluster nothing: that there is a new database
+/// of the name does not mean that nobody wants the old one, whose machine may be lost.
+pub fn expire_ended(
+    ended: &Holdings,
+    successor: &Holdings,
+    clusters: Clusters,
+    retention: Retention,
+    now: Timestamp,
+) -> Vec<Deletion> {
+    if !clusters.are_one() || retention.days == 0 || old_enough(successor, retention, now).is_empty() {
         return Vec::new();
     }
     consistent_only(ended, &BTreeSet::new())

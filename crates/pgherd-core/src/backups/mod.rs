@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use due::{Due, Failed, Schedule, due, slot_before};
-pub use expire::{Deletion, Retention, expire, expire_ended};
+pub use expire::{Clusters, Deletion, Retention, expire, expire_ended};
 pub use gone::{Gone, expire_gone};
 pub use practice::{Drilled, PRACTISE_EVERY, drill_due, drill_overdue};
-pub use reach::{Chain, Gap, Leg, Reach, chains, lineage, lineages, reach};
+pub use reach::{Chain, Gap, Leg, Reach, chains, lineage, lineages, reach, without_history};
 pub use wal::{History, Lsn, NotAName, SegmentName, Switch, Timeline, WalName};
 
 /// Why a backup was taken.

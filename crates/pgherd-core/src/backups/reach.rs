@@ -95,6 +95,16 @@ pub(super) fn timeline_of(number: u64, legs: &[Leg], segment_bytes: u64) -> Opti
     legs.iter().rev().find(|leg| leg.from.segment(segment_bytes) <= number).map(|leg| leg.timeline)
 }
 
+/// Timelines of which there is something, and not where they come from: nobody who replays the log of an earlier one goes on to them, nor
+/// notices that there is more. Only the first of a generation may come from elsewhere.
+pub fn without_history(holdings: &Holdings) -> Vec<Timeline> {
+    let mut timelines: BTreeSet<Timeline> =
+        holdings.wal.iter().filter(|file| file.name.segment().is_some()).map(|file| file.name.timeline()).collect();
+    timelines.extend(holdings.backups.iter().map(|backup| backup.timeline));
+    let is_known = |timeline: &Timeline| holdings.histories.iter().any(|history| history.timeline == *timeline);
+    timelines.into_iter().skip(1).filter(|timeline| !is_known(timeline)).collect()
+}
+
 /// For every backup, how far the log goes on from it; a backup several timelines come from has a chain for each.
 pub fn chains(holdings: &Holdings) -> Vec<Chain> {
     let ways = lineages(holdings);

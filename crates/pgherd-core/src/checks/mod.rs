@@ -145,15 +145,18 @@ pub const CHECKS: &[Check] = &[
     digitalocean::CHECK,
 ];
 
-/// Whether an error about a block on a target is one that `--accept` gives up: the promise is the user's to do without, or the target
-/// is asked once more before anything is made.
+/// The codes of errors of checks that `--accept` gives up, each on one target or on all: the promise is the user's to do without, or the
+/// target is asked once more before anything is made.
+pub const ACCEPTABLE: &[(&str, Option<Cloud>)] = &[
+    ("dr-region-missing", None),
+    ("open-to-internet", Some(Cloud::DigitalOcean)),
+    ("tls-required", None),
+    ("version-unavailable", Some(Cloud::Aws)),
+];
+
+/// Whether an error about a block on a target may be accepted.
 pub fn is_acceptable(code: &str, target: Cloud) -> bool {
-    match code {
-        "dr-region-missing" | "tls-required" => true,
-        "version-unavailable" => target == Cloud::Aws,
-        "open-to-internet" => target == Cloud::DigitalOcean,
-        _ => false,
-    }
+    ACCEPTABLE.iter().any(|(acceptable, on)| *acceptable == code && on.is_none_or(|on| on == target))
 }
 
 /// Everything wrong or noteworthy about one block. `inputs` is what was written, `spec` what it means.

@@ -1,7 +1,7 @@
 //! A plan as lines of aligned text. Colour is the printer's business, by the sign of each line.
 
 use super::{Action, Change, Plan, Step, When};
-use crate::resource::Impact;
+use crate::resource::{Impact, Observed, Pending};
 use crate::value::Value;
 
 /// One line, ready to print.
@@ -53,6 +53,17 @@ pub fn lines(plan: &Plan, verbose: bool) -> Vec<Line> {
         })
         .collect();
     align(&rows)
+}
+
+/// What was accepted before and still waits, as far as the steps do nothing about it.
+pub fn waiting<'a>(steps: &[Step], seen: &'a Observed) -> Vec<&'a Pending> {
+    let is_planned = |pending: &&Pending| {
+        steps.iter().filter(|step| step.id == seen.id).any(|step| match &step.action {
+            Action::Update { changes, .. } => changes.iter().any(|change| change.field == pending.field),
+            Action::Create { .. } | Action::Delete { .. } => true,
+        })
+    };
+    seen.pending.iter().filter(|pending| !is_planned(pending)).collect()
 }
 
 /// When, as a column: `now`, `Sun 04:00Z` or `at restart`.
@@ -187,4 +198,53 @@ fn align(rows: &[Row]) -> Vec<Line> {
             Line { sign: row.sign, text: text.trim_end().to_owned() }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::{Id, Resource, Status};
+    use crate::value::Props;
+
+    #[test]
+    fn what_waits_is_told_beside_whatever_is_done_to_others() {
+        let id = |kind: &str| Id::new(kind, "orders");
+        let pending =
+            |field: &str, waits_for: &str| Pending { field: field.to_owned(), waits_for: waits_for.to_owned() };
+        let seen = Observed {
+            id: id("instance"),
+            props: Props::new(),
+            status: Status::Available,
+            pending: vec![
+                pending("class", "the maintenance window"),
+                pending("group", "a restart"),
+                pending("port", "restart"),
+            ],
+            needs: Vec::new(),
+            protected: false,
+        };
+        let step = |kind: &str, field: Option<&str>| {
+            let resource = Resource { id: id(kind), props: Props::new(), needs: Vec::new() };
+            let change = |field: &str| Change {
+                field: field.to_owned(),
+                from: Value::Null,
+                to: Value::Int(1),
+                impact: Impact::None,
+                when: When::Now,
+            };
+            let action = match field {
+                Some(field) => Action::Update { resource, changes: vec![change(field)] },
+                None => Action::Create { resource },
+            };
+            Step { id: id(kind), action, needs: Vec::new() }
+        };
+        let told = |steps: &[Step]| {
+            let waits = waiting(steps, &seen).into_iter();
+            waits.map(|one| format!("{} waits for {}", one.field, one.what())).collect::<Vec<_>>()
+        };
+        let all = ["class waits for the maintenance window", "group waits for a restart", "port waits for a restart"];
+        assert_eq!(told(&[]), all);
+        assert_eq!(told(&[step("alarm", None), step("replica", Some("class"))]), all);
+        assert_eq!(told(&[step("instance", Some("class"))]), all[1..]);
+    }
 }

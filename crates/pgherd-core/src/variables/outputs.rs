@@ -30,12 +30,17 @@ pub const OUTPUTS: &[Output] = &[
     Output {
         name: "db_instance_port",
         ty: Type::Number,
-        meaning: "Port to connect to: that of the pooler when there is one.",
+        meaning: "Port to connect to: on local that of the pooler when there is one.",
         ..STRING
     },
     Output {
         name: "db_instance_host_port",
         meaning: "Host and port as `host:port`, for tools that want both in one.",
+        ..STRING
+    },
+    Output {
+        name: "proxy_endpoint",
+        meaning: "Host of the pooler, to be used with db_instance_port: on aws that of RDS Proxy, which db_instance_endpoint goes past. Null without one.",
         ..STRING
     },
     Output { name: "db_instance_name", meaning: "Name of the initial database.", ..STRING },
@@ -50,7 +55,11 @@ pub const OUTPUTS: &[Output] = &[
         meaning: "Hosts of the read replicas, or `host:port` where they share one host; empty without replicas.",
         ..STRINGS
     },
-    Output { name: "read_replica_endpoint", meaning: "The first of read_replica_endpoints, or null.", ..STRING },
+    Output {
+        name: "read_replica_endpoint",
+        meaning: "Where to connect for reading: on local one `host:port` for all replicas, elsewhere the first of read_replica_endpoints; null without replicas.",
+        ..STRING
+    },
     Output {
         name: "read_replica_ids",
         meaning: "Identifiers of the read replicas; empty without replicas.",

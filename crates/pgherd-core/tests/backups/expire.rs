@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pgherd_core::backups::{
-    Backup, BackupKind, Deletion, Holdings, Reach, Retention, Timeline, chains, expire, expire_ended, reach,
+    Backup, BackupKind, Clusters, Deletion, Holdings, Reach, Retention, Timeline, chains, expire, expire_ended, reach,
 };
 use proptest::prelude::*;
 
@@ -113,17 +113,31 @@ fn a_way_that_nobody_went_on_is_kept_for_the_period() {
     check(&fork(10), WEEK, &["day0", "day1", "1:0", "1:1", "1:2", "2:3", "3:3", "2:4"]);
 }
 
+/// A cluster that goes on.
+const ONE: Clusters = Clusters { ended: 7, successor: 7 };
+
+/// A machine that is lost, and a new database of the name: as long as nobody destroyed the old one somebody may want it back.
+#[test]
+fn what_was_of_another_database_of_the_name_stays() {
+    let ended = daily(5, now() - hours(24 * 400));
+    for (ended_by, successor) in [(7, 8), (0, 8), (7, 0), (0, 0)] {
+        let clusters = Clusters { ended: ended_by, successor };
+        assert_eq!(expire_ended(&ended, &daily(100, now()), clusters, WEEK, now()), [], "{clusters:?}");
+    }
+    assert!(!expire_ended(&ended, &daily(100, now()), ONE, WEEK, now()).is_empty());
+}
+
 #[test]
 fn a_generation_that_ended_goes_when_the_next_one_covers_the_period() {
     let mut ended = daily(5, now() - hours(24 * 8));
-    assert_eq!(expire_ended(&ended, &daily(7, now()), WEEK, now()), []);
-    assert_eq!(expire_ended(&ended, &daily(8, now()), WEEK, now()).len(), 5 + 10);
-    assert_eq!(expire_ended(&ended, &daily(8, now()), Retention { days: 0, point_in_time: true }, now()), []);
+    assert_eq!(expire_ended(&ended, &daily(7, now()), ONE, WEEK, now()), []);
+    assert_eq!(expire_ended(&ended, &daily(8, now()), ONE, WEEK, now()).len(), 5 + 10);
+    assert_eq!(expire_ended(&ended, &daily(8, now()), ONE, Retention { days: 0, point_in_time: true }, now()), []);
     ended.backups[4].kind = BackupKind::Final;
-    let left = without(&ended, &expire_ended(&ended, &daily(8, now()), WEEK, now()));
+    let left = without(&ended, &expire_ended(&ended, &daily(8, now()), ONE, WEEK, now()));
     assert_eq!((left.backups.len(), left.wal.len()), (1, 1));
     ended.backups.clear();
-    assert_eq!(expire_ended(&ended, &daily(8, now()), WEEK, now()).len(), 10);
+    assert_eq!(expire_ended(&ended, &daily(8, now()), ONE, WEEK, now()).len(), 10);
 }
 
 /// A generation with promotions, gaps, damage and backups of all kinds, and how long it is kept.

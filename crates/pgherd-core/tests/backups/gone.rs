@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pgherd_core::backups::{Backup, BackupKind, Deletion, Gone, Holdings, expire_gone};
 use proptest::prelude::*;
 
-use crate::herd::{at, backup, hours};
+use crate::herd::{at, backup, file, hours, segment};
 
 const LONG_S: i64 = 36 * 24 * 3600;
 
@@ -45,6 +45,20 @@ fn what_nobody_destroyed_stays_for_ever() {
     // A last backup that may not be one is no reason to delete others.
     check(&[daily.clone(), Backup { damaged: true, ..one("last", BackupKind::Final) }], LONG_S, &[]);
     check(&[daily, Backup { verified_at: None, ..one("last", BackupKind::Final) }], LONG_S, &[]);
+}
+
+/// An attempt to destroy it failed: what was committed since is in the log behind the last backup, and nowhere else.
+#[test]
+fn what_went_on_after_its_last_backup_was_not_destroyed() {
+    let gone = Gone { for_s: LONG_S, seen_at: at("2027-01-01T00:00:00Z") };
+    let left = |timeline: u32, number: u64| {
+        let wal = vec![file(segment(timeline, number), at("2026-11-02T15:01:00Z"))];
+        let backups = vec![one("daily", BackupKind::Automated), one("last", BackupKind::Final)];
+        expire_gone(&[Holdings { backups, wal, ..Holdings::default() }], gone).remove(0).len()
+    };
+    assert_eq!(left(1, 4), 2, "what is archived when a server is shut down");
+    assert_eq!(left(1, 5), 0);
+    assert_eq!(left(2, 2), 0);
 }
 
 proptest! {

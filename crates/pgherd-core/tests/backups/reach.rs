@@ -1,6 +1,6 @@
 //! What can be restored.
 
-use pgherd_core::backups::{Holdings, chains, reach};
+use pgherd_core::backups::{Holdings, chains, reach, without_history};
 
 use crate::herd::{SIZE, at, backup, file, history, hours, segment};
 
@@ -79,4 +79,24 @@ fn a_backup_that_ends_where_a_segment_does_needs_no_more() {
     let mut exact = holdings(&[(1, 2)]);
     exact.backups[0].end_lsn.0 = 3 * SIZE;
     check(&exact, &["1: 03:30 to 03:30"], &[]);
+}
+
+#[test]
+fn a_timeline_that_comes_from_nowhere_is_one_whose_history_is_lost() {
+    let lost = |holdings: &Holdings| without_history(holdings).iter().map(|timeline| timeline.0).collect::<Vec<_>>();
+    let mut promoted = holdings(&[(1, 2), (1, 3), (2, 4), (3, 5)]);
+    assert_eq!(lost(&promoted), [2, 3]);
+    promoted.histories = vec![history(3, 2, 5)];
+    assert_eq!(lost(&promoted), [2]);
+    promoted.histories.push(history(2, 1, 4));
+    assert_eq!(lost(&promoted), [0_u32; 0]);
+    // A generation that a restore began has nothing of the timelines before.
+    let mut restored = holdings(&[(2, 4), (2, 5)]);
+    restored.backups.clear();
+    assert_eq!(lost(&restored), [0_u32; 0]);
+    // A backup tells of a timeline as well, a note or an unfinished segment that nobody replays does not.
+    let mut taken = holdings(&[(1, 2), (1, 3)]);
+    assert_eq!(lost(&taken), [0_u32; 0]);
+    taken.backups.push(backup("after", 2, 4, 5, at("2026-11-20T06:00:00Z")));
+    assert_eq!(lost(&taken), [2]);
 }

@@ -106,7 +106,7 @@ impl<const EACH: i64> World<EACH> {
             making: minute,
             changing: minute,
             deleting: minute,
-            appearing: Duration::from_secs(6),
+            appearing: Duration::from_secs(20),
             between_looks: Duration::ZERO,
         };
         let secrets = Some(self.files.path().to_owned());

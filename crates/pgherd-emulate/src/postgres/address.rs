@@ -44,7 +44,9 @@ mod tests {
     #[test]
     fn two_servers_have_two_addresses_and_one_port() {
         // Somewhere nobody else listens on all addresses.
-        let port = 40_000 + u16::try_from(std::process::id() % 20_000).unwrap();
+        let first = 20_000 + u16::try_from(std::process::id() % 48 * 100).unwrap();
+        let (port, _) =
+            pgherd_local::ports::allocate(None, first..=24_999, &std::collections::BTreeSet::new()).unwrap();
         let (one, two) = (Address::free(port).unwrap(), Address::free(port).unwrap());
         assert_ne!(one.ip, two.ip);
         let (ip, _) = (one.ip, drop(one));

@@ -46,6 +46,7 @@ pub fn made(
     let number = region.number();
     let statics = parameters::group(region, &set.parameter_group).map(|group| group.statics()).unwrap_or_default();
     let mut instance = Instance {
+        gives_up: false,
         is_password_managed: false,
         replication_error: false,
         resource_id: format!("db-{number:026X}"),

@@ -36,6 +36,8 @@ pub struct Instance {
     pub is_full: bool,
     /// What is told of its settings, where that lags behind.
     pub told: Option<Told>,
+    /// What takes its time is taken and comes to nothing: no room for a class, an upgrade's own check that fails.
+    pub gives_up: bool,
     /// It can be reached: `Endpoint` is told.
     pub has_endpoint: bool,
     /// Since when points in time can be restored.

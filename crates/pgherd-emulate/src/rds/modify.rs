@@ -80,9 +80,10 @@ pub fn begin(instance: &mut Instance, changes: Vec<Change>, at: Timestamp, stret
                 if instance.phases.is_empty() {
                     instance.goes_through("available", long(seconds(5)), vec![], at);
                 }
-                let mut after = vec![Effect::Change(change.clone())];
-                if restarts(&change) {
-                    after.push(Effect::Boot);
+                let mut after = Vec::new();
+                if !instance.gives_up {
+                    after.push(Effect::Change(change.clone()));
+                    after.extend(restarts(&change).then_some(Effect::Boot));
                 }
                 instance.goes_through(word, long(length), after, at);
             }

@@ -6,7 +6,7 @@ mod world;
 
 use world::World;
 
-const DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(180);
 
 macro_rules! world {
     () => {

@@ -1,8 +1,9 @@
 //! An emulator with a PostgreSQL behind each instance, in folders of its own.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use jiff::SignedDuration;
@@ -183,9 +184,16 @@ impl Drop for World {
     }
 }
 
-/// A port that is free on all addresses now; not the usual one, which the machine may use.
+/// A port that is free on all addresses now, given once; not the usual one, which the machine may use, and below those that
+/// outgoing connections take.
 pub fn port() -> u16 {
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port()
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN.lock().unwrap();
+    // Another run of the tests begins elsewhere.
+    let first = 25_000 + u16::try_from(std::process::id() % 48 * 100).expect("small");
+    let (port, _) = pgherd_local::ports::allocate(None, first..=29_999, &taken).unwrap();
+    taken.insert(port);
+    port
 }
 
 /// How many rows the table has.

@@ -124,6 +124,14 @@ impl Provider for Client {
     fn outputs(&self, _spec: &Spec, observed: &[Observed]) -> Props {
         observed.iter().map(|seen| (seen.id.to_string(), Value::Bool(true))).collect()
     }
+
+    fn inputs(&self, _spec: &Spec, _observed: &[Observed]) -> Result<Props, ProviderError> {
+        Err(ProviderError::new(ErrorKind::Unsupported, "this target reads no settings back"))
+    }
+
+    fn ignores(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
 }
 
 impl Client {

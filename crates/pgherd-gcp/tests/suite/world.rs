@@ -110,7 +110,7 @@ impl<const EACH: i64> World<EACH> {
             making: minute,
             changing: minute,
             deleting: minute,
-            appearing: Duration::from_secs(2),
+            appearing: Duration::from_secs(10),
             between_looks: Duration::ZERO,
         };
         let options = GcpOptions { accepted: self.accepted.clone(), patience };

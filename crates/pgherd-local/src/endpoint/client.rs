@@ -20,7 +20,7 @@ use crate::postgres::{Result, io_error};
 /// How long a forwarder may take to answer, which it does at once unless the machine is in trouble.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(3);
 /// How long a new forwarder may take until it can be asked.
-const START_DEADLINE: Duration = Duration::from_secs(10);
+const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How long one that was told to end may take.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 

@@ -299,6 +299,16 @@ fn hba(config: &InstanceConfig) -> String {
     text
 }
 
+/// The same for nobody but ourselves, and the standbys.
+pub fn hba_of_nobody() -> String {
+    let superuser = quote_name(SUPERUSER);
+    format!(
+        "# Written by pgherd: the last backup is being taken, so that nobody is to write any more.\n\
+         local all         {superuser} peer map={SUPERUSER}\n\
+         local replication {superuser} peer map={SUPERUSER}\n"
+    )
+}
+
 fn ident(config: &InstanceConfig) -> String {
     let mut text =
         String::from("# Written by pgherd: these users of this machine are its superuser over the unix socket.\n");

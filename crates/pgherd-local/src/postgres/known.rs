@@ -84,16 +84,13 @@ fn stamp(program: &Metadata) -> Stamp {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     /// A program that says this, and that it was asked.
     fn install(folder: &Path, name: &str, says: &str) {
         let program = folder.join(name);
         let text = format!("#!/bin/sh\necho asked >> {}\necho '{says}'\n", folder.join("asked").display());
-        std::fs::write(&program, text).expect("written");
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("ours");
+        crate::postgres::server::tests::write_program(&program, &text);
     }
 
     fn asked(folder: &Path) -> usize {

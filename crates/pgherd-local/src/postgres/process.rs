@@ -80,9 +80,14 @@ pub fn start(what: &Start<'_>) -> Result<Postmaster> {
         command.arg("-c").arg(format!("{name}={value}"));
     }
     what.run_as.prepare(&mut command, what.server);
+    // PostgreSQL goes there too, a while after it was started; until then nobody would see whose it is.
+    command.current_dir(what.data);
     let copy = log.try_clone().map_err(|error| io_error("open", &log_path, &error))?;
     let child = command.stdout(Stdio::from(copy)).stderr(Stdio::from(log)).spawn();
-    let child = child.map_err(|error| io_error("start", &what.server.program("postgres"), &error))?;
+    let child = child.map_err(|error| match what.data.read_dir() {
+        Err(error) => io_error("start a server in", what.data, &error),
+        Ok(_) => io_error("start", &what.server.program("postgres"), &error),
+    })?;
     let pid = i32::try_from(child.id()).expect("process numbers fit");
     // The child is ours until it is reaped, so that its number cannot be another's yet.
     let watch = Watch::open(pid)?.ok_or_else(|| ProviderError::new(ErrorKind::Unavailable, "the server is gone"))?;

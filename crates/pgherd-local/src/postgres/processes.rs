@@ -56,6 +56,9 @@ fn any_child_is_dead() -> bool {
     rustix::process::waitid(WaitId::All, look).is_ok_and(|dead| dead.is_some())
 }
 
+/// A server, and what has not become one yet.
+const SERVERS: [&str; 2] = ["postgres", "setsid"];
+
 /// The processes of the server in this data directory: those that work in it, and what they started (archive commands).
 pub fn of(data: &Path) -> BTreeSet<i32> {
     of_these(&all(), data)
@@ -67,7 +70,7 @@ pub(crate) fn of_these(processes: &[Process], data: &Path) -> BTreeSet<i32> {
     let servers: BTreeSet<i32> = processes
         .iter()
         // A shell whose working directory happens to be there is none of ours.
-        .filter(|process| process.name == "postgres" && !process.zombie && works_in(process.pid, &data))
+        .filter(|process| SERVERS.contains(&process.name.as_str()) && !process.zombie && works_in(process.pid, &data))
         .map(|process| process.pid)
         .collect();
     let started = processes.iter().filter(|process| !process.zombie && servers.contains(&process.session));

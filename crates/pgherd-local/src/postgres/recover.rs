@@ -4,6 +4,7 @@
 //! Invariant: what is left after success is a primary that was shut down and is on disk; after anything else nothing runs.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -60,6 +61,18 @@ pub struct Recovery<'a> {
     pub restore_command: Option<String>,
     /// Up to where.
     pub target: Target,
+    /// The timeline that is followed to its end; `None`: as PostgreSQL chooses, which stops looking at the first number that is missing.
+    pub timeline: Option<u32>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It is done.
+    Recovered(Recovered),
+    /// All of the log was replayed, and it holds nothing behind the target: why that is refused, unless somebody knows better. It can be
+    /// begun again in the same place.
+    BeforeTarget(ProviderError),
 }
 
 /// What came of it.
@@ -73,20 +86,22 @@ pub struct Recovered {
     pub last_commit_at: Option<Timestamp>,
     /// Up to where the log was replayed.
     pub ended_at: String,
-    /// What a query on every database found: how many tables there are. Proof that it can be used.
+    /// What a query on every database found: how many tables of users' own there are.
     pub tables: i64,
+    /// Why databases could not be asked that.
+    pub unopened: Vec<String>,
 }
 
 /// Does it. A run that is cut short leaves a server behind that [`processes::kill`] ends.
-pub async fn recover(what: &Recovery<'_>) -> Result<Recovered> {
-    let recovered = run(what).await;
-    if recovered.is_err() {
+pub async fn recover(what: &Recovery<'_>) -> Result<End> {
+    let end = run(what).await;
+    if !matches!(end, Ok(End::Recovered(_))) {
         processes::kill(&what.layout.data).await?;
     }
-    recovered
+    end
 }
 
-async fn run(what: &Recovery<'_>) -> Result<Recovered> {
+async fn run(what: &Recovery<'_>) -> Result<End> {
     prepare(what)?;
     // One that was killed may have left the name of its socket taken.
     stale::remove(what.layout, what.port)?;
@@ -99,15 +114,28 @@ async fn run(what: &Recovery<'_>) -> Result<Recovered> {
         log: &what.layout.log,
         overrides: overrides(what),
     })?;
-    postmaster.ready(RECOVERY_DEADLINE).await.map_err(|error| in_words(what, error))?;
+    match postmaster.ready(RECOVERY_DEADLINE).await {
+        Ok(()) => {}
+        Err(error) if error.message.contains(ENDED_BEFORE) => return Ok(End::BeforeTarget(in_words(what, error))),
+        Err(error) => return Err(error),
+    }
     let session = Session::connect(&what.layout.socket, what.port, "postgres", CONNECT_DEADLINE).await?;
     let sql = "SELECT to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), \
-               (SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')), pg_last_wal_replay_lsn()::text";
+               pg_last_wal_replay_lsn()::text";
     let row = session.one(sql, &[]).await?;
     let last_commit_at = row.get::<_, Option<String>>(0).and_then(|at| at.parse().ok());
-    let tables = row.get(1);
-    let ended_at = row.get::<_, Option<String>>(2).unwrap_or_default();
+    let ended_at = row.get::<_, Option<String>>(1).unwrap_or_default();
+    // One that a DROP DATABASE was interrupted in lets nobody in, and is there to be dropped.
+    let sql = "SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2";
+    let databases: Vec<String> = session.rows(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
     drop(session);
+    let (mut tables, mut unopened) = (0, Vec::new());
+    for database in databases {
+        match count_tables(what, &database).await {
+            Ok(count) => tables += count,
+            Err(error) => unopened.push(format!("{database}: {error}")),
+        }
+    }
     postmaster.stop(Stop::Fast, STOP_DEADLINE).await?;
     let (server, run_as, data) = (what.server.clone(), what.run_as.clone(), what.layout.data.clone());
     let control = tokio::task::spawn_blocking(move || {
@@ -119,13 +147,42 @@ async fn run(what: &Recovery<'_>) -> Result<Recovered> {
         let message = format!("the recovered copy is {:?} instead of shut down", control.state);
         return Err(ProviderError::new(ErrorKind::Invalid, message));
     }
-    Ok(Recovered {
+    Ok(End::Recovered(Recovered {
         system_identifier: control.system_identifier,
         timeline: control.timeline,
         last_commit_at,
         ended_at,
         tables,
-    })
+        unopened,
+    }))
+}
+
+/// How many tables of users' own there are in a database, which has to open for that.
+async fn count_tables(what: &Recovery<'_>, database: &str) -> Result<i64> {
+    let session = Session::connect(&what.layout.socket, what.port, database, CONNECT_DEADLINE).await?;
+    let sql = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace \
+               WHERE relkind IN ('r', 'p') AND nspname <> 'information_schema' AND nspname !~ '^pg_'";
+    Ok(session.one(sql, &[]).await?.get(0))
+}
+
+/// Has the server's own tool read every page of a copy that was shut down, against its checksum. A server without the tool, or a copy without
+/// checksums, has nothing to read by.
+pub async fn check_pages(server: &Server, run_as: &RunAs, data: &Path) -> Result<()> {
+    if !server.program("pg_checksums").exists() {
+        return Ok(());
+    }
+    let mut command = run_as.command(server, "pg_checksums");
+    // What is read of its complaints is English.
+    command.args(["--check", "-D"]).arg(data).env("LC_ALL", "C");
+    let said = tokio::task::spawn_blocking(move || command.output()).await;
+    let said = said.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let said = said.map_err(|error| io_error("run", &server.program("pg_checksums"), &error))?;
+    let words = String::from_utf8_lossy(&said.stderr).into_owned();
+    if said.status.success() || words.contains("data checksums are not enabled") {
+        return Ok(());
+    }
+    let first = words.lines().next().unwrap_or("it does not say why");
+    Err(ProviderError::new(ErrorKind::Invalid, format!("pages of what was restored are broken: {first}")))
 }
 
 /// Writes the configuration, and takes away what would make a standby of it.
@@ -172,11 +229,16 @@ fn overrides(what: &Recovery<'_>) -> Vec<(String, String)> {
         ("logging_collector", "off".to_owned()),
         // Nobody looks on, and a standby that is looked at may have no less than its primary had.
         ("hot_standby", "off".to_owned()),
+        // What is read of its complaints is English.
+        ("lc_messages", "C".to_owned()),
         // All of it is put on disk at the end.
         ("fsync", "off".to_owned()),
         ("restore_command", restore),
         ("recovery_target_action", "promote".to_owned()),
     ];
+    if let Some(timeline) = what.timeline {
+        settings.push(("recovery_target_timeline", timeline.to_string()));
+    }
     match &what.target {
         Target::Backup => settings.push(("recovery_target", "immediate".to_owned())),
         Target::Latest => {}
@@ -196,9 +258,6 @@ fn postgres_time(at: Timestamp) -> String {
 }
 
 fn in_words(what: &Recovery<'_>, error: ProviderError) -> ProviderError {
-    if !error.message.contains(ENDED_BEFORE) {
-        return error;
-    }
     let target = match &what.target {
         Target::At(at) => format!("no commit after {at} is"),
         Target::Lsn(lsn) => format!("{lsn} is not"),
@@ -208,7 +267,10 @@ fn in_words(what: &Recovery<'_>, error: ProviderError) -> ProviderError {
         ErrorKind::Invalid,
         format!("{target} in what was archived, so it cannot be told what to leave out"),
     )
-    .help("restore the latest instead (leave --at and --lsn out), which replays everything there is")
+    .help(
+        "pgherd backups says up to when what is stored reaches, and a moment before that can be restored; without --at and --lsn everything \
+         there is is replayed, what came after it included",
+    )
 }
 
 #[cfg(test)]

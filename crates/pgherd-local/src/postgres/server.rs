@@ -141,17 +141,23 @@ fn build_id(banner: &str, metadata: &std::fs::Metadata) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Writes a script that may be run. Another process does it: what is open for writing in this one is inherited by whatever it
+    /// starts meanwhile, and a program that somebody may write to is "busy".
+    pub fn write_program(program: &Path, text: &str) {
+        let write = r#"rm -f "$0"; printf %s "$1" > "$0" && chmod 755 "$0""#;
+        let written = std::process::Command::new("sh").args(["-c", write]).arg(program).arg(text).status();
+        assert!(written.expect("a shell").success());
+    }
 
     #[test]
     fn a_server_that_was_upgraded_where_it_is_says_so() {
-        use std::os::unix::fs::PermissionsExt as _;
         let bin = tempfile::tempdir().expect("a folder");
         let install = |version: &str| {
             let program = bin.path().join("postgres");
-            std::fs::write(&program, format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).expect("written");
-            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("ours");
+            write_program(&program, &format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n"));
         };
         install("15.9");
         let server = Server::inspect(bin.path(), Origin::Package).expect("a server");

@@ -23,6 +23,16 @@ const UNSEEN: &str = "-c log_statement=none -c log_min_duration_statement=-1 -c 
                       -c log_transaction_sample_rate=0 -c log_min_error_statement=panic -c pg_stat_statements.track=none \
                       -c client_min_messages=warning";
 
+/// All settings. Of those that this session has otherwise ([`UNSEEN`]) the server tells no more than that: what others have stands in
+/// the files, or nowhere.
+const SETTINGS: &str = "SELECT s.name, \
+     CASE WHEN s.source = 'client' THEN coalesce(f.setting, s.boot_val) ELSE s.reset_val END, \
+     CASE WHEN s.source = 'client' AND f.name IS NOT NULL THEN NULL ELSE s.unit END, s.context, \
+     CASE WHEN s.source <> 'client' THEN s.source WHEN f.name IS NULL THEN 'default' ELSE 'configuration file' END, \
+     coalesce(f.sourcefile, s.sourcefile), s.pending_restart \
+     FROM pg_settings s LEFT JOIN (SELECT DISTINCT ON (1) lower(name) AS name, setting, sourcefile FROM pg_file_settings \
+     WHERE applied ORDER BY 1, seqno DESC) f ON s.source = 'client' AND f.name = lower(s.name)";
+
 /// A session of [`SUPERUSER`].
 #[derive(Debug)]
 pub struct Session {
@@ -35,6 +45,15 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.connection.abort();
     }
+}
+
+/// What is done by one session at a time.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    /// The roles and databases of a cluster.
+    Cluster = 1,
+    /// What is in one database.
+    Database = 2,
 }
 
 /// One setting as the server has it.
@@ -101,6 +120,19 @@ impl Session {
         &self.client
     }
 
+    /// Waits until no other session of pgherd's has the turn to make roles and databases, and keeps it until this session ends.
+    /// Whoever was cut short may still have a statement at work: what is looked at before that ended is made a second time.
+    pub async fn take_turn(&self) -> Result<()> {
+        self.take(Turn::Cluster).await
+    }
+
+    /// An advisory lock is a database's own; nobody else has a reason to take those of the class "pghd".
+    async fn take(&self, turn: Turn) -> Result<()> {
+        // What ends the user's own statements does not end ours.
+        let patient = "SET lock_timeout = 0; SET statement_timeout = 0";
+        self.run(&format!("{patient}; SELECT pg_advisory_lock(x'70676864'::int, {})", turn as i32)).await
+    }
+
     /// Makes the master role, or gives it the wanted password, without touching its open connections. Says whether anything
     /// changed.
     ///
@@ -148,17 +180,17 @@ impl Session {
     /// Puts pg_stat_statements into this session's database, and gives its schema `public` to the owner of the database,
     /// closed to others, as 15 and later have it from the start.
     pub async fn prepare_database(&self) -> Result<()> {
+        // Whoever makes the cluster's roles may hold the other turn in this very database.
+        self.take(Turn::Database).await?;
         if self.major() < 15 {
             self.run(CLOSE_PUBLIC).await?;
         }
         self.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await
     }
 
-    /// All settings by name.
+    /// All settings by name, as other sessions have them.
     pub async fn settings(&self) -> Result<BTreeMap<String, Setting>> {
-        let rows = self
-            .rows("SELECT name, reset_val, unit, context, source, sourcefile, pending_restart FROM pg_settings", &[])
-            .await?;
+        let rows = self.rows(SETTINGS, &[]).await?;
         Ok(rows.iter().map(|row| (row.get(0), setting(row))).collect())
     }
 

@@ -27,6 +27,9 @@ use crate::sizing::Machine;
 const CALM: Duration = Duration::from_secs(5);
 /// How nice that is to everything else on the machine.
 const NICENESS: i32 = 10;
+/// How often, and between two times how long after, ports that were not to be had are claimed again.
+const CLAIMS: usize = 50;
+const CLAIM_EVERY: Duration = Duration::from_millis(100);
 /// How long keepers may go on with what they are doing when the agent is told to end. Everything they do may be cut short.
 const LAST_ACTION: Duration = Duration::from_secs(10);
 
@@ -96,10 +99,25 @@ impl Agent {
                 Err(error) => tracing::error!("{error}"),
             }
         }
+        locked(&self.tasks).spawn(self.clone().claim_again());
         locked(&self.tasks).spawn(self.clone().keep_stocked());
         locked(&self.tasks).spawn(backups::keep(self.clone(), self.stop.subscribe()));
         locked(&self.tasks).spawn(backups::keep_second(self.clone(), self.stop.subscribe()));
         self.stock_up();
+    }
+
+    /// Claims the ports that could not be claimed at once: what a killed agent was just starting holds its claims until it is a
+    /// program of its own. Those of an agent that lives stay its own.
+    async fn claim_again(self: Arc<Self>) {
+        let mut stop = self.stop.subscribe();
+        for _ in 0..CLAIMS {
+            if claim_all(&mut locked(&self.ports)) {
+                return;
+            }
+            if tokio::time::timeout(CLAIM_EVERY, stop.wait_for(|stop| *stop)).await.is_ok() {
+                return;
+            }
+        }
     }
 
     /// Has something go on until it is done, or the agent ends.
@@ -244,19 +262,10 @@ impl Agent {
             return Ok(port);
         }
         let others = reserved.iter().filter(|(owner, _)| *owner != name);
-        let mut taken: BTreeSet<u16> = others.map(|(_, reserved)| reserved.port).collect();
-        loop {
-            let port = ports::allocate(asked, range.clone(), &taken)?;
-            let found = Reserved::new(port);
-            if found.claim.is_none() && asked.is_some() {
-                return Err(ports::claimed(port));
-            }
-            if found.claim.is_some() {
-                reserved.insert(name.to_owned(), found);
-                return Ok(port);
-            }
-            taken.insert(port);
-        }
+        let taken: BTreeSet<u16> = others.map(|(_, reserved)| reserved.port).collect();
+        let (port, claim) = ports::allocate(asked, range, &taken)?;
+        reserved.insert(name.to_owned(), Reserved { port, claim: Some(claim) });
+        Ok(port)
     }
 
     /// Gives the port of a server back that is no more.
@@ -312,6 +321,12 @@ impl Reserved {
             *self = Self::new(port);
         }
     }
+}
+
+/// Claims what is not claimed yet; says whether all is.
+fn claim_all(ports: &mut BTreeMap<String, Reserved>) -> bool {
+    ports.values_mut().for_each(|reserved| reserved.become_of(reserved.port));
+    ports.values().all(|reserved| reserved.claim.is_some())
 }
 
 /// Whose a server's own port is: no instance has a name with a slash.

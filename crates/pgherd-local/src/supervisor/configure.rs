@@ -109,6 +109,11 @@ impl Candidate {
         text.is_ok_and(|text| text == conf::render(&self.config).postgresql)
     }
 
+    /// Who may come in.
+    pub fn hba(&self) -> String {
+        conf::render(&self.config).hba
+    }
+
     /// Writes it and puts it in force; a running server has to be told.
     pub async fn put_in_force(&self) -> Result<(), ProviderError> {
         self.certify().await?;

@@ -165,7 +165,9 @@ impl Keeper {
             Err(error) => tracing::error!(instance = self.site.name, "{error}"),
         }
         (self.busy, self.pruned_at, self.look_at) = (None, None, None);
-        (self.job, self.facts, self.sown) = (None, None, None);
+        // A step that is at work is not begun a second time beside itself: what it comes to is taken in as always.
+        self.job = self.job.take().filter(|job| matches!(job, Job::Step(..)) && !job.is_over());
+        (self.facts, self.sown) = (None, None);
         self.site.agent.names.take_back(&self.site.name);
         let message = format!("pgherd itself failed, please report it: {panic}");
         if let Some(current) = self.current.take() {

@@ -62,6 +62,21 @@ pub struct Instance {
     pub pending: Vec<Pending>,
     /// Where clients connect.
     pub endpoint: Endpoint,
+    /// Where clients connect that only read, spread over the replicas; `None`: there is one server.
+    #[serde(default)]
+    pub read_port: Option<u16>,
+    /// Its read replicas, in the order of their numbers.
+    #[serde(default)]
+    pub replicas: Vec<Reader>,
+}
+
+/// A read replica, for who wants this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// `n2`, `n3`, …
+    pub name: String,
+    /// Its own port.
+    pub port: u16,
 }
 
 /// Where clients connect, and with which files.
@@ -247,6 +262,9 @@ pub struct ArchiveReport {
 pub struct CopyReport {
     /// Where it is.
     pub place: String,
+    /// Since when the agent keeps it in step.
+    #[serde(default)]
+    pub kept_since: Option<Timestamp>,
     /// As of when it last had everything.
     pub in_step_at: Option<Timestamp>,
     /// What it lacks: files of backups, files of the log and what describes them.

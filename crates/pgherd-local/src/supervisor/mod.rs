@@ -43,6 +43,7 @@ use tokio::signal::unix::{self, SignalKind};
 
 use self::agent::Agent;
 pub use self::backups::archive::helper as archive_helper;
+pub(crate) use self::backups::second_repository_trouble;
 use crate::paths::Paths;
 use crate::postgres::processes;
 use crate::postgres::runas::RunAs;
@@ -96,6 +97,11 @@ pub async fn run(options: AgentOptions) -> Result<(), ProviderError> {
     processes::become_reaper()?;
     let asked = options.run_as.clone();
     let run_as = site::blocking(move || RunAs::settle(asked.as_deref())).await?;
+    // Before any server runs it: one that recovers takes its absence for the end of everything.
+    let (to, whose) = (paths.clone(), run_as.clone());
+    if let Err(error) = site::blocking(move || backups::archive::install_program(&to, &whose)).await {
+        tracing::error!("nothing can be archived: {error}");
+    }
     let listener = place::listen(&paths, &run_as)?;
     backups::forget_cut_short(&paths).await;
     let agent = Agent::new(options, run_as);

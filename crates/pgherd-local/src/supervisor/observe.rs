@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_core::ha::{Duty, Failover, NodeId, SyncMode};
+use pgherd_core::ha::{Duty, Failover, Member, NodeId, SyncMode};
 use pgherd_core::resource::{Pending, Status};
 use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -16,7 +16,7 @@ use super::backups::{self, archive};
 use super::configure;
 use super::ledger::Record;
 use super::messages::{
-    ArchiveReport, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, StatusReport,
+    ArchiveReport, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, Reader, StatusReport,
     StorageReport,
 };
 use super::pooled::{self, Standing};
@@ -62,7 +62,24 @@ fn instance_of(agent: &Agent, shown: &Shown, live: Option<Live>) -> Instance {
             .chain(kept(record))
             .collect(),
         endpoint: endpoint(agent, record, &layout),
+        read_port: read_port(record),
+        replicas: replicas(agent, record),
     }
+}
+
+/// The port for reading only, of an instance of several servers.
+fn read_port(record: &Record) -> Option<u16> {
+    record.read_port.filter(|_| record.nodes().len() > 1)
+}
+
+/// The replicas that stay: one that nobody wants any more may be there for a moment longer.
+fn replicas(agent: &Agent, record: &Record) -> Vec<Reader> {
+    let layout = agent.options.paths.instance(&record.name);
+    let stays = |node: NodeId, member: &Member| role(record, node) == "replica" && member.leaving.is_none();
+    let members = record.ha.members.iter().filter(|(node, member)| stays(**node, member)).map(|(node, _)| *node);
+    let port = |node: NodeId| running_port(&layout.node(node)).or(record.port_of(node));
+    let readers = members.filter_map(|node| Some(Reader { name: node.to_string(), port: port(node)? }));
+    readers.take(usize::try_from(record.wanted.read_replicas).unwrap_or(usize::MAX)).collect()
 }
 
 /// What it is doing, for a plan: one that is being made is not there yet, and whoever asks for it joins in.
@@ -370,7 +387,7 @@ pub async fn status(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
         degraded: record.alone.past.clone(),
         last_failover: record.ha.failover.as_ref().map(failover_report),
         ways: shown.ways.clone(),
-        read_port: record.read_port.filter(|_| record.nodes().len() > 1),
+        read_port: read_port(record),
         limits: limits(agent, shown),
         window_opens: window_opens(record, &pending, now),
         warnings,

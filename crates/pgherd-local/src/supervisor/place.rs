@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use rustix::fs::{FlockOperation, flock};
@@ -13,6 +14,10 @@ use super::files;
 use crate::paths::Paths;
 use crate::postgres::folders;
 use crate::postgres::runas::RunAs;
+
+/// How long, and how often, is tried to become the agent of a state folder.
+const HELD_FOR_A_MOMENT: Duration = Duration::from_secs(1);
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// Makes the state directory where it is missing and waits for the right to start its agent, given back when the file is
 /// dropped.
@@ -54,7 +59,7 @@ pub fn lock(paths: &Paths) -> Result<File, ProviderError> {
         OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path)
     };
     let mut file = open().map_err(|error| refuse(&error))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match lock_in_time(&file) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
             let mut pid = String::new();
@@ -72,6 +77,17 @@ pub fn lock(paths: &Paths) -> Result<File, ProviderError> {
     };
     write(&mut file).map_err(|error| refuse(&error))?;
     Ok(file)
+}
+
+/// Whoever just looks whether it is held, and what a killed agent was just starting, hold it for a moment.
+fn lock_in_time(file: &File) -> rustix::io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if begun.elapsed() < HELD_FOR_A_MOMENT => std::thread::sleep(TRY_AGAIN),
+            locked => return locked,
+        }
+    }
 }
 
 /// Opens the socket of the API, 0600 in a folder that is ours. Needs the lock: what is there already is a dead agent's.

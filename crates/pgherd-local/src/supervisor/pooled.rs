@@ -220,8 +220,11 @@ impl Pooled {
             self.prepared_at = Some(Instant::now());
             let (site, record) = (site.clone(), record.clone());
             self.preparing = Some(tokio::spawn(async move {
-                let prepare =
-                    async { pooler::prepare(&site.connect(&record, record.primary(), "postgres").await?).await };
+                let prepare = async {
+                    let session = site.connect(&record, record.primary(), "postgres").await?;
+                    session.take_turn().await?;
+                    pooler::prepare(&session).await
+                };
                 if let Err(error) = prepare.await {
                     tracing::warn!(instance = site.name, "the pooler's role: {error}");
                 }

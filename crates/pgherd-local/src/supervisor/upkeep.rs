@@ -250,6 +250,8 @@ pub fn failed(memory: &Memory, now: Timestamp) -> Memory {
     // Nothing is removed without the backup that was asked for: the instance stays.
     if next.goal.owes_backup() {
         next.goal = Goal::Serve;
+        // Who may come in is written again on every server: nobody was to, while it was taken.
+        next.configured = false;
     }
     next.held = !next.made;
     next.retry_after = Some(later(now, RETRY_EVERY));

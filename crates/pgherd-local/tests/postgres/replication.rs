@@ -239,7 +239,17 @@ async fn a_tool_that_another_daemon_started_is_found_and_ended() {
     let n2 = world.node(2, &[]);
     let (to, from) = (n2.clone(), n1.upstream());
     let copy = tokio::spawn(async move { making::clone(&to, &from, 1, false, None).await });
-    while tools::of(&n2.layout).is_empty() {}
+    let found = loop {
+        let found = tools::of(&n2.layout);
+        if !found.is_empty() {
+            break found;
+        }
+    };
+    // It shall not be done before it is looked at.
+    for pid in found {
+        let pid = rustix::process::Pid::from_raw(pid).expect("a number");
+        rustix::process::kill_process(pid, Signal::STOP).expect("ours");
+    }
     assert_eq!(fence::process(&n2.layout, false), Process::Orphans, "a daemon that did not start it");
     assert_eq!(fence::process(&n2.layout, true), Process::Dead, "the one that did");
     assert!(fence::kill(&n2.layout).await.expect("ended") > 0);

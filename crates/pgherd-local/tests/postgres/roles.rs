@@ -106,6 +106,32 @@ async fn an_initial_database_that_is_there_leaves_no_spare_one() {
     assert_eq!(databases(&session).await, ["pgherd_spare", "postgres", "shop"]);
 }
 
+/// As when an attempt is given up and the next one begins while the server still carries out the first one's last statement.
+#[tokio::test]
+async fn attempts_beside_each_other_take_turns() {
+    let Some(server) = MAJORS.into_iter().find_map(server) else { return };
+    let mut world = World::new(&server);
+    world.create();
+    let _running = world.start().await.expect("starts");
+    let (world, password) = (&world, &Secret::new("secret-of-ann"));
+    let attempt = async || {
+        let session = world.session("postgres").await;
+        session.take_turn().await.expect("its turn");
+        let is_left = session.ensure_master_and_database("ann", password, "shop").await.expect("made or found");
+        session.ensure_database("other", "ann").await.expect("made or found");
+        world.session("other").await.prepare_database().await.expect("prepared");
+        is_left
+    };
+    // Also where the database is the one in which turns are taken.
+    let session = world.session("postgres").await;
+    session.take_turn().await.expect("its turn");
+    world.session("postgres").await.prepare_database().await.expect("prepared");
+    drop(session);
+    let (one, two, three, four) = tokio::join!(attempt(), attempt(), attempt(), attempt());
+    let first = [one, two, three, four].iter().filter(|is_left| !**is_left).count();
+    assert_eq!((first, databases(&world.session("postgres").await).await.len()), (1, 3));
+}
+
 async fn databases(session: &Session) -> Vec<String> {
     let names = "SELECT datname::text FROM pg_database WHERE NOT datistemplate ORDER BY datname";
     session.rows(names, &[]).await.expect("names").iter().map(|row| row.get(0)).collect()

@@ -23,7 +23,7 @@ use pgherd_local::{ports, postgres};
 pub use crate::majors::{cache, server};
 
 pub const MAJORS: [u32; 5] = [14, 15, 16, 17, 18];
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(240);
 
 /// One instance in a folder of its own.
 pub struct World {
@@ -171,12 +171,11 @@ fn configure_node(config: &InstanceConfig, place: &Place) {
     candidate::exchange(&place.layout).expect("exchanged");
 }
 
-/// Ports are given out once per run: tests run side by side.
+/// Ports are given out once: the claim is held as long as the tests run, beside each other and beside other runs.
 fn port() -> u16 {
-    static TAKEN: Mutex<std::collections::BTreeSet<u16>> = Mutex::new(std::collections::BTreeSet::new());
-    let mut taken = TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let port = ports::allocate(None, 15432..=19999, &taken).expect("a free port");
-    taken.insert(port);
+    static CLAIMS: Mutex<Vec<ports::Claim>> = Mutex::new(Vec::new());
+    let (port, claim) = ports::allocate(None, 15432..=19999, &std::collections::BTreeSet::new()).expect("a free port");
+    CLAIMS.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(claim);
     port
 }
 

@@ -22,6 +22,24 @@ async fn a_reloaded_parameter_is_in_force_at_once() {
     assert_eq!(world.differences(&[]).await, [""; 0]);
 }
 
+/// Also where pgherd's own sessions have another value, so that their statements reach no log.
+#[tokio::test]
+async fn what_is_logged_is_as_written() {
+    let world = World::new();
+    let written = [("log_min_duration_statement", "250"), ("log_statement", "ddl"), ("statement_timeout", "5000")];
+    let arguments = [("parameters", parameters(&written))];
+    world.apply(&arguments).await;
+    assert_eq!(world.differences(&arguments).await, [""; 0]);
+    let secret = world.secret().await;
+    let client = world.log_in(secret["password"].as_str().expect("text")).await.expect("logged in");
+    let shown: String = client.query_one("SHOW log_min_duration_statement", &[]).await.expect("asked").get(0);
+    assert_eq!(shown, "250ms");
+    // And what somebody sets behind our back is seen.
+    world.sql("ALTER SYSTEM SET log_min_duration_statement = '2s'").await;
+    world.sql("SELECT pg_reload_conf()").await;
+    assert_eq!(world.differences(&arguments).await, ["parameters.log_min_duration_statement"]);
+}
+
 #[tokio::test]
 async fn a_parameter_that_needs_a_restart_waits_for_the_window_or_the_word() {
     let world = World::new();
@@ -99,8 +117,11 @@ async fn what_was_changed_behind_our_back_is_seen_and_repaired() {
 async fn size_networks_tags_and_port_change_in_place() {
     let world = World::new();
     world.apply(&[]).await;
-    let port =
-        pgherd_local::ports::allocate(None, 40_000..=49_000, &std::collections::BTreeSet::new()).expect("a port");
+    // Below what outgoing connections take; another run of the tests begins elsewhere.
+    let first = 25_000 + u16::try_from(std::process::id() % 48 * 50).expect("small");
+    let (port, claim) =
+        pgherd_local::ports::allocate(None, first..=27_499, &std::collections::BTreeSet::new()).expect("a port");
+    drop(claim);
     let arguments = [
         ("instance_class", "db.t3.small".into()),
         ("allowed_cidr_blocks", Value::List(vec!["192.0.2.0/24".into()])),

@@ -98,7 +98,7 @@ async fn a_deleted_instance_leaves_its_last_backup_and_its_history() {
     let layout = world.layout();
     world.delete(Some("db-final-1")).await.expect("deleted");
     assert!(!layout.data.exists());
-    assert_eq!(world.backups(NAME).await.kept.len(), 1);
+    assert_eq!(world.asked_for(NAME).await.len(), 1);
     let desired = world.local.desired(&world.spec(&[]));
     assert!(world.local.observe(&desired).await.expect("observed").is_empty());
     // Repeatable: what is gone is success.

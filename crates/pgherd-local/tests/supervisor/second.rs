@@ -9,7 +9,7 @@ use pgherd_archive::{KeyRing, Location, Options, Repository};
 use pgherd_core::value::Value;
 use pgherd_engine::provider::{ErrorKind, Operation, Point};
 use pgherd_local::postgres::runas::RunAs;
-use pgherd_local::supervisor::messages::StatusReport;
+use pgherd_local::supervisor::messages::{CopyReport, StatusReport};
 
 use crate::backups::restore;
 use crate::world::{Arguments, DEADLINE, NAME, World};
@@ -62,14 +62,32 @@ async fn what_is_stored_is_elsewhere_too_and_comes_back_from_there() {
     std::fs::rename(&second, &aside).expect("renamed");
     std::fs::create_dir(&second).expect("made");
     world.sql("INSERT INTO t VALUES (2); SELECT pg_switch_wal()").await;
-    world.becomes(|status| status.second_copy.as_ref().is_some_and(|copy| copy.failure.is_some())).await;
-    world.told("is not kept in step: there is no repository at").await;
+    let is_away =
+        |copy: &CopyReport| copy.failure.as_ref().is_some_and(|why| why.contains("there is no repository at"));
+    world.becomes(|status| status.second_copy.as_ref().is_some_and(is_away)).await;
+    world.told("its copy in the second repository is not kept in step").await;
     assert_eq!(std::fs::read_dir(&second).expect("a folder").count(), 0);
     let refused = world.delete(Some("db-final")).await.expect_err("what is promised cannot be kept");
     assert_eq!(refused.kind, ErrorKind::Unavailable, "{refused}");
     std::fs::remove_dir(&second).expect("removed");
     std::fs::rename(&aside, &second).expect("renamed");
+    // That is known before anybody is kept out, or anything is taken.
+    let secret = world.secret().await;
+    world.log_in(secret["password"].as_str().expect("text")).await.expect("logged in");
+    assert!(world.backups(NAME).await.kept.iter().all(|kept| kept.name != "db-final"));
+    world.sql("INSERT INTO t VALUES (3)").await;
+    // What is damaged here holds nobody up, and is no backup there.
+    world.back_up("lost").await;
+    world.is_in_step().await;
+    let lost = world.paths.repository().join("db/0001/backups/lost");
+    for entry in std::fs::read_dir(&lost).expect("a folder").flatten().filter(|entry| entry.path().is_dir()) {
+        std::fs::remove_dir_all(entry.path()).expect("lost");
+    }
+    std::fs::remove_dir_all(second.join("db/0001/backups/lost")).expect("lost");
     world.delete(Some("db-final")).await.expect("deleted");
+    assert!(second.join("db/0001/backups/db-final/manifest.pgherd").exists());
+    assert!(!second.join("db/0001/backups/lost/manifest.pgherd").exists());
+    world.told("other things stored of it are not").await;
 
     // The first one is gone with all that is in it.
     std::fs::rename(world.paths.repository(), world.paths.state.join("lost")).expect("lost");
@@ -78,7 +96,7 @@ async fn what_is_stored_is_elsewhere_too_and_comes_back_from_there() {
     let refused = world.refused(restore(&world, COPY, Point::Backup("none".to_owned()))).await;
     assert_eq!(refused.kind, ErrorKind::NotFound, "{refused}");
     world.operate(restore(&world, COPY, Point::Backup("db-final".to_owned()))).await;
-    assert_eq!(world.rows(COPY).await, "2");
+    assert_eq!(world.rows(COPY).await, "3");
     world.operate(restore(&world, "db-latest", Point::Backup("first".to_owned()))).await;
     assert_eq!(world.rows("db-latest").await, "no table");
 

@@ -27,7 +27,9 @@ async fn an_ordinary_user_keeps_a_database_of_their_own() {
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).expect("root may");
     // Where the tests are built, they need not be let in.
     let program = folder.join("agent");
-    std::fs::copy(agent_program(), &program).expect("copied");
+    // By another process: what is open for writing in this one is inherited by whatever it starts meanwhile, and is then "busy".
+    let copied = Command::new("install").args(["-m", "755"]).args([&agent_program(), &program]).status();
+    assert!(copied.expect("coreutils").success());
     start(&world, &program, &run_as).await;
 
     world.apply(&[]).await;
@@ -48,7 +50,7 @@ async fn an_ordinary_user_keeps_a_database_of_their_own() {
     world.serves_without(postmaster).await;
     world.operate(Operation::Rotate { name: NAME.to_owned() }).await;
     world.delete(Some("last")).await.expect("deleted");
-    assert_eq!(world.backups(crate::world::NAME).await.kept.len(), 1);
+    assert_eq!(world.asked_for(crate::world::NAME).await.len(), 1);
 }
 
 /// Starts the agent as that user and returns when it answers.

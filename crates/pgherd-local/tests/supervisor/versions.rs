@@ -41,7 +41,7 @@ async fn check(major: u32) {
     assert_eq!(kept, 7);
 
     world.delete(Some("last")).await.expect("deleted");
-    assert_eq!(world.backups(NAME).await.kept.len(), 1);
+    assert_eq!(world.asked_for(NAME).await.len(), 1);
     assert!(!world.data().exists());
 }
 

@@ -12,7 +12,7 @@ use pgherd_core::inputs::Inputs;
 use pgherd_core::plan::{Action, Plan, Timing, plan};
 use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::{Spec, resolve};
-use pgherd_core::value::Value;
+use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Operation, Provider as _, ProviderError};
 use pgherd_local::client::{self, Client};
 use pgherd_local::paths::{Layout, Paths};
@@ -24,7 +24,10 @@ use pgherd_local::supervisor::messages::StatusReport;
 
 pub use crate::majors::cache;
 
-pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Bounds what never comes: nothing waits as long as this on a machine that is merely busy.
+pub const DEADLINE: Duration = Duration::from_secs(240);
+/// Between two looks: the machine is left to those who are looked at.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// The instance of every test.
 pub const NAME: &str = "db";
 
@@ -137,6 +140,10 @@ impl World {
         self.local.observe(&desired).await.expect("observed").pop().expect("it is there")
     }
 
+    pub async fn outputs(&self) -> Props {
+        self.local.outputs(&self.spec(&[]), &[self.observed().await])
+    }
+
     pub async fn agent(&self) -> Client {
         self.local.agent().await.expect("an agent")
     }
@@ -214,7 +221,7 @@ impl World {
                 return;
             }
             assert!(tokio::time::Instant::now() < end, "it stays {:?}, {:?}", status.status, status.warnings);
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -236,7 +243,7 @@ impl World {
                 return ready;
             }
             assert!(tokio::time::Instant::now() < end, "no cluster is prepared");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 

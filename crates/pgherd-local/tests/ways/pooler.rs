@@ -94,7 +94,10 @@ async fn a_new_password_is_in_force_at_once() {
     assert_eq!(psql(&world, &new, "SELECT 1").await.as_deref(), Ok("1"));
     client.batch_execute("SELECT 1").await.expect("who is in stays in");
     // Also where no connection to the server is left to go on with.
-    session.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ann'").await.expect("ended");
+    session
+        .run("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = 'ann'")
+        .await
+        .expect("ended");
     assert_eq!(psql(&world, &new, "SELECT 1").await.as_deref(), Ok("1"));
 }
 

@@ -24,7 +24,7 @@ use pgherd_local::tls::{Authority, names};
 
 use crate::majors::{cache, server};
 
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(180);
 pub const PASSWORD: &str = "secret-of-ann";
 
 /// A state folder with an authority of its own.
@@ -209,12 +209,11 @@ pub fn set(port: u16, write: Option<u16>) -> Set {
     }
 }
 
-/// Ports are given out once per run: tests run side by side.
+/// Ports are given out once: the claim is held as long as the tests run, beside each other and beside other runs.
 pub fn port() -> u16 {
-    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut taken = TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let port = ports::allocate(None, 20432..=24999, &taken).expect("a free port");
-    taken.insert(port);
+    static CLAIMS: Mutex<Vec<ports::Claim>> = Mutex::new(Vec::new());
+    let (port, claim) = ports::allocate(None, 20432..=24999, &BTreeSet::new()).expect("a free port");
+    CLAIMS.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(claim);
     port
 }
 

@@ -241,7 +241,8 @@ fn drills(report: &StatusReport, now: Timestamp) -> Option<String> {
 
 /// `s3://backups/shop in step 4 s ago`, or what it lacks and why.
 pub fn copied(copy: &CopyReport, now: Timestamp) -> String {
-    let CopyReport { place, in_step_at, objects, segments, bytes, behind_since, only_there, failure } = copy;
+    let CopyReport { place, kept_since: _, in_step_at, objects, segments, bytes, behind_since, only_there, failure } =
+        copy;
     let last = in_step_at.map_or_else(|| "never in step".to_owned(), |at| format!("in step {} ago", ago(at, now)));
     let mut words = if place.is_empty() { last } else { format!("{place} {last}") };
     if let Some(since) = behind_since {

@@ -231,8 +231,12 @@ fn a_session_gets_the_password_where_nobody_sees_it() {
     let mut cloud = Cloud::new();
     drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
     let psql = cloud.sandbox.work().join("psql");
-    std::fs::write(&psql, PSQL).expect("a script");
-    std::fs::set_permissions(&psql, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("permissions");
+    std::fs::write(cloud.sandbox.work().join("script"), PSQL).expect("a script");
+    // Copied by another process: what is open for writing in this one is inherited by whatever it starts meanwhile, and is then
+    // "busy".
+    let script = cloud.sandbox.work().join("script");
+    let made = std::process::Command::new("install").args(["-m", "755"]).args([&script, &psql]).status();
+    assert!(made.expect("coreutils").success());
     let path = format!("{}:/usr/bin:/bin", cloud.sandbox.work().display());
     cloud.sandbox.set("PATH", &path).set("PGPASSWORD", "of another database");
     let connected = cloud.sandbox.run(&["connect", "--", "-c", "select 1"]).with_code(0);

@@ -20,19 +20,22 @@ module "orders" {
 
 /// The findings by subject.
 fn findings(sandbox: &Sandbox, arguments: &[&str]) -> BTreeMap<String, Value> {
-    let mut document = sandbox.run(arguments).json();
+    by_subject(sandbox.run(arguments).json())
+}
+
+fn by_subject(mut document: Value) -> BTreeMap<String, Value> {
     let Value::Array(findings) = document["result"].take() else { panic!("no list of findings: {document}") };
     findings.into_iter().map(|finding| (finding["subject"].as_str().expect("a subject").to_owned(), finding)).collect()
 }
 
-/// The control groups of this machine that doctor made and that are still there.
-fn left_behind(folder: &Path) -> Vec<PathBuf> {
+/// The control groups of this machine that this doctor made and that are still there.
+fn left_behind(folder: &Path, doctor: u32) -> Vec<PathBuf> {
     let below = fs::read_dir(folder).into_iter().flatten().flatten();
     let folders = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     folders
-        .flat_map(|entry| match entry.file_name().to_string_lossy().starts_with("pgherd-doctor-") {
+        .flat_map(|entry| match entry.file_name().to_string_lossy() == format!("pgherd-doctor-{doctor}") {
             true => vec![entry.path()],
-            false => left_behind(&entry.path()),
+            false => left_behind(&entry.path(), doctor),
         })
         .collect()
 }
@@ -62,7 +65,11 @@ fn what_is_found_of_encryption_is_what_a_plan_goes_by() {
 
 #[test]
 fn limits_are_tried_and_nothing_of_the_trial_is_left() {
-    let found = findings(&Sandbox::new(), &["doctor", "--json"]);
+    let sandbox = Sandbox::new();
+    let doctor = sandbox.command(&["doctor", "--json"]).stdout(std::process::Stdio::piped()).spawn().expect("it runs");
+    let pid = doctor.id();
+    let output = doctor.wait_with_output().expect("it ends");
+    let found = by_subject(serde_json::from_slice(&output.stdout).expect("JSON"));
     for subject in ["CPU limit", "memory limit"] {
         let Value::Object(finding) = &found[subject] else { panic!("no {subject}: {found:?}") };
         let text = |field: &str| finding[field].as_str().expect("a text");
@@ -73,5 +80,5 @@ fn limits_are_tried_and_nothing_of_the_trial_is_left() {
             state => assert!(state == "missing" && text("help").contains("runs as root"), "{finding:?}"),
         }
     }
-    assert_eq!(left_behind(Path::new("/sys/fs/cgroup")), Vec::<PathBuf>::new());
+    assert_eq!(left_behind(Path::new("/sys/fs/cgroup"), pid), Vec::<PathBuf>::new());
 }

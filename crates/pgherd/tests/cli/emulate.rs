@@ -139,7 +139,7 @@ fn what_a_killed_one_left_behind_is_cleared_by_the_next() {
     let Some(server) = found.servers.iter().find(|server| (14..=18).contains(&server.major())) else { return };
     let line = "emulate aws --listen 127.0.0.1:0 --speed 100000 --json";
     let first = Emulating::start(&live.0, line);
-    let port = std::net::TcpListener::bind("0.0.0.0:0").expect("some port").local_addr().expect("bound").port();
+    let port = crate::live::free_port();
     first.post("/", &(CREATE.replace("VERSION", &server.major().to_string()) + &port.to_string()));
     first.post("/_emulate/settle", "");
     let shown = first.post("/", "Action=DescribeDBInstances");

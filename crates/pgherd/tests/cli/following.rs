@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::live::{Live, block, live};
 
 /// Only a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A program that goes on, and the lines it prints.
 struct Following {

@@ -1,10 +1,9 @@
 //! The life of real databases, from `up` to `destroy`, through the program alone.
 
-use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
@@ -17,9 +16,12 @@ use crate::terminal::Terminal;
 /// A database of this machine. Its window is half a week away: what waits for it is still waiting when the test looks. It is at
 /// noon, whatever time it is now, since a window that met the one for backups would be refused.
 pub fn block(name: &str, parameters: &str) -> String {
-    let label = name.replace('-', "_");
-    let later = (Timestamp::now() + SignedDuration::from_hours(84)).to_zoned(TimeZone::UTC);
-    let day = later.strftime("%a").to_string().to_lowercase();
+    // Once: a test that goes on over noon means the same day.
+    static DAY: LazyLock<String> = LazyLock::new(|| {
+        let later = (Timestamp::now() + SignedDuration::from_hours(84)).to_zoned(TimeZone::UTC);
+        later.strftime("%a").to_string().to_lowercase()
+    });
+    let (label, day) = (name.replace('-', "_"), &*DAY);
     let window = format!("{day}:12:00-{day}:13:00");
     format!(
         r#"
@@ -44,10 +46,18 @@ fn port(name: &str) -> u16 {
     static PORTS: Mutex<BTreeMap<String, u16>> = Mutex::new(BTreeMap::new());
     let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let test = std::thread::current().name().unwrap_or_default().to_owned();
-    *ports.entry(format!("{test} {name}")).or_insert_with(|| {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("it has an address").port()
-    })
+    *ports.entry(format!("{test} {name}")).or_insert_with(free_port)
+}
+
+/// A port that is free now and given to one test only. Below those that outgoing connections take.
+pub fn free_port() -> u16 {
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Another run of the tests begins elsewhere.
+    let first = 25_000 + u16::try_from(std::process::id() % 48 * 100).expect("small");
+    let (port, _) = pgherd_local::ports::allocate(None, first..=29_999, &taken).expect("a free port");
+    taken.insert(port);
+    port
 }
 
 /// A sandbox whose agent and servers end with it; nothing when this machine has no PostgreSQL.
@@ -118,7 +128,7 @@ impl Drop for Live {
 }
 
 /// The kernel ends a killed process at once unless it is stuck in the disk.
-const KILL_DEADLINE: Duration = Duration::from_secs(30);
+const KILL_DEADLINE: Duration = Duration::from_secs(180);
 
 /// Processes that work in one of these folders or name it in their arguments. Forwarders and poolers name the runtime folder alone.
 fn processes_of(folders: &[&Path]) -> Vec<i32> {

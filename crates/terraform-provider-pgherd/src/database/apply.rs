@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pgherd_core::cloud::Cloud;
 use pgherd_core::event::{Event, What};
 use pgherd_core::lint::Intent;
+use pgherd_core::plan::{Action, Step};
 use pgherd_core::spec::Spec;
+use pgherd_engine::ending;
 use pgherd_engine::provider::{ErrorKind, Events, Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 use pgherd_engine::walk::Outcome;
@@ -61,7 +64,7 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
         Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(vec![too_long(which)])),
     };
     match done {
-        Ok(state) => Answer::of(state, Vec::new()),
+        Ok((state, said)) => Answer::refused(state, Vec::new(), said),
         Err(said) => fails(asked, said),
     }
 }
@@ -72,7 +75,7 @@ async fn carry_out(
     (spec, told_of): (&Spec, &Spec),
     asked: &Apply,
     now: Timestamp,
-) -> Result<Value, Vec<Diagnostic>> {
+) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
     let told = |error: ProviderError| vec![refused(&error)];
     let which = Which::of(asked);
     let planned = match which {
@@ -118,7 +121,10 @@ async fn carry_out(
     }
     walked?;
     if which == Which::Delete {
-        return Ok(Value::Null);
+        return Ok((
+            Value::Null,
+            last_backup(provider, &id, spec, &planned.plan.steps, now).await.into_iter().collect(),
+        ));
     }
     let observed = provider.observe(&desired).await.map_err(told)?;
     let drift = look::drift(provider, spec, &desired, &observed);
@@ -126,8 +132,38 @@ async fn carry_out(
         // Whether Terraform gets to write its state is not known here: the next look takes it away.
         begun.made(same::own_id(provider, spec, &observed).as_deref());
     }
-    Ok(look::state(&asked.planned, provider, told_of, &observed, drift))
+    let waiting = plan::waiting(&id, &run::timing(spec, Timestamp::now()), &[], &observed);
+    Ok((look::state(&asked.planned, provider, told_of, &observed, drift), waiting.into_iter().collect()))
 }
+
+/// Where the data is that was destroyed. That it was asked for is no word of its being there.
+async fn last_backup(
+    provider: &dyn Provider,
+    id: &str,
+    spec: &Spec,
+    steps: &[Step],
+    now: Timestamp,
+) -> Option<Diagnostic> {
+    let loses_data = |step: &Step| matches!(step.action, Action::Delete { holds_data: true, .. });
+    let asked = ending::last_backup(spec, now).filter(|_| steps.iter().any(loses_data))?;
+    // The database is gone: what is not found out in time is told as not known.
+    let looked = tokio::time::timeout(LOOK, provider.backups(spec)).await;
+    let known = looked.ok().and_then(Result::ok).map(|backups| backups.kept);
+    if let Some(name) = known.as_ref().and_then(|kept| ending::newest_of(kept, &asked)) {
+        return Some(Diagnostic::warning(
+            format!("The last backup of {id} is {name}."),
+            "It stays until somebody deletes it.",
+        ));
+    }
+    // One that was never finished has none, and this machine knows its backups.
+    let is_known = known.is_some() && spec.target == Cloud::Local;
+    let help = "It may have another name, of a destroy that was cut short and is now finished. Look for it among the backups of the target.";
+    let said = format!("A last backup {asked} of {id} was asked for, and was not seen afterwards.");
+    (!is_known).then(|| Diagnostic::warning(said, help))
+}
+
+/// How long is looked for what is only told.
+const LOOK: Duration = Duration::from_secs(20);
 
 fn unknown_to_the_state(id: &str) -> Diagnostic {
     let help = format!(

@@ -23,7 +23,7 @@ pub async fn read(
     (mut spec, mut observed): (Spec, Vec<Observed>),
 ) -> Result<(Value, Spec, Vec<Observed>), ProviderError> {
     for _ in 0..LOOKS {
-        let filled = filled(settings, provider, &state, &spec, &observed);
+        let filled = filled(settings, provider, &state, &spec, &observed)?;
         if filled == state {
             break;
         }
@@ -35,8 +35,14 @@ pub async fn read(
 }
 
 /// The settings that can be read, and what follows from them and from nothing, written out.
-fn filled(settings: &Settings, provider: &dyn Provider, state: &Value, spec: &Spec, observed: &[Observed]) -> Value {
-    let mut values = provider.inputs(spec, observed);
+fn filled(
+    settings: &Settings,
+    provider: &dyn Provider,
+    state: &Value,
+    spec: &Spec,
+    observed: &[Observed],
+) -> Result<Value, ProviderError> {
+    let mut values = provider.inputs(spec, observed)?;
     for (name, value) in [("name", Some(spec.name.as_str())), ("cloud_provider", Some(spec.target.name()))]
         .into_iter()
         .chain(fields::region(spec.target).map(|variable| (variable, provider.region())))
@@ -44,7 +50,7 @@ fn filled(settings: &Settings, provider: &dyn Provider, state: &Value, spec: &Sp
         values.extend(value.map(|value| (name.to_owned(), value.into())));
     }
     let read = Inputs { block: spec.block.clone(), values };
-    let Some(meant) = spec::resolve(&read, settings.target).0 else { return state.clone() };
+    let Some(meant) = spec::resolve(&read, settings.target).0 else { return Ok(state.clone()) };
     let with = |is_told: &dyn Fn(&str) -> bool| {
         let mut state = state.clone();
         for variable in fields::canonical().filter(|variable| !variable.sensitive) {
@@ -61,5 +67,5 @@ fn filled(settings: &Settings, provider: &dyn Provider, state: &Value, spec: &Sp
     let all = with(&|name| is_read(name) || !meant.is_untold(name, provider.ignores()) && !is_of_newest(name));
     let wanted = provider.desired(&meant);
     let is_same = Meaning::of(&all, settings).0.is_some_and(|spec| provider.desired(&spec) == wanted);
-    if is_same { all } else { with(&is_read) }
+    Ok(if is_same { all } else { with(&is_read) })
 }

@@ -27,6 +27,7 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
         let provider = settings.provider(&spec).await.map_err(told)?;
         same::other_place(&kept.state, &*provider, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
         // The state knows of it, whoever made it.
+        shared.is_known(&same::id(&*provider, &spec));
         Begun::of(&same::id(&*provider, &spec)).remove();
         let desired = provider.desired(&spec);
         let observed = provider.observe(&desired).await.map_err(told)?;
@@ -151,7 +152,7 @@ pub fn import(shared: &Shared, schema: &Schema, id: &str) -> Answer {
     }
     let inputs = meaning::inputs(&state);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let wrong = ["name"].into_iter().chain(variable).map(|variable| Problem::of(variable, &inputs, today));
+    let wrong = ["name"].into_iter().chain(variable).map(|variable| Problem::of(variable, &inputs, set, today));
     let wrong: Vec<String> = wrong.filter(|said| !said.is_empty()).collect();
     if !wrong.is_empty() {
         let said = Diagnostic::error(format!("\"{id}\" names no database."), wrong.join(" "));

@@ -5,12 +5,12 @@
 
 mod apply;
 mod begun;
-mod imported;
+pub mod imported;
 mod kept;
 mod look;
 mod plan;
 mod promised;
-mod same;
+pub mod same;
 mod shown;
 
 use std::sync::{Arc, LazyLock};
@@ -43,7 +43,7 @@ impl Resource for Database {
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        let mut said = Meaning::validated(config, today);
+        let mut said = Meaning::validated(config, self.0.judged(), today);
         said.extend(apply::wrong_times(config));
         said
     }

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pgherd_core::lint::Intent;
-use pgherd_core::plan::{Action, text};
-use pgherd_core::resource::Observed;
+use pgherd_core::plan::{Action, Step, Timing, When, text};
+use pgherd_core::resource::{Observed, Pending, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::variables::Variable;
+use pgherd_engine::ending::{self, Left};
 use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
@@ -88,6 +89,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
             Begun::of(&id).remove();
         }
         let taken = taken(&id, &*provider, &spec, &planned.observed);
+        let taken = taken.map(|taken| if shared.knows(&id) { replaced(&id) } else { taken });
         said.extend(taken.or_else(|| is_there.then(|| gone_on_with(&id))));
     }
     // One that is to be made anew is asked about twice: as the one that there is, and as a new one.
@@ -99,6 +101,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         return Answer::refused(proposed, private, said);
     }
     tell(&spec, &planned);
+    said.extend(waiting(&id, &timing, &planned.plan.steps, &planned.observed));
     if is_open {
         said.push(not_known_yet(&id, &late, &planned));
     } else {
@@ -109,6 +112,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         None => Vec::new(),
     };
     let case = promised::Case {
+        kinds: provider.kinds(),
         is_new: !is_there,
         old: old.as_ref(),
         new: told.as_ref().unwrap_or(&spec),
@@ -191,10 +195,39 @@ async fn destroy(shared: &Shared, settings: &Settings, asked: Plan) -> Answer {
             said.extend(another);
             said.extend(shared.is_second(For::Plan, &id).then(|| same::twice(&id)));
             tell(&spec, &planned);
+            if !has_error(&said) {
+                said.extend(left(&id, &spec, &planned));
+            }
             Answer::refused(Value::Null, shown::kept(&spec, &planned), said)
         }
         Err(error) => Answer::refused(Value::Null, asked.private, vec![refused(&error)]),
     }
+}
+
+/// What becomes of the data: no attribute says it, and what decides it may stand nowhere in the block. It is the state that decides: what
+/// is written into a block that is not applied any more has no effect.
+fn left(id: &str, spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
+    let loses_data = |step: &Step| matches!(step.action, Action::Delete { holds_data: true, .. });
+    let is_made = |seen: &Observed| !matches!(seen.status, Status::Incomplete(_));
+    let mut lost = planned.plan.steps.iter().filter(|step| loses_data(step));
+    let has_data = lost.any(|step| planned.observed.iter().any(|seen| seen.id == step.id && is_made(seen)));
+    if !has_data {
+        return None;
+    }
+    let (summary, help) = match ending::left(spec, Timestamp::now()) {
+        // Without a name of its own it is called by the second it is asked for.
+        Left::Backup(name) => {
+            let name = spec.backup.final_name.as_ref().map_or("", |_| &name);
+            let name = if name.is_empty() { String::new() } else { format!(" {name}") };
+            (format!("{id} is destroyed, and a last backup{name} is taken before."), "")
+        }
+        Left::Nothing { message, .. } => {
+            let help = "skip_final_snapshot = false has one taken, once it is applied: a destroy goes by the state.\n";
+            (format!("{id} is destroyed with its data: {message}."), if spec.backup.skip_final { help } else { "" })
+        }
+    };
+    let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
+    Some(Diagnostic::warning(summary, format!("{help}{}", lines.join("\n"))))
 }
 
 /// Another identity is another database: this one would be left behind, or deleted.
@@ -231,9 +264,17 @@ pub fn taken(id: &str, provider: &dyn Provider, spec: &Spec, observed: &[Observe
     }
     let help = format!(
         "Take it over with `terraform import ADDRESS {id}`, where ADDRESS is the one of this resource, or with an import block; \
-         or choose another name."
+         or choose another name. Where only the address of its block was changed, write a moved block."
     );
     Some(Diagnostic::error(format!("There is a database {id} already."), help).at("name"))
+}
+
+/// Terraform wants a new one in the place of one that its state knows: it was told to replace it, or calls it tainted.
+fn replaced(id: &str) -> Diagnostic {
+    let help = "Nothing was touched: a new one would be empty. Leave -replace out; where the state calls it tainted, take that back with \
+        `terraform untaint ADDRESS`. Where only its address was changed, write a moved block; where another block means this database, give one of the two another name.";
+    Diagnostic::error(format!("There is a database {id} already, the state knows it, and it is not replaced."), help)
+        .at("name")
 }
 
 /// A create that was cut short is no new database.
@@ -252,6 +293,27 @@ fn interruption(spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
     }
     let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
     Some(Diagnostic::warning(format!("Who uses {} will notice.", spec.name), lines.join("\n")))
+}
+
+/// What was accepted before and has not taken effect: it differs from nothing, and so no attribute tells of it.
+pub fn waiting(id: &str, timing: &Timing, steps: &[Step], observed: &[Observed]) -> Option<Diagnostic> {
+    let opens = if timing.window.is_open(timing.now) { None } else { Some(timing.window.next_opening(timing.now)) };
+    let line = |seen: &Observed, pending: &Pending| {
+        let is_window = pending.waits_for.contains("window");
+        let opens =
+            opens.filter(|_| is_window).map(|opens| format!(", which opens {}", text::when(&When::Window { opens })));
+        format!("{}: {} waits for {}{}.", seen.id, pending.field, pending.what(), opens.unwrap_or_default())
+    };
+    let ours = observed.iter().filter(|seen| !matches!(seen.status, Status::Foreign(_)));
+    let lines: Vec<String> =
+        ours.flat_map(|seen| text::waiting(steps, seen).into_iter().map(|pending| line(seen, pending))).collect();
+    let help = "apply_immediately = true does not wait.";
+    (!lines.is_empty()).then(|| {
+        Diagnostic::warning(
+            format!("What was accepted for {id} has not taken effect yet."),
+            format!("{}\n{help}", lines.join("\n")),
+        )
+    })
 }
 
 /// The engine's own plan, for the log.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use pgherd_core::cloud::Cloud;
 use pgherd_core::plan::{Action, Step};
+use pgherd_core::resource::{Id, Kind};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value as Ours};
 
@@ -12,6 +13,8 @@ use crate::protocol::Value;
 
 /// What decides how far outputs can be promised.
 pub struct Case<'a> {
+    /// The kinds of things that its target has.
+    pub kinds: &'static [Kind],
     /// Whether there is no such database yet.
     pub is_new: bool,
     /// What it was to be, by its state.
@@ -54,7 +57,7 @@ pub fn outputs(outputs: &Props, case: &Case<'_>) -> Vec<(String, Value)> {
 pub fn opens_version(case: &Case<'_>) -> bool {
     let restarts = |step: &Step| match &step.action {
         Action::Update { changes, .. } => changes.iter().any(|change| change.impact.interrupts()),
-        Action::Create { .. } | Action::Delete { .. } => is_the_database(&step.id.kind),
+        Action::Create { .. } | Action::Delete { .. } => is_the_database(case.kinds, &step.id),
     };
     case.is_new || case.is_undecided || changed(case).contains("engine_version") || case.steps.iter().any(restarts)
 }
@@ -65,10 +68,10 @@ fn is_open(name: &str, case: &Case<'_>, changed: &BTreeSet<&str>) -> bool {
     match cause(name, case.new.target) {
         Cause::Block => case.is_undecided,
         _ if case.is_new => !is_empty_for_good(name, case.new),
-        Cause::Identity => reshaped.any(|step| is_the_database(&step.id.kind)),
+        Cause::Identity => reshaped.any(|step| is_the_database(case.kinds, &step.id)),
         Cause::Variables(causes) => {
             let is_caused = case.is_undecided || causes.iter().any(|cause| changed.contains(cause));
-            does_something && (is_caused || reshaped.chain(case.drift).any(|step| reaches(&step.id.kind, name)))
+            does_something && (is_caused || reshaped.chain(case.drift).any(|step| may_reach(&step.id.kind, name)))
         }
         Cause::Anything => does_something,
     }
@@ -85,13 +88,17 @@ fn cause(name: &str, target: Cloud) -> Cause {
         | "effective_performance_insights_kms_key_id" => Cause::Block,
         "db_instance_id" | "db_instance_arn" | "db_instance_resource_id" => Cause::Identity,
         "read_replica_endpoints" | "read_replica_endpoint" | "read_replica_ids" | "read_replica_arns" => {
-            Cause::Variables(&["create_read_replica", "read_replica_count", "port"])
+            Cause::Variables(&["create_read_replica", "read_replica_count", "dr_region", "dr_read_replica", "port"])
         }
+        "proxy_endpoint" => Cause::Variables(&["enable_proxy"]),
         "db_subnet_group_id" | "db_subnet_group_arn" => Cause::Variables(&["vpc_id", "subnet_ids"]),
-        "db_instance_endpoint" => Cause::Variables(&["enable_proxy", "proxy_config", "publicly_accessible"]),
-        // Here a standby brings a forwarder along.
-        "db_instance_port" | "db_instance_host_port" | "connection_string" | "flask_db_config" => {
+        "db_instance_endpoint" => Cause::Variables(&["publicly_accessible"]),
+        // Here a standby brings a forwarder along, and a pooler is on a port of this host; elsewhere it is a host of its own.
+        "db_instance_port" | "db_instance_host_port" | "connection_string" | "flask_db_config" if is_here => {
             Cause::Variables(&["port", "enable_proxy", "proxy_config", "publicly_accessible", "multi_az"])
+        }
+        "db_instance_port" | "db_instance_host_port" | "connection_string" | "flask_db_config" => {
+            Cause::Variables(&["port", "publicly_accessible"])
         }
         // The password in it may be exchanged; it is the same secret.
         "db_credentials_secret_arn" => Cause::Variables(&[]),
@@ -108,26 +115,39 @@ fn cause(name: &str, target: Cloud) -> Cause {
     }
 }
 
-/// Whether an output tells of a thing of this kind, or of what it belongs to.
-fn reaches(kind: &str, name: &str) -> bool {
-    match kind {
-        "alarm" | "backup_replication" | "dashboard" | "log_group" | "topic" => false,
-        "role" => name == "enhanced_monitoring_arn",
+/// Whether an output tells of this thing, or of what it belongs to: of what nobody has thought of, every one may.
+fn may_reach(kind: &str, name: &str) -> bool {
+    reaches(kind, name).unwrap_or(true)
+}
+
+/// The same, of the kinds that were thought of. A role that is made anew has the name of the one before it.
+fn reaches(kind: &str, name: &str) -> Option<bool> {
+    Some(match kind {
+        "instance" | "cluster" => true,
+        "alarm" | "alert" | "backup_replication" | "channel" | "dashboard" | "log_group" | "role" | "topic" => false,
         "secret" => ["db_credentials_secret_arn", "flask_db_config"].contains(&name),
         "security_group" | "subnet_group" | "parameter_group" => name.starts_with(&format!("db_{kind}_")),
+        "firewall" => name.starts_with("db_security_group_"),
+        "config" => name.starts_with("db_parameter_group_"),
         "replica" => name.starts_with("read_replica_"),
-        _ => true,
-    }
+        "proxy" | "pool" => name == "proxy_endpoint",
+        "database" | "user" => ["connection_string", "flask_db_config"].contains(&name),
+        _ => return None,
+    })
 }
 
-/// Whether that is the database itself, as far as is known.
-fn is_the_database(kind: &str) -> bool {
-    reaches(kind, "db_instance_id")
+/// Whether that is the database itself.
+fn is_the_database(kinds: &[Kind], id: &Id) -> bool {
+    kinds.iter().any(|kind| kind.name == id.kind && kind.holds_data)
 }
 
-/// Whether a database without replicas has none of these, new as it is.
+/// Whether a database without replicas, or without a pooler, has none of these, new as it is.
 fn is_empty_for_good(name: &str, spec: &Spec) -> bool {
-    name.starts_with("read_replica_") && spec.replicas == 0
+    let has_one_elsewhere = spec.target != Cloud::Local && spec.dr.as_ref().is_some_and(|dr| dr.read_replica);
+    match name {
+        "proxy_endpoint" => spec.proxy.is_none(),
+        _ => name.starts_with("read_replica_") && spec.replicas == 0 && !has_one_elsewhere,
+    }
 }
 
 /// The variables whose effective values differ, or may.
@@ -175,6 +195,11 @@ mod tests {
         Step { id: Id::new(kind, "orders"), action, needs: Vec::new() }
     }
 
+    /// One that is new.
+    fn case<'c>(new: &'c Spec, steps: &'c [Step], drift: &'c [Step], late: &'c [&'c str]) -> Case<'c> {
+        Case { kinds: pgherd_aws::KINDS, is_new: true, old: None, new, steps, drift, late, is_undecided: false }
+    }
+
     /// What is left open of outputs that are all there.
     #[track_caller]
     fn check(
@@ -186,7 +211,7 @@ mod tests {
         open: &[&str],
     ) {
         let (old, new) = (spec(old), spec(new));
-        let case = Case { is_new: false, old: Some(&old), new: &new, steps, drift, late, is_undecided: false };
+        let case = Case { is_new: false, old: Some(&old), ..case(&new, steps, drift, late) };
         let known: Props = OUTPUTS.iter().map(|output| (output.name.to_owned(), Ours::text("known"))).collect();
         let left: Vec<String> =
             outputs(&known, &case).into_iter().filter(|(_, value)| !value.is_known()).map(|(name, _)| name).collect();
@@ -208,6 +233,50 @@ mod tests {
         check(&[], &port, &[changed("instance")], &[], &[], &both);
     }
 
+    /// Whoever hangs on the database must not be made anew for it.
+    #[test]
+    fn a_proxy_that_comes_and_goes_opens_its_own_address_alone() {
+        let on = [("enable_proxy", Value::Bool(true))];
+        let role = Step { id: Id::new("role", "pgherd-orders-eu-central-1-proxy"), ..made("role") };
+        check(&[], &on, &[made("proxy"), role.clone(), changed("instance")], &[], &[], &["proxy_endpoint"]);
+        let gone = |step: Step| Step { action: Action::Delete { holds_data: false, protected: false }, ..step };
+        check(&on, &[], &[gone(made("proxy")), gone(role), changed("instance")], &[], &[], &["proxy_endpoint"]);
+    }
+
+    /// What is empty of a new one is known, and nothing else is.
+    #[test]
+    fn a_new_database_has_the_replicas_and_the_proxy_that_are_wanted() {
+        let empty = |written: &[(&str, Value)]| {
+            let spec = spec(written);
+            let known = outputs(&Props::new(), &case(&spec, &[], &[], &[])).into_iter();
+            let known = known.filter(|(name, value)| value.is_known() && cause_is_not_the_block(name));
+            known.map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        let replicas = ["read_replica_endpoints", "read_replica_endpoint", "read_replica_ids", "read_replica_arns"];
+        assert_eq!(empty(&[]), [&["proxy_endpoint"], &replicas[..]].concat());
+        assert_eq!(empty(&[("create_read_replica", Value::Bool(true))]), ["proxy_endpoint"]);
+        let elsewhere = [("dr_region", Value::text("eu-west-1")), ("dr_read_replica", Value::Bool(true))];
+        assert_eq!(empty(&elsewhere), ["proxy_endpoint"]);
+        assert_eq!(empty(&[("enable_proxy", Value::Bool(true))]), replicas);
+    }
+
+    fn cause_is_not_the_block(name: &str) -> bool {
+        !matches!(cause(name, Cloud::Aws), Cause::Block)
+    }
+
+    /// A kind that nobody has thought of would open every output, those included by which others are replaced.
+    #[test]
+    fn of_every_kind_of_every_target_it_is_known_what_it_reaches() {
+        let targets: [&'static [Kind]; 4] =
+            [pgherd_aws::KINDS, pgherd_local::desired::KINDS, pgherd_digitalocean::KINDS, pgherd_gcp::KINDS];
+        let all = targets.into_iter().flatten();
+        let unknown: Vec<&str> = all.map(|kind| kind.name).filter(|kind| reaches(kind, "").is_none()).collect();
+        assert_eq!(unknown, [] as [&str; 0]);
+        for kinds in targets {
+            assert_eq!(kinds.iter().filter(|kind| is_the_database(kinds, &Id::new(kind.name, "orders"))).count(), 1);
+        }
+    }
+
     #[test]
     fn what_is_not_known_yet_opens_what_hangs_on_it() {
         check(&[], &[], &[], &[], &["tags"], &[]);
@@ -219,15 +288,7 @@ mod tests {
         check(&[], &[], &[changed("topic")], &[changed("topic")], &[], &[]);
         check(&[], &[], &[], &[changed("instance")], &[], &[]);
         let (old, steps) = (spec(&[]), [changed("instance")]);
-        let case = Case {
-            is_new: false,
-            old: Some(&old),
-            new: &old,
-            steps: &steps,
-            drift: &steps,
-            late: &[],
-            is_undecided: false,
-        };
+        let case = Case { is_new: false, old: Some(&old), ..case(&old, &steps, &steps, &[]) };
         assert!(["db_instance_port", "db_credentials_secret_arn"].iter().all(|name| is_open(
             name,
             &case,

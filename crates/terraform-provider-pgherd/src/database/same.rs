@@ -7,6 +7,7 @@ use pgherd_core::value::Props;
 use pgherd_engine::provider::{Provider, ProviderError};
 
 use crate::fields;
+use crate::meaning::sentence;
 use crate::protocol::{Diagnostic, Value};
 
 /// Says where a database is, by which it is imported: `target/region/name`, or `target/name`.
@@ -67,6 +68,13 @@ fn known_account(state: &Value) -> Option<&str> {
 
 /// What has the name and is somebody else's: a state that forgot it would have Terraform make another one, or think that it is gone.
 fn foreign(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<Diagnostic> {
+    let help = "Nothing was touched, and the state still knows it. `pgherd adopt` makes it pgherd's again; or take it out of the state with \
+        `terraform state rm`, which leaves the database as it is.";
+    Some(Diagnostic::error(sentence(&anothers(provider, spec, observed)?), help))
+}
+
+/// That there is one of the name, and whose it is.
+pub fn anothers(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<String> {
     let holds_data =
         |seen: &&Observed| provider.kinds().iter().any(|kind| kind.name == seen.id.kind && kind.holds_data);
     let mut foreign = observed.iter().filter(holds_data).filter_map(|seen| match &seen.status {
@@ -74,9 +82,7 @@ fn foreign(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Optio
         _ => None,
     });
     let reason = foreign.next()?;
-    let help = "Nothing was touched, and the state still knows it. `pgherd adopt` makes it pgherd's again; or take it out of the state with \
-        `terraform state rm`, which leaves the database as it is.";
-    Some(Diagnostic::error(format!("{} is there and is not pgherd's: {reason}.", id(provider, spec)), help))
+    Some(format!("{} is there and is not pgherd's: {reason}", id(provider, spec)))
 }
 
 const ARN: &str = "db_instance_arn";

@@ -30,8 +30,8 @@ const LINGER: Duration = Duration::from_secs(5);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long somebody may take to show who they are.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long whoever told us to end may take to read our answer. go-plugin kills after two seconds.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long whoever told us to end may take to read our answer. go-plugin kills after two seconds, in which the program has to end too.
+const FAREWELL: Duration = Duration::from_millis(250);
 /// How long we wait for somebody to come at all.
 const FIRST: Duration = Duration::from_secs(60);
 

@@ -5,8 +5,8 @@ use std::process::Child;
 use std::time::Instant;
 
 use pgherd_emulate::faults::{Fault, Planned};
-use pgherd_emulate::wire::Body;
 use pgherd_emulate::wire::form::Form;
+use pgherd_emulate::wire::{Body, Fields, Said};
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
@@ -121,7 +121,26 @@ fn a_database_from_plan_to_destroy() {
     what_others_change_is_put_right(&cloud);
     what_is_anothers_is_not_forgotten(&cloud);
     another_label_is_no_change(&cloud);
+    let said = "no last backup is taken (skip_final_snapshot), and its automated backups go with it.";
+    world.run("plan -destroy").fine().says(said).says("- instance orders destroyed, with its data");
     world.run("destroy -auto-approve").fine().says("Destroy complete!");
+}
+
+/// A key that is taken out of the block stays with the database, and that is said.
+#[test]
+fn what_stays_although_it_was_taken_out_is_said() {
+    let Some(cloud) = Cloud::quick("stays") else { return };
+    let world = &cloud.world;
+    let key = Body::Fields(Fields::of(serde_json::json!({})).expect("a structure"));
+    let made = cloud.emulator.with(|emulation| emulation.tamper("kms", REGION, "CreateKey", &key, Instant::now()));
+    let Ok(Said::Fields(made)) = made else { panic!("a key is made") };
+    let key = made["KeyMetadata"]["Arn"].as_str().expect("its name").to_owned();
+    world.write("main.tf", &FILE.replace("\n}\n\noutput", &format!("\n  kms_key_id = \"{key}\"\n}}\n\noutput")));
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine();
+    world.write("main.tf", FILE);
+    let planned = world.run("plan").fine().says(&format!("Orders stays encrypted with {key}"));
+    planned.says(&format!("Write kms_key_id = \"{key}\""));
 }
 
 fn another_label_is_no_change(cloud: &Cloud) {
@@ -268,7 +287,8 @@ fn a_destroy_that_is_cut_short_is_gone_on_with() {
     world.write("main.tf", FILE);
     world.run("init").fine();
     world.run("apply -auto-approve").fine();
-    let denied = Planned { action: "DeleteSecurityGroup".to_owned(), nth: 1, times: 100, fault: Fault::Denied };
+    let denied =
+        Planned { action: "DeleteSecurityGroup".to_owned(), nth: 1, times: 100, region: None, fault: Fault::Denied };
     cloud.emulator.with(|emulation| emulation.faults.push(denied));
     world.run("destroy -auto-approve").with_code(1).says("the next apply does the rest");
     assert_eq!((cloud.times("DeleteDBInstance"), cloud.last("DeleteDBInstance").as_deref()), (1, Some("ok")));
@@ -328,6 +348,114 @@ fn what_is_known_late_opens_no_more_than_hangs_on_it() {
     assert!(!plain(&planned.said).contains("db_instance_"), "{}", planned.said);
     cloud.world.run("apply saved").fine();
     cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+const HANGS_ON_IT: &str = r#"
+resource "terraform_data" "dependent" {
+  triggers_replace = [
+    module.orders.db_instance_id, module.orders.db_instance_arn, module.orders.db_instance_resource_id,
+    module.orders.db_instance_endpoint, module.orders.db_instance_port, module.orders.connection_string,
+    module.orders.db_parameter_group_id, module.orders.db_security_group_id, module.orders.db_subnet_group_id,
+    module.orders.db_credentials_secret_arn, module.orders.enhanced_monitoring_arn,
+  ]
+}
+
+output "pooler" {
+  value = coalesce(module.orders.proxy_endpoint, "none")
+}
+"#;
+
+/// Its address is an output of its own, and whoever hangs on the database stays.
+#[test]
+fn a_proxy_comes_and_goes_and_opens_nothing_else() {
+    let Some(cloud) = Cloud::quick("proxy") else { return };
+    let world = &cloud.world;
+    let with = FILE.replace("\n}\n\noutput", "\n  enable_proxy = true\n}\n\noutput");
+    world.write("main.tf", FILE).write("dependent.tf", HANGS_ON_IT);
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine().says("pooler = \"none\"");
+    world.write("main.tf", &with);
+    let planned = world.run("plan -out=saved").fine().says("+ proxy orders-proxy created");
+    planned.says("0 to add, 1 to change, 0 to destroy").says("+ proxy_endpoint = (known after apply)");
+    world.run("apply saved").fine().says("pooler = \"orders-proxy.");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.write("main.tf", FILE);
+    world.run("apply -auto-approve").fine().says("0 added, 1 changed, 0 destroyed").says("pooler = \"none\"");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+}
+
+/// One that is wanted in another region is a replica as well: a plan that promised that there is none would be wrong.
+#[test]
+fn a_replica_in_another_region_is_no_empty_promise() {
+    let Some(cloud) = Cloud::quick("elsewhere") else { return };
+    let world = &cloud.world;
+    let elsewhere = "\n  dr_region = \"eu-west-1\"\n  dr_read_replica = true\n}\n\noutput";
+    world.write("main.tf", &FILE.replace("\n}\n\noutput", elsewhere));
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.run("state show module.orders.pgherd_postgres.this").fine().says("\"orders-dr\"");
+}
+
+const LOOKED_UP: &str = r#"
+terraform {
+  required_providers {
+    pgherd = { source = "local/pgherd/pgherd" }
+  }
+}
+
+data "pgherd_postgres" "orders" {
+  name           = "orders"
+  cloud_provider = "aws"
+  aws_region     = "eu-central-1"
+}
+
+output "insights" {
+  value = data.pgherd_postgres.orders.effective_performance_insights_enabled
+}
+"#;
+
+/// What waits for its window is no difference, so words tell of it; and what is looked up is what is there.
+#[test]
+fn what_waits_is_told_and_what_is_looked_up_is_what_there_is() {
+    let Some(cloud) = Cloud::quick("waiting") else { return };
+    let world = &cloud.world;
+    // Days away from now, whichever day that is.
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let today: usize = jiff::Timestamp::now().strftime("%u").to_string().parse().expect("a day");
+    let day = days[(today + 2) % 7];
+    let file = |class: &str| {
+        let more = format!(
+            "\n  maintenance_window = \"{day}:04:00-{day}:05:00\"\n  instance_class = \"{class}\"\n  enable_performance_insights = true\n}}\n\noutput"
+        );
+        FILE.replace("\n}\n\noutput", &more)
+            .replace("skip_final_snapshot        = true", "skip_final_snapshot        = false")
+    };
+    world.write("main.tf", &file("db.t3.medium"));
+    world.run("init").fine();
+    world.run("apply -auto-approve").fine();
+    world.write("main.tf", &file("db.m5.large"));
+    let waits = "instance orders: DBInstanceClass waits for the maintenance window, which opens ";
+    let told = "What was accepted for aws/eu-central-1/orders has not taken effect yet.";
+    world.run("apply -auto-approve").fine().says("0 added, 1 changed").says(told).says(waits);
+    world.run("plan -detailed-exitcode").fine().says("No changes.").says(told).says(waits);
+    world.write("looked_up.tf", LOOKED_UP);
+    world.run("apply -auto-approve").fine().says("insights = true");
+    let taken = "aws/eu-central-1/orders is destroyed, and a last backup is taken before.";
+    world.run("plan -destroy").fine().says(taken);
+    let arn = "arn:aws:rds:eu-central-1:123456789012:db:orders";
+    cloud.tamper("RemoveTagsFromResource", &[("ResourceName", arn), ("TagKeys.member.1", "pgherd:block")]);
+    world
+        .run("plan -refresh=false -target=data.pgherd_postgres.orders")
+        .with_code(1)
+        .says("is there and is not pgherd's")
+        .says("with data.pgherd_postgres.orders");
+    cloud.tamper(
+        "AddTagsToResource",
+        &[("ResourceName", arn), ("Tags.Tag.1.Key", "pgherd:block"), ("Tags.Tag.1.Value", "orders")],
+    );
+    fs::remove_file(world.work().join("looked_up.tf")).expect("it is there");
+    world.run("destroy -auto-approve").fine().says("The last backup of aws/eu-central-1/orders is orders-final-");
 }
 
 /// Before it is known it may be another one than the one in force, and once it is known it is compared.

@@ -7,7 +7,8 @@
 //! | go-plugin's client certificate is an authority on P-521, and "optional" lets everybody in | `src/protocol/server/tests.rs`: `whoever_has_another_certificate_or_none_is_refused`; every run here |
 //! | an attribute with a type and a nested type | `src/protocol/schema.rs`: `an_attribute_has_a_type_or_a_nested_one` |
 //! | a diagnostic inside of an attribute loses its line | `src/meaning.rs`: `of_what_is_inside_of_an_attribute_the_words_say_where`; `words` |
-//! | errors point into the module; `validate` knows literals only | `words`: `what_is_wrong_is_said_at_the_users_own_line` |
+//! | errors point into the module; `validate` knows literals only | `words`: `what_is_wrong_is_said_at_the_users_own_line`; `validations`: `what_is_wrong_is_said_of_a_variable_that_is_written` |
+//! | a default is judged in the place of what is written further down | `validations`: `a_block_that_is_fine_is_never_refused`; `words`: `what_others_make_right_is_not_refused` |
 //! | validations that look at each other are a cycle | `xtask/src/module.rs`: `a_validation_looks_only_at_variables_before_its_own` |
 //! | a default hides that nothing was written | `words`: `modules_and_examples_are_written_as_terraform_writes` |
 //! | what was promised comes back as it was | `src/protocol/server/tests.rs`: `what_was_promised_comes_back_and_what_is_write_only_does_not`; the end of every world |
@@ -27,5 +28,6 @@ mod install;
 mod machine;
 mod requirements;
 mod tutorial;
+mod validations;
 mod words;
 mod world;

@@ -43,8 +43,42 @@ fn what_is_wrong_is_said_at_the_users_own_line() {
         "on main.tf line 5",
         "instance_class",
     );
+    // What is wrong whatever else is written needs no plan.
+    check(
+        &world,
+        "  backup_retention_period = 36",
+        "validate",
+        "on main.tf line 3",
+        "Backups can be kept for at most 35 days, not 36.",
+    );
+    let password = "  master_password = \"short\"";
+    check(&world, password, "plan", "on main.tf line 3", "8 to 128 printable ASCII characters");
+    // Two of them that contradict each other, at the later one.
+    let pair = "  storage_encrypted = false\n  kms_key_id = \"alias/orders\"";
+    check(&world, pair, "plan", "on main.tf line 4", "Encrypt the storage, or leave the key out.");
     check(&world, "  cloud_provider = \"asw\"", "plan", "on main.tf line 3", "asw");
     check(&world, "  cloud_provider = \"local\"\n  nmae = \"x\"", "validate", "on main.tf line 4", "nmae");
+}
+
+/// What stands further down is not known when a variable is judged, and no default is judged in its place.
+#[test]
+fn what_others_make_right_is_not_refused() {
+    let Some(world) = World::beside("later") else { return };
+    let quick = "  name = \"a\"\n  cloud_provider = \"local\"\n  storage_type = \"io1\"\n  storage_iops = 3000\n  \
+        backup_window = \"04:00-05:00\"\n  maintenance_window = \"mon:10:00-mon:11:00\"";
+    // What is marked hides itself and nothing beside it.
+    let tags = "  tags = { Team = var.team }";
+    let variable = "variable \"team\" {\n  default   = \"shop\"\n  sensitive = true\n}\n";
+    world.write("main.tf", &(module(&format!("{quick}\n{tags}")) + variable));
+    world.run("init").fine();
+    world.run("plan").fine().says("+ name = \"a\"").says("+ storage_iops = 3000");
+    // The provider's block decides where a resource of one's own is.
+    let own = "provider \"pgherd\" {\n  target = \"local\"\n}\nresource \"pgherd_postgres\" \"a\" {\n  \
+        name = \"a\"\n  allocated_storage = 10\n}\n";
+    let required =
+        "terraform {\n  required_providers {\n    pgherd = {\n      source = \"local/pgherd/pgherd\"\n    }\n  }\n}\n";
+    world.write("main.tf", &format!("{own}{required}"));
+    world.run("validate").fine().says("The validations of the module do not see this target.");
 }
 
 /// A saved plan holds a copy of the configuration, which is Terraform's: so a password belongs into a variable.

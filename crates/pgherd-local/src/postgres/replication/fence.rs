@@ -131,7 +131,9 @@ mod tests {
         let layout = Layout::new(folder.path(), folder.path());
         std::fs::create_dir(&layout.data).expect("a directory");
         let program = folder.path().join("postgres");
-        std::fs::copy("/bin/sleep", &program).expect("copied");
+        // By another process: what is open for writing in this one is inherited by whatever it starts meanwhile, and then "busy".
+        let copied = std::process::Command::new("install").args(["-m", "755", "/bin/sleep"]).arg(&program).status();
+        assert!(copied.expect("coreutils").success());
         let mut dead = std::process::Command::new(&program).arg("600").spawn().expect("runs");
         let pid = i32::try_from(dead.id()).expect("a number");
         std::fs::write(layout.postmaster_pid(), format!("{pid}\n")).expect("written");

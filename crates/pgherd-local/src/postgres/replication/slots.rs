@@ -39,7 +39,12 @@ async fn keep_in_time(place: &Place, of: &BTreeSet<NodeId>, deadline: Duration) 
     };
     for node in of.difference(&there) {
         // From now on, not from the first connection on: what is written while it is copied is kept.
-        session.rows("SELECT pg_create_physical_replication_slot($1, true)", &[&node.to_string()]).await?;
+        let create = "SELECT pg_create_physical_replication_slot($1, true)";
+        match session.rows(create, &[&node.to_string()]).await {
+            // An attempt that was given up may have made it since.
+            Err(error) if !error.message.contains("already exists") => return Err(error),
+            _ => {}
+        }
     }
     Ok(())
 }

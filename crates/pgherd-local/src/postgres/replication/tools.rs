@@ -110,7 +110,11 @@ pub(super) fn of_these(processes: &[Process], layout: &Layout) -> BTreeSet<i32> 
     let all: Vec<&Process> = processes.iter().filter(|process| !process.zombie).collect();
     let data = folder.join(layout.data.file_name().unwrap_or_default());
     let is_tool = |process: &&Process| NAMES.contains(&process.name.as_str()) || is_single_user(process);
-    let works = |process: &&Process| [&folder, &data].iter().any(|place| processes::works_in(process.pid, place));
+    // In the data directory that would be a server that is being started.
+    let is_server = |process: &&Process| process.name == "setsid";
+    let works = |process: &&Process| {
+        processes::works_in(process.pid, &folder) || (!is_server(process) && processes::works_in(process.pid, &data))
+    };
     let at_work = all.iter().filter(|process| is_tool(process) && works(process));
     // One that has no group of its own yet is in ours, which has the number 0 where its leader is outside of our pid namespace
     // (a container's): that would be everybody.

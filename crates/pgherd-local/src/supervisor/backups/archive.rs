@@ -107,7 +107,7 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
     // One that was there and is away is not begun anew: what is stored would seem to be lost.
     let own = record.wanted.backup_key_file.as_deref().filter(|_| encrypt);
     if known.is_none() {
-        store::make(&site.agent, encrypt)?;
+        store::make(&site.agent, encrypt, own)?;
     }
     let repository = store::open(&site.agent, encrypt, own)?;
     let identifier = record.system_identifier.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -127,7 +127,7 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
                 to: restored.to.clone(),
             });
             // Nothing is copied where nobody asks for it, so that no number there is in the way.
-            let last = if record.wanted.geo_redundant_backup { second::last_number(site) } else { 0 };
+            let last = if record.wanted.geo_redundant_backup { second::number_before(site) } else { 0 };
             let begun = repository.begin_generation_after(last, &site.name, identifier, from, Timestamp::now());
             begun.map_err(store::refused)?
         }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pgherd_archive::{Depth, Finding};
-use pgherd_core::backups::{BackupKind, Deletion};
+use pgherd_archive::{ArchiveError, Depth, Finding, Generation, Trouble};
+use pgherd_core::backups::{BackupKind, Deletion, Holdings};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::{archive, second, store};
@@ -68,9 +68,32 @@ fn look_over(agent: &Agent, site: &Site, watcher: &Watcher) -> Result<CheckRepor
             *bytes += read;
             progress.at(*bytes);
         });
-        report.findings.extend(findings.map_err(store::refused)?.into_iter().map(|finding| told(&folder, finding)));
+        let findings = findings.map_err(store::refused)?;
+        if let Err(error) = mark(&generation, &holdings, &findings, report.at) {
+            tracing::warn!(instance = name, "it cannot be written down which backups are damaged: {error}");
+        }
+        report.findings.extend(findings.into_iter().map(|finding| told(&folder, finding)));
     }
     Ok(report)
+}
+
+/// Writes down which backups were found to be damaged, so that none of them takes the place of another; and which are not any more.
+fn mark(
+    generation: &Generation,
+    holdings: &Holdings,
+    findings: &[Finding],
+    now: Timestamp,
+) -> Result<(), ArchiveError> {
+    for backup in &holdings.backups {
+        let folder = format!("backups/{}/", backup.name);
+        let mut of = findings.iter().filter(|finding| finding.at.starts_with(&folder));
+        if of.clone().any(|finding| matches!(finding.trouble, Trouble::Damaged | Trouble::Foreign)) {
+            generation.set_damaged(&backup.name, now)?;
+        } else if backup.damaged && of.next().is_none() {
+            generation.clear_damaged(&backup.name)?;
+        }
+    }
+    Ok(())
 }
 
 fn told(folder: &str, finding: Finding) -> messages::Finding {
@@ -123,7 +146,7 @@ fn delete_of(agent: &Agent, site: &Site, label: &str) -> Result<(), ProviderErro
         site.note(format!("the backup {label} was deleted"));
         return Ok(());
     }
-    if let Some(place) = second::delete(agent, name, label)? {
+    if let Some(place) = second::delete(agent, site, label, lives)? {
         site.note(format!("the backup {label} was deleted from {place}"));
         return Ok(());
     }

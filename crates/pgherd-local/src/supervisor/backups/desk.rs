@@ -1,7 +1,8 @@
 //! What is remembered of the backups of each instance while the agent runs, and whose turn it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use pgherd_core::backups::Failed;
@@ -18,8 +19,12 @@ pub struct Known {
     pub failed: Option<Failed>,
     /// Why the last one failed.
     pub failure: Option<String>,
+    /// Backups that were not read back when they were taken, and cannot be now.
+    pub unproven: BTreeSet<String>,
     /// On which timeline, by which primary, everything that it only streamed was found to be archived.
     pub filled: Option<(u32, NodeId)>,
+    /// When that was found.
+    pub filled_at: Option<Instant>,
     /// Whether its archive was found to fail.
     pub archive_fails: bool,
     /// Why a drill by schedule is put off, in words.

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use pgherd_core::backups::Drilled;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::{restore, store};
+use super::source::Unusable;
+use super::{restore, source, store};
 use crate::paths::Layout;
-use crate::postgres::recover::{Recovered, Target};
+use crate::postgres::recover::{Recovered, Target, check_pages};
 use crate::supervisor::files;
 use crate::supervisor::messages::{DrillReport, RestorePoint};
 use crate::supervisor::requests::Watcher;
-use crate::supervisor::site::{Site, blocking};
+use crate::supervisor::site::{Site, blocking, chosen};
 
 /// The report of the last drill of an instance, where there was one.
 pub fn last(site: &Site) -> Option<DrillReport> {
@@ -34,7 +35,7 @@ pub fn drilled(report: &DrillReport) -> Drilled {
 pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> {
     let begun = Instant::now();
     watcher.phase("looking for a backup");
-    let source = match restore::source(&site.agent, &site.name, &RestorePoint::Latest).await {
+    let source = match source::find(&site.agent, &site.name, &RestorePoint::Latest, &Unusable::new()).await {
         Ok(source) => source,
         // Without a backup nothing was tried.
         Err(error) if error.kind == ErrorKind::NotFound => return Err(error),
@@ -49,8 +50,24 @@ pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> 
     let (generation, backup) = (&source.generation, &source.backup);
     let recovered =
         restore::from_backup(&site.agent, &record, &place, generation, backup, Target::Latest, watcher).await;
+    let recovered = match recovered {
+        Ok(recovered) if !recovered.unopened.is_empty() => {
+            let message = format!("a database was restored and does not open: {}", recovered.unopened.join("; "));
+            Err(ProviderError::new(ErrorKind::Invalid, message))
+        }
+        Ok(recovered) => {
+            watcher.phase("reading every page");
+            let checked = check_pages(chosen(&record)?, &site.agent.run_as, &place.data).await;
+            checked.map(|()| recovered)
+        }
+        Err(error) => Err(error),
+    };
     // Before anything else can fail: by it the schedule knows that it was tried.
     let report = write_down(site, &backup.name, begun, recovered.as_ref())?;
+    if recovered.is_err() {
+        // A damaged one is written down as such, and the next look takes another.
+        source::is_unusable(&source).await;
+    }
     restore::remove(&place).await?;
     recovered?;
     let (generation, name, at) = (source.generation.clone(), backup.name.clone(), report.at);

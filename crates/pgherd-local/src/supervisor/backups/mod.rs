@@ -10,13 +10,17 @@ mod drill;
 mod keys;
 mod legacy;
 mod now;
+mod quiet;
 mod remains;
 mod replace;
 mod restore;
+mod room;
 mod schedule;
 mod second;
+mod source;
 mod store;
 mod take;
+mod telling;
 
 pub use care::last_check;
 pub use desk::Desk;
@@ -28,20 +32,20 @@ pub use replace::{
 };
 pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
-pub use second::{keep as keep_second, warning as warning_of_copy};
+pub use second::{keep as keep_second, trouble as second_repository_trouble, warning as warning_of_copy};
 pub use take::{let_go, take_last};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pgherd_archive::{ArchiveError, Repository};
+use pgherd_archive::Repository;
 use pgherd_core::backups::{self as core, BackupKind};
-use pgherd_engine::provider::{ErrorKind, ProviderError};
+use pgherd_engine::provider::ProviderError;
 
 use super::agent::Agent;
 use super::messages::{Backup, BackupsReport, Span};
 use super::site::blocking;
-use crate::storage;
+use room::{leave_room, refuse_without_room};
 
 /// What there is of an instance, which may be gone.
 pub async fn report(agent: &Arc<Agent>, name: &str) -> Result<BackupsReport, ProviderError> {
@@ -77,39 +81,6 @@ fn to_list(agent: &Agent, name: &str) -> Result<Option<Repository>, ProviderErro
         return Ok(first);
     }
     Ok(second::open_if_there(agent)?.or(first))
-}
-
-/// So much stays free for the servers that write to the same disk: one that cannot write its log ends.
-const RESERVE_BYTES: u64 = 256 << 20;
-
-/// Refuses what would fill the disk of a folder, or of the nearest one above it that is there.
-fn refuse_without_room(folder: &Path, bytes: u64) -> Result<(), ProviderError> {
-    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
-    let needed = bytes.saturating_add(RESERVE_BYTES);
-    let Some(free) = storage::free_bytes(there).filter(|free| *free < needed) else { return Ok(()) };
-    let mib = |bytes: u64| bytes >> 20;
-    let message = format!(
-        "{} has {} MiB free, and {} MiB are needed: a copy of the data and some for the servers",
-        there.display(),
-        mib(free),
-        mib(needed)
-    );
-    Err(ProviderError::new(ErrorKind::Unavailable, message)
-        .help("make room, or move the state folder to a larger disk"))
-}
-
-/// Refuses to take more of what a folder's disk has left.
-fn leave_room(folder: &Path) -> Result<(), ArchiveError> {
-    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
-    let Some(free) = storage::free_bytes(there).filter(|free| *free < RESERVE_BYTES) else { return Ok(()) };
-    let (free, reserve) = (free >> 20, RESERVE_BYTES >> 20);
-    Err(ArchiveError {
-        kind: pgherd_archive::ErrorKind::Full,
-        message: format!("{} has {free} MiB free, and {reserve} MiB stay for the servers", there.display()),
-        help: Some(
-            "make room, or move the state folder to a larger disk; nothing that is stored was touched".to_owned(),
-        ),
-    })
 }
 
 fn told(folder: &Path, generation: u32, backup: &core::Backup) -> Backup {

@@ -8,7 +8,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use tokio::sync::mpsc;
 
 use super::take::{Taking, named, server_for, take};
-use super::{care, drill, replace, restore, store};
+use super::{care, drill, replace, restore, store, telling};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::messages::{BackupHow, Line, RestoreHow, RestorePoint, check_backup_name};
 use crate::supervisor::requests::{Ask, Shown, Watcher};
@@ -42,7 +42,7 @@ pub fn ask_backup(agent: &Arc<Agent>, name: &str, how: BackupHow) -> Lines {
             let what = Taking { name: how.label, kind: BackupKind::Manual, node, come: Arc::clone(&come) };
             let source = site.node(what.node).data;
             let taking = take(&site, &shown.record, &what, |phase| watcher.phase(phase));
-            let taken = restore::tell_count(taking, &come, source, &watcher).await?;
+            let taken = telling::tell_count(taking, &come, source, &watcher).await?;
             site.note(format!("took and verified the backup {} of {}, {} bytes", taken.name, what.node, taken.bytes));
             Ok(())
         };

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use pgherd_archive::{Generation, Repository};
 use pgherd_core::backups::{Gone, Holdings, expire_gone};
 use pgherd_engine::provider::ProviderError;
 
-use super::store;
+use super::{archive, store};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::files;
 use crate::supervisor::site::{Site, blocking, cannot};
@@ -18,7 +19,7 @@ pub async fn expire(agent: &Arc<Agent>) -> Result<(), ProviderError> {
     let own = agent.clone();
     let gone = blocking(move || count(&own)).await?;
     for (name, gone) in gone {
-        let turn = agent.desk.turn(&name);
+        let turn = agent.desk.turn(name.split('/').next().unwrap_or_default());
         let _turn = turn.lock().await;
         let own = agent.clone();
         if let Err(error) = blocking(move || expire_one(&own, &name, gone)).await {
@@ -33,7 +34,7 @@ fn file(agent: &Agent) -> PathBuf {
 }
 
 /// For how long each has been gone.
-fn count(agent: &Agent) -> Result<BTreeMap<String, Gone>, ProviderError> {
+fn count(agent: &Arc<Agent>) -> Result<BTreeMap<String, Gone>, ProviderError> {
     let Some(repository) = store::open_if_there(agent)? else { return Ok(BTreeMap::new()) };
     let (path, now) = (file(agent), Timestamp::now());
     let text = files::read(&path).map_err(|error| cannot("read", &path, &error))?;
@@ -42,6 +43,9 @@ fn count(agent: &Agent) -> Result<BTreeMap<String, Gone>, ProviderError> {
     let names = repository.instances().map_err(store::refused)?.into_iter();
     // An instance whose ledger cannot be read is not an instance that is gone.
     let names = names.filter(|name| !agent.options.paths.instance(name).root.exists());
+    let all = repository.instances().map_err(store::refused)?;
+    let lives = all.iter().filter(|name| agent.options.paths.instance(name).root.exists());
+    let names = names.chain(lives.flat_map(|name| earlier_lives(agent, &repository, name).into_keys()));
     let seen = |name: String| {
         let gone = known.get(&name).map_or_else(|| Gone::new(now), |gone| gone.seen(now));
         (name, gone)
@@ -52,12 +56,37 @@ fn count(agent: &Agent) -> Result<BTreeMap<String, Gone>, ProviderError> {
     Ok(gone)
 }
 
-fn expire_one(agent: &Arc<Agent>, name: &str, gone: Gone) -> Result<(), ProviderError> {
-    let Some(repository) = store::open_if_there(agent)? else { return Ok(()) };
-    if agent.options.paths.instance(name).root.exists() {
-        return Ok(());
+/// What databases left whose name another one has by now: generations of other clusters than that one's, under `NAME/CLUSTER`. None where
+/// it is not known which that is.
+fn earlier_lives(agent: &Arc<Agent>, repository: &Repository, name: &str) -> BTreeMap<String, Vec<Generation>> {
+    let site = Site::of(agent.clone(), name);
+    let mut lives: BTreeMap<String, Vec<Generation>> = BTreeMap::new();
+    let Ok(Some(current)) = archive::known_generation(&site) else { return lives };
+    let generations = store::generations(repository, name).unwrap_or_else(|error| {
+        tracing::warn!(instance = name, "{error}");
+        Vec::new()
+    });
+    let (number, cluster) = (current.info().number, current.info().system_identifier);
+    for generation in generations {
+        let of = generation.info().system_identifier;
+        if generation.info().number < number && of != 0 && cluster != 0 && of != cluster {
+            lives.entry(format!("{name}/{of}")).or_default().push(generation);
+        }
     }
-    let generations = store::generations(&repository, name)?;
+    lives
+}
+
+fn expire_one(agent: &Arc<Agent>, key: &str, gone: Gone) -> Result<(), ProviderError> {
+    let Some(repository) = store::open_if_there(agent)? else { return Ok(()) };
+    // No name has a slash in it.
+    let (name, is_earlier) = key.split_once('/').map_or((key, false), |(name, _)| (name, true));
+    let generations = if is_earlier {
+        earlier_lives(agent, &repository, name).remove(key).unwrap_or_default()
+    } else if agent.options.paths.instance(name).root.exists() {
+        return Ok(());
+    } else {
+        store::generations(&repository, name)?
+    };
     let holdings: Vec<Holdings> =
         generations.iter().map(|one| one.holdings().map_err(store::refused)).collect::<Result<_, _>>()?;
     let mut deleted = 0;

@@ -4,48 +4,37 @@
 //! the new instance is announced, the copy put into its place, and the ledger put into its own, as with a promoted replica. Cut short
 //! before, nothing is there but scratch, and the same request begins anew; cut short after, the next agent does the rest.
 
-use std::io::Read;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_archive::{Generation, Repository};
-use pgherd_core::backups::{Backup, Gap, Holdings, Lsn, chains, reach};
+use pgherd_archive::Generation;
+use pgherd_core::backups::Backup;
 use pgherd_core::ha::{self, Copy, Duty, Member, NodeId};
 use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::source::{self, Log, Source, Unusable};
 use super::take::DATA;
-use super::{archive, replace, second, store};
+use super::{archive, replace, room, second, store, telling};
 use crate::paths::{Layout, Paths};
 use crate::postgres::backup::{self, Copying};
-use crate::postgres::recover::{Recovered, Recovery, Target, recover};
-use crate::postgres::session::Session;
+use crate::postgres::recover::{End, Recovered, Recovery, Target, recover};
 use crate::postgres::{folders, io_error, packed, processes};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::jobs::choose_server;
 use crate::supervisor::ledger::{self, Record};
 use crate::supervisor::messages::{RestoreHow, RestorePoint};
-use crate::supervisor::requests::{Counted, Shown, Watcher};
+use crate::supervisor::requests::{Shown, Watcher};
 use crate::supervisor::secret::credentials;
 use crate::supervisor::site::{Site, blocking, chosen};
-use crate::supervisor::upkeep::{Goal, Memory};
+use crate::supervisor::upkeep::Memory;
 use crate::supervisor::{configure, files, promotion};
 use crate::{sizing, storage};
 
 /// The one server of a new instance, until it is given others.
 const FIRST: NodeId = NodeId(1);
-/// How long a server may take to archive what it was just told to finish.
-const ARCHIVED_WITHIN: Duration = Duration::from_secs(60);
-/// How long one that runs may leave unanswered that it is to finish something.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// How often it is measured how far a copy is.
-const MEASURE_EVERY: Duration = Duration::from_millis(500);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A request for the latest that comes again after longer than that is another one.
 const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
@@ -62,15 +51,6 @@ pub struct Restored {
     pub point: RestorePoint,
     /// Up to when, in words.
     pub to: String,
-}
-
-/// What a copy is made of.
-#[derive(Clone)]
-pub struct Source {
-    /// Where the backup is.
-    pub generation: Generation,
-    /// Which.
-    pub backup: Backup,
 }
 
 /// What was made.
@@ -120,7 +100,7 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
         watcher.say(format!("{of} would be copied as it is"));
         return Ok(());
     }
-    let source = source(agent, of, &how.point).await?;
+    let source = source::find(agent, of, &how.point, &Unusable::new()).await?;
     let Source { generation, backup } = &source;
     watcher.say(format!(
         "the backup {} of {} would be used, from {} to {}, generation {}{}",
@@ -246,20 +226,16 @@ pub async fn make(
     watcher.phase("looking for a backup");
     if how.to == of {
         // One that is to be restored in its place may be one that does not answer any more.
-        rescue_what_is_finished(agent, of).await;
+        source::rescue_what_is_finished(agent, of).await;
     }
-    let source = source(agent, of, &how.point).await?;
     let target = match &how.point {
         RestorePoint::Latest | RestorePoint::Now => Target::Latest,
         RestorePoint::At(at) => Target::At(*at),
         RestorePoint::Lsn(lsn) => Target::Lsn(lsn.clone()),
         RestorePoint::Backup(_) => Target::Backup,
     };
-    let Source { generation, backup } = source;
-    choose(agent, record, &backup.version, watcher).await?;
-    let from = where_from(agent, &generation);
-    watcher.say(format!("the backup {} of {} is used{from}", backup.name, backup.finished_at));
-    let recovered = from_backup(agent, record, place, &generation, &backup, target, watcher).await?;
+    let (Source { generation, backup }, recovered) =
+        from_what_can_be_used(agent, of, how, record, place, &target, watcher).await?;
     let restored = Restored {
         of: of.to_owned(),
         generation: generation.info().number,
@@ -268,6 +244,56 @@ pub async fn make(
         to: recovered.last_commit_at.map_or_else(|| recovered.ended_at.clone(), |at| at.to_string()),
     };
     Ok(Made { restored, recovered })
+}
+
+/// Restores from the backup that fits; where that turns out to be damaged, or cannot be read, from the one before it with more of the
+/// log; where the log is damaged, from a second repository that has all that the first has.
+async fn from_what_can_be_used(
+    agent: &Arc<Agent>,
+    of: &str,
+    how: &RestoreHow,
+    record: &mut Record,
+    place: &Layout,
+    target: &Target,
+    watcher: &Watcher,
+) -> Result<(Source, Recovered), ProviderError> {
+    let (mut unusable, mut refused, mut copied) = (Unusable::new(), None, None::<Source>);
+    loop {
+        let source = match copied.take() {
+            Some(source) => source,
+            // Why the one that fits cannot be used says more than that there is no other.
+            None => match source::find(agent, of, &how.point, &unusable).await {
+                Err(error) => return Err(refused.unwrap_or(error)),
+                Ok(source) => source,
+            },
+        };
+        let Source { generation, backup } = &source;
+        choose(agent, record, &backup.version, watcher).await?;
+        let from = where_from(agent, generation);
+        watcher.say(format!("the backup {} of {} is used{from}", backup.name, backup.finished_at));
+        let error = match from_backup(agent, record, place, generation, backup, target.clone(), watcher).await {
+            Ok(recovered) => {
+                for why in &recovered.unopened {
+                    watcher.say(format!("a database was restored and does not open: {why}"));
+                }
+                return Ok((source, recovered));
+            }
+            Err(error) => error,
+        };
+        let is_far = second::is_far(agent, generation);
+        if source::is_unusable(&source).await {
+            watcher.say(format!("the backup {} cannot be used: {error}", backup.name));
+            unusable.insert(source::key(&source));
+        } else if !is_far && let Some(second) = source::elsewhere(agent, of, &how.point, &source).await {
+            watcher.say(format!("restoring it failed, and the second repository is tried: {error}"));
+            unusable.insert(source::key(&source));
+            copied = Some(second);
+        } else {
+            return Err(refused.unwrap_or(error));
+        }
+        refused.get_or_insert(error);
+        remove(place).await?;
+    }
 }
 
 /// Unpacks a backup and replays the log up to the target.
@@ -281,15 +307,19 @@ pub async fn from_backup(
     watcher: &Watcher,
 ) -> Result<Recovered, ProviderError> {
     let far = second::is_far(agent, generation).then(|| generation.repository().location().clone());
-    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes)?;
+    // With the log it may become what the database is now.
+    let now = used_by(agent, generation.instance()).await.unwrap_or_default();
+    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes.max(now))?;
     let until = matches!(target, Target::Backup).then_some(backup.end_lsn);
+    let (own, of) = (generation.clone(), backup.clone());
+    let log = blocking(move || source::log_after(&own, &of)).await?;
     watcher.phase(match &far {
         Some(place) => format!("fetching the backup and the log from {place}"),
         None => "unpacking the backup".to_owned(),
     });
     let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
     let settings_file = place.root.join("restore.json");
-    let (own, generation, name) = (place.clone(), generation.clone(), backup.name.clone());
+    let (own, stored, name) = (place.clone(), generation.clone(), backup.name.clone());
     let (near, backup) = (agent.clone(), backup.clone());
     let (written, hears) = (settings_file.clone(), watcher.clone());
     blocking(move || {
@@ -297,7 +327,7 @@ pub async fn from_backup(
         let (mut fetched, mut come) = (0, hears.progress(None));
         // What is fetched lies beside what is unpacked.
         let (to, besides) = (own.root.join("fetched"), backup.original_bytes);
-        let generation = second::bring_near(&near, generation, &backup, until, &to, besides, |bytes| {
+        let generation = second::bring_near(&near, stored, &backup, until, &to, besides, |bytes| {
             fetched += bytes;
             come.at(fetched);
         })?;
@@ -308,12 +338,43 @@ pub async fn from_backup(
         let settings = archive::settings_to_read(&Site::of(near.clone(), generation.instance()), &generation);
         settings.write(&written, store::owner(&run_as)).map_err(store::refused)?;
         let reader = generation.open_backup(&name).map_err(store::refused)?;
-        let tar = Heard { from: reader.open(DATA).map_err(store::refused)?, read: 0, told };
+        let tar = telling::Heard::new(reader.open(DATA).map_err(store::refused)?, told, &own.root);
         packed::unpack_from(tar, &format!("the backup {name}"), &run_as, &own.data)
     })
     .await?;
     let command = archive::restore_command(&agent.options.paths, &settings_file);
-    replay(agent, record, place, Some(command), target, watcher).await
+    let replayed = async {
+        let again = |target| replay(agent, record, place, Some((command.clone(), log)), target, watcher);
+        let refused = match again(target.clone()).await? {
+            End::Recovered(recovered) => return Ok(recovered),
+            End::BeforeTarget(refused) => refused,
+        };
+        let Target::At(at) = target else { return Err(refused) };
+        let (near, stored) = (agent.clone(), generation.clone());
+        let target = if blocking(move || source::is_archived_to(&near, &stored)).await? {
+            // What comes into the archive meanwhile may be what is to be left out: with a commit behind it PostgreSQL tells.
+            source::finish_segment(agent, generation.instance()).await?;
+            target
+        } else if log.until.is_some_and(|until| at <= until) {
+            // PostgreSQL stops at a commit after the moment, and there is none and will be none: all there is is what was asked for.
+            Target::Latest
+        } else {
+            return Err(refused);
+        };
+        match again(target).await? {
+            End::Recovered(recovered) if recovered.last_commit_at.is_some_and(|last| last > at) => Err(refused),
+            End::Recovered(recovered) => Ok(recovered),
+            End::BeforeTarget(refused) => Err(refused),
+        }
+    };
+    room::within(place, replayed).await
+}
+
+/// How large an instance is that is there.
+async fn used_by(agent: &Arc<Agent>, name: &str) -> Option<u64> {
+    let shown = agent.shown(name).ok()?;
+    let data = Site::of(agent.clone(), name).node(shown.record.primary()).data;
+    tokio::task::spawn_blocking(move || storage::used_bytes(&data)).await.ok().flatten()
 }
 
 /// Copies an instance as it is.
@@ -330,6 +391,8 @@ async fn copy(
         let message = format!("{of} does not run, so it cannot be copied");
         return Err(ProviderError::new(ErrorKind::Conflict, message).help("start it first, or restore its last backup"));
     }
+    let bytes = used_by(agent, of).await.unwrap_or_default();
+    super::refuse_without_room(&agent.options.paths.instances(), bytes)?;
     choose(agent, record, &version, watcher).await?;
     watcher.phase(format!("copying {of}"));
     let from = Site::of(agent.clone(), of);
@@ -346,79 +409,27 @@ async fn copy(
     // Beside everything else that is in the place: it is emptied first.
     let work = place.root.join("copy");
     let source = from.node(shown.record.primary()).data;
-    let copied = tell_growth(backup::copy(&copying, &work), work.clone(), source, watcher).await?;
+    let copied = telling::tell_growth(backup::copy(&copying, &work), work.clone(), source, watcher);
+    let copied = room::within(place, copied).await?;
     std::fs::rename(&copied.data, &place.data).map_err(|error| io_error("move", &copied.data, &error))?;
-    let recovered = replay(agent, record, place, None, Target::Backup, watcher).await?;
+    let replayed = replay(agent, record, place, None, Target::Backup, watcher);
+    let recovered = match room::within(place, replayed).await? {
+        End::Recovered(recovered) => recovered,
+        End::BeforeTarget(refused) => return Err(refused),
+    };
     let to = Timestamp::now().to_string();
     let restored = Restored { of: of.to_owned(), generation: 0, backup: String::new(), point: RestorePoint::Now, to };
     Ok(Made { restored, recovered })
-}
-
-/// Something that is read, and told as it is.
-struct Heard<R> {
-    from: R,
-    read: u64,
-    told: Counted,
-}
-
-impl<R: Read> Read for Heard<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.from.read(buffer)?;
-        self.read += count as u64;
-        self.told.at(self.read);
-        Ok(count)
-    }
-}
-
-/// Tells how far a copy of a folder is while it is made by somebody else.
-async fn tell_growth<T>(copying: impl Future<Output = T>, copy: PathBuf, source: PathBuf, watcher: &Watcher) -> T {
-    told_of(copying, || used(copy.clone()), source, watcher).await
-}
-
-/// The same of what is counted by whoever copies.
-pub async fn tell_count<T>(
-    copying: impl Future<Output = T>,
-    come: &AtomicU64,
-    source: PathBuf,
-    watcher: &Watcher,
-) -> T {
-    told_of(copying, || std::future::ready(Some(come.load(Ordering::Relaxed))), source, watcher).await
-}
-
-async fn used(folder: PathBuf) -> Option<u64> {
-    tokio::task::spawn_blocking(move || storage::used_bytes(&folder)).await.ok().flatten()
-}
-
-async fn told_of<T, D: Future<Output = Option<u64>>>(
-    copying: impl Future<Output = T>,
-    done: impl Fn() -> D,
-    source: PathBuf,
-    watcher: &Watcher,
-) -> T {
-    let growing = async {
-        let mut told = watcher.progress(used(source).await);
-        loop {
-            tokio::time::sleep(MEASURE_EVERY).await;
-            if let Some(done) = done().await {
-                told.at(done);
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        copied = copying => copied,
-        () = growing => unreachable!("it is measured without end"),
-    }
 }
 
 async fn replay(
     agent: &Arc<Agent>,
     record: &Record,
     place: &Layout,
-    restore_command: Option<String>,
+    log: Option<(String, Log)>,
     target: Target,
     watcher: &Watcher,
-) -> Result<Recovered, ProviderError> {
+) -> Result<End, ProviderError> {
     watcher.phase("replaying the log");
     let run_as = agent.run_as.clone();
     let server = chosen(record)?.clone();
@@ -434,7 +445,8 @@ async fn replay(
         os_users: agent_user.into_iter().chain([run_as.name.clone()]).collect(),
         sizing: sizing::size(&configure::size(&record.wanted), agent.machine(&record.name)),
         parameters: record.wanted.parameters.clone(),
-        restore_command,
+        timeline: log.as_ref().and_then(|(_, log)| log.timeline).map(|timeline| timeline.0),
+        restore_command: log.map(|(command, _)| command),
         target,
     };
     let recovered = recover(&recovery).await;
@@ -522,202 +534,4 @@ async fn settle(to: &Site, place: &Layout, record: Record, how: &RestoreHow, mad
     .await?;
     to.note(said);
     Ok(())
-}
-
-/// What a point of an instance is restored from. What a server that runs has committed is archived first.
-pub async fn source(agent: &Arc<Agent>, of: &str, point: &RestorePoint) -> Result<Source, ProviderError> {
-    if let RestorePoint::At(at) = point
-        && *at > Timestamp::now()
-    {
-        return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
-    }
-    // Where nothing can be looked at, the second repository may still have it.
-    if !is_archived_already(agent, of, point).await.unwrap_or(false)
-        && let Err(error) = finish_segment(agent, of).await
-    {
-        match point {
-            RestorePoint::Latest => return Err(error),
-            // PostgreSQL says so when it does not come to it.
-            RestorePoint::At(_) | RestorePoint::Lsn(_) | RestorePoint::Backup(_) | RestorePoint::Now => {
-                tracing::warn!(instance = of, "{error}");
-            }
-        }
-    }
-    let (agent, of, point) = (agent.clone(), of.to_owned(), point.clone());
-    blocking(move || {
-        let lives = agent.shown(&of).is_ok();
-        let current = archive::current_number(&Site::of(agent.clone(), &of))?;
-        let life = Life { lives, current };
-        let first = store::open_if_there(&agent).and_then(|repository| repository.ok_or_else(|| nothing(&of)));
-        let source = match first.and_then(|repository| find(&repository, &of, &point, life)) {
-            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unavailable) => {
-                let Some(repository) = second::open_if_there(&agent)? else { return Err(error) };
-                find(&repository, &of, &point, life)
-                    .map_err(|there| if there.kind == ErrorKind::NotFound { error } else { there })?
-            }
-            other => other?,
-        };
-        if point == RestorePoint::Latest {
-            refuse_gap(&source, &of)?;
-        }
-        Ok(source)
-    })
-    .await
-}
-
-/// Whether what a restore needs of the log is stored, however the archive is doing now.
-async fn is_archived_already(agent: &Arc<Agent>, of: &str, point: &RestorePoint) -> Result<bool, ProviderError> {
-    let at = match point {
-        RestorePoint::At(at) => *at,
-        RestorePoint::Lsn(_) | RestorePoint::Latest => return Ok(false),
-        RestorePoint::Backup(_) | RestorePoint::Now => return Ok(true),
-    };
-    let site = Site::of(agent.clone(), of);
-    blocking(move || {
-        let Some(generation) = archive::known_generation(&site)? else { return Ok(false) };
-        let holdings = generation.holdings().map_err(store::refused)?;
-        Ok(reach(&holdings).iter().any(|reach| reach.from <= at && at < reach.to))
-    })
-    .await
-}
-
-/// A restore of the latest ends at the first gap in the log, and PostgreSQL takes that for the end of all.
-fn refuse_gap(source: &Source, of: &str) -> Result<(), ProviderError> {
-    let holdings = source.generation.holdings().map_err(store::refused)?;
-    let Some((gap, until)) = gap_after(&holdings, &source.backup.name) else { return Ok(()) };
-    let until = until.map_or_else(|| "the backup itself".to_owned(), |until| until.to_string());
-    let message = format!(
-        "the archived log of {of} has a gap: {} files from {} on are missing, so it can be replayed up to {until} only",
-        gap.segments, gap.first
-    );
-    Err(ProviderError::new(ErrorKind::Conflict, message)
-        .help(format!("--at with a moment before, or --backup {}, restores what there is", source.backup.name)))
-}
-
-/// The first gap in the log after a backup, and up to when it can be replayed.
-pub fn gap_after(holdings: &Holdings, backup: &str) -> Option<(Gap, Option<Timestamp>)> {
-    // PostgreSQL follows the last timeline.
-    let chain =
-        chains(holdings).into_iter().filter(|chain| chain.backup == backup).max_by_key(|chain| chain.timeline)?;
-    chain.gaps.first().map(|gap| (*gap, chain.until))
-}
-
-/// Has a running server archive everything that was committed, with a commit behind it by which recovery tells that it is past a
-/// moment.
-async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderError> {
-    let Ok(Shown { record, pid: Some(_), .. }) = agent.shown(of) else { return Ok(()) };
-    if !record.wanted.is_archived() || record.memory.goal != Goal::Serve {
-        return Ok(());
-    }
-    let site = Site::of(agent.clone(), of);
-    if !archive::settings_file(&site).exists() {
-        return Ok(());
-    }
-    let Some(session) = session_soon(&site).await? else { return Ok(()) };
-    session.run("SELECT pg_current_xact_id()").await?;
-    let row = session.one("SELECT pg_walfile_name(pg_switch_wal())", &[]).await?;
-    let name: String = row.get(0);
-    let end = Instant::now() + ARCHIVED_WITHIN;
-    let sql = "SELECT coalesce(last_archived_wal COLLATE \"C\" >= $1, false) FROM pg_stat_archiver";
-    while !session.one(sql, &[&name]).await?.get::<_, bool>(0) {
-        if Instant::now() > end {
-            let message = format!("{of} has not archived its log within {} s", ARCHIVED_WITHIN.as_secs());
-            return Err(ProviderError::new(ErrorKind::Unavailable, message)
-                .help("pgherd status says why; --backup restores a backup without the log after it"));
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    Ok(())
-}
-
-/// A session, once the server answers; `None`: it does not run, or ends again and again.
-async fn session_soon(site: &Site) -> Result<Option<Session>, ProviderError> {
-    let end = Instant::now() + ANSWERS_WITHIN;
-    loop {
-        let Shown { record, pid, .. } = site.agent.shown(&site.name)?;
-        if pid.is_none() || is_broken(&record) {
-            return Ok(None);
-        }
-        match site.connect(&record, record.primary(), "postgres").await {
-            Ok(session) => return Ok(Some(session)),
-            Err(error) if Instant::now() > end => return Err(error),
-            Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
-        }
-    }
-}
-
-/// Whether its server has failed to start again and again: nobody waits for its log.
-fn is_broken(record: &Record) -> bool {
-    record.ha.members.get(&record.primary()).is_some_and(|member| member.retry.failures > 1)
-}
-
-/// Archives the finished log of a server that does not do so itself, as far as there is any.
-async fn rescue_what_is_finished(agent: &Arc<Agent>, of: &str) {
-    let Ok(Shown { record, .. }) = agent.shown(of) else { return };
-    let site = Site::of(agent.clone(), of);
-    if let Err(error) = blocking(move || archive::rescue(&site, record.primary())).await {
-        tracing::warn!(instance = of, "{error}");
-    }
-}
-
-/// Which of the databases that had a name is meant.
-#[derive(Debug, Clone, Copy)]
-struct Life {
-    /// Whether there is one.
-    lives: bool,
-    /// The generation it has its backups in.
-    current: Option<u32>,
-}
-
-fn find(repository: &Repository, of: &str, point: &RestorePoint, life: Life) -> Result<Source, ProviderError> {
-    let mut all = Vec::new();
-    for generation in store::readable_generations(repository, of)? {
-        for backup in generation.backups().map_err(store::refused)? {
-            all.push(Source { generation: generation.clone(), backup });
-        }
-    }
-    if all.is_empty() {
-        return Err(nothing(of));
-    }
-    let whole = all.into_iter().filter(|source| !source.backup.damaged).collect::<Vec<_>>();
-    // In the order in which they were taken, which is also that of the generations.
-    let last = |fits: &dyn Fn(&Source) -> bool| whole.iter().rfind(|source| fits(source)).cloned();
-    let refuse =
-        |message: String| ProviderError::new(ErrorKind::NotFound, message).help("pgherd backups lists what there is");
-    match point {
-        // An earlier database of the name is not what this one held last.
-        RestorePoint::Latest | RestorePoint::Now => {
-            let is_its = |source: &Source| !life.lives || Some(source.generation.info().number) == life.current;
-            last(&is_its).ok_or_else(|| {
-                let refusal = refuse(format!("there is no whole backup of {of} as it is now"));
-                // One that was made, or put back, a moment ago.
-                if life.lives {
-                    refusal.help("pgherd backup takes one now; by itself it comes within minutes")
-                } else {
-                    refusal
-                }
-            })
-        }
-        RestorePoint::Backup(name) => last(&|source| source.backup.name == *name)
-            .ok_or_else(|| refuse(format!("there is no backup {name} of {of}"))),
-        RestorePoint::At(at) => last(&|source| source.backup.finished_at <= *at)
-            .ok_or_else(|| refuse(format!("no backup of {of} is from before {at}"))),
-        RestorePoint::Lsn(text) => {
-            let lsn: Lsn = text.parse().map_err(|_| {
-                ProviderError::new(ErrorKind::Invalid, format!("{text} is no place in the log such as 0/3000148"))
-            })?;
-            // What was restored in its place goes on with the log of before. An earlier database of the name had a log of its own.
-            let newest = whole.iter().max_by_key(|source| source.generation.info().number);
-            let cluster = newest.map(|source| source.generation.info().system_identifier);
-            let fits = |source: &Source| {
-                Some(source.generation.info().system_identifier) == cluster && source.backup.end_lsn <= lsn
-            };
-            last(&fits).ok_or_else(|| refuse(format!("no backup of {of} is from before {lsn}")))
-        }
-    }
-}
-
-fn nothing(of: &str) -> ProviderError {
-    ProviderError::new(ErrorKind::NotFound, format!("nothing is stored of {of}"))
-        .help("pgherd backup takes a backup of one that runs; pgherd clone copies it as it is")
 }

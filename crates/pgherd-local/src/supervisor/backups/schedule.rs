@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use pgherd_core::backups::{
-    Backup, BackupKind, Deletion, Due, Failed, Holdings, Retention, Schedule, drill_due, drill_overdue, due, expire,
-    expire_ended,
+    Backup, BackupKind, Clusters, Deletion, Due, Failed, Holdings, Retention, Schedule, drill_due, drill_overdue, due,
+    expire, expire_ended,
 };
 use pgherd_core::window::Window;
 use pgherd_engine::provider::ProviderError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::take::{Taking, server_for, take};
-use super::{archive, drill, remains, restore, store};
+use super::take::{Taking, prove_left, server_for, take};
+use super::{archive, drill, remains, source, store};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::requests::{Shown, Watcher};
 use crate::supervisor::site::{Site, blocking};
@@ -27,6 +27,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// So long nothing is done to an instance that was just made, or just changed: whoever makes several is not held up.
 const CALM: SignedDuration = SignedDuration::from_secs(10);
+const FILL_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Whose turn it is when it is about databases that are gone: no instance has that name.
 const REMAINS: &str = "/remains";
 /// How often is looked for what nobody needs any more, besides after every backup.
@@ -34,10 +35,6 @@ const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
 /// Looks after the backups of all instances until the agent ends.
 pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
-    let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
-    if let Err(error) = blocking(move || archive::install_program(&paths, &run_as)).await {
-        tracing::error!("nothing can be archived: {error}");
-    }
     let mut at_work: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     let mut looked_at_remains: Option<Instant> = None;
     let mut ticks = tokio::time::interval(EVERY);
@@ -175,7 +172,9 @@ async fn look_after_archive(site: &Site, shown: &Shown) -> Result<(), ProviderEr
     let (own, of) = (site.clone(), record.clone());
     let known = desk.of(&site.name);
     let (primary, timeline) = (record.primary(), record.ha.timeline);
-    let is_filled = known.filled == Some((timeline, primary));
+    // Once a day it is looked again whether what the server still has is all there: what was lost there comes back.
+    let is_filled =
+        known.filled == Some((timeline, primary)) && known.filled_at.is_some_and(|at| at.elapsed() < FILL_AGAIN_AFTER);
     let (filled, report) = blocking(move || {
         let generation = archive::generation(&own, &of)?;
         let filled = if is_filled { 0 } else { archive::fill(&own, &generation, primary, timeline)? };
@@ -185,7 +184,11 @@ async fn look_after_archive(site: &Site, shown: &Shown) -> Result<(), ProviderEr
     if filled > 0 {
         site.note(format!("archived {filled} files of the log that {primary} had only streamed"));
     }
-    desk.note(&site.name, |known| known.filled = Some((timeline, primary)));
+    if !is_filled {
+        desk.note(&site.name, |known| {
+            (known.filled, known.filled_at) = (Some((timeline, primary)), Some(Instant::now()));
+        });
+    }
     let Some(report) = report else { return Ok(()) };
     let fails = report.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now()));
     match (known.archive_fails, fails) {
@@ -205,8 +208,27 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
     let record = &shown.record;
     let Some(window) = Window::parse_daily(&record.wanted.backup_window) else { return Ok(false) };
     let schedule = Schedule { window, retention_days: record.wanted.backup_retention_days, name: site.name.clone() };
-    let holdings = holdings(site).await?;
+    let mut holdings = self::holdings(site).await?;
     let known = site.agent.desk.of(&site.name);
+    // Listed, and not read back before whoever took it was killed: it counts when it was. What cannot be read now is tried by the next agent.
+    let unproven = holdings
+        .backups
+        .iter()
+        .find(|backup| backup.verified_at.is_none() && !backup.damaged && !known.unproven.contains(&backup.name));
+    if let Some(name) = unproven.map(|backup| backup.name.clone()) {
+        match prove_left(site, &name).await {
+            Ok(()) => site.note(format!("verified the backup {name}, which was taken before the agent ended")),
+            Err(error) => {
+                site.note(format!(
+                    "the backup {name}, which was taken before the agent ended, is not verified: {error}"
+                ));
+                site.agent.desk.note(&site.name, |known| {
+                    known.unproven.insert(name);
+                });
+            }
+        }
+        holdings = self::holdings(site).await?;
+    }
     let is_due = match due(&schedule, sound(&holdings), known.failed, now) {
         Due::Now => true,
         Due::Off | Due::At(_) => false,
@@ -230,11 +252,11 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
     Ok(is_due)
 }
 
-/// The backups that count: none, when the log after the last one has a gap. Nothing after that could be restored until the next.
+/// The backups that count: none, when the log after the last one has a hole. Nothing after that could be restored until the next.
 fn sound(holdings: &Holdings) -> &[Backup] {
     let last = holdings.backups.iter().rfind(|backup| !backup.damaged);
-    let has_gap = last.is_some_and(|last| restore::gap_after(holdings, &last.name).is_some());
-    if has_gap { &[] } else { &holdings.backups }
+    let has_hole = last.is_some_and(|last| source::hole_after(holdings, last).is_some());
+    if has_hole { &[] } else { &holdings.backups }
 }
 
 /// Whether it is older than what is to be restorable: log after a backup that somebody asked for is kept as long as log after
@@ -259,7 +281,9 @@ fn delete_superfluous(site: &Site, retention: Retention, now: Timestamp) -> Resu
             expire(&holdings, retention, now).into_iter().filter(is_old).collect()
         } else {
             let ended = generation.holdings().map_err(store::refused)?;
-            expire_ended(&ended, &holdings, retention, now)
+            let clusters =
+                Clusters { ended: generation.info().system_identifier, successor: current.info().system_identifier };
+            expire_ended(&ended, &holdings, clusters, retention, now)
         };
         generation.delete(&what).map_err(store::refused)?;
         deleted += what.len();

@@ -108,15 +108,16 @@ fn open_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, Pro
     Repository::open(&location(paths), Options { keys, encrypt, owner, ..Options::default() }).map_err(refused)
 }
 
-/// The same, made with a key when there is none yet: for the first thing that is stored of an instance. Blocking.
-pub fn make(agent: &Agent, encrypt: bool) -> Result<Repository, ProviderError> {
-    make_at(&agent.options.paths, encrypt, owner(&agent.run_as))
+/// The same, made with a key when there is none yet: for the first thing that is stored of an instance. `own`: a key file of the user's
+/// own, which encrypts in the place of this machine's. Blocking.
+pub fn make(agent: &Agent, encrypt: bool, own: Option<&Path>) -> Result<Repository, ProviderError> {
+    make_at(&agent.options.paths, encrypt, own, owner(&agent.run_as))
 }
 
 /// Repository and key are made one after the other, by one at a time: who comes in between would take the key for lost.
 static MAKING: Mutex<()> = Mutex::new(());
 
-fn make_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
+fn make_at(paths: &Paths, encrypt: bool, own: Option<&Path>, owner: Owner) -> Result<Repository, ProviderError> {
     let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     // Who archives has a repository: if it is not there its disk is away, and another one would be begun on the mount point.
     if let Some(settings) = somebodys_settings(paths)? {
@@ -134,12 +135,14 @@ fn make_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, Pro
     if !path.exists() {
         let bare = Options { keys: KeyRing::none(), encrypt: false, owner, ..Options::default() };
         let repository = Repository::create(&location(paths), bare).map_err(refused)?;
-        if let Some(what) = repository.anything_encrypted().map_err(refused)? {
-            if !encrypt {
-                return open_at(paths, encrypt, owner);
+        let at_hand = own.into_iter().fold(keys(paths)?, KeyRing::and_file);
+        if let Some(what) = repository.anything_encrypted_without(&at_hand).map_err(refused)? {
+            if !encrypt || own.is_some() {
+                return open_at(paths, false, owner);
             }
             // A new key beside what a lost one encrypted would look as if all were well.
-            let message = format!("there is no key file {}, and {what} is encrypted with a key of it", path.display());
+            let message =
+                format!("there is no key file {}, and {what} is encrypted with a key that is not here", path.display());
             let folder = paths.repository().display().to_string();
             return Err(ProviderError::new(ErrorKind::Invalid, message).help(format!(
                 "put back the copy of the key file that was kept elsewhere, or move {folder} away to begin anew"
@@ -238,7 +241,7 @@ mod tests {
     fn made(root: &Path, encrypt: bool) -> Paths {
         let paths = paths(root);
         std::fs::create_dir_all(paths.instances().join("shop")).expect("made");
-        let repository = make_at(&paths, encrypt, None).expect("made");
+        let repository = make_at(&paths, encrypt, None, None).expect("made");
         let generation = repository.begin_generation("shop", 1, None, Timestamp::UNIX_EPOCH).expect("begun");
         let name = "00000002.history";
         std::fs::write(root.join(name), "1\t0/3000000\tno recovery target\n").expect("written");
@@ -254,7 +257,7 @@ mod tests {
         let paths = paths(folder.path());
         std::fs::create_dir_all(paths.instances()).expect("made");
         let one = |name: String| {
-            let repository = make_at(&paths, true, None).expect("made");
+            let repository = make_at(&paths, true, None, None).expect("made");
             let generation = repository.begin_generation(&name, 1, None, Timestamp::UNIX_EPOCH).expect("begun");
             let file = folder.path().join(&name);
             std::fs::write(&file, "1\t0/3000000\tno recovery target\n").expect("written");
@@ -279,14 +282,21 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let paths = made(folder.path(), true);
         std::fs::rename(key_file(&paths), folder.path().join("copy")).expect("lost");
-        let error = make_at(&paths, true, None).map(|_| ()).expect_err("the key is lost");
-        assert!(error.message.contains("is encrypted with a key of it"), "{}", error.message);
+        let error = make_at(&paths, true, None, None).map(|_| ()).expect_err("the key is lost");
+        assert!(error.message.contains("is encrypted with a key that is not here"), "{}", error.message);
         assert!(!key_file(&paths).exists());
-        // Who encrypts nothing needs none.
-        make_at(&paths, false, None).expect("opened");
+        // Who encrypts nothing needs none, nor does who encrypts with a key of their own: none is made beside the lost one.
+        make_at(&paths, false, None, None).expect("opened");
+        let own = folder.path().join("own");
+        KeyRing::create(&own, None).expect("made");
+        make_at(&paths, true, Some(&own), None).expect("opened");
         assert!(!key_file(&paths).exists());
+        // It is the one that everything is encrypted with: nothing is lost.
+        make_at(&paths, true, Some(&folder.path().join("copy")), None).expect("opened");
+        assert!(key_file(&paths).exists());
+        std::fs::remove_file(key_file(&paths)).expect("removed");
         std::fs::rename(folder.path().join("copy"), key_file(&paths)).expect("put back");
-        make_at(&paths, true, None).expect("opened");
+        make_at(&paths, true, None, None).expect("opened");
     }
 
     #[test]
@@ -297,7 +307,7 @@ mod tests {
         let repository = open_at(&paths, false, None).expect("opened");
         let generation = repository.generation("shop", 1).expect("there");
         generation.read_wal("00000002.history".parse().expect("a name")).expect("read");
-        make_at(&paths, true, None).expect("nothing is lost by a new key");
+        make_at(&paths, true, None, None).expect("nothing is lost by a new key");
         assert!(key_file(&paths).exists());
     }
 
@@ -321,13 +331,13 @@ mod tests {
         let paths = made(folder.path(), true);
         let settings = paths.instances().join("shop/archive.json");
         std::fs::write(&settings, "{}").expect("written");
-        make_at(&paths, true, None).expect("opened");
+        make_at(&paths, true, None, None).expect("opened");
         std::fs::rename(paths.repository(), folder.path().join("away")).expect("away");
         std::fs::create_dir(paths.repository()).expect("the mount point");
-        let error = make_at(&paths, true, None).map(|_| ()).expect_err("its disk is away");
+        let error = make_at(&paths, true, None, None).map(|_| ()).expect_err("its disk is away");
         assert_eq!(error.kind, ErrorKind::Unavailable);
         assert_eq!(std::fs::read_dir(paths.repository()).expect("a folder").count(), 0);
         std::fs::remove_file(settings).expect("nobody archives");
-        make_at(&paths, true, None).expect("a new one");
+        make_at(&paths, true, None, None).expect("a new one");
     }
 }

@@ -12,7 +12,7 @@ use pgherd_core::backups::{Backup, BackupKind, Deletion, Lsn, Timeline};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::{archive, second, store};
+use super::{archive, quiet, second, store};
 use crate::postgres::backup;
 use crate::postgres::runas::RunAs;
 use crate::postgres::server::Server;
@@ -80,7 +80,9 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
 async fn hold_log(socket: &Path, port: u16) -> Result<Session, ProviderError> {
     let session = Session::connect(socket, port, "postgres", CONNECT_DEADLINE).await?;
     session.run("SET idle_session_timeout = 0").await?;
-    let name = format!("pgherd_backup_{}", std::process::id());
+    // Each has a name of its own: that of the backup before goes with its session, which the server ends when it gets to it.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let name = format!("pgherd_backup_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     session.one("SELECT pg_create_physical_replication_slot($1, true, true)::text", &[&name]).await?;
     Ok(session)
 }
@@ -120,7 +122,7 @@ fn keep(generation: &Generation, start: BackupStart, copying: Copying) -> Result
     file.finish().map_err(store::refused)?;
     let backup = writer.finish(end_of(&manifest)?).map_err(store::refused)?;
     // What was compressed by the server was expanded and looked at while it was stored; what we compressed was not.
-    prove(generation, &name, packing == Packing::Zstd)?;
+    prove_new(generation, &name, packing == Packing::Zstd)?;
     Ok(backup)
 }
 
@@ -177,21 +179,52 @@ impl Read for Counted<'_> {
     }
 }
 
-/// Reads back what was stored of a backup and writes down that it is good. One that is not what was stored is none: it goes, so
-/// that the name is free for one that is. What was expanded and looked at when it was stored is not expanded again. Blocking.
-fn prove(generation: &Generation, name: &str, was_expanded: bool) -> Result<(), ProviderError> {
-    let read = generation.open_backup(name);
-    let read = read.and_then(|stored| if was_expanded { stored.verify_sealed(|_| {}) } else { stored.verify(|_| {}) });
-    match read {
+/// Reads back what was stored of a backup just now and writes down that it is good. One that is not what was stored is none: it goes,
+/// so that the name is free for one that is. What was expanded and looked at when it was stored is not expanded again. Blocking.
+fn prove_new(generation: &Generation, name: &str, was_expanded: bool) -> Result<(), ProviderError> {
+    let error = match read_back(generation, name, was_expanded) {
+        Ok(()) => return generation.set_verified(name, Timestamp::now()).map_err(store::refused),
+        Err(error) => error,
+    };
+    if error.kind != pgherd_archive::ErrorKind::Damaged {
+        return Err(store::refused(error));
+    }
+    generation.delete(&[Deletion::Backup(name.to_owned())]).map_err(store::refused)?;
+    Err(not_as_it_was(name, &error))
+}
+
+/// Reads back a backup that was there before and writes down what it is: one that is damaged stays, and takes the place of no other.
+/// Blocking.
+fn prove(generation: &Generation, name: &str) -> Result<(), ProviderError> {
+    match read_back(generation, name, false) {
         Ok(()) => generation.set_verified(name, Timestamp::now()).map_err(store::refused),
         Err(error) if error.kind == pgherd_archive::ErrorKind::Damaged => {
-            generation.delete(&[Deletion::Backup(name.to_owned())]).map_err(store::refused)?;
-            let message = format!("the backup {name} was stored and did not come back as it was: {error}");
-            Err(ProviderError::new(ErrorKind::Unavailable, message)
-                .help("look after the disk of the repository, and take the backup again"))
+            generation.set_damaged(name, Timestamp::now()).map_err(store::refused)?;
+            Err(not_as_it_was(name, &error))
         }
         Err(error) => Err(store::refused(error)),
     }
+}
+
+fn read_back(generation: &Generation, name: &str, was_expanded: bool) -> Result<(), ArchiveError> {
+    let stored = generation.open_backup(name)?;
+    if was_expanded { stored.verify_sealed(|_| {}) } else { stored.verify(|_| {}) }
+}
+
+fn not_as_it_was(name: &str, error: &ArchiveError) -> ProviderError {
+    let message = format!("the backup {name} was stored and did not come back as it was: {error}");
+    ProviderError::new(ErrorKind::Unavailable, message)
+        .help("look after the disk of the repository, and take the backup again")
+}
+
+/// Reads back one that was listed when whoever took it was killed. To be called by whoever has the turn.
+pub async fn prove_left(site: &Site, name: &str) -> Result<(), ProviderError> {
+    let (own, name) = (site.clone(), name.to_owned());
+    blocking(move || match archive::known_generation(&own)? {
+        Some(generation) => prove(&generation, &name),
+        None => Err(ProviderError::new(ErrorKind::Unavailable, format!("the backup {name} is out of reach"))),
+    })
+    .await
 }
 
 fn storing(error: &std::io::Error) -> ProviderError {
@@ -219,18 +252,42 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
     }
     let turn = site.agent.desk.turn(&site.name);
     let _turn = turn.lock().await;
-    let known = named(site, &name).await?;
+    // What was taken before somebody could come in again is not the last one, whatever the clock says.
+    let since = quiet::is_shut(site, primary).then_some(asked_at);
+    let taken = take_last_of(site, record, primary, &name, since).await;
+    if taken.is_err() {
+        // One that was the primary when it was shut may be one of the others by now.
+        for node in record.nodes() {
+            if let Err(error) = quiet::open(site, record, node).await {
+                site.note(format!("clients cannot come into {node} again: {error}; it is tried again within minutes"));
+            }
+        }
+    }
+    taken
+}
+
+async fn take_last_of(
+    site: &Site,
+    record: &Record,
+    primary: NodeId,
+    name: &str,
+    since: Option<Timestamp>,
+) -> Result<(), ProviderError> {
+    let copied = record.wanted.geo_redundant_backup;
+    if copied {
+        // While clients work: what cannot be had, or takes long, is known before they are kept out.
+        let own = site.clone();
+        blocking(move || second::copy_before_last(&own)).await?;
+    }
+    quiet::shut(site, record, primary).await?;
+    let (own, wanted) = (site.clone(), name.to_owned());
+    let (name, known) = blocking(move || last_of(&own, &wanted, since)).await?;
     // Taken and listed, and then we were cut short.
-    let taken = match known.filter(|known| known.taken_at >= asked_at && known.kind == BackupKind::Final) {
-        Some(taken) if taken.verified_at.is_some() && !taken.damaged => taken,
+    let taken = match known {
+        Some(taken) if taken.verified_at.is_some() => taken,
         // It was not read back before we were cut short.
         Some(taken) => {
-            let (own, name) = (site.clone(), taken.name.clone());
-            blocking(move || match archive::known_generation(&own)? {
-                Some(generation) => prove(&generation, &name, false),
-                None => Err(ProviderError::new(ErrorKind::Unavailable, format!("the backup {name} is out of reach"))),
-            })
-            .await?;
+            prove_left(site, &taken.name).await?;
             taken
         }
         None => {
@@ -238,9 +295,48 @@ pub async fn take_last(site: &Site, record: &Record) -> Result<(), ProviderError
                 .await?
         }
     };
+    quiet::refuse_company(site, record, primary).await?;
     site.note(format!("took and verified the last backup {} of {} bytes", taken.name, taken.bytes));
-    let (own, wanted) = (site.clone(), record.wanted.geo_redundant_backup);
-    blocking(move || if wanted { second::copy_last(&own, &taken.name) } else { Ok(()) }).await
+    if !copied {
+        return Ok(());
+    }
+    let own = site.clone();
+    blocking(move || copy_last(&own, &taken)).await?;
+    // That may have taken long enough for another server to become the primary, which lets clients in.
+    quiet::refuse_company(site, record, primary).await
+}
+
+/// Has the last backup be in the second repository. One that turned out to be damaged is written down as such, and the next attempt takes another.
+fn copy_last(site: &Site, taken: &Backup) -> Result<(), ProviderError> {
+    let Err(error) = second::copy_last(site, taken) else { return Ok(()) };
+    if error.kind == ErrorKind::Invalid
+        && let Some(generation) = archive::known_generation(site)?
+    {
+        prove(&generation, &taken.name)?;
+    }
+    Err(error)
+}
+
+/// What the last backup is called, and itself if it was taken since nobody can come in. One of the name that an earlier attempt to
+/// destroy the database left was not its last one, and stays: the next one gets a number.
+fn last_of(site: &Site, name: &str, since: Option<Timestamp>) -> Result<(String, Option<Backup>), ProviderError> {
+    let Some(generation) = archive::known_generation(site)? else { return Ok((name.to_owned(), None)) };
+    choose_last(&generation.backups().map_err(store::refused)?, name, since).ok_or_else(|| {
+        let message = format!("there are backups of {name}, and of that name with every number");
+        ProviderError::new(ErrorKind::Conflict, message).help("choose another name for the last backup")
+    })
+}
+
+fn choose_last(kept: &[Backup], name: &str, since: Option<Timestamp>) -> Option<(String, Option<Backup>)> {
+    let mut names = std::iter::once(name.to_owned()).chain((2..100).map(|number| format!("{name}-{number}")));
+    names.find_map(|name| match kept.iter().find(|known| known.name == name) {
+        None => Some((name, None)),
+        Some(known) if known.kind != BackupKind::Final => Some((name, None)),
+        Some(known) => {
+            let is_it = !known.damaged && since.is_some_and(|since| known.taken_at >= since);
+            is_it.then(|| (name, Some(known.clone())))
+        }
+    })
 }
 
 /// The backup of a name in the generation an instance archives to.
@@ -325,6 +421,30 @@ mod tests {
         writer.finish(end).expect("a backup");
     }
 
+    #[test]
+    fn what_an_attempt_to_destroy_left_stays_and_the_next_has_a_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let generation = generation(folder.path());
+        let last = |seconds: Option<i64>| {
+            let since = seconds.map(|seconds| Timestamp::from_second(seconds).expect("a time"));
+            let (name, known) = choose_last(&generation.backups().expect("listed"), "last", since).expect("a name");
+            (name, known.is_some())
+        };
+        assert_eq!(last(Some(0)), ("last".to_owned(), false));
+        store(&generation, "last", BackupKind::Final);
+        assert_eq!(last(Some(0)), ("last".to_owned(), true), "it was taken since, before the agent was killed");
+        assert_eq!(last(Some(1)), ("last-2".to_owned(), false));
+        assert_eq!(last(None), ("last-2".to_owned(), false), "clients came in since, whatever the clock says");
+        store(&generation, "last-2", BackupKind::Final);
+        assert_eq!(last(Some(1)), ("last-3".to_owned(), false));
+        // What somebody else calls so is refused by whoever takes it.
+        store(&generation, "last-3", BackupKind::Manual);
+        assert_eq!(last(Some(1)), ("last-3".to_owned(), false));
+        generation.set_damaged("last", Timestamp::now()).expect("written down");
+        generation.set_damaged("last-2", Timestamp::now()).expect("written down");
+        assert_eq!(last(Some(0)), ("last-3".to_owned(), false), "a damaged one is not the last one");
+    }
+
     /// Changes one byte in the middle of each file that ends so.
     fn damage(folder: &Path, end: &str) {
         for path in files(folder).into_iter().filter(|path| path.to_string_lossy().ends_with(end)) {
@@ -372,13 +492,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let generation = generation(folder.path());
         store(&generation, "last", BackupKind::Final);
-        prove(&generation, "last", false).expect("good");
+        prove(&generation, "last").expect("good");
         assert!(generation.backups().expect("listed")[0].verified_at.is_some());
         store(&generation, "worse", BackupKind::Final);
         damage(folder.path(), "data.tar.pgherd");
-        let error = prove(&generation, "worse", true).expect_err("damaged");
+        let error = prove(&generation, "worse").expect_err("damaged");
         assert!(error.message.contains("did not come back as it was"), "{}", error.message);
-        // Its name is free for a good one.
+        let is_damaged = |backup: &Backup| backup.name == "worse" && backup.damaged;
+        assert!(generation.backups().expect("listed").iter().any(is_damaged), "what was there before stays");
+        prove_new(&generation, "worse", true).expect_err("damaged");
+        // Of one that was just taken the name is free for a good one.
         assert!(!has(folder.path(), "worse"));
     }
 }

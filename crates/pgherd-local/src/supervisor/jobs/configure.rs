@@ -40,7 +40,7 @@ pub(super) fn fall_back(site: &Site, record: &mut Record) {
 }
 
 /// Has a server that runs read its files, and waits until it has. Says whether it runs.
-pub(super) async fn reload(site: &Site, record: &Record, node: NodeId) -> Result<bool, ProviderError> {
+pub async fn reload(site: &Site, record: &Record, node: NodeId) -> Result<bool, ProviderError> {
     let Some(postmaster) = process::adopt(&site.node(node).data)? else { return Ok(false) };
     if postmaster.ready(CONNECT_DEADLINE).await.is_err() {
         // It recovers, and cannot be asked: it is told all the same. Or it has ended, and reads its files when it starts again.

@@ -11,6 +11,7 @@ mod remove;
 mod settle;
 
 pub use choose::choose_server;
+pub use configure::reload;
 pub use learn::{Facts, learn};
 
 use pgherd_engine::provider::ProviderError;

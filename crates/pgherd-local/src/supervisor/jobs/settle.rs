@@ -26,6 +26,7 @@ pub(super) async fn settle(site: &Site, record: &mut Record) -> Result<Facts, Pr
     };
     let primary = record.primary();
     let session = site.connect(record, primary, "postgres").await?;
+    session.take_turn().await?;
     let password = Secret::Text(credentials_now.password.clone());
     let (role, database) = (&record.wanted.master_username, &record.wanted.database_name);
     if session.ensure_master_and_database(role, &password, database).await? {

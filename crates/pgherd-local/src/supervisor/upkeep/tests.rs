@@ -150,7 +150,10 @@ fn nothing_is_removed_before_the_last_backup() {
     let memory = Memory { goal, ..serving() };
     assert!(check(&view(Servers::Down), &memory, None).serves(), "it is started for its backup");
     let next = check(&view(Servers::Serve), &memory, Some(Step::Backup));
-    assert_eq!(failed(&next, now()).goal, Goal::Serve);
+    let stays = failed(&next, now());
+    assert_eq!(stays.goal, Goal::Serve);
+    let later = View { now: now() + RETRY_EVERY, ..view(Servers::Serve) };
+    check(&later, &stays, Some(Step::Configure));
     let next = check(&view(Servers::Serve), &done(Step::Backup, &next), None);
     assert!(!next.serves());
     check(&view(Servers::Wait), &next, None);

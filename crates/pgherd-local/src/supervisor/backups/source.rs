@@ -1,0 +1,509 @@
+//! Which backup and which log a restore is made of.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use pgherd_archive::{Generation, Repository};
+use pgherd_core::backups::{
+    Backup, BackupKind, Chain, Gap, Holdings, Lsn, Timeline, WalName, chains, reach, without_history,
+};
+use pgherd_engine::provider::{ErrorKind, ProviderError};
+
+use super::{archive, second, store};
+use crate::postgres::session::Session;
+use crate::supervisor::agent::Agent;
+use crate::supervisor::ledger::Record;
+use crate::supervisor::messages::RestorePoint;
+use crate::supervisor::requests::Shown;
+use crate::supervisor::site::{Site, blocking};
+use crate::supervisor::upkeep::Goal;
+
+/// How long a server may take to archive what it was just told to finish.
+const ARCHIVED_WITHIN: Duration = Duration::from_secs(60);
+/// How long one that runs may leave unanswered that it is to finish something.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What a copy is made of.
+#[derive(Clone)]
+pub struct Source {
+    /// Where the backup is.
+    pub generation: Generation,
+    /// Which.
+    pub backup: Backup,
+}
+
+/// Backups that turned out not to be usable: their repository, generation and name.
+pub type Unusable = BTreeSet<(String, u32, String)>;
+
+/// What a backup is known by among those.
+pub fn key(source: &Source) -> (String, u32, String) {
+    let place = source.generation.repository().location().to_string();
+    (place, source.generation.info().number, source.backup.name.clone())
+}
+
+/// What a point of an instance is restored from, but for what is not usable. What a server that runs has committed is archived first.
+pub async fn find(
+    agent: &Arc<Agent>,
+    of: &str,
+    point: &RestorePoint,
+    unusable: &Unusable,
+) -> Result<Source, ProviderError> {
+    if let RestorePoint::At(at) = point
+        && *at > Timestamp::now()
+    {
+        return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
+    }
+    // Where nothing can be looked at, the second repository may still have it.
+    if !is_archived_already(agent, of, point).await.unwrap_or(false)
+        && let Err(error) = finish_segment(agent, of).await
+    {
+        match point {
+            RestorePoint::Latest => return Err(error),
+            // PostgreSQL says so when it does not come to it.
+            RestorePoint::At(_) | RestorePoint::Lsn(_) | RestorePoint::Backup(_) | RestorePoint::Now => {
+                tracing::warn!(instance = of, "{error}");
+            }
+        }
+    }
+    let (agent, of, point, unusable) = (agent.clone(), of.to_owned(), point.clone(), unusable.clone());
+    blocking(move || {
+        let life = Life::of(&agent, &of)?;
+        let first = store::open_if_there(&agent).and_then(|repository| repository.ok_or_else(|| nothing(&of)));
+        let source = match first.and_then(|repository| look_up(&repository, &of, &point, life, &unusable)) {
+            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unavailable | ErrorKind::Conflict) => {
+                let Some(repository) = second::open_if_there(&agent)? else { return Err(error) };
+                let source = look_up(&repository, &of, &point, life, &unusable);
+                let source = source.map_err(|there| if says_less(&there, &error) { error.clone() } else { there })?;
+                if point == RestorePoint::Latest && life.current.is_some() {
+                    return Err(of_a_copy(&source, &of, &error));
+                }
+                source
+            }
+            other => other?,
+        };
+        if point != RestorePoint::Latest {
+            return Ok(source);
+        }
+        let Err(error) = refuse_hole(&source, &of) else { return Ok(source) };
+        let whole = superset(&agent, &of, &point, life, &source);
+        whole.ok_or_else(|| name_the_copy(&agent, &of, &point, life, error))
+    })
+    .await
+}
+
+/// Whether what the second repository refuses with says less than what the first one did.
+fn says_less(there: &ProviderError, here: &ProviderError) -> bool {
+    there.kind == ErrorKind::NotFound || here.kind == ErrorKind::Conflict
+}
+
+/// What is in the second repository alone of a database that is there may lack what was archived last: nobody is to lose that without
+/// having chosen to.
+fn of_a_copy(source: &Source, of: &str, error: &ProviderError) -> ProviderError {
+    let (place, until) = (source.generation.repository().location(), reach_of(source));
+    let message = format!(
+        "{}; the second repository {place} has {of} up to {}, and what was archived after that may be in the first one only",
+        error.message,
+        until.map_or_else(|| format!("the backup {}", source.backup.name), |until| until.to_string())
+    );
+    let choice = match until {
+        Some(until) => format!("--at {until} restores all of that"),
+        None => format!("--backup {} restores that", source.backup.name),
+    };
+    ProviderError::new(ErrorKind::Conflict, message)
+        .help(format!("mount the disk of the first one and repeat; {choice}"))
+}
+
+/// Says what the second repository has, where the first one has a hole and the second may lack something else.
+fn name_the_copy(agent: &Agent, of: &str, point: &RestorePoint, life: Life, error: ProviderError) -> ProviderError {
+    let second = second::open_if_there(agent).ok().flatten();
+    let found = second.and_then(|second| look_up(&second, of, point, life, &Unusable::new()).ok());
+    let Some(source) = found.filter(|source| refuse_hole(source, of).is_ok()) else { return error };
+    let (place, until) = (source.generation.repository().location(), reach_of(&source));
+    let until = until.map_or_else(|| format!("the backup {}", source.backup.name), |until| until.to_string());
+    let help = format!(
+        "{}; the second repository {place} has no hole and reaches to {until}, which is less than what is here: move the first one away \
+         to restore from it",
+        error.help
+    );
+    ProviderError::new(error.kind, error.message).help(help)
+}
+
+/// The same from the second repository, where that has all of the log that the first one has, and no hole in it.
+fn superset(agent: &Agent, of: &str, point: &RestorePoint, life: Life, source: &Source) -> Option<Source> {
+    let second = second::open_if_there(agent).ok()??;
+    let there = look_up(&second, of, point, life, &Unusable::new()).ok()?;
+    let (ours, theirs) = (source.generation.holdings().ok()?, there.generation.holdings().ok()?);
+    let names: BTreeSet<WalName> = theirs.wal.iter().map(|file| file.name).collect();
+    let has_all = ours.wal.iter().all(|file| names.contains(&file.name));
+    let is_same = there.generation.info().id == source.generation.info().id;
+    (is_same && has_all && refuse_hole(&there, of).is_ok()).then_some(there)
+}
+
+/// What can take the place of what could not be replayed: all of it as the second repository has it, where that has it all.
+pub async fn elsewhere(agent: &Arc<Agent>, of: &str, point: &RestorePoint, source: &Source) -> Option<Source> {
+    let (agent, of, point, source) = (agent.clone(), of.to_owned(), point.clone(), source.clone());
+    let found = blocking(move || Ok(superset(&agent, &of, &point, Life::of(&agent, &of)?, &source))).await;
+    found.ok().flatten()
+}
+
+/// Whether a backup that could not be restored is itself what is wrong. Which is damaged is written down, so that it takes the place of
+/// no other any more.
+pub async fn is_unusable(source: &Source) -> bool {
+    let source = source.clone();
+    let read = move || {
+        let Source { generation, backup } = &source;
+        let read = generation.open_backup(&backup.name).and_then(|stored| stored.verify_sealed(|_| {}));
+        let Err(error) = read else { return Ok(false) };
+        if error.kind == pgherd_archive::ErrorKind::Damaged
+            && let Err(error) = generation.set_damaged(&backup.name, Timestamp::now())
+        {
+            tracing::warn!("that the backup {} is damaged cannot be written down: {error}", backup.name);
+        }
+        use pgherd_archive::ErrorKind as Kind;
+        Ok(matches!(error.kind, Kind::Damaged | Kind::Unavailable | Kind::Absent))
+    };
+    blocking(read).await.unwrap_or(false)
+}
+
+/// The log that follows a backup.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Everything that was committed up to this moment is in it; `None`: that is not known.
+    pub until: Option<Timestamp>,
+    /// The timeline it leads to, where that is another one than the backup's.
+    pub timeline: Option<Timeline>,
+}
+
+/// The log that follows a backup. Blocking.
+pub fn log_after(generation: &Generation, backup: &Backup) -> Result<Log, ProviderError> {
+    Ok(log_in(&generation.holdings().map_err(store::refused)?, backup))
+}
+
+fn log_in(holdings: &Holdings, backup: &Backup) -> Log {
+    last_chain(holdings, &backup.name).map_or_else(Log::default, |chain| Log {
+        until: chain.until,
+        timeline: Some(chain.timeline).filter(|timeline| *timeline != backup.timeline),
+    })
+}
+
+/// Whether a server that runs archives to a generation: more of the log may come at any time. Blocking.
+pub fn is_archived_to(agent: &Arc<Agent>, generation: &Generation) -> Result<bool, ProviderError> {
+    let name = generation.instance();
+    let is_run = |shown: Shown| !shown.pids.is_empty() && shown.record.wanted.is_archived();
+    if second::is_far(agent, generation) || !agent.shown(name).is_ok_and(is_run) {
+        return Ok(false);
+    }
+    Ok(archive::current_number(&Site::of(agent.clone(), name))? == Some(generation.info().number))
+}
+
+fn reach_of(source: &Source) -> Option<Timestamp> {
+    log_after(&source.generation, &source.backup).ok()?.until
+}
+
+/// Whether what a restore needs of the log is stored, however the archive is doing now.
+async fn is_archived_already(agent: &Arc<Agent>, of: &str, point: &RestorePoint) -> Result<bool, ProviderError> {
+    let at = match point {
+        RestorePoint::At(at) => *at,
+        RestorePoint::Lsn(_) | RestorePoint::Latest => return Ok(false),
+        RestorePoint::Backup(_) | RestorePoint::Now => return Ok(true),
+    };
+    let site = Site::of(agent.clone(), of);
+    blocking(move || {
+        let Some(generation) = archive::known_generation(&site)? else { return Ok(false) };
+        let holdings = generation.holdings().map_err(store::refused)?;
+        Ok(reach(&holdings).iter().any(|reach| reach.from <= at && at < reach.to))
+    })
+    .await
+}
+
+/// What is missing in the log after a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hole {
+    /// Segments, and up to when it can be replayed.
+    Gap(Gap, Option<Timestamp>),
+    /// Where this timeline comes from, so that nobody goes on to it.
+    History(Timeline),
+}
+
+/// A restore of the latest ends at the first hole in the log, and PostgreSQL takes that for the end of all.
+fn refuse_hole(source: &Source, of: &str) -> Result<(), ProviderError> {
+    let holdings = source.generation.holdings().map_err(store::refused)?;
+    let message = match hole_after(&holdings, &source.backup) {
+        None => return Ok(()),
+        Some(Hole::Gap(gap, until)) => {
+            let until = until.map_or_else(|| "the backup itself".to_owned(), |until| until.to_string());
+            format!(
+                "the archived log of {of} has a gap: {} files from {} on are missing, so it can be replayed up to {until} only",
+                gap.segments, gap.first
+            )
+        }
+        Some(Hole::History(timeline)) => format!(
+            "the archived log of {of} lacks {}, so what was written after the failover to that timeline cannot be replayed",
+            WalName::History(timeline)
+        ),
+    };
+    Err(ProviderError::new(ErrorKind::Conflict, message)
+        .help(format!("--at with a moment before, or --backup {}, restores what there is", source.backup.name)))
+}
+
+/// What is missing first in the log after a backup.
+pub fn hole_after(holdings: &Holdings, backup: &Backup) -> Option<Hole> {
+    if let Some(timeline) = without_history(holdings).into_iter().find(|timeline| *timeline > backup.timeline) {
+        return Some(Hole::History(timeline));
+    }
+    let chain = last_chain(holdings, &backup.name)?;
+    chain.gaps.first().map(|gap| Hole::Gap(*gap, chain.until))
+}
+
+/// PostgreSQL follows the last timeline.
+fn last_chain(holdings: &Holdings, backup: &str) -> Option<Chain> {
+    chains(holdings).into_iter().filter(|chain| chain.backup == backup).max_by_key(|chain| chain.timeline)
+}
+
+/// Has a running server archive everything that was committed, with a commit behind it by which recovery tells that it is past a
+/// moment.
+pub async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderError> {
+    let Ok(Shown { record, pid: Some(_), .. }) = agent.shown(of) else { return Ok(()) };
+    if !record.wanted.is_archived() || record.memory.goal != Goal::Serve {
+        return Ok(());
+    }
+    let site = Site::of(agent.clone(), of);
+    if !archive::settings_file(&site).exists() {
+        return Ok(());
+    }
+    let Some(session) = session_soon(&site).await? else { return Ok(()) };
+    session.run("SELECT pg_current_xact_id()").await?;
+    let row = session.one("SELECT pg_walfile_name(pg_switch_wal())", &[]).await?;
+    let name: String = row.get(0);
+    let end = Instant::now() + ARCHIVED_WITHIN;
+    let sql = "SELECT coalesce(last_archived_wal COLLATE \"C\" >= $1, false) FROM pg_stat_archiver";
+    while !session.one(sql, &[&name]).await?.get::<_, bool>(0) {
+        if Instant::now() > end {
+            let message = format!("{of} has not archived its log within {} s", ARCHIVED_WITHIN.as_secs());
+            return Err(ProviderError::new(ErrorKind::Unavailable, message)
+                .help("pgherd status says why; --backup restores a backup without the log after it"));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// A session, once the server answers; `None`: it does not run, or ends again and again.
+async fn session_soon(site: &Site) -> Result<Option<Session>, ProviderError> {
+    let end = Instant::now() + ANSWERS_WITHIN;
+    loop {
+        let Shown { record, pid, .. } = site.agent.shown(&site.name)?;
+        if pid.is_none() || is_broken(&record) {
+            return Ok(None);
+        }
+        match site.connect(&record, record.primary(), "postgres").await {
+            Ok(session) => return Ok(Some(session)),
+            Err(error) if Instant::now() > end => return Err(error),
+            Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    }
+}
+
+/// Whether its server has failed to start again and again: nobody waits for its log.
+fn is_broken(record: &Record) -> bool {
+    record.ha.members.get(&record.primary()).is_some_and(|member| member.retry.failures > 1)
+}
+
+/// Archives the finished log of a server that does not do so itself, as far as there is any.
+pub async fn rescue_what_is_finished(agent: &Arc<Agent>, of: &str) {
+    let Ok(Shown { record, .. }) = agent.shown(of) else { return };
+    let site = Site::of(agent.clone(), of);
+    if let Err(error) = blocking(move || archive::rescue(&site, record.primary())).await {
+        tracing::warn!(instance = of, "{error}");
+    }
+}
+
+/// Which of the databases that had a name is meant.
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    /// Whether there is one.
+    lives: bool,
+    /// The generation it has its backups in.
+    current: Option<u32>,
+}
+
+impl Life {
+    fn of(agent: &Arc<Agent>, name: &str) -> Result<Self, ProviderError> {
+        let current = archive::current_number(&Site::of(agent.clone(), name))?;
+        Ok(Self { lives: agent.shown(name).is_ok(), current })
+    }
+}
+
+fn look_up(
+    repository: &Repository,
+    of: &str,
+    point: &RestorePoint,
+    life: Life,
+    unusable: &Unusable,
+) -> Result<Source, ProviderError> {
+    let mut all = Vec::new();
+    for generation in store::readable_generations(repository, of)? {
+        for backup in generation.backups().map_err(store::refused)? {
+            all.push(Source { generation: generation.clone(), backup });
+        }
+    }
+    if all.is_empty() {
+        return Err(nothing(of));
+    }
+    let damaged: BTreeSet<String> = all
+        .iter()
+        .filter(|source| source.backup.damaged || unusable.contains(&key(source)))
+        .map(|source| source.backup.name.clone())
+        .collect();
+    let is_damaged = |name: &str| damaged.contains(name);
+    let is_usable = |source: &Source| !source.backup.damaged && !unusable.contains(&key(source));
+    let whole = all.into_iter().filter(is_usable).collect::<Vec<_>>();
+    // In the order in which they were taken, which is also that of the generations.
+    let last = |fits: &dyn Fn(&Source) -> bool| whole.iter().rfind(|source| fits(source)).cloned();
+    let refuse =
+        |message: String| ProviderError::new(ErrorKind::NotFound, message).help("pgherd backups lists what there is");
+    match point {
+        // An earlier database of the name is not what this one held last.
+        RestorePoint::Latest | RestorePoint::Now => {
+            let is_its = |source: &Source| !life.lives || Some(source.generation.info().number) == life.current;
+            let found = last(&is_its).ok_or_else(|| {
+                let refusal = refuse(format!("there is no whole backup of {of} as it is now"));
+                // One that was made, or put back, a moment ago.
+                if life.lives {
+                    refusal.help("pgherd backup takes one now; by itself it comes within minutes")
+                } else {
+                    refusal
+                }
+            })?;
+            // What nobody says to be the last one of a database that is gone is chosen on purpose, or not at all.
+            match what_is_newer(repository, of, &found).map_err(store::refused)?.filter(|_| !life.lives) {
+                None => Ok(found),
+                Some(newer) => {
+                    let name = &found.backup.name;
+                    let message = format!("{newer} is newer than {name}, the last backup of {of} that can be used");
+                    Err(ProviderError::new(ErrorKind::Conflict, message).help(format!(
+                        "--backup {name}, or --at with a moment after it, restores what there is before that"
+                    )))
+                }
+            }
+        }
+        RestorePoint::Backup(name) => {
+            last(&|source| source.backup.name == *name).ok_or_else(|| match is_damaged(name) {
+                true => refuse(format!("the backup {name} of {of} is damaged")),
+                false => refuse(format!("there is no backup {name} of {of}")),
+            })
+        }
+        RestorePoint::At(at) => last(&|source| source.backup.finished_at <= *at)
+            .ok_or_else(|| refuse(format!("no backup of {of} is from before {at}"))),
+        RestorePoint::Lsn(text) => {
+            let lsn: Lsn = text.parse().map_err(|_| {
+                ProviderError::new(ErrorKind::Invalid, format!("{text} is no place in the log such as 0/3000148"))
+            })?;
+            // What was restored in its place goes on with the log of before. An earlier database of the name had a log of its own.
+            let newest = whole.iter().max_by_key(|source| source.generation.info().number);
+            let cluster = newest.map(|source| source.generation.info().system_identifier);
+            let fits = |source: &Source| {
+                Some(source.generation.info().system_identifier) == cluster && source.backup.end_lsn <= lsn
+            };
+            last(&fits).ok_or_else(|| refuse(format!("no backup of {of} is from before {lsn}")))
+        }
+    }
+}
+
+/// Something that was stored after a backup and cannot be used: a generation, or a last backup; `None`: there is nothing.
+fn what_is_newer(repository: &Repository, of: &str, found: &Source) -> pgherd_archive::Result<Option<String>> {
+    let number = found.generation.info().number;
+    if let Some(newer) = repository.numbers(of)?.into_iter().rfind(|newest| *newest > number) {
+        return Ok(Some(format!("what is stored as generation {newer}")));
+    }
+    let listed = found.generation.backups()?;
+    let is_damaged = |backup: &&Backup| backup.kind == BackupKind::Final && backup.taken_at > found.backup.taken_at;
+    if let Some(last) = listed.iter().rfind(is_damaged) {
+        return Ok(Some(format!("the backup {}, which is damaged,", last.name)));
+    }
+    for name in found.generation.backup_names()? {
+        let is_listed = listed.iter().any(|backup| backup.name == name);
+        // One that was begun and never finished is none.
+        let is_lost = !is_listed && found.generation.open_backup(&name).is_err_and(|error| is_damage(&error));
+        if is_lost {
+            return Ok(Some(format!("the backup {name}, whose description is damaged, may be one that")));
+        }
+    }
+    Ok(None)
+}
+
+fn is_damage(error: &pgherd_archive::ArchiveError) -> bool {
+    error.kind == pgherd_archive::ErrorKind::Damaged
+}
+
+fn nothing(of: &str) -> ProviderError {
+    ProviderError::new(ErrorKind::NotFound, format!("nothing is stored of {of}"))
+        .help("pgherd backup takes a backup of one that runs; pgherd clone copies it as it is")
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::backups::{History, SegmentName, WalFile};
+
+    use super::*;
+
+    const SEGMENT: u64 = 16 << 20;
+
+    fn backup(timeline: u32, number: u64) -> Backup {
+        Backup {
+            name: "daily".to_owned(),
+            kind: BackupKind::Automated,
+            taken_at: Timestamp::UNIX_EPOCH,
+            finished_at: Timestamp::UNIX_EPOCH,
+            timeline: Timeline(timeline),
+            start_lsn: Lsn(number * SEGMENT + 40),
+            end_lsn: Lsn(number * SEGMENT + 400),
+            self_contained: true,
+            wal_segment_bytes: SEGMENT,
+            version: "17.0".to_owned(),
+            system_identifier: 1,
+            bytes: 1,
+            original_bytes: 1,
+            key: None,
+            tags: std::collections::BTreeMap::new(),
+            verified_at: None,
+            damaged: false,
+        }
+    }
+
+    fn holdings(backup: Backup, wal: &[(u32, u64)]) -> Holdings {
+        let file = |(timeline, number): &(u32, u64)| WalFile {
+            name: WalName::Segment(SegmentName::new(Timeline(*timeline), *number, SEGMENT)),
+            bytes: 1,
+            written_at: None,
+        };
+        Holdings { backups: vec![backup], wal: wal.iter().map(file).collect(), histories: Vec::new() }
+    }
+
+    /// PostgreSQL looks for no timeline behind a number that is missing: a standby that died before it archived anything has one.
+    #[test]
+    fn the_last_timeline_that_a_backup_leads_to_is_named() {
+        let mut found = holdings(backup(1, 2), &[(1, 2), (1, 3), (3, 4)]);
+        assert_eq!(log_in(&found, &backup(1, 2)).timeline, None);
+        found.histories.extend(History::parse(Timeline(3), "1\t0/4000000\tno recovery target specified\n"));
+        assert_eq!(log_in(&found, &backup(1, 2)).timeline, Some(Timeline(3)));
+        assert_eq!(log_in(&holdings(backup(3, 4), &[(3, 4)]), &backup(3, 4)).timeline, None);
+    }
+
+    /// PostgreSQL would take the end of the first timeline for the end of all.
+    #[test]
+    fn log_after_a_failover_that_nothing_leads_to_is_a_hole() {
+        let mut found = holdings(backup(1, 2), &[(1, 2), (1, 3), (2, 4), (2, 5)]);
+        assert_eq!(hole_after(&found, &backup(1, 2)), Some(Hole::History(Timeline(2))));
+        // A backup of after it needs nobody to lead there.
+        assert_eq!(hole_after(&holdings(backup(2, 4), &[(1, 3), (2, 4), (2, 5)]), &backup(2, 4)), None);
+        let text = "1\t0/4000000\tno recovery target specified\n";
+        found.histories.extend(History::parse(Timeline(2), text));
+        assert_eq!(hole_after(&found, &backup(1, 2)), None);
+        found.wal.remove(1);
+        assert!(matches!(hole_after(&found, &backup(1, 2)), Some(Hole::Gap(gap, None)) if gap.segments == 1));
+    }
+}
