@@ -92,7 +92,8 @@ pub(crate) async fn backups(aws: &Aws, spec: &Spec) -> Result<Backups, ProviderE
     Ok(backups_of(snapshots, &automated))
 }
 
-/// What happened to it and its replicas, as far as RDS remembers, oldest first. Of one that is gone, too.
+/// What happened to it and its replicas, as far as RDS remembers, oldest first. Of one that is gone, too. That a second region does not
+/// answer did not happen to it: [`report`] tells that, and who follows goes on from the last that did.
 pub(crate) async fn history(aws: &Aws, spec: &Spec) -> Result<Vec<Happened>, ProviderError> {
     let seen = rds::instances(aws.session(), aws.region(), &names::instances(&spec.name)).await?;
     let replicas = seen.iter().filter(|seen| seen.source.as_ref() == Some(&spec.name)).map(|seen| seen.id.as_str());
@@ -100,8 +101,6 @@ pub(crate) async fn history(aws: &Aws, spec: &Spec) -> Result<Vec<Happened>, Pro
     let (here, there) = join(events(aws, aws.region(), &ids), there(aws, spec)).await;
     let mut happened: Vec<Happened> = here?.into_iter().chain(there.events).map(happening).collect();
     happened.sort_by_key(|one| one.at);
-    let to = names::recovery(&spec.name);
-    happened.extend(there.silent.map(|message| Happened { at: Timestamp::now(), to, message }));
     Ok(happened)
 }
 

@@ -20,7 +20,7 @@ pub(crate) const OWN_SECRET: &str = "MasterUserSecret.SecretArn";
 /// How RDS is told to manage a password no longer.
 pub(crate) fn no_longer_managed(name: &str) -> String {
     format!(
-        "`aws rds modify-db-instance --db-instance-identifier {name} --no-manage-master-user-password --master-user-password …` ends that"
+        "`aws rds modify-db-instance --db-instance-identifier {name} --no-manage-master-user-password --master-user-password …` ends that; then `pgherd rotate` writes a new one into the secret"
     )
 }
 

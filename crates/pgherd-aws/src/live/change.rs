@@ -187,22 +187,31 @@ pub(crate) async fn once_taken<F>(
 where
     F: Future<Output = Result<(), AwsError>>,
 {
-    taken(aws, at, events, Some(SAME_WORDS), attempt).await
+    taken(aws, at, events, |_| SAME_WORDS, attempt).await
 }
+
+/// So many replicas an instance has at most, so that many may be made of it before it is the last one's turn.
+const TURNS: usize = 15;
 
 /// The same where others of ours are at work with it, one after another, each of which is refused with the same words until it is its turn.
 pub(super) async fn once_free<F>(aws: &Aws, at: &At, events: &Events, attempt: impl FnMut() -> F) -> Result<(), Refused>
 where
     F: Future<Output = Result<(), AwsError>>,
 {
-    taken(aws, at, events, None, attempt).await
+    taken(aws, at, events, turns, attempt).await
+}
+
+/// How often the same words are heard before they are final: where they are about what the instance is doing, until it was everybody's turn.
+fn turns(words: &str) -> usize {
+    let is_about_work = ["available", " state", " status", "progress"].iter().any(|word| words.contains(word));
+    if is_about_work { TURNS } else { SAME_WORDS }
 }
 
 async fn taken<F>(
     aws: &Aws,
     at: &At,
     events: &Events,
-    at_most: Option<usize>,
+    at_most: impl Fn(&str) -> usize,
     mut attempt: impl FnMut() -> F,
 ) -> Result<(), Refused>
 where
@@ -214,7 +223,7 @@ where
         match attempt().await {
             Err(error) if is_at_work(&error) && began.elapsed() < aws.patience().changing => {
                 same = if error.message == words { same + 1 } else { 0 };
-                if at_most.is_some_and(|most| same >= most) {
+                if same >= at_most(&error.message) {
                     return Err(error.into());
                 }
                 words.clone_from(&error.message);

@@ -123,10 +123,13 @@ pub(crate) async fn shown(aws: &Aws, seen: &mut [Observed]) -> Result<(), Provid
         return Ok(());
     };
     let is_marked = marks::read(instance.props.get(marks::FIELD)).contains(&Mark::Left);
-    if is_marked
-        && !is_anything_left(aws, &instance.id.name).await?
-        && let Some(Value::Map(tags)) = instance.props.get_mut("Tags")
-    {
+    let is_for_nothing = is_marked
+        && match is_anything_left(aws, &instance.id.name).await {
+            // Whoever may not look does not know.
+            Err(error) if error.kind == ErrorKind::Denied => false,
+            left => !left?,
+        };
+    if is_for_nothing && let Some(Value::Map(tags)) = instance.props.get_mut("Tags") {
         tags.insert(LEAVES.to_owned(), Value::text(&instance.id.name));
     }
     Ok(())

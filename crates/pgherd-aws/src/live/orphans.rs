@@ -1,11 +1,12 @@
 //! What nobody wants any more of what stands around a database. It is looked for only where something that is there refers to it, so
 //! that a plan without a change asks nothing for it; and by name when there is no instance, which is what most of it is told by.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use futures_util::future::{try_join, try_join_all};
 use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::value::{Props, Value};
-use pgherd_engine::provider::ProviderError;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::marks::{self, Mark};
 use super::{left, ours};
@@ -16,15 +17,33 @@ use crate::{alarms, names};
 /// What is there of a block that is not among what is wanted, and ours.
 pub(super) async fn observe(aws: &Aws, wanted: &[Resource], seen: &[Observed]) -> Result<Vec<Observed>, ProviderError> {
     let Some(database) = ours::database(wanted) else { return Ok(Vec::new()) };
-    let suspects = suspects(database, aws.region(), wanted, seen);
     let bare = |id: Id| Resource { id, props: Props::new(), needs: Vec::new() };
-    let bare: Vec<Resource> = suspects.into_iter().map(bare).collect();
-    let found = super::around(aws, &bare).await?;
-    Ok(found.into_iter().filter(|seen| !matches!(seen.status, Status::Foreign(_))).collect())
+    let (marked, told): (Vec<_>, Vec<_>) =
+        suspects(database, aws.region(), wanted, seen).into_iter().partition(|(_, by)| *by == By::Mark);
+    let told: Vec<Resource> = told.into_iter().map(|(id, _)| bare(id)).collect();
+    let marked = marked.into_iter().map(|(id, _)| async {
+        match super::around(aws, &[bare(id)]).await {
+            // The mark does not say what is left: whoever may not look there plans all the same.
+            Err(error) if error.kind == ErrorKind::Denied => Ok(Vec::new()),
+            found => found,
+        }
+    });
+    let (told, marked) = try_join(super::around(aws, &told), try_join_all(marked)).await?;
+    let found = told.into_iter().chain(marked.into_iter().flatten());
+    Ok(found.filter(|seen| !matches!(seen.status, Status::Foreign(_))).collect())
+}
+
+/// What tells that something may be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// What refers to it; or that there is no instance.
+    Reference,
+    /// Only that its database lets go of something.
+    Mark,
 }
 
 /// What may be there of a database although nobody wants it.
-fn suspects(database: &str, region: &str, wanted: &[Resource], seen: &[Observed]) -> BTreeSet<Id> {
+fn suspects(database: &str, region: &str, wanted: &[Resource], seen: &[Observed]) -> BTreeMap<Id, By> {
     let of = |kind: &'static str| seen.iter().filter(move |seen| seen.id.kind == kind);
     let is_ours = |seen: &&Observed| !matches!(seen.status, Status::Foreign(_));
     // What follows nobody any more may use things of ours as its own.
@@ -49,17 +68,20 @@ fn suspects(database: &str, region: &str, wanted: &[Resource], seen: &[Observed]
         let of = |id: &Id| names::place(&id.kind, &id.name).0;
         wanted.iter().any(|one| one.id.kind == alarm::NAME && id.kind == alarm::NAME && of(&one.id) == of(id))
     };
-    let there: Vec<(Id, bool)> = there.flatten().filter(|id| !is_told(id)).map(|id| (id, true)).collect();
+    let there: Vec<(Id, bool, bool)> = there.flatten().filter(|id| !is_told(id)).map(|id| (id, true, false)).collect();
     let possible = [
-        (Id::new(role::NAME, monitoring), monitors || lets_go),
-        (Id::new(role::NAME, reading), has_proxy),
-        (Id::new(proxy::NAME, names::proxy(database)), has_proxy),
-        (Id::new(topic::NAME, topic), tells || lets_go),
-        (Id::new(dashboard::NAME, dashboard), shows || lets_go),
-        (Id::new(security_group::NAME, names::security_group(database)), is_in_another || lets_go),
+        (Id::new(role::NAME, monitoring), monitors, lets_go),
+        (Id::new(role::NAME, reading), has_proxy, false),
+        (Id::new(proxy::NAME, names::proxy(database)), has_proxy, false),
+        (Id::new(topic::NAME, topic), tells, lets_go),
+        (Id::new(dashboard::NAME, dashboard), shows, lets_go),
+        (Id::new(security_group::NAME, names::security_group(database)), is_in_another, lets_go),
     ];
     let is_wanted = |id: &Id| wanted.iter().any(|resource| resource.id == *id);
-    let suspect = |(id, is_told): (Id, bool)| ((is_told || !is_known) && !is_wanted(&id)).then_some(id);
+    let suspect = |(id, is_told, is_marked): (Id, bool, bool)| {
+        let by = if is_told || !is_known { By::Reference } else { By::Mark };
+        ((by == By::Reference || is_marked) && !is_wanted(&id)).then_some((id, by))
+    };
     possible.into_iter().chain(there).filter_map(suspect).collect()
 }
 
@@ -103,7 +125,7 @@ mod tests {
     #[track_caller]
     fn check(seen: &[Observed], expected: &[&str]) {
         let found = suspects("orders", "eu-central-1", &wanted(&["sg-9"]), seen);
-        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        assert_eq!(found.keys().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -160,14 +160,26 @@ impl Origin {
     /// What is restored without extended support does not stay of a major that standard support has ended for (botocore 1.43.11,
     /// RestoreDBInstanceFromDBSnapshot, `EngineLifecycleSupport`).
     fn of_ended_major(&self, today: Date) -> Option<(String, String)> {
-        let known = self.major().and_then(versions::find).filter(|known| !known.offered_by(Cloud::Aws, today))?;
-        let (major, until) = (known.major, known.rds_standard_until);
+        // Those before 10 have two numbers in their major: `9.6.24`.
+        let major: u32 = self.kept.version.split('.').next()?.parse().ok()?;
+        let ended = match versions::find(major) {
+            Some(known) if known.offered_by(Cloud::Aws, today) => return None,
+            Some(known) => format!("ended on {}", known.rds_standard_until),
+            None if versions::all().first().is_some_and(|oldest| major < oldest.major) => "ended long ago".to_owned(),
+            None => return None,
+        };
         let message = format!(
-            "RDS takes what is restored of PostgreSQL {major} to a newer major by itself, since its standard support ended on {until}"
+            "RDS takes what is restored of PostgreSQL {major} to a newer major by itself, since its standard support {ended}"
         );
-        let help = "`aws rds restore-db-instance-from-db-snapshot --engine-lifecycle-support open-source-rds-extended-support` restores it \
-                    as it is, which is billed for as long as it runs";
-        Some((message, help.to_owned()))
+        let verb = match self.from {
+            RestoredFrom::Snapshot(_) => "restore-db-instance-from-db-snapshot",
+            RestoredFrom::Moment(..) | RestoredFrom::Copies(..) => "restore-db-instance-to-point-in-time",
+        };
+        let help = format!(
+            "`aws rds {verb} --engine-lifecycle-support open-source-rds-extended-support` restores it as it is, which is billed for as \
+             long as it runs"
+        );
+        Some((message, help))
     }
 
     fn of_other_text(&self, wanted: &Props, field: &str, what: &str, variable: &str) -> Option<(String, String)> {
@@ -304,15 +316,20 @@ mod tests {
 
     #[test]
     fn a_major_that_rds_would_not_keep_is_not_restored() {
-        let of = |version: &str, today: Date| {
-            let from = RestoredFrom::Snapshot("orders-1".to_owned());
+        let from = |from: RestoredFrom, version: &str, today: Date| {
             let origin = Origin { from, kept: kept(version), database: None };
             let resource = Resource { id: Id::new(instance::NAME, "orders"), props: props([]), needs: Vec::new() };
             let encrypted = Props::from([("StorageEncrypted".to_owned(), true.into())]);
-            origin.refuses(&Resource { props: encrypted, ..resource }, &Keys::new(), today).map(|error| error.message)
+            origin.refuses(&Resource { props: encrypted, ..resource }, &Keys::new(), today)
         };
+        let snapshot = || RestoredFrom::Snapshot("orders-1".to_owned());
+        let of = |version: &str, today: Date| from(snapshot(), version, today).map(|error| error.message);
         let said = "RDS takes what is restored of PostgreSQL 13 to a newer major by itself, since its standard support ended on 2026-02-28";
         assert_eq!(of("13.22", TODAY).as_deref(), Some(said));
+        assert!(of("9.6.24", TODAY).is_some_and(|said| said.ends_with("ended long ago")));
+        let help = |of: RestoredFrom| from(of, "13.22", TODAY).map(|error| error.help).unwrap_or_default();
+        assert!(help(snapshot()).contains("restore-db-instance-from-db-snapshot"));
+        assert!(help(RestoredFrom::Moment("db-1".to_owned(), None)).contains("restore-db-instance-to-point-in-time"));
         assert_eq!(of("14.20", TODAY), None);
         assert!(of("14.20", date(2027, 3, 1)).is_some());
         assert_eq!(of("16.13", TODAY), None);

@@ -296,7 +296,11 @@ fn open_group(about: &About<'_>, family: &str, settings: &BTreeMap<String, Strin
     let set = settings.get(FORCE_SSL).map(String::as_str);
     (set.unwrap_or(if major <= 14 { "0" } else { "1" }) != "1").then(|| {
         let message = format!("the parameter group {group} lets clients in that do not use TLS");
-        let help = format!("set {FORCE_SSL} to 1 in it, or leave parameter_group_name out, and pgherd makes one");
+        let leave = "leave parameter_group_name out, and pgherd makes one";
+        let help = match group.starts_with("default.") {
+            true => leave.to_owned(),
+            false => format!("set {FORCE_SSL} to 1 in it, or {leave}"),
+        };
         about.error("tls-required", "parameter_group_name", message).help(help)
     })
 }
@@ -493,5 +497,19 @@ mod tests {
         let fourteen = Case::made("parameter_group_name = \"shared\"\nengine_version = \"14.20\"");
         check(&fourteen, &of("postgres14", None), &[said]);
         check(&fourteen, &of("postgres14", Some("1")), &[]);
+        let default = Case::made("parameter_group_name = \"default.postgres14\"\nengine_version = \"14.20\"");
+        let leave = "[leave parameter_group_name out, and pgherd makes one";
+        check(
+            &default,
+            &of("postgres14", None),
+            &[
+                &format!(
+                    "warning parameter_group_name: nothing of the parameter group default.postgres14 can be changed {leave} that asks for TLS]"
+                ),
+                &format!(
+                    "error parameter_group_name: the parameter group default.postgres14 lets clients in that do not use TLS {leave}]"
+                ),
+            ],
+        );
     }
 }

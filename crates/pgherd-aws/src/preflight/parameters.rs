@@ -84,7 +84,7 @@ fn lost(about: &About<'_>, default: &str, value: &str) -> Option<Diagnostic> {
     let written: Vec<&str> = items(value).collect();
     let lost: Vec<&str> = items(default).filter(|library| !written.contains(library)).collect();
     (!lost.is_empty()).then(|| {
-        let message = format!("RDS loads {} by itself, and the list that is written does not", lost.join(", "));
+        let message = format!("RDS loads {} by itself, and the list in the group does not", lost.join(", "));
         let help = format!("add {} to {PRELOAD} where it is used", lost.join(", "));
         about.warning("preload-lost", "parameters", message).help(help)
     })
@@ -197,7 +197,7 @@ mod tests {
         check(
             &one(PRELOAD, "pg_cron"),
             &[
-                "warning parameters: RDS loads pg_tle by itself, and the list that is written does not [add pg_tle to shared_preload_libraries where it is used]",
+                "warning parameters: RDS loads pg_tle by itself, and the list in the group does not [add pg_tle to shared_preload_libraries where it is used]",
             ],
         );
     }

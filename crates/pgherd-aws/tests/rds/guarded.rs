@@ -1,9 +1,10 @@
 //! Ways in which a database could come to harm, and what keeps it from them.
 
 use jiff::{SignedDuration, Timestamp};
+use pgherd_engine::provider::ApplyNow;
 use pgherd_engine::walk::Outcome;
 
-use crate::world::{SMALL, World, changes, with};
+use crate::world::{SMALL, World, changes, events, with};
 
 const REPLICA: [(&str, &str); 1] = [("create_read_replica", "true")];
 
@@ -399,4 +400,20 @@ async fn names_of_groups_are_told_in_lower_case() {
     let block = with(SMALL, &[("parameter_group_name", "\"Shared\"")]);
     world.apply(&block).await;
     assert_eq!(world.left(&block).await, [""; 0]);
+}
+
+/// RDS says the same of what does not pass as of what does, and goes on saying it.
+#[tokio::test]
+async fn a_replica_that_never_can_be_made_is_refused_soon() {
+    let world = World::with(SMALL).await;
+    let planned = world.plan(&with(SMALL, &[("create_read_replica", "true")])).await;
+    let replica = planned.desired.iter().find(|one| one.id.kind == "replica").expect("it is wanted");
+    let without = [("DBInstanceIdentifier", "orders"), ("BackupRetentionPeriod", "0"), ("ApplyImmediately", "true")];
+    world.tamper("ModifyDBInstance", &without);
+    world.forget_what_was_asked();
+    let (events, _heard) = events();
+    let refused = world.provider().create(replica, ApplyNow(false), &events).await.expect_err("it has no backups");
+    assert!(refused.message.contains("Automated backups are not enabled"), "{refused:?}");
+    let asked = world.emulator.asked();
+    assert_eq!(asked.iter().filter(|asked| asked.action == "CreateDBInstanceReadReplica").count(), 3);
 }

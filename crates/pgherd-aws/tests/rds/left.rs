@@ -118,3 +118,19 @@ async fn a_group_that_nobody_came_to_use_is_found_although_groups_are_asked_for_
     assert!(!is_marked(&world));
     assert_eq!(world.left(SMALL).await, [""; 0]);
 }
+
+/// Another major needs no role: who may not look at roles goes on after it, as before it.
+#[tokio::test]
+async fn whoever_may_not_look_at_roles_goes_on_after_another_major() {
+    let mut world = World::whole(20).await;
+    world.accepted.insert("major-upgrade".to_owned());
+    let block = with(SMALL, &[("deletion_protection", "false"), ("skip_final_snapshot", "true")]);
+    world.apply(&block).await;
+    world.fault(r#"{"action":"GetRole","fault":"denied","times":100000}"#);
+    let newer = with(&block, &[("engine_version", "\"17.9\"")]);
+    world.apply_now(&newer).await;
+    assert!(is_marked(&world), "whether something is left is not known");
+    assert_eq!(world.left(&newer).await, [""; 0]);
+    let outcome = world.destroy(&newer).await;
+    assert!(outcome.is_success(), "{outcome:?}");
+}

@@ -420,9 +420,8 @@ async fn the_second_region_is_told_of_and_may_be_down() {
     assert_eq!(shown(&report), ["primary orders"]);
     let said = "eu-west-1 does not tell the replica, the copies of backups, alarms, events: ";
     assert!(report.warnings.len() == 1 && report.warnings[0].starts_with(said), "{:?}", report.warnings);
-    let history = provider.history(&spec(BOTH)).await.expect("the first region is told");
-    assert!(history.iter().any(|one| one.to == "orders"));
-    assert!(
-        history.last().is_some_and(|last| last.to == "orders-dr" && last.message.starts_with("eu-west-1 does not"))
-    );
+    // Nothing that happened: `events -f` goes on from the last line.
+    let here = history.into_iter().filter(|one| one.to != "orders-dr").collect::<Vec<_>>();
+    assert!(!here.is_empty());
+    assert_eq!(provider.history(&spec(BOTH)).await.expect("the first region is told"), here);
 }
