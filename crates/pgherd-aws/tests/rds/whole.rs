@@ -41,7 +41,8 @@ async fn a_look_at_a_database_in_groups_that_are_there_takes_three_requests() {
     world.forget_what_was_asked();
     let left = world.left(&block).await;
     assert!(left.iter().any(|line| line.contains("host elsewhere -> ")), "{left:?}");
-    assert_eq!(asked(), ["DescribeAlarms", "DescribeDBInstances", "DescribeSecret", "GetSecretValue"]);
+    // And where there is something to do, it is looked whose the key of the storage is.
+    assert_eq!(asked(), ["DescribeAlarms", "DescribeDBInstances", "DescribeKey", "DescribeSecret", "GetSecretValue"]);
 }
 
 /// A secret is encrypted with the key of its database, however the key is called.
