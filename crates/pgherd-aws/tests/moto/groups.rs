@@ -127,7 +127,7 @@ async fn a_group_that_another_one_names_stays_and_says_which() {
     let rule = Form::part().set("IpProtocol", "tcp").set("FromPort", 80_u32).set("ToPort", 80_u32);
     let admit = Form::new("AuthorizeSecurityGroupIngress").set("GroupId", theirs);
     world.query(Service::Ec2, admit.flat("IpPermissions", [rule.flat("Groups", [member])])).await;
-    world.refuse("DeleteSecurityGroup", "DependencyViolation", 1_000_000);
+    world.refuse("DeleteSecurityGroup", "DependencyViolation", 20_000);
     let error = world.delete(&group.id).await.expect_err("still named");
     assert!(error.help.contains(&format!("{theirs} (application)")), "{error:?}");
 }
