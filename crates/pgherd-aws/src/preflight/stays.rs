@@ -8,7 +8,7 @@ use pgherd_core::version::Version;
 
 use super::About;
 use crate::api::{ec2, kms};
-use crate::kinds::{instance, security_group};
+use crate::kinds::{instance, secret, security_group};
 use crate::names;
 use crate::provider::Aws;
 use crate::written;
@@ -24,8 +24,9 @@ pub(super) struct Facts {
 
 pub(super) async fn ask(aws: &Aws, about: &About<'_>) -> Facts {
     let key = async {
-        // Nothing to do takes no call for this: a block that named the key has the secret's change with it.
-        let Some(key) = unsaid_key(about).filter(|_| !about.plan.steps.is_empty()) else { return false };
+        // Nothing to do takes no call for this, unless the secret has a key of somebody's own: then the block once named it.
+        let may_be_own = !about.plan.steps.is_empty() || secret_has_key(about);
+        let Some(key) = unsaid_key(about).filter(|_| may_be_own) else { return false };
         let told = kms::key(aws.session(), about.region, key).await;
         told.is_ok_and(|key| key.is_some_and(|key| key.manager == "CUSTOMER"))
     };
@@ -58,6 +59,11 @@ fn key(about: &About<'_>, facts: &Facts) -> Option<Diagnostic> {
 fn unsaid_key<'a>(about: &About<'a>) -> Option<&'a str> {
     let is_said = !matches!(about.spec.encryption.kms_key_id, Setting::Unset);
     about.live("KmsKeyId")?.as_text().filter(|_| !is_said && about.spec.encryption.storage)
+}
+
+fn secret_has_key(about: &About<'_>) -> bool {
+    let key = about.seen(&secret::id(about.spec)).and_then(|seen| seen.props.get(secret::KEY));
+    key.is_some_and(|key| key.as_text().is_some())
 }
 
 fn subnets(about: &About<'_>) -> Option<Diagnostic> {
