@@ -72,9 +72,19 @@ impl Claim {
     }
 }
 
-/// An error that says who holds the port, when somebody does.
+/// Every address of this machine.
+const EVERYWHERE: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+/// Where servers listen that are not for others.
+pub const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+/// An error that says who holds the port on any address, when somebody does.
 pub fn ensure_free(port: u16) -> Result<(), ProviderError> {
-    if is_free(port) {
+    ensure_free_at(&EVERYWHERE, port)
+}
+
+/// The same of these addresses alone: who listens on another one is in nobody's way.
+pub fn ensure_free_at(addresses: &[IpAddr], port: u16) -> Result<(), ProviderError> {
+    if is_free_at(addresses, port) {
         return Ok(());
     }
     let who = holder(port).map(|who| format!(" by {who}")).unwrap_or_default();
@@ -90,10 +100,12 @@ fn claimed(port: u16) -> ProviderError {
 
 /// Whether nobody listens on the port on any address. A machine without IPv6 is asked about IPv4 only.
 pub fn is_free(port: u16) -> bool {
+    is_free_at(&EVERYWHERE, port)
+}
+
+fn is_free_at(addresses: &[IpAddr], port: u16) -> bool {
     // One at a time: the wildcard of IPv6 takes IPv4 as well.
-    [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
-        .into_iter()
-        .all(|address| !matches!(bound(address, port), Err(Errno::ADDRINUSE | Errno::ACCESS)))
+    addresses.iter().all(|address| !matches!(bound(*address, port), Err(Errno::ADDRINUSE | Errno::ACCESS)))
 }
 
 /// Binds without listening: with `SO_REUSEADDR` on both sides that stands in nobody's way (socket(7)), and fails where somebody
@@ -179,6 +191,13 @@ mod tests {
         assert!(found > port, "{found} beyond {port}");
         let error = allocate(Some(port), RANGE, &BTreeSet::new()).expect_err("it is claimed");
         assert_eq!(error.message, format!("port {port} belongs to a database of another agent of this machine"));
+    }
+
+    #[test]
+    fn who_listens_elsewhere_is_in_nobodys_way() {
+        let elsewhere = TcpListener::bind((Ipv4Addr::new(127, 53, 9, 9), 0)).expect("some port is free");
+        let port = elsewhere.local_addr().expect("it is bound").port();
+        assert!(ensure_free(port).is_err() && ensure_free_at(&LOOPBACK, port).is_ok());
     }
 
     #[test]

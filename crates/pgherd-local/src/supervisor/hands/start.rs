@@ -142,7 +142,13 @@ fn is_first_start(keeper: &Keeper) -> bool {
 }
 
 fn ensure_free(keeper: &Keeper, node: NodeId) -> Result<(), ProviderError> {
-    keeper.record()?.port_of(node).map_or(Ok(()), ports::ensure_free)
+    let record = keeper.record()?;
+    let Some(port) = record.port_of(node) else { return Ok(()) };
+    if record.wanted.publicly_accessible {
+        ports::ensure_free(port)
+    } else {
+        ports::ensure_free_at(&ports::LOOPBACK, port)
+    }
 }
 
 async fn move_to_another_port(keeper: &mut Keeper, node: NodeId) -> Result<(), ProviderError> {
