@@ -9,8 +9,10 @@ use pgherd_core::spec::Spec;
 /// Free storage an alarm is about at least, however small the storage; the figure is ours.
 const LEAST_FREE_BYTES: f64 = 2.0 * GIB;
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
-/// Seconds a replica may be behind before somebody is told.
-const LAG_S: f64 = 30.0;
+/// Seconds a replica may be behind before somebody is told. RDS measures since the last commit that was replayed, and sees to one every
+/// five minutes: of a source that nobody writes to, the lag grows up to 300 s and falls back (Amazon RDS User Guide, "Read replica
+/// limitations with PostgreSQL"). So the least of five minutes counts, of which one a minute is told: 60 s at most where all is well.
+const LAG_S: f64 = 90.0;
 /// CPU credits below which somebody is told; the figure is ours.
 const CREDITS: f64 = 20.0;
 /// Of `max_connections`, where no figure is written.
@@ -30,6 +32,10 @@ pub struct Alarm {
     pub threshold: f64,
     /// Whether it rings below that, rather than above.
     pub below: bool,
+    /// What counts of the figures of five minutes, as CloudWatch calls it.
+    pub statistic: &'static str,
+    /// What no figure at all means: nothing, or that it rings, as CloudWatch calls it.
+    pub missing: &'static str,
 }
 
 /// Who is watched.
@@ -44,8 +50,11 @@ pub enum Server {
 /// The alarms of one server.
 pub fn of(spec: &Spec, server: Server) -> Vec<Alarm> {
     let monitoring = &spec.monitoring;
-    let above = |about, metric, threshold| Alarm { about, metric, threshold, below: false };
-    let below = |about, metric, threshold| Alarm { about, metric, threshold, below: true };
+    let (statistic, missing) = ("Average", "missing");
+    let above = |about, metric, threshold| Alarm { about, metric, threshold, below: false, statistic, missing };
+    let below = |about, metric, threshold| Alarm { about, metric, threshold, below: true, statistic, missing };
+    // One that tells no lag does not follow, or is not there.
+    let lag = || Alarm { statistic: "Minimum", missing: "breaching", ..above("replica-lag", "ReplicaLag", LAG_S) };
     let is_replica = server == Server::Replica;
     [
         monitoring.alarm_cpu_percent.map(|percent| above("cpu", "CPUUtilization", percent)),
@@ -54,7 +63,7 @@ pub fn of(spec: &Spec, server: Server) -> Vec<Alarm> {
             .alarm_free_storage_percent
             .map(|percent| below("storage", "FreeStorageSpace", free_bytes(spec.storage.allocated_gib, percent))),
         monitoring.alarm_read_latency_s.map(|seconds| above("read-latency", "ReadLatency", seconds)),
-        is_replica.then(|| above("replica-lag", "ReplicaLag", LAG_S)),
+        is_replica.then(lag),
         spec.size.burstable.then(|| below("burst-credits", "CPUCreditBalance", CREDITS)),
     ]
     .into_iter()

@@ -15,6 +15,7 @@ use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Goal, Intended, Operation, Provider, ProviderError};
+use pgherd_engine::settle;
 
 use crate::api::sts;
 use crate::api::tags::Tags;
@@ -92,6 +93,11 @@ impl Aws {
         &self.region
     }
 
+    /// Whether the user has accepted an error of this code.
+    pub(crate) fn has_accepted(&self, code: &str) -> bool {
+        self.options.accepted.contains(code)
+    }
+
     /// How long is waited.
     pub(crate) fn patience(&self) -> &Patience {
         &self.options.patience
@@ -132,7 +138,10 @@ impl Provider for Aws {
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let mut told = preflight::preflight(self, spec, intended, &self.options.accepted, today).await;
         if matches!(intended.goal, Goal::Apply { .. }) {
-            told.extend(seen::told(&intended.plan.block, intended.desired, intended.observed));
+            let said = seen::told(&intended.plan.block, intended.desired, intended.observed);
+            let is_acceptable = |one: &Diagnostic| preflight::ACCEPTABLE.contains(&one.code);
+            let accepted = &self.options.accepted;
+            told.extend(said.into_iter().map(|one| if is_acceptable(&one) { one.acknowledged(accepted) } else { one }));
         }
         Ok(told)
     }
@@ -178,6 +187,11 @@ impl Provider for Aws {
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {
         IGNORES
+    }
+
+    fn until_free(&self) -> settle::Patience {
+        let pause = self.patience().between_looks;
+        settle::Patience { deadline: self.patience().changing, first_pause: pause, longest_pause: pause }
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

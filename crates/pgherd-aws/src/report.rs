@@ -3,18 +3,20 @@
 //! What beside RDS's own word on the servers may not be read is left out with a warning: whoever may look at a database sees it. So is a
 //! second region that does not answer, which is not waited for long.
 
+use std::future::Future;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, join4, join5};
 use jiff::{SignedDuration, Timestamp};
 use pgherd_core::report::{Address, Alarm, AlarmState, Backup, Backups, Happened, Report, Restorable, Server, Storage};
+use pgherd_core::resource::Pending;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
 use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use crate::api::cloudwatch::{self, Standing};
-use crate::api::rds::{self, Automated, DbInstance, DbProxy, Event, Snapshot};
+use crate::api::rds::{self, Automated, DbInstance, DbProxy, Event, Maintenance, Snapshot};
 use crate::kinds::alarm::DIMENSION;
 use crate::kinds::instance::ADDRESS;
 use crate::kinds::recovery;
@@ -43,9 +45,9 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
         rds::automated(session, region, name),
         cloudwatch::standings(session, region, &prefix),
         events(aws, region, &ids),
-        proxy,
+        join(proxy, rds::maintenance(session, region, &ids)),
     );
-    let ((snapshots, automated, alarms, events, proxy), there) = join(here, there(aws, spec)).await;
+    let ((snapshots, automated, alarms, events, (proxy, maintenance)), there) = join(here, there(aws, spec)).await;
     let mut warnings = warnings(&seen, primary, name, now);
     let mut may = Tolerant { warnings: &mut warnings };
     let automated = may.told("automated backups", automated)?;
@@ -54,12 +56,14 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
     alarms.retain(|alarm| ids.iter().any(|id| is_of(alarm, id)));
     let mut happened = may.told("events", events)?;
     let proxy = may.told("proxy", proxy)?;
+    let maintenance = may.told("maintenance by RDS", maintenance)?;
     alarms.extend(there.alarms);
     happened.extend(there.events);
     happened.sort_by_key(|event| event.at);
     warnings.extend(there.stopped.into_iter().chain(there.silent));
-    let pending = spelling::pending(primary);
+    let mut pending = spelling::pending(primary);
     let in_window = pending.iter().any(|one| one.waits_for == spelling::WINDOW);
+    pending.extend(maintenance.iter().map(of_rds));
     Ok(Report {
         name: name.clone(),
         status: spelling::status(primary, name),
@@ -79,6 +83,19 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
         happened: happened.into_iter().map(happening).collect(),
         warnings,
     })
+}
+
+/// What RDS itself will do to a server, and when.
+fn of_rds(one: &Maintenance) -> Pending {
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
+    let when = match (one.at, one.after) {
+        (Some(at), _) => format!("{}, when RDS does it", day(at)),
+        (None, Some(after)) => format!("the first window from {} on, when RDS does it", day(after)),
+        (None, None) => "somebody to ask for it (`aws rds apply-pending-maintenance-action`)".to_owned(),
+    };
+    let forced = one.forced.map_or_else(String::new, |at| format!("; at the latest on {}, window or not", day(at)));
+    let about = if one.words.is_empty() { String::new() } else { format!(" ({})", one.words) };
+    Pending { field: format!("{} of {}{about}", one.action, one.server), waits_for: format!("{when}{forced}") }
 }
 
 /// Its backups, those of one that is gone included.
@@ -133,12 +150,9 @@ async fn there(aws: &Aws, spec: &Spec) -> There {
         if recovery.read_replica { cloudwatch::standings(session, region, &prefix).await } else { Ok(Vec::new()) }
     };
     let events = async { if recovery.read_replica { events(aws, region, &[&server]).await } else { Ok(Vec::new()) } };
-    let Ok((replica, copies, alarms, events)) =
-        tokio::time::timeout(THERE_WITHIN, join4(replica, copies, alarms, events)).await
-    else {
-        let silent = Some(format!("{region} did not answer within {} s", THERE_WITHIN.as_secs()));
-        return There { silent, ..There::default() };
-    };
+    // Each by itself: one that hangs takes nothing from the others.
+    let (replica, copies, alarms, events) =
+        join4(in_time(replica), in_time(copies), in_time(alarms), in_time(events)).await;
     let mut silent = Vec::new();
     let replica = told(replica, "the replica", &mut silent).filter(|seen| follows(seen, name));
     let copies = told(copies, "the copies of backups", &mut silent);
@@ -172,7 +186,15 @@ async fn there(aws: &Aws, spec: &Spec) -> There {
     There { servers, alarms, events, silent, stopped }
 }
 
-fn told<T: Default>(answer: Result<T, AwsError>, what: &'static str, silent: &mut Vec<(&'static str, AwsError)>) -> T {
+/// An answer of the second region, or why there is none.
+async fn in_time<T>(asked: impl Future<Output = Result<T, AwsError>>) -> Result<T, String> {
+    match tokio::time::timeout(THERE_WITHIN, asked).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("it did not answer within {} s", THERE_WITHIN.as_secs())),
+    }
+}
+
+fn told<T: Default>(answer: Result<T, String>, what: &'static str, silent: &mut Vec<(&'static str, String)>) -> T {
     answer.unwrap_or_else(|error| {
         silent.push((what, error));
         T::default()

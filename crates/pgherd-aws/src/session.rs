@@ -163,7 +163,8 @@ impl Session {
     /// The pace of a service in a region, which all calls share.
     pub(crate) fn pace(&self, service: Service, region: &str) -> Arc<Pace> {
         let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(paces.entry((service, region.to_owned())).or_default())
+        let pace = || Arc::new(Pace::hurried(self.policy.hurry));
+        Arc::clone(paces.entry((service, region.to_owned())).or_insert_with(pace))
     }
 }
 

@@ -16,6 +16,7 @@ pub fn of(word: &str) -> Status {
         | "backing-up"
         | "storage-full" => Status::Available,
         _ if word.starts_with("configuring-") => Status::Available,
+        "deleting" => Status::Busy(Status::DELETING.to_owned()),
         "creating" => Status::Incomplete("RDS is making it".to_owned()),
         "stopped" => Status::Stopped,
         _ if is_fatal(word) => Status::Failed(word.to_owned()),

@@ -92,6 +92,11 @@ pub enum Status {
     Foreign(String),
 }
 
+impl Status {
+    /// What a resource is [`Status::Busy`] with that is on its way out: wanted or not, nothing of it will be left.
+    pub const DELETING: &str = "deleting";
+}
+
 /// One kind of resource of one provider: what the diff needs to know, as data.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {

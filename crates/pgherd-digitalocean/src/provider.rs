@@ -16,6 +16,7 @@ use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{
     ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Provider, ProviderError, unsupported,
 };
+use pgherd_engine::settle;
 use serde_json::Value as Json;
 
 use crate::kinds::{IGNORES, KINDS, cluster};
@@ -189,6 +190,11 @@ impl Provider for DigitalOcean {
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {
         IGNORES
+    }
+
+    fn until_free(&self) -> settle::Patience {
+        let pause = self.patience().between_looks;
+        settle::Patience { deadline: self.patience().changing, first_pause: pause, longest_pause: pause }
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

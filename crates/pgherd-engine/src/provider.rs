@@ -1,5 +1,7 @@
 //! What a target must be able to do.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub use crate::operation::{Operation, Point};
+use crate::settle::Patience;
 
 /// One target: AWS, this machine, …
 #[async_trait]
@@ -94,6 +97,15 @@ pub trait Provider: Send + Sync {
         let holds_data = |id: &Id| self.kinds().iter().any(|kind| kind.name == id.kind && kind.holds_data);
         let is_ours = |seen: &Observed| !matches!(seen.status, Status::Foreign(_));
         observed.iter().any(|seen| holds_data(&seen.id) && is_ours(seen))
+    }
+
+    /// How patiently is waited for what is in the way of a plan and goes on by itself.
+    fn until_free(&self) -> Patience {
+        Patience {
+            deadline: Duration::from_secs(30 * 60),
+            first_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(10),
+        }
     }
 
     /// Refuses, before anybody is asked to confirm it, what the target has no way to do to any database.

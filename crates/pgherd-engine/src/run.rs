@@ -1,5 +1,7 @@
 //! From a spec to a plan, and from a plan to the world: what every front end does.
 
+use std::future::Future;
+
 use jiff::Timestamp;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::lint::{self, Intent, Summary};
@@ -7,8 +9,10 @@ use pgherd_core::plan::{self, Plan, Timing};
 use pgherd_core::resource::{Id, Observed, Resource};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
+use tokio::time::{Instant, sleep};
 
 use crate::provider::{Deletion, Events, Goal, Intended, Provider, ProviderError};
+use crate::settle::Patience;
 use crate::stop::Stop;
 use crate::walk::{Options, Outcome, walk};
 
@@ -51,6 +55,33 @@ pub async fn observe_and_plan(
     let remains = plan::remaining(provider.kinds(), &desired, &observed);
     let (plan, summary) = finish(plan, said, intent);
     Ok(Planned { plan, desired, observed, remains, summary })
+}
+
+/// Plans, and again as long as all that stops the plan is something that goes on by itself: what a run that was cut short began, a backup,
+/// a change of somebody else's. What is waited for is told once. When patience ends, the plan still says what is in the way.
+pub async fn once_free<F>(
+    patience: &Patience,
+    tell: impl Fn(String),
+    mut plan: impl FnMut() -> F,
+) -> Result<Planned, ProviderError>
+where
+    F: Future<Output = Result<Planned, ProviderError>>,
+{
+    let deadline = Instant::now() + patience.deadline;
+    let (mut pause, mut told) = (patience.first_pause, String::new());
+    loop {
+        let planned = plan().await?;
+        let Some(words) = planned.plan.waits_for() else { return Ok(planned) };
+        if Instant::now() + pause >= deadline {
+            return Ok(planned);
+        }
+        if words != told {
+            tell(words.clone());
+            told = words;
+        }
+        sleep(pause).await;
+        pause = (pause * 3 / 2).min(patience.longest_pause);
+    }
 }
 
 /// Looks at the world and plans that nothing of the spec's database remains. Sends no write.

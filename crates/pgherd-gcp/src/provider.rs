@@ -15,6 +15,7 @@ use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{
     ApplyNow, Deletion, ErrorKind, Events, Intended, Operation, Provider, ProviderError, unsupported,
 };
+use pgherd_engine::settle;
 
 use crate::api::At;
 use crate::fields::LABELS;
@@ -163,6 +164,11 @@ impl Provider for Gcp {
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {
         IGNORES
+    }
+
+    fn until_free(&self) -> settle::Patience {
+        let pause = self.patience().between_looks;
+        settle::Patience { deadline: self.patience().changing, first_pause: pause, longest_pause: pause }
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

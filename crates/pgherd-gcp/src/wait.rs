@@ -87,6 +87,7 @@ pub(crate) fn status(there: &Instance) -> Status {
             let why = there.0["suspensionReason"].as_array().into_iter().flatten().filter_map(|one| one.as_str());
             Status::Failed(format!("Cloud SQL has suspended it: {}", why.collect::<Vec<_>>().join(", ")))
         }
+        "PENDING_DELETE" => Status::Busy(Status::DELETING.to_owned()),
         other => Status::Busy(other.to_lowercase().replace('_', " ")),
     }
 }

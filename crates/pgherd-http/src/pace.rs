@@ -27,11 +27,16 @@ pub struct Pace(Mutex<Rate>);
 
 impl Default for Pace {
     fn default() -> Self {
-        Self(Mutex::new(Rate::new(Instant::now())))
+        Self::hurried(1)
     }
 }
 
 impl Pace {
+    /// One where everything goes so many times faster.
+    pub fn hurried(hurry: u32) -> Self {
+        Self(Mutex::new(Rate { hurry: hurry.max(1), ..Rate::new(Instant::now()) }))
+    }
+
     /// Waits for one's turn, and says when it was: [`Self::throttled`] wants to know.
     pub async fn before(&self) -> Instant {
         loop {
@@ -68,11 +73,13 @@ struct Rate {
     gone: u32,
     gone_before: u32,
     counting: Instant,
+    /// How many times faster all this goes.
+    hurry: u32,
 }
 
 impl Rate {
     fn new(now: Instant) -> Self {
-        Self { limit: None, changed: now, halved: now, next: now, gone: 0, gone_before: 0, counting: now }
+        Self { limit: None, changed: now, halved: now, next: now, gone: 0, gone_before: 0, counting: now, hurry: 1 }
     }
 
     /// Takes a turn, or says when to try again.
@@ -85,8 +92,9 @@ impl Rate {
             self.next = now + Duration::from_secs_f64(1.0 / limit);
         }
         let counted = now.duration_since(self.counting);
-        if counted >= MEASURED {
-            self.gone_before = if counted < 2 * MEASURED { self.gone } else { 0 };
+        let measured = MEASURED / self.hurry;
+        if counted >= measured {
+            self.gone_before = if counted < 2 * measured { self.gone } else { 0 };
             (self.gone, self.counting) = (0, now);
         }
         self.gone += 1;
@@ -95,22 +103,24 @@ impl Rate {
 
     /// Of many that were on their way together each is refused; that is one reason to go slower, not many.
     fn throttled(&mut self, now: Instant, sent: Instant, wish: Option<Duration>) {
-        self.next = self.next.max(now + wish.unwrap_or(PAUSE));
+        self.next = self.next.max(now + wish.unwrap_or(PAUSE / self.hurry));
         if self.limit.is_some() && sent <= self.halved {
             return;
         }
-        let measured = || f64::from(self.gone.max(self.gone_before)).clamp(TELLING_PER_S, FREE_PER_S);
+        let times = f64::from(self.hurry);
+        let measured = || times * f64::from(self.gone.max(self.gone_before)).clamp(TELLING_PER_S, FREE_PER_S);
         let was = self.limit.unwrap_or_else(measured);
-        self.limit = Some((was / 2.0).max(SLOWEST_PER_S));
+        self.limit = Some((was / 2.0).max(times * SLOWEST_PER_S));
         (self.changed, self.halved) = (now, now);
     }
 
     fn recover(&mut self, now: Instant) {
+        let recovery = RECOVERY / self.hurry;
         while let Some(limit) = self.limit
-            && now.saturating_duration_since(self.changed) >= RECOVERY
+            && now.saturating_duration_since(self.changed) >= recovery
         {
-            self.changed += RECOVERY;
-            self.limit = Some(limit * 2.0).filter(|limit| *limit < FREE_PER_S);
+            self.changed += recovery;
+            self.limit = Some(limit * 2.0).filter(|limit| *limit < FREE_PER_S * f64::from(self.hurry));
         }
     }
 }

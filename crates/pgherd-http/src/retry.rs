@@ -20,6 +20,8 @@ pub struct Policy {
     pub first_wait: Duration,
     /// The most it grows to.
     pub longest_wait: Duration,
+    /// How many times faster than usual everybody who was throttled goes on together: 1, but where nobody is spared by going slowly.
+    pub hurry: u32,
 }
 
 impl Default for Policy {
@@ -30,6 +32,7 @@ impl Default for Policy {
             failed_at_most: 4,
             first_wait: Duration::from_millis(200),
             longest_wait: Duration::from_secs(20),
+            hurry: 1,
         }
     }
 }

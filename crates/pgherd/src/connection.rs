@@ -1,7 +1,10 @@
 //! How a database is reached: the environment libpq and applications read. Never a password unless asked.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use pgherd_core::cloud::Cloud;
+use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::run;
 use pgherd_local::supervisor::messages::Endpoint;
@@ -39,6 +42,29 @@ pub async fn find(context: &Context<'_>, database: &Database) -> Result<Connecti
     let url = outputs.get("connection_string").and_then(Value::as_text).unwrap_or_default().to_owned();
     Ok(Connection { endpoint, application, url })
 }
+
+/// Says who connects that nobody checks who answers, where that is so: RDS's certificates are signed by authorities that no system knows.
+pub fn tell_of_certificates(context: &Context<'_>, spec: &Spec) {
+    if spec.target != Cloud::Aws {
+        return;
+    }
+    match targets::root_certificate() {
+        Some(file) if Path::new(&file).is_file() => {}
+        Some(file) => context.printer.warn(
+            "certificates-missing",
+            &format!("PGHERD_RDS_CA names {file}, which is not there: connections fail until it is"),
+            FETCH,
+        ),
+        None => context.printer.warn(
+            "certificate-unchecked",
+            &format!("connections to {} are encrypted, but nobody checks who answers: Amazon's authorities are not on this machine", spec.name),
+            FETCH,
+        ),
+    }
+}
+
+/// How Amazon's authorities come to where they are looked for.
+const FETCH: &str = "curl --create-dirs -o ~/.postgresql/rds-global-bundle.pem https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem";
 
 /// The password in force.
 pub async fn password(database: &Database) -> Result<Zeroizing<String>, CommandError> {

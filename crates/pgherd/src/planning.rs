@@ -1,6 +1,9 @@
 //! From blocks to plans, and plans shown: what `plan`, `apply`, `up` and `destroy` have in common.
 
+use std::time::Instant;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
 use pgherd_core::diagnostic::{Diagnostic, Severity};
 use pgherd_core::lint::{self, Intent, Summary};
 use pgherd_core::plan::document::{Document, document};
@@ -9,9 +12,11 @@ use pgherd_core::plan::{Action, Plan, Timing};
 use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::version::Version;
-use pgherd_engine::provider::Provider;
+use pgherd_engine::provider::ProviderError;
 use pgherd_engine::run::{self, Planned};
+use pgherd_engine::settle::Patience;
 
+use crate::args::Change;
 use crate::commands::Context;
 use crate::databases::Database;
 use crate::error::CommandError;
@@ -51,6 +56,14 @@ impl PlannedDatabase {
         self.planned.observed.iter().any(|seen| matches!(seen.status, Status::Stopped | Status::Busy(_)))
     }
 
+    /// Whether something that holds users' data is made.
+    pub fn makes_data(&self) -> bool {
+        let holds_data =
+            |kind: &str| self.database.provider.kinds().iter().any(|one| one.name == kind && one.holds_data);
+        let mut steps = self.planned.plan.steps.iter();
+        steps.any(|step| matches!(step.action, Action::Create { .. }) && holds_data(&step.id.kind))
+    }
+
     /// Whether users' data goes with the plan.
     pub fn loses_data(&self) -> bool {
         self.planned.plan.steps.iter().any(|step| matches!(step.action, Action::Delete { holds_data: true, .. }))
@@ -68,9 +81,41 @@ pub struct Plans {
 
 /// Looks at all databases, and plans. Sends no write.
 pub fn plan(context: &Context<'_>, databases: Vec<Database>, goal: Goal) -> Result<Plans, CommandError> {
+    plan_all(context, databases, async |database| plan_one(database, goal, context.now).await)
+}
+
+/// The same for whoever is about to carry it out: what is in the way and goes on by itself, such as what a run began that was cut short,
+/// is waited for.
+pub fn plan_to_do(
+    context: &Context<'_>,
+    databases: Vec<Database>,
+    goal: Goal,
+    change: &Change,
+) -> Result<Plans, CommandError> {
+    if change.dry_run || change.no_wait {
+        return plan(context, databases, goal);
+    }
+    let began = Instant::now();
+    plan_all(context, databases, async |database| {
+        let name = &database.spec.name;
+        let tell = |words: String| context.printer.say(&format!("{name}: {words}; waiting for it"));
+        // The window may open or close meanwhile.
+        let now = || context.now.saturating_add(SignedDuration::try_from(began.elapsed()).unwrap_or_default());
+        let usual = database.provider.until_free();
+        let deadline = change.timeout.map_or(usual.deadline, |timeout| timeout.min(usual.deadline));
+        let patience = Patience { deadline, ..usual };
+        run::once_free(&patience, tell, || plan_one(database, goal, now().unwrap_or(context.now))).await
+    })
+}
+
+fn plan_all(
+    context: &Context<'_>,
+    databases: Vec<Database>,
+    plan: impl AsyncFn(&Database) -> Result<Planned, ProviderError>,
+) -> Result<Plans, CommandError> {
     let each = targets::wait_for(async {
         let plans = databases.into_iter().map(async |database| {
-            let planned = plan_one(context, &*database.provider, &database.spec, goal).await?;
+            let planned = plan(&database).await?;
             let is_new = planned.observed.is_empty();
             let engine = if is_new { targets::engine(context.global, &database.spec) } else { Engine::Unknown };
             Ok::<_, CommandError>(PlannedDatabase { database, planned, engine })
@@ -81,21 +126,16 @@ pub fn plan(context: &Context<'_>, databases: Vec<Database>, goal: Goal) -> Resu
     Ok(Plans { each, summary })
 }
 
-async fn plan_one(
-    context: &Context<'_>,
-    provider: &dyn Provider,
-    spec: &Spec,
-    goal: Goal,
-) -> Result<Planned, CommandError> {
-    let planned = match goal {
+async fn plan_one(database: &Database, goal: Goal, at: Timestamp) -> Result<Planned, ProviderError> {
+    let (provider, spec) = (&*database.provider, &database.spec);
+    match goal {
         Goal::Apply { now } => {
-            let usual = run::timing(spec, context.now);
+            let usual = run::timing(spec, at);
             let timing = Timing { apply_now: now || usual.apply_now, ..usual };
             run::observe_and_plan(provider, spec, &timing, Intent::default()).await
         }
         Goal::Destroy => run::observe_and_plan_destroy(provider, spec).await,
-    };
-    Ok(planned?)
+    }
 }
 
 impl Plans {

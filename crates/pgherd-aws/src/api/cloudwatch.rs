@@ -115,7 +115,11 @@ pub(crate) async fn put_alarm(
 
 /// Takes an alarm away.
 pub(crate) async fn delete_alarm(session: &Session, region: &str, name: &str) -> Result<(), AwsError> {
-    ask(session, region, Form::new("DeleteAlarms").list("AlarmNames", "member", [name])).await.map(drop)
+    match ask(session, region, Form::new("DeleteAlarms").list("AlarmNames", "member", [name])).await {
+        // A lost answer is asked for again, or somebody else was quicker.
+        Err(error) if !is_missing(&error) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// The tags of an alarm.
@@ -164,7 +168,7 @@ pub(crate) async fn delete_dashboard(session: &Session, region: &str, name: &str
     }
 }
 
-/// The documents say `ResourceNotFound`, the service model `DashboardNotFoundError`.
+/// Of dashboards the documents say `ResourceNotFound`, the service model `DashboardNotFoundError`.
 fn is_missing(error: &AwsError) -> bool {
     error.is("ResourceNotFound") || error.is("DashboardNotFoundError")
 }

@@ -49,7 +49,19 @@ pub(super) async fn create(
         Some(found) => only_ours(&at, &found)?,
         None => sleep(aws.patience().before_first_look).await,
     }
-    usable(aws, &at, is_new, events).await.map(drop)
+    let seen = usable(aws, &at, is_new, events).await?;
+    if is_new {
+        by_sql(&seen).into_iter().for_each(|line| wait::say(events, line));
+    }
+    Ok(())
+}
+
+/// What nobody but a user of the database can do, in SQL: RDS has no call for it, and it is nothing to log in for unasked.
+fn by_sql(seen: &DbInstance) -> Vec<String> {
+    let statements = "in each database whose statements are to be seen: CREATE EXTENSION pg_stat_statements;";
+    let login = "for each role that logs in with a token of IAM's: GRANT rds_iam TO …;";
+    let by_token = seen.props.get("EnableIAMDatabaseAuthentication") == Some(&Value::Bool(true));
+    [Some(statements), by_token.then_some(login)].into_iter().flatten().map(str::to_owned).collect()
 }
 
 /// Whether nobody can have used it yet. One that has become usable since the plan was made may be in use already.

@@ -29,24 +29,38 @@ use crate::provider::Aws;
 pub(crate) struct Leaving {
     /// Taken by whoever sets the mark or takes it off, from before it looks whether it should.
     turn: tokio::sync::Mutex<()>,
-    /// The database of each, and what it changes or deletes.
-    all: Mutex<Vec<(String, Id)>>,
+    all: Mutex<Vec<Step>>,
+}
+
+/// A step at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Step {
+    database: String,
+    /// What it changes or deletes.
+    id: Id,
+    /// Whether the database is marked for its sake: when it ends, it looks whether the mark may go.
+    has_marked: bool,
 }
 
 impl Leaving {
     /// A step is at work until what is returned is dropped.
     fn begins(&self, database: &str, id: &Id) -> LettingGo<'_> {
-        let step = (database.to_owned(), id.clone());
+        let step = Step { database: database.to_owned(), id: id.clone(), has_marked: false };
         self.steps(|steps| steps.push(step.clone()));
-        LettingGo { leaving: self, step, has_marked: false }
+        LettingGo { leaving: self, step }
+    }
+
+    /// Whether a step of a database is at work that the mark is for.
+    fn is_awaited(&self, database: &str) -> bool {
+        self.steps(|steps| steps.iter().any(|step| step.database == database && step.has_marked))
     }
 
     /// What the steps of a database that are at work change or delete.
     fn at_work(&self, database: &str) -> Vec<Id> {
-        self.steps(|steps| steps.iter().filter(|(of, _)| of == database).map(|(_, id)| id.clone()).collect())
+        self.steps(|steps| steps.iter().filter(|step| step.database == database).map(|step| step.id.clone()).collect())
     }
 
-    fn steps<T>(&self, then: impl FnOnce(&mut Vec<(String, Id)>) -> T) -> T {
+    fn steps<T>(&self, then: impl FnOnce(&mut Vec<Step>) -> T) -> T {
         then(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -55,17 +69,28 @@ impl Leaving {
 #[derive(Debug)]
 pub(super) struct LettingGo<'a> {
     leaving: &'a Leaving,
-    step: (String, Id),
-    /// Whether the database is marked for its sake.
-    has_marked: bool,
+    step: Step,
 }
 
 impl LettingGo<'_> {
     /// Ends, and takes the mark off where it was set for this step and may go.
     pub(super) async fn ended(self, aws: &Aws) -> Result<(), ProviderError> {
-        let (database, has_marked) = (self.step.0.clone(), self.has_marked);
+        let Step { database, id: _, has_marked } = self.step.clone();
         drop(self);
         if has_marked { after_any(aws, &database).await } else { Ok(()) }
+    }
+}
+
+impl LettingGo<'_> {
+    /// The database is marked for the sake of this step.
+    fn marks(&mut self) {
+        let marked = Step { has_marked: true, ..self.step.clone() };
+        self.leaving.steps(|steps| {
+            if let Some(own) = steps.iter_mut().find(|step| **step == self.step) {
+                own.clone_from(&marked);
+            }
+        });
+        self.step = marked;
     }
 }
 
@@ -105,7 +130,7 @@ async fn marked<'a>(aws: &'a Aws, database: &str, id: &Id) -> Result<LettingGo<'
     let _turn = aws.leaving().turn.lock().await;
     let mut at_work = aws.leaving().begins(database, id);
     marks::set(aws, database, &Mark::Left).await?;
-    at_work.has_marked = true;
+    at_work.marks();
     Ok(at_work)
 }
 
@@ -170,7 +195,7 @@ pub(super) async fn before_deletion<'a>(
     let dashboard = names::dashboard(&database, aws.region());
     if is_last(&|alarm| tells(alarm, &database)) || is_last(&|alarm| shows(&alarm.description, &dashboard)) {
         marks::set(aws, &database, &Mark::Left).await?;
-        at_work.has_marked = true;
+        at_work.marks();
     }
     Ok(Some(at_work))
 }
@@ -186,8 +211,8 @@ pub(super) async fn after(aws: &Aws, id: &Id) -> Result<(), ProviderError> {
 /// The same of a thing whose name does not say its database.
 pub(super) async fn after_any(aws: &Aws, database: &str) -> Result<(), ProviderError> {
     let _turn = aws.leaving().turn.lock().await;
-    // Each of those looks once more when it is done, or the deletion does of what it lets go of.
-    if !aws.leaving().at_work(database).is_empty() {
+    // Each of those looks once more when it is done, or the deletion does of what it lets go of. One that is about to mark waits its turn.
+    if aws.leaving().is_awaited(database) {
         return Ok(());
     }
     let Some(seen) = rds::instance(aws.session(), aws.region(), database).await? else { return Ok(()) };
@@ -289,7 +314,11 @@ async fn is_anything_left(aws: &Aws, database: &str) -> Result<bool, ProviderErr
     });
     for group in groups {
         if names::owner_of_parameter_group(&group.name) == Some(database) && !used(&group.name) {
-            let worn = aws.worn(rds::tags(session, region, &group.arn).await?);
+            let worn = match rds::tags(session, region, &group.arn).await {
+                // Somebody deleted it since it was listed.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                worn => aws.worn(worn?),
+            };
             if spelling::foreign(&worn, database).is_none() {
                 return Ok(true);
             }
@@ -354,6 +383,12 @@ mod tests {
             (leaving.begins("orders", &id("orders-cpu")), leaving.begins("orders", &id("orders-storage")));
         drop(one);
         assert_eq!(leaving.at_work("orders"), [id("orders-storage")]);
+        assert!(!leaving.is_awaited("orders"), "one that marked nothing looks for nothing when it ends");
+        let mut marking = leaving.begins("orders", &id("orders-cpu"));
+        marking.marks();
+        assert!(leaving.is_awaited("orders") && !leaving.is_awaited("users"));
+        drop(marking);
+        assert!(!leaving.is_awaited("orders"));
         assert_eq!(leaving.at_work("users"), []);
         drop(other);
         assert_eq!(leaving.at_work("orders"), []);

@@ -9,6 +9,7 @@ use pgherd_core::resource::Observed;
 use pgherd_core::value::Value;
 use pgherd_engine::provider::ProviderError;
 
+use super::spelling;
 use crate::api::rds;
 use crate::api::tags::Tags;
 use crate::kinds::tags::{LEAVES, PROXY, REGION};
@@ -101,7 +102,8 @@ pub(crate) fn of_proxy(database: &str) -> (String, String) {
 /// Sets a mark on a database's instance, unless it has it.
 pub(super) async fn set(aws: &Aws, database: &str, mark: &Mark) -> Result<(), ProviderError> {
     let Some(seen) = rds::instance(aws.session(), aws.region(), database).await? else { return Ok(()) };
-    if seen.tags.contains_key(&mark.key()) {
+    // Between a plan and its steps somebody else may have made one of that name.
+    if seen.tags.contains_key(&mark.key()) || spelling::foreign(&aws.worn(seen.tags.clone()), database).is_some() {
         return Ok(());
     }
     let tags = [(mark.key(), mark.words(database))];

@@ -156,7 +156,7 @@ impl Seen {
     fn status(&self) -> Status {
         match self.proxy.status.as_str() {
             "creating" => Status::Incomplete("it is being made".to_owned()),
-            word @ "deleting" => Status::Busy(word.to_owned()),
+            "deleting" => Status::Busy(Status::DELETING.to_owned()),
             word @ ("incompatible-network" | "insufficient-resource-limits" | "suspended" | "suspending") => {
                 Status::Failed(format!("RDS says that it is {word}"))
             }

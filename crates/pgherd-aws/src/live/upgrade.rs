@@ -75,8 +75,8 @@ async fn kept(aws: &Aws, at: &At, seen: &DbInstance, version: &Value, events: &E
     let now = Timestamp::now();
     let before = format!("{}-before-{major}-", at.name);
     let taken = rds::snapshots_taken(aws.session(), &at.region, &at.name).await?;
-    if let Some(recent) = recent(&taken, &at.block, &before, now) {
-        wait::say(events, format!("the snapshot {recent} was taken a moment ago, and is there to go back to"));
+    if let Some((began, recent)) = recent(&taken, &at.block, &before, now) {
+        wait::say(events, format!("the snapshot {recent} holds what there was at {began}, and is there to go back to"));
         return wait::snapshot(aws, &at.region, recent, events).await;
     }
     let name = format!("{before}{}", now.strftime(WRITTEN));
@@ -94,8 +94,8 @@ async fn kept(aws: &Aws, at: &At, seen: &DbInstance, version: &Value, events: &E
     wait::snapshot(aws, &at.region, &name, events).await
 }
 
-/// The newest snapshot of ours that was taken for the same upgrade a moment ago, by the time in its name.
-fn recent<'a>(taken: &'a [Taken], block: &str, before: &str, now: Timestamp) -> Option<&'a str> {
+/// The newest snapshot of ours that was taken for the same upgrade a moment ago, by the time in its name, and that time.
+fn recent<'a>(taken: &'a [Taken], block: &str, before: &str, now: Timestamp) -> Option<(Timestamp, &'a str)> {
     let is_good = |one: &&Taken| matches!(one.status.as_str(), "available" | "creating");
     let recent = taken.iter().filter(is_good).filter(|one| tags::are_ours(&one.tags, block)).filter_map(|one| {
         let began = DateTime::strptime(WRITTEN, one.name.strip_prefix(before)?).ok()?;
@@ -105,7 +105,7 @@ fn recent<'a>(taken: &'a [Taken], block: &str, before: &str, now: Timestamp) -> 
         let is_recent = age <= RECENT || one.status == "creating";
         (age >= SignedDuration::ZERO && is_recent).then_some((began, one.name.as_str()))
     });
-    recent.max().map(|(_, name)| name)
+    recent.max()
 }
 
 /// Upgrades the replicas of a block before its instance (Amazon RDS User Guide, "Upgrading the RDS for PostgreSQL DB engine").
@@ -306,7 +306,8 @@ mod tests {
                 tags: BTreeMap::from([("pgherd:block".to_owned(), (*block).to_owned())]),
             })
             .collect();
-        assert_eq!(recent(&taken, "orders", "orders-before-17-", NOW), expected);
+        let found = recent(&taken, "orders", "orders-before-17-", NOW).map(|(_, name)| name);
+        assert_eq!(found, expected);
     }
 
     #[test]

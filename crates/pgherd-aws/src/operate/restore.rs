@@ -22,6 +22,7 @@ use crate::kinds::instance;
 use crate::kinds::tags::RESTORING;
 use crate::live::{anew, late};
 use crate::provider::Aws;
+use pgherd_engine::settle::Patience;
 use pgherd_engine::through::{self, through};
 
 /// Restores a database as another one, or in its own place.
@@ -108,7 +109,7 @@ impl Provider for Restoring<'_> {
         if resource.id.kind != instance::NAME {
             return self.aws.create(resource, now, events).await;
         }
-        let resource = late::resource(self.aws, resource).await?;
+        let resource = self.origin.lasting(late::resource(self.aws, resource).await?);
         if rds::instance(self.aws.session(), self.aws.region(), &resource.id.name).await?.is_none() {
             anew::password_intended(self.aws, &resource).await?;
         }
@@ -140,6 +141,10 @@ impl Provider for Restoring<'_> {
 
     fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
         self.aws.inputs(spec, observed)
+    }
+
+    fn until_free(&self) -> Patience {
+        self.aws.until_free()
     }
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {

@@ -21,6 +21,9 @@ use crate::provider::Aws;
 /// What comes of versions that nobody tells.
 pub(super) const VERSION: &str = "the version was not checked";
 
+/// That clients use TLS.
+const TLS: &str = "tls-required";
+
 /// What RDS offers.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
@@ -288,8 +291,16 @@ fn group(about: &About<'_>, family: Option<&str>) -> Option<Diagnostic> {
     })
 }
 
-/// The promise that clients use TLS holds with somebody else's group of settings, too. `rds.force_ssl` is 0 by default up to 14, and 1 from 15
-/// on.
+/// Whether the group that is given is new to the instance, or what is unset in it means something else from now on.
+fn begins_to_hold(about: &About<'_>) -> bool {
+    let of = |value: &Value| value.as_text().and_then(major);
+    made(about).is_some()
+        || about.change("DBParameterGroupName").is_some()
+        || about.change("EngineVersion").is_some_and(|change| of(&change.from) != of(&change.to))
+}
+
+/// The promise that clients use TLS holds with somebody else's group of settings, too: nothing begins with one that lets them in without,
+/// and of one that goes on it is said. `rds.force_ssl` is 0 by default up to 14, and 1 from 15 on.
 fn open_group(about: &About<'_>, family: &str, settings: &BTreeMap<String, String>) -> Option<Diagnostic> {
     let group = about.spec.parameter_group_name.as_deref()?;
     let major: u32 = family.strip_prefix("postgres")?.parse().ok()?;
@@ -301,7 +312,11 @@ fn open_group(about: &About<'_>, family: &str, settings: &BTreeMap<String, Strin
             true => leave.to_owned(),
             false => format!("set {FORCE_SSL} to 1 in it, or {leave}"),
         };
-        about.error("tls-required", "parameter_group_name", message).help(help)
+        let said = match begins_to_hold(about) {
+            true => about.error(TLS, "parameter_group_name", message),
+            false => about.warning(TLS, "parameter_group_name", message),
+        };
+        said.help(help)
     })
 }
 
@@ -497,6 +512,11 @@ mod tests {
         let fourteen = Case::made("parameter_group_name = \"shared\"\nengine_version = \"14.20\"");
         check(&fourteen, &of("postgres14", None), &[said]);
         check(&fourteen, &of("postgres14", Some("1")), &[]);
+        let shared = "parameter_group_name = \"shared\"";
+        let of_sixteen = Facts { offers: Vec::new(), ..of("postgres16", Some("0")) };
+        let minor = Case::changed(shared, &format!("{shared}\nengine_version = \"16.15\""));
+        check(&minor, &of_sixteen, &[&said.replacen("error", "warning", 1)]);
+        check(&Case::changed("", shared), &of_sixteen, &[said]);
         let default = Case::made("parameter_group_name = \"default.postgres14\"\nengine_version = \"14.20\"");
         let leave = "[leave parameter_group_name out, and pgherd makes one";
         check(

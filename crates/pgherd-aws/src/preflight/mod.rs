@@ -15,6 +15,7 @@ mod pending;
 mod shared;
 mod stays;
 mod storage;
+mod watched;
 
 use std::collections::BTreeSet;
 
@@ -39,9 +40,11 @@ pub(crate) const VERSION_UNAVAILABLE: &str = "version-unavailable";
 /// Errors that may be a matter of opinion, or of AWS telling less than it does. The others are about what AWS refuses for sure.
 pub const ACCEPTABLE: &[&str] = &[
     "class-not-offered",
+    "extended-support",
     "major-upgrade",
     "parameter-allowed-values",
     "parameter-not-modifiable",
+    "password-managed",
     "password-replaced",
     "port-restarts-now",
     "quota",
@@ -81,6 +84,7 @@ pub(crate) async fn preflight(
     let said = [
         pending::say(&about),
         stays::say(&about, &stays),
+        watched::say(&about),
         engine::say(&about, &engine, network.subnets.known()),
         parameters::say(&about, &parameters),
         network::say(&about, &network),

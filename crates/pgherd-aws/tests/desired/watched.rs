@@ -53,7 +53,7 @@ fn replicas_are_watched_too_and_burstable_classes_for_credits() {
     orders-r1-connections: DatabaseConnections above 59
     orders-r1-storage: FreeStorageSpace below 2147483648
     orders-r1-read-latency: ReadLatency above 0.2
-    orders-r1-replica-lag: ReplicaLag above 30
+    orders-r1-replica-lag: ReplicaLag above 90
     orders-r1-burst-credits: CPUCreditBalance below 20
     ");
 }

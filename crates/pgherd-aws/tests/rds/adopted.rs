@@ -12,6 +12,7 @@ fn block() -> String {
         ("alarm_targets", "[\"ann@example.org\"]"),
         // What only a tag tells.
         ("skip_final_snapshot", "true"),
+        ("preset", "\"dev\""),
     ];
     with(SOURCE, &more)
 }
@@ -53,6 +54,38 @@ async fn what_is_forgotten_goes_on_and_is_nobodys() {
     assert!(!codes.is_empty() && codes.iter().all(|code| code == "not-ours"), "{codes:?}");
     // Logs and alarms are told by their names.
     world.operate(&forget()).await.expect("it is left alone once more");
+}
+
+/// What is half done is another verb's to end.
+#[tokio::test]
+async fn what_is_half_restored_is_not_forgotten() {
+    let world = World::whole(20).await;
+    world.apply(&block()).await;
+    let arn = world.region(|region| region.arn("db", "orders"));
+    let tag = [("ResourceName", arn.as_str()), ("Tags.Tag.1.Key", "pgherd:restoring"), ("Tags.Tag.1.Value", "sales")];
+    world.tamper("AddTagsToResource", &tag);
+    world.forget_what_was_asked();
+    let refused = world.operate(&forget()).await.expect_err("it is half done");
+    assert_eq!(refused.kind, ErrorKind::Conflict, "{refused:?}");
+    assert_eq!(world.writes_of_all(), [""; 0]);
+}
+
+/// RDS has more classes than the catalogue.
+#[tokio::test]
+async fn a_database_of_a_class_that_only_rds_knows_is_made_and_adopted() {
+    let world = World::whole(20).await;
+    let block = with(&block(), &[("instance_class", "\"db.r6gd.xlarge\"")]);
+    world.apply(&block).await;
+    assert_eq!(world.left(&block).await, [""; 0]);
+    let alarms: Vec<String> = world.plan(&block).await.desired.iter().map(|one| one.id.name.clone()).collect();
+    assert!(alarms.contains(&"orders-cpu".to_owned()), "{alarms:?}");
+    assert!(
+        !alarms.iter().any(|name| name.ends_with("-connections") || name.ends_with("-burst-credits")),
+        "{alarms:?}"
+    );
+    world.operate(&Operation::Forget { spec: Box::new(spec(&block)) }).await.expect("it is left alone");
+    world.operate(&adopt(&block)).await.expect("it is taken over");
+    assert_eq!(world.left(&block).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -143,6 +143,39 @@ async fn replicas_are_in_other_zones() {
     );
 }
 
+/// A source is at work while a replica of it is begun, so that of several at once all but one are refused, until it is each one's turn.
+#[tokio::test]
+async fn as_many_replicas_at_once_as_are_wanted() {
+    let world = World::with(SMALL).await;
+    let six = with(SMALL, &[("create_read_replica", "true"), ("read_replica_count", "6")]);
+    world.forget_what_was_asked();
+    world.apply(&six).await;
+    assert_eq!(world.left(&six).await, [""; 0]);
+    assert_eq!(world.instances().len(), 7);
+    let asked = world.emulator.asked();
+    let tries = asked.iter().filter(|asked| asked.action == "CreateDBInstanceReadReplica");
+    let outcomes: Vec<&str> = tries.map(|asked| asked.outcome.as_str()).collect();
+    assert!(outcomes.len() > 12, "most are refused at first: {outcomes:?}");
+}
+
+/// What RDS refuses for good is an error in a minute, and not waited out for as long as a change may take.
+#[tokio::test]
+async fn a_source_that_takes_no_replica_is_not_asked_for_ever() {
+    let world = World::with(SMALL).await;
+    let block = with(SMALL, &[("create_read_replica", "true")]);
+    let planned = world.plan(&block).await;
+    let fields = [("DBInstanceIdentifier", "orders"), ("BackupRetentionPeriod", "0"), ("ApplyImmediately", "true")];
+    world.tamper("ModifyDBInstance", &fields);
+    world.pass(3600);
+    world.forget_what_was_asked();
+    let (outcome, _) = world.walk(&block, &planned).await;
+    let failed: Vec<String> = outcome.failed.iter().map(|(id, error)| format!("{id}: {}", error.message)).collect();
+    assert!(failed.len() == 1 && failed[0].contains("Automated backups are not enabled"), "{failed:?}");
+    let tries = world.emulator.asked();
+    let tries = tries.iter().filter(|asked| asked.action == "CreateDBInstanceReadReplica").count();
+    assert_eq!(tries, 3);
+}
+
 #[tokio::test]
 async fn a_look_takes_as_few_calls_as_there_are_answers() {
     let world = World::with(LARGE).await;

@@ -198,3 +198,52 @@ async fn storage_is_not_changed_while_rds_is_at_the_last_change() {
     let planned = world.plan(&with(SMALL, &[("allocated_storage", "40")])).await;
     assert_eq!(planned.plan.diagnostics.iter().map(|told| told.code).collect::<Vec<_>>(), ["storage-busy"]);
 }
+
+/// A group of somebody else's that lets clients in without TLS is no group to begin with, and one that is told of where it goes on.
+#[tokio::test]
+async fn a_group_that_does_not_ask_for_tls_has_to_be_accepted() {
+    let mut world = World::new().await;
+    let (name, family) = (("DBParameterGroupName", "shared"), ("DBParameterGroupFamily", "postgres16"));
+    world.tamper("CreateDBParameterGroup", &[name, family, ("Description", "of all")]);
+    let open = [
+        name,
+        ("Parameters.Parameter.1.ParameterName", "rds.force_ssl"),
+        ("Parameters.Parameter.1.ParameterValue", "0"),
+        ("Parameters.Parameter.1.ApplyMethod", "immediate"),
+    ];
+    world.tamper("ModifyDBParameterGroup", &open);
+    let block = with(SMALL, &[("parameter_group_name", "\"shared\"")]);
+    let refused = world.plan(&block).await.plan;
+    assert_eq!(
+        refused.diagnostics.iter().map(|told| (told.severity, told.code)).collect::<Vec<_>>(),
+        [(Severity::Error, "tls-required")]
+    );
+    world.accepted.insert("tls-required".to_owned());
+    world.apply(&block).await;
+    world.accepted.clear();
+    let newer = world.plan(&with(&block, &[("engine_version", "\"16.14\"")])).await.plan;
+    assert_eq!(
+        newer.diagnostics.iter().map(|told| (told.severity, told.code)).collect::<Vec<_>>(),
+        [(Severity::Warning, "tls-required")]
+    );
+}
+
+/// Regions that take nothing of each other are told before the database is made.
+#[tokio::test]
+async fn a_second_region_that_takes_no_copies_is_refused_before_anything_is_made() {
+    let world = World::whole(20).await;
+    world.region_in("eu-west-1", |region| assert!(region.unreached.insert("eu-central-1".to_owned())));
+    let more = [("geo_redundant_backup", "true"), ("dr_region", "\"eu-west-1\""), ("backup_retention_period", "7")];
+    let planned = world.plan(&with(SMALL, &more)).await;
+    let errors = planned.plan.diagnostics.iter().filter(|told| told.severity == Severity::Error);
+    assert_eq!(errors.map(|told| told.code).collect::<Vec<_>>(), ["regions-apart"]);
+    assert_eq!(world.writes_of_all(), [""; 0]);
+}
+
+/// RDS is asked for a class that the catalogue does not have.
+#[tokio::test]
+async fn a_class_that_rds_does_not_have_either_is_refused() {
+    let world = World::new().await;
+    let planned = world.plan(&with(SMALL, &[("instance_class", "\"db.r6gd.12xlarge\"")])).await;
+    assert_eq!(planned.plan.diagnostics.iter().map(|told| told.code).collect::<Vec<_>>(), ["class-not-offered"]);
+}

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use pgherd_core::diagnostic::Severity;
 use pgherd_core::lint::Intent;
 use pgherd_core::report::Report;
@@ -60,12 +59,7 @@ async fn recoverable() -> World {
 }
 
 fn there<T>(world: &World, look: impl FnOnce(&mut Region) -> T) -> T {
-    let now: Timestamp = world.now();
-    world.emulator.with(|emulation| {
-        let region = emulation.region(THERE);
-        region.advance(now);
-        look(region)
-    })
+    world.region_in(THERE, look)
 }
 
 /// Everything of the block there, by name.

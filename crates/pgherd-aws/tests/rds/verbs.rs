@@ -1,6 +1,7 @@
 //! Day-2 verbs, and what is told of a database that exists.
 
 use pgherd_core::report::LogAsked;
+use pgherd_emulate::rds::maintenance::Maintenance;
 use pgherd_engine::provider::{ErrorKind, Operation, ProviderError};
 
 use crate::world::{LARGE, SMALL, World, events, spec, with};
@@ -153,4 +154,41 @@ async fn a_replica_that_stopped_is_told_of() {
     assert_eq!(planned.plan.diagnostics.iter().map(|told| told.message.as_str()).collect::<Vec<_>>(), [said]);
     let report = world.provider().report(&spec(&block)).await.expect("it is told");
     assert_eq!(report.warnings, [said]);
+}
+
+/// What RDS itself will do is told with its day, and nothing else changes.
+#[tokio::test]
+async fn what_rds_will_do_by_itself_is_told() {
+    let world = world(SMALL).await;
+    let at = |text: &str| Some(text.parse().expect("a time"));
+    world.region(|region| {
+        let update = Maintenance {
+            action: "system-update".to_owned(),
+            description: "New Operating System update is available".to_owned(),
+            after: at("2026-02-01T00:00:00Z"),
+            forced: at("2026-03-01T00:00:00Z"),
+        };
+        let optional = Maintenance {
+            action: "ca-certificate-rotation".to_owned(),
+            description: String::new(),
+            after: None,
+            forced: None,
+        };
+        region.maintenance.insert("orders".to_owned(), vec![update, optional]);
+    });
+    let report = world.provider().report(&spec(SMALL)).await.expect("it is told");
+    let told: Vec<String> =
+        report.pending.iter().map(|one| format!("{} waits for {}", one.field, one.waits_for)).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    system-update of orders (New Operating System update is available) waits for the first window from 2026-02-01 on, when RDS does it; at the latest on 2026-03-01, window or not
+    ca-certificate-rotation of orders waits for somebody to ask for it (`aws rds apply-pending-maintenance-action`)
+    ");
+    assert_eq!(world.left(SMALL).await, [""; 0]);
+    world.fault(r#"{"action":"DescribePendingMaintenanceActions","times":10,"fault":"denied"}"#);
+    let report = world.provider().report(&spec(SMALL)).await.expect("the rest is told");
+    assert!(
+        report.pending.is_empty() && report.warnings.iter().any(|said| said.contains("maintenance")),
+        "{:?}",
+        report.warnings
+    );
 }

@@ -22,6 +22,7 @@ use pgherd_emulate::wire::{Body, Fields, Form, Said};
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use pgherd_engine::provider::{ApplyNow, Deletion, Events, Intended, Operation, Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
+use pgherd_engine::settle;
 use pgherd_engine::stop::Stop;
 use pgherd_engine::walk::Outcome;
 use pgherd_http::Policy;
@@ -31,6 +32,9 @@ pub const REGION: &str = "eu-central-1";
 
 /// The emulator's seconds that a call takes: looks come no closer together on AWS.
 const SECONDS: i64 = 20;
+
+/// How many times faster everybody goes on after a throttle than on AWS: it is another computer's time, and would be waited out here.
+pub const HURRY: u32 = 10;
 
 pub struct World {
     pub emulator: Running,
@@ -92,6 +96,8 @@ impl World {
             policy: Policy {
                 first_wait: Duration::from_millis(1),
                 longest_wait: Duration::from_millis(1),
+                throttled_at_most: 1000,
+                hurry: HURRY,
                 ..Policy::default()
             },
             answer_within: Duration::from_secs(30),
@@ -281,9 +287,14 @@ impl World {
     }
 
     pub fn region<T>(&self, look: impl FnOnce(&mut Region) -> T) -> T {
+        self.region_in(REGION, look)
+    }
+
+    /// The same of another region.
+    pub fn region_in<T>(&self, name: &str, look: impl FnOnce(&mut Region) -> T) -> T {
         let now = self.now();
         self.emulator.with(|emulation| {
-            let region = emulation.region(REGION);
+            let region = emulation.region(name);
             region.advance(now);
             look(region)
         })
@@ -430,6 +441,10 @@ impl Provider for Servers {
 
     fn inputs(&self, spec: &Spec, observed: &[Observed]) -> Result<Props, ProviderError> {
         self.0.inputs(spec, observed)
+    }
+
+    fn until_free(&self) -> settle::Patience {
+        self.0.until_free()
     }
 
     fn ignores(&self) -> &'static [(&'static str, &'static str)] {

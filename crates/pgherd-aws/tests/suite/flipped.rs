@@ -2,8 +2,8 @@
 
 use pgherd_engine::suite;
 
-use crate::target::Servers;
-use crate::world::{LARGE, World, changes, with};
+use crate::target::{Servers, Whole};
+use crate::world::{LARGE, SMALL, World, changes, with};
 
 /// Applies the large block, then the same with some arguments written otherwise, and checks what that changes.
 async fn check(more: &[(&str, &str)], expected: Vec<String>) {
@@ -110,8 +110,23 @@ const SUBNETS: (&str, &str) = ("subnet_ids", "[\"subnet-a\", \"subnet-b\"]");
 const FIXED: [(&str, &str); 3] =
     [("database_name", "\"other\""), ("master_username", "\"other\""), ("storage_encrypted", "false")];
 
+const BACKUP: (&str, &str) = ("enable_backup", "false");
+const WATCHED: (&str, &str) = ("enable_enhanced_monitoring", "true");
+const ENVIRONMENT: (&str, &str) = ("environment", "\"staging\"");
+
 /// What the tests below write otherwise.
-pub const OTHERWISE: [(&str, &str); 5] = [PORT, SUBNETS, FIXED[0], FIXED[1], FIXED[2]];
+pub const OTHERWISE: [(&str, &str); 8] = [PORT, SUBNETS, FIXED[0], FIXED[1], FIXED[2], BACKUP, WATCHED, ENVIRONMENT];
+
+/// What says of something else that it is on or off, or what it is called.
+#[tokio::test]
+async fn switches_and_names_of_others() {
+    let off = ["update instance orders: BackupRetentionPeriod 7 -> 0 in the window"];
+    suite::flipped::<Servers>(SMALL, &with(SMALL, &[BACKUP]), &off).await;
+    let on = ["create role pgherd-orders-eu-central-1-monitoring", "update instance orders"];
+    suite::changes_of_kinds::<Whole>(SMALL, &with(SMALL, &[WATCHED]), &on).await;
+    let named = ["update instance orders: Tags.Environment (none) -> staging"];
+    suite::flipped::<Servers>(SMALL, &with(SMALL, &[ENVIRONMENT]), &named).await;
+}
 
 #[tokio::test]
 async fn port() {

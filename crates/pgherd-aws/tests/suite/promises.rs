@@ -1,5 +1,7 @@
 //! Made once, kept, killed anywhere, left without answers, throttled, destroyed.
 
+use std::time::{Duration, Instant};
+
 use pgherd_engine::suite;
 
 use crate::target::{Hurried, Servers, Whole};
@@ -26,8 +28,8 @@ async fn the_same_with_everything_around() {
     suite::killed_anywhere::<Hurried<true>>(None, WHOLE, 30).await;
 }
 
-#[tokio::test]
-async fn killed_after_any_call_of_a_change_it_ends_well() {
+/// A block, and the same with about everything that can be changed at once.
+fn changed() -> (String, String) {
     let before = with(SMALL, &[("backup_retention_period", "1")]);
     let after = [
         ("instance_class", "\"db.t3.small\""),
@@ -37,7 +39,14 @@ async fn killed_after_any_call_of_a_change_it_ends_well() {
         ("tags", "{ Owner = \"ann\" }"),
         ("parameters", "[{ name = \"shared_buffers\", value = \"256MB\" }]"),
     ];
-    suite::killed_anywhere::<Hurried<false>>(Some(&before), &with(&before, &after), 15).await;
+    let after = with(&before, &after);
+    (before, after)
+}
+
+#[tokio::test]
+async fn killed_after_any_call_of_a_change_it_ends_well() {
+    let (before, after) = changed();
+    suite::killed_anywhere::<Hurried<false>>(Some(&before), &after, 15).await;
 }
 
 /// Role, topic, dashboard and groups are found by what refers to them, and what refers to them goes first.
@@ -64,6 +73,12 @@ async fn killed_after_any_call_of_a_destroy_nothing_more_is_left_than_without() 
 }
 
 #[tokio::test]
+async fn killed_in_a_destroy_and_wanted_again_it_is_there_again() {
+    let block = with(&servers(), &[("skip_final_snapshot", "true")]);
+    suite::destroy_killed_and_wanted_again::<Hurried<false>>(&block, 5).await;
+}
+
+#[tokio::test]
 async fn whichever_answer_is_lost_of_everything_around_one_apply_is_enough() {
     suite::answers_lost::<Hurried<true>>(None, WHOLE, 30).await;
 }
@@ -74,9 +89,51 @@ async fn whichever_answer_is_lost_one_apply_is_enough() {
 }
 
 #[tokio::test]
+async fn whichever_answer_of_a_change_is_lost_one_apply_is_enough() {
+    let (before, after) = changed();
+    suite::answers_lost::<Hurried<false>>(Some(&before), &after, 15).await;
+}
+
+#[tokio::test]
+async fn whichever_answer_of_a_destroy_is_lost_one_is_enough() {
+    suite::answers_of_a_destroy_lost::<Hurried<true>>(WHOLE, 30).await;
+}
+
+#[tokio::test]
 async fn a_storm_of_throttling_ends_well() {
-    suite::throttled::<Servers>(SMALL, 12, 2).await;
-    suite::throttled::<Whole>(WHOLE, 5, 6).await;
+    suite::throttled::<Servers>(SMALL, 12, 30).await;
+    suite::throttled::<Whole>(WHOLE, 5, 30).await;
+}
+
+/// So many steps run side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Alarms are made side by side while CloudWatch refuses everything. Whoever found that out alone would ask a thousand times within the
+/// second that this lasts; together they ask once for each pause.
+#[tokio::test]
+async fn in_a_storm_of_throttling_all_go_slower_together() {
+    let world = World::whole(20).await;
+    let planned = world.plan(WHOLE).await;
+    world.fault(r#"{"action":"PutMetricAlarm","times":1000000,"fault":"throttle"}"#);
+    let refused = || {
+        let asked = world.emulator.asked();
+        asked.iter().filter(|asked| asked.action == "PutMetricAlarm" && asked.outcome != "ok").count()
+    };
+    let storm = async {
+        while refused() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let began = Instant::now();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.emulator.with(|emulation| emulation.faults.clear());
+        began.elapsed()
+    };
+    let ((outcome, _), lasted) = tokio::join!(world.walk(WHOLE, &planned), storm);
+    assert!(outcome.is_success(), "{outcome:?}");
+    assert_eq!(world.left(WHOLE).await, [""; 0]);
+    let pauses = usize::try_from(lasted.as_millis() / 25).expect("a number") + 1;
+    let refused = refused();
+    assert!((2..=SIDE_BY_SIDE + pauses).contains(&refused), "{refused} in {lasted:?}");
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use pgherd_core::resource::Id;
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
+use pgherd_emulate::Speed;
+use pgherd_emulate::clock::Clock;
 use pgherd_emulate::wire::{Body, Fields, Form, Said};
 use pgherd_engine::provider::Provider;
 use pgherd_engine::suite::{self, Fault};
@@ -33,6 +35,10 @@ impl<const WHOLE: bool, const SECONDS: i64> suite::World for Cloud<WHOLE, SECOND
         Self(world)
     }
 
+    async fn like(&self) -> Option<Self> {
+        Some(Self(self.0.like().await))
+    }
+
     fn provider(&self) -> Box<dyn Provider> {
         self.0.provider()
     }
@@ -47,6 +53,17 @@ impl<const WHOLE: bool, const SECONDS: i64> suite::World for Cloud<WHOLE, SECOND
 
     fn rest(&self) {
         self.0.pass(TWO_DAYS);
+    }
+
+    fn slowly(&self) {
+        self.0.emulator.with(|emulation| {
+            let real = Instant::now();
+            emulation.clock = Clock::new(Speed::PerCall { seconds: 40 }, emulation.clock.now(real), real);
+        });
+    }
+
+    fn is_at_work(&self) -> bool {
+        self.0.region(|region| region.instances.values().any(|instance| !instance.phases.is_empty()))
     }
 
     fn calls(&self) -> usize {

@@ -28,6 +28,7 @@ const AT_ONCE: Policy = Policy {
     failed_at_most: 4,
     first_wait: Duration::from_micros(1),
     longest_wait: Duration::from_micros(1),
+    hurry: 1,
 };
 /// Waits that no test outlives: what passes with it did not wait for chance.
 const NEVER: Policy =

@@ -72,7 +72,9 @@ fn share(cloud: Cloud) -> Share {
 }
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
-    let Some((entry, pages)) = block.parameter_int("shared_buffers") else { return Vec::new() };
+    let Some((entry, pages)) = block.parameter_int("shared_buffers").filter(|_| block.spec.size.is_known()) else {
+        return Vec::new();
+    };
     let Share { least, most: (most, most_words), left_out } = share(block.target());
     let (asked_mib, memory_mib) = (pages / PAGES_PER_MIB, block.spec.size.memory_mib);
     let described = format!("shared_buffers, {}, is", text::mebibytes(asked_mib));

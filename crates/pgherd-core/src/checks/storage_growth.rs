@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const CHECK: Check = Check {
     code: "storage-growth",
     words: "`max_allocated_storage` is larger than `allocated_storage`, on RDS by a tenth at least. DigitalOcean grows storage without a limit, \
-            which is said.",
+            and RDS not at all without one, which is said.",
     fine: &["allocated_storage = 20\nmax_allocated_storage = 100", "allocated_storage = 20"],
     wrong: &[
         Wrong {
@@ -24,6 +24,12 @@ pub(super) const CHECK: Check = Check {
             ],
         },
         Wrong {
+            block: "auto_grow_enabled = true",
+            says: &[
+                "warning auto_grow_enabled: RDS grows storage up to a limit only, and none is written: it does not grow [write max_allocated_storage, as far as it may grow]",
+            ],
+        },
+        Wrong {
             block: "cloud_provider = \"digitalocean\"\nmax_allocated_storage = 100",
             says: &[
                 "warning max_allocated_storage: DigitalOcean grows storage without a limit, so that 100 GiB is not held [watch the bill, or leave it out for no growth]",
@@ -35,6 +41,15 @@ pub(super) const CHECK: Check = Check {
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
     let storage = &block.spec.storage;
+    if block.target() == Cloud::Aws
+        && storage.auto_grow
+        && storage.max_gib.is_none()
+        && block.written("auto_grow_enabled").is_some()
+    {
+        let message = "RDS grows storage up to a limit only, and none is written: it does not grow".to_owned();
+        let help = "write max_allocated_storage, as far as it may grow";
+        return vec![block.warning("auto_grow_enabled", message, help)];
+    }
     let Some(max_gib) = storage.max_gib.filter(|_| block.written("max_allocated_storage").is_some()) else {
         return Vec::new();
     };

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Action;
 use super::compare::Compared;
+use super::{Action, BUSY};
 use crate::diagnostic::Diagnostic;
 use crate::resource::{Id, Kind, Observed, Resource, Status};
 
@@ -65,7 +65,8 @@ pub(super) fn left_alone(block: &str, seen: &Observed) -> Option<Diagnostic> {
     Some(Diagnostic::warning("left-alone", message).at(block, ""))
 }
 
-/// Says which resources are busy. That stops a plan that has to change them, or to make what needs them.
+/// Says which resources are busy. That stops a plan that has to change them, or to make what needs them; and any plan where one that is
+/// wanted is on its way out.
 pub(super) fn busy(
     block: &str,
     wanted: &BTreeMap<&Id, &Resource>,
@@ -82,10 +83,11 @@ pub(super) fn busy(
         .filter_map(|seen| {
             let Status::Busy(doing) = &seen.status else { return None };
             let message = format!("{} is busy: {doing}", seen.id);
-            let told = if in_the_way.contains(&seen.id) {
-                Diagnostic::error("busy", message).help("wait until it is available, then run this again")
+            let told = if in_the_way.contains(&seen.id) || doing == Status::DELETING {
+                Diagnostic::error(BUSY, message)
+                    .help("`pgherd apply` waits until it is not, and then does what is left")
             } else {
-                Diagnostic::warning("busy", message)
+                Diagnostic::warning(BUSY, message)
             };
             Some(told.at(block, ""))
         })

@@ -25,6 +25,9 @@ use crate::resource::{Id, Impact, Kind, Observed, Resource};
 use crate::value::Value;
 use crate::window::Window;
 
+/// Code of what is said of a resource that something is done to, which ends by itself.
+pub const BUSY: &str = "busy";
+
 /// What apply would do to one database, and everything to be said about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
@@ -44,7 +47,19 @@ pub struct Plan {
 impl Plan {
     /// Whether something stops it: nothing of it may be applied.
     pub fn is_refused(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors().next().is_some()
+    }
+
+    /// What goes on by itself and is all that stops it, in words: whoever waits gets a plan that may be applied. `None` where nothing
+    /// stops it, or something for which waiting is of no use.
+    pub fn waits_for(&self) -> Option<String> {
+        let is_all = self.errors().all(|error| error.code == BUSY);
+        let words: Vec<&str> = self.errors().map(|error| error.message.as_str()).collect();
+        (is_all && !words.is_empty()).then(|| words.join("; "))
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
     }
 }
 

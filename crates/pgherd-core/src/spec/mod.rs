@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::catalogue::sizes;
 use crate::cloud::Cloud;
 use crate::ha::SyncMode;
 use crate::secret::Secret;
@@ -217,7 +218,8 @@ impl Preset {
     }
 }
 
-/// A machine size, in the target's spelling, with what it offers.
+/// A machine size, in the target's spelling, with what it offers. Of one that only the target knows ([`Size::is_known`]) the figures say
+/// nothing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Size {
     /// Name in the target's catalogue (on `local`, the name as written, any cloud's).
@@ -228,6 +230,13 @@ pub struct Size {
     pub memory_mib: u64,
     /// Whether its CPU is shared or credit-based.
     pub burstable: bool,
+}
+
+impl Size {
+    /// Whether the catalogue has it: else its figures are nobody's, and nothing may be judged by them.
+    pub fn is_known(&self) -> bool {
+        sizes::find(&self.name).is_some()
+    }
 }
 
 /// Storage.

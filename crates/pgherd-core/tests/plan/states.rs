@@ -82,7 +82,7 @@ fn what_is_busy_cannot_be_changed_now() {
     assert_snapshot!(print(Status::Busy("modifying".to_owned()), "large"), @r"
       ~ class  large -> small   Sun 04:00Z   failover ~60 s
     error[busy]: database dev is busy: modifying
-      help: wait until it is available, then run this again
+      help: `pgherd apply` waits until it is not, and then does what is left
     1 change, 0 destroyed. 0 now, 1 at Sun 2026-11-22 04:00 UTC. Nothing of it can be applied: 1 error.
     ");
 }
@@ -95,8 +95,17 @@ fn nothing_can_be_built_on_what_is_busy() {
     assert_snapshot!(printed(&planned(&[database, replica], &[busy])), @r"
       + replica dev  created   now
     error[busy]: database dev is busy: creating
-      help: wait until it is available, then run this again
+      help: `pgherd apply` waits until it is not, and then does what is left
     1 created, 0 changes, 0 destroyed. 1 now. Nothing of it can be applied: 1 error.
+    ");
+}
+
+#[test]
+fn what_is_wanted_and_on_its_way_out_is_waited_for() {
+    assert_snapshot!(print(Status::Busy(Status::DELETING.to_owned()), "small"), @r"
+    error[busy]: database dev is busy: deleting
+      help: `pgherd apply` waits until it is not, and then does what is left
+    No changes. Nothing of it can be applied: 1 error.
     ");
 }
 

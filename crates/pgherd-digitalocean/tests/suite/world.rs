@@ -1,6 +1,8 @@
 //! The emulated DigitalOcean as a world of the suite, and blocks on it.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +14,7 @@ use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
 use pgherd_digitalocean::{DigitalOcean, DigitalOceanOptions, Fixed, Patience, Session};
 use pgherd_emulate::Speed;
+use pgherd_emulate::clock::Clock;
 use pgherd_emulate::digitalocean::{self as emulated, Options, Running};
 use pgherd_emulate::faults::Planned;
 use pgherd_engine::provider::Provider;
@@ -139,6 +142,20 @@ impl<const EACH: i64> World<EACH> {
     }
 }
 
+/// Everything in a folder, in another one.
+fn copied(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let there = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            fs::create_dir_all(&there).expect("a folder");
+            copied(&path, &there);
+        } else {
+            fs::copy(&path, &there).expect("a file");
+        }
+    }
+}
+
 impl<const EACH: i64> suite::World for World<EACH> {
     async fn new() -> Self {
         let options = Options { speed: Speed::PerCall { seconds: EACH }, ..Options::default() };
@@ -148,6 +165,15 @@ impl<const EACH: i64> suite::World for World<EACH> {
         // Said aloud by tests of their own.
         let accepted = ["uncapped-growth", "major-upgrade", "region-migration"].map(str::to_owned).into();
         Self { emulator, accepted, files: tempfile::tempdir().expect("a folder") }
+    }
+
+    async fn like(&self) -> Option<Self> {
+        let mut ocean = self.emulator.with(|ocean| ocean.clone());
+        ocean.asked.clear();
+        let other = Self { accepted: self.accepted.clone(), ..Self::new().await };
+        other.emulator.with(|as_new| *as_new = ocean);
+        copied(self.files.path(), other.files.path());
+        Some(other)
     }
 
     fn provider(&self) -> Box<dyn Provider> {
@@ -164,15 +190,25 @@ impl<const EACH: i64> suite::World for World<EACH> {
 
     /// What cannot be seen yet is not waited for: whoever comes next has to bear that.
     fn rest(&self) {
-        let is_busy = |ocean: &mut emulated::Ocean| {
+        while self.is_at_work() {
+            self.emulator.advance(SignedDuration::from_mins(1));
+        }
+    }
+
+    fn is_at_work(&self) -> bool {
+        self.emulator.with(|ocean| {
             // Its phases end when somebody asks.
             let now = ocean.clock.now(Instant::now());
             drop(ocean.tamper("GET", "/v2/account", &Json::Null, Instant::now()));
             ocean.clusters.values().any(|one| one.is_seen(now) && one.status() != "online")
-        };
-        while self.emulator.with(is_busy) {
-            self.emulator.advance(SignedDuration::from_mins(1));
-        }
+        })
+    }
+
+    fn slowly(&self) {
+        self.emulator.with(|ocean| {
+            let real = Instant::now();
+            ocean.clock = Clock::new(Speed::PerCall { seconds: 40 }, ocean.clock.now(real), real);
+        });
     }
 
     fn calls(&self) -> usize {

@@ -12,6 +12,7 @@ pub mod delete;
 pub mod events;
 pub mod instance;
 pub mod logs;
+pub mod maintenance;
 pub mod modify;
 pub mod orderable;
 pub mod parameters;
@@ -84,6 +85,8 @@ pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         "DescribeEngineDefaultParameters" => parameters::defaults(form),
         "DescribeEvents" => events::describe(region, form, call.now),
         "DownloadDBLogFilePortion" => logs::download(region, form),
+        "DescribePendingMaintenanceActions" => maintenance::describe(region, form),
+        "DescribeSourceRegions" => maintenance::sources(region, form),
         "DescribeOrderableDBInstanceOptions" => orderable::describe(region, form),
         "ListTagsForResource" => tags::list(region, form),
         "ModifyDBInstance" => modify::modify(region, form, call),

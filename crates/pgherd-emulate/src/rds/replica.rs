@@ -24,6 +24,7 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     let set = settings(region, &primary.set, form)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
+    region.instances.get_mut(&source).into_iter().for_each(|source| is_copied(source, call));
     let origin = Origin::Server(primary.resource_id);
     Ok(create::made(region, id, set, Some(source), origin, call))
 }
@@ -38,6 +39,7 @@ pub fn create_elsewhere(regions: &mut Regions, here: &str, form: &Form, call: &C
     let origin = regions.get(at).ok_or_else(|| Refusal::no_instance(source))?;
     let primary = origin.instances.get(source).ok_or_else(|| Refusal::no_instance(source))?.clone();
     may_be_followed(&primary, origin.replicas(source).len(), call)?;
+    let at = at.to_owned();
     let region = regions.get_mut(here).ok_or_else(|| Refusal::value(format!("There is no region {here}.")))?;
     if region.is_backed {
         return Err(Refusal::value(
@@ -59,7 +61,15 @@ pub fn create_elsewhere(regions: &mut Regions, here: &str, form: &Form, call: &C
     let set = settings(region, &there, form)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
-    Ok(create::made(region, id, set, Some(arn), Origin::New, call))
+    let told = create::made(region, id, set, Some(arn.clone()), Origin::New, call);
+    let source = regions.get_mut(&at).and_then(|origin| origin.instances.get_mut(arn.rsplit(':').next()?));
+    source.into_iter().for_each(|source| is_copied(source, call));
+    Ok(told)
+}
+
+/// While a replica is begun, nothing else is done to its source.
+fn is_copied(source: &mut Instance, call: &Call) {
+    source.goes_through("modifying", call.lasts(seconds(60)), vec![], call.now);
 }
 
 /// Whether an instance that has so many replicas can have one more now.

@@ -90,10 +90,22 @@ fn restored(
     form: &Form,
     call: &Call,
 ) -> Result<Element, Refusal> {
+    let kept = &lasting(kept, form, call.now)?;
     let set = settings(region, kept, form)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
     Ok(create::made(region, id, set, None, origin, call))
+}
+
+/// What was kept of a major that standard support has ended for: without the extended one RDS takes it to the oldest that it still has.
+fn lasting(kept: &Settings, form: &Form, now: Timestamp) -> Result<Settings, Refusal> {
+    let is_extended = create::lifecycle(form)? == "open-source-rds-extended-support";
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let is_over = versions::standard_until(kept.major()).is_none_or(|last| last < today);
+    let oldest = versions::offered()
+        .find(|version| versions::standard_until(versions::major(version)).is_some_and(|last| today <= last));
+    let version = oldest.filter(|_| is_over && !is_extended).unwrap_or_else(|| kept.version.clone());
+    Ok(Settings { version, ..kept.clone() })
 }
 
 /// Storage is that which was kept unless more or another kind is asked for; figures of another kind are not taken along.

@@ -8,6 +8,7 @@ use super::backed::Given;
 use super::backups::Retained;
 use super::copied::AllCopied;
 use super::instance::Instance;
+use super::maintenance::Maintenance;
 use super::parameters::ParameterGroup;
 use super::proxy::{self, Proxies};
 use super::snapshot::Snapshot;
@@ -49,6 +50,10 @@ pub struct Region {
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// What happened, oldest first.
     pub events: Vec<Event>,
+    /// What RDS will do to instances, by identifier.
+    pub maintenance: BTreeMap<String, Vec<Maintenance>>,
+    /// Regions of which this one takes neither replicas nor copies.
+    pub unreached: BTreeSet<String>,
     /// Whether new instances have a PostgreSQL behind them.
     pub is_backed: bool,
     /// How long what is told of settings lags behind how they are.
@@ -90,6 +95,8 @@ impl Region {
             proxies: Proxies::new(),
             tags: BTreeMap::new(),
             events: Vec::new(),
+            maintenance: BTreeMap::new(),
+            unreached: BTreeSet::new(),
             is_backed: false,
             settings_lag: SignedDuration::ZERO,
             forgotten: Vec::new(),

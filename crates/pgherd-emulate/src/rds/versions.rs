@@ -11,6 +11,11 @@ pub fn major(version: &str) -> u32 {
     version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default()
 }
 
+/// The last day of standard support for a major; `None`: it was over before anybody wrote that down.
+pub fn standard_until(major: u32) -> Option<jiff::civil::Date> {
+    versions::find(major).map(|known| known.rds_standard_until)
+}
+
 /// Every version that can be created, oldest first.
 pub fn offered() -> impl Iterator<Item = String> {
     versions::all().iter().flat_map(|major| {
@@ -33,10 +38,14 @@ pub fn newest() -> String {
     offered().last().unwrap_or_default()
 }
 
+/// Classes that RDS has and core's catalogue does not.
+const UNLISTED: [&str; 3] = ["db.m5d.large", "db.r6gd.large", "db.r6gd.xlarge"];
+
 /// Refuses a class that RDS does not have.
 pub fn class(class: &str) -> Result<(), Refusal> {
     match sizes::find(class) {
         Some(size) if size.cloud == Cloud::Aws && size.name == class => Ok(()),
+        None if UNLISTED.contains(&class) => Ok(()),
         _ => Err(Refusal::value(format!("Invalid DB Instance class: {class}"))),
     }
 }

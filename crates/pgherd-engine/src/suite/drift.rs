@@ -12,10 +12,21 @@ use super::{World, applied, changes, planned};
 /// # Panics
 /// When it does not hold.
 pub async fn drift_is_found<W: World>(block: &str) -> Vec<String> {
+    drift_is_found_of::<W>(block, |_| true).await
+}
+
+/// The same of some of what a block wants.
+///
+/// # Panics
+/// When it does not hold.
+pub async fn drift_is_found_of<W: World>(block: &str, is_meant: impl Fn(&Id) -> bool) -> Vec<String> {
     let world = W::new().await;
     applied(&world, block).await;
     let mut untouched = Vec::new();
     for (id, field, value) in fields(&world, block).await {
+        if !is_meant(&id) {
+            continue;
+        }
         if !world.tamper(&id, &field, &value) {
             untouched.push(format!("{} {field}", id.kind));
             continue;

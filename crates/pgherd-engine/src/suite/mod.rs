@@ -17,8 +17,11 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
 use tokio::sync::mpsc;
 
-pub use self::cut::{answers_lost, destroy_killed_anywhere, killed_anywhere, throttled};
-pub use self::drift::drift_is_found;
+pub use self::cut::{
+    answers_lost, answers_of_a_destroy_lost, destroy_killed_and_wanted_again, destroy_killed_anywhere, killed_anywhere,
+    throttled,
+};
+pub use self::drift::{drift_is_found, drift_is_found_of};
 pub use self::whole::{changes_of_kinds, destroyed, flipped, kept};
 use crate::provider::{Events, Provider};
 use crate::run::{self, Planned};
@@ -29,6 +32,10 @@ use crate::walk::Outcome;
 pub trait World: Sized {
     /// A new one, with nothing in it.
     fn new() -> impl Future<Output = Self>;
+    /// Another one that is as this one is, in which nothing was asked yet; `None`: it has to be made so again.
+    fn like(&self) -> impl Future<Output = Option<Self>> {
+        std::future::ready(None)
+    }
     /// A new client of it, as a new command has one.
     fn provider(&self) -> Box<dyn Provider>;
     /// What the arguments of a block mean there.
@@ -37,6 +44,10 @@ pub trait World: Sized {
     fn now(&self) -> Timestamp;
     /// Lets time go by until nothing is going on by itself.
     fn rest(&self);
+    /// Lets little time go by with each call from here on, so that whoever comes next meets what is on its way.
+    fn slowly(&self);
+    /// Whether something is being made, changed or deleted there, by itself.
+    fn is_at_work(&self) -> bool;
     /// How many calls came since [`World::forget_calls`].
     fn calls(&self) -> usize;
     /// Those of them that could change something, in words.
@@ -68,12 +79,14 @@ pub enum Fault {
     Throttled(usize),
 }
 
-/// Looks and plans.
+/// Looks and plans, as whoever is about to carry it out.
 async fn planned<W: World>(world: &W, block: &str) -> Planned {
-    let spec = W::spec(block);
-    let timing = run::timing(&spec, world.now());
-    let planned = run::observe_and_plan(world.provider().as_ref(), &spec, &timing, Intent::default()).await;
-    planned.expect("nothing is in the way of looking")
+    let (provider, spec) = (world.provider(), W::spec(block));
+    let plan = async || {
+        let timing = run::timing(&spec, world.now());
+        run::observe_and_plan(provider.as_ref(), &spec, &timing, Intent::default()).await
+    };
+    run::once_free(&provider.until_free(), |_| {}, plan).await.expect("nothing is in the way of looking")
 }
 
 /// Carries out what was planned.

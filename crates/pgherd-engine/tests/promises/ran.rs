@@ -1,9 +1,12 @@
 //! From a block to a world and back: what the front ends call.
 
+use std::cell::{Cell, RefCell};
+
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::inputs::Inputs;
 use pgherd_core::lint::{self, Intent};
+use pgherd_core::plan::BUSY;
 use pgherd_core::plan::saved::{Asked, SavedBlock, SavedPlan};
 use pgherd_core::report::LogAsked;
 use pgherd_core::resource::Kind;
@@ -47,6 +50,46 @@ async fn a_block_comes_true_and_is_left_alone() {
     assert!(apply(&client, &spec).await.summary.is_empty());
     let outputs = run::outputs(&client, &spec).await.expect("no fault is planned");
     assert_eq!(outputs.keys().collect::<Vec<_>>(), ["database d", "network n"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_by_itself_is_waited_for_and_nothing_else_is() {
+    let client = client(&target(&KINDS), &wants("small"));
+    let spec = spec([]);
+    let look = || async {
+        run::observe_and_plan(&client, &spec, &run::timing(&spec, saturday().now), Intent::default()).await
+    };
+    let (left, told) = (Cell::new(3), RefCell::new(Vec::new()));
+    let waited = async |more: Vec<Diagnostic>| {
+        left.set(3);
+        told.borrow_mut().clear();
+        let plan = || async {
+            let mut planned = look().await?;
+            left.set(left.get().max(1) - 1);
+            if left.get() > 0 {
+                planned.plan.diagnostics.push(Diagnostic::error(BUSY, "database d is busy: modifying"));
+                planned.plan.diagnostics.extend(more.iter().cloned());
+            }
+            Ok(planned)
+        };
+        let patience = client.until_free();
+        let planned = run::once_free(&patience, |words| told.borrow_mut().push(words), plan).await;
+        (planned.expect("no fault is planned").plan.is_refused(), left.get(), told.borrow().clone())
+    };
+    assert_eq!(waited(vec![]).await, (false, 0, vec!["database d is busy: modifying".to_owned()]), "told once");
+    let other = Diagnostic::error("no-encryption", "this target cannot encrypt");
+    assert_eq!(waited(vec![other]).await, (true, 2, vec![]), "waiting is of no use");
+    // Patience ends, and the plan says what is in the way.
+    let began = tokio::time::Instant::now();
+    let always = || async {
+        let mut planned = look().await?;
+        planned.plan.diagnostics.push(Diagnostic::error(BUSY, "database d is busy: modifying"));
+        Ok(planned)
+    };
+    let planned = run::once_free(&client.until_free(), |_| {}, always).await.expect("no fault is planned");
+    assert_eq!(codes(&planned.plan.diagnostics), [BUSY]);
+    let (deadline, minute) = (client.until_free().deadline, std::time::Duration::from_secs(60));
+    assert!(began.elapsed() + minute > deadline && began.elapsed() <= deadline);
 }
 
 #[tokio::test(start_paused = true)]

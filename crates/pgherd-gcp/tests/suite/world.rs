@@ -11,6 +11,7 @@ use pgherd_core::secret::Secret;
 use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
 use pgherd_emulate::Speed;
+use pgherd_emulate::clock::Clock;
 use pgherd_emulate::faults::Planned;
 use pgherd_emulate::gcp::{self as emulated, Options, Running};
 use pgherd_engine::provider::Provider;
@@ -138,6 +139,14 @@ impl<const EACH: i64> suite::World for World<EACH> {
         Self { emulator, accepted }
     }
 
+    async fn like(&self) -> Option<Self> {
+        let mut google = self.emulator.with(|google| google.clone());
+        google.asked.clear();
+        let other = Self { accepted: self.accepted.clone(), ..Self::new().await };
+        other.emulator.with(|as_new| *as_new = google);
+        Some(other)
+    }
+
     fn provider(&self) -> Box<dyn Provider> {
         Box::new(self.gcp())
     }
@@ -152,6 +161,18 @@ impl<const EACH: i64> suite::World for World<EACH> {
 
     fn rest(&self) {
         self.emulator.advance(SignedDuration::from_hours(2));
+    }
+
+    fn slowly(&self) {
+        self.emulator.with(|google| {
+            let real = Instant::now();
+            google.clock = Clock::new(Speed::PerCall { seconds: 40 }, google.clock.now(real), real);
+        });
+    }
+
+    fn is_at_work(&self) -> bool {
+        let now = self.now();
+        self.emulator.with(|google| google.operations.iter().any(|one| one.until > now))
     }
 
     fn calls(&self) -> usize {

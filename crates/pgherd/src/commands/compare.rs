@@ -53,8 +53,9 @@ struct There {
 #[derive(Debug, Serialize)]
 struct Size {
     name: String,
-    vcpu: f64,
-    memory_mib: u64,
+    /// `null`: nobody here knows.
+    vcpu: Option<f64>,
+    memory_mib: Option<u64>,
     storage_gib: u64,
 }
 
@@ -135,8 +136,8 @@ fn there(context: &Context<'_>, inputs: &Inputs, spec: &Spec, mut said: Vec<Diag
         reached: !matches!(spec.target, Cloud::Gcp | Cloud::Azure),
         size: Size {
             name: spec.size.name.clone(),
-            vcpu: spec.size.vcpu,
-            memory_mib: spec.size.memory_mib,
+            vcpu: spec.size.is_known().then_some(spec.size.vcpu),
+            memory_mib: spec.size.is_known().then_some(spec.size.memory_mib),
             storage_gib: spec.storage.allocated_gib,
         },
         values: canonical().filter_map(value).collect(),
@@ -171,7 +172,13 @@ fn text(compared: &Compared) -> String {
     let mut rows: Vec<(String, Vec<String>)> = vec![(name.clone(), heads)];
     let of = |cell: fn(&There) -> String| targets.iter().map(cell).collect::<Vec<_>>();
     rows.push(("  size".to_owned(), of(|one| one.size.name.clone())));
-    rows.push((String::new(), of(|one| format!("{} vCPU, {}", one.size.vcpu, memory(one.size.memory_mib)))));
+    rows.push((
+        String::new(),
+        of(|one| match (one.size.vcpu, one.size.memory_mib) {
+            (Some(vcpu), Some(mib)) => format!("{vcpu} vCPU, {}", memory(mib)),
+            _ => "?".to_owned(),
+        }),
+    ));
     rows.push(("  storage".to_owned(), of(|one| format!("{} GiB", one.size.storage_gib))));
     for variable in differs {
         let cell = |one: &There| match one.values.get(variable) {

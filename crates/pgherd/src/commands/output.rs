@@ -67,6 +67,9 @@ pub fn run(context: &Context<'_>, args: &OutputArgs) -> Result<Exit, CommandErro
         return Err(CommandError::refused("the password is shown only when it is asked for").hint("add --reveal"));
     }
     outputs.retain(|output, _| name.is_none_or(|name| name == output));
+    if outputs.contains_key("connection_string") {
+        connection::tell_of_certificates(context, &database.spec);
+    }
     if context.printer.is_json() {
         let outputs = outputs.iter().map(|(name, value)| (name.clone(), json(value))).collect();
         context.printer.json(&Outputs { database: database.spec.block, outputs })?;

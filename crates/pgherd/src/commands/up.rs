@@ -38,7 +38,7 @@ pub fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit, CommandError> {
     let context = &Context { global: &global, ..*context };
     let printer = context.printer;
     let databases = databases::bind(context, &project, &args.blocks, Warnings::Tell)?;
-    let plans = planning::plan(context, databases, Goal::Apply { now: args.now })?;
+    let plans = planning::plan_to_do(context, databases, Goal::Apply { now: args.now }, &args.change)?;
     plans.show(printer, &project)?;
     let resting: Vec<&Database> =
         plans.each.iter().filter(|one| one.may_be_stopped()).map(|one| &one.database).collect();

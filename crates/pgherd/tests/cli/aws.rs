@@ -1,5 +1,8 @@
 //! Databases on AWS through the program alone, on an emulated RDS.
 
+use std::time::Instant;
+
+use jiff::SignedDuration;
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use tokio::runtime::Runtime;
 
@@ -74,6 +77,31 @@ fn a_database_from_plan_to_destroy() {
     assert!(destroyed.stderr.contains("instance orders: deleted in"), "{}", destroyed.stderr);
     let gone = run(&["output"]).with_code(5);
     assert_eq!(gone.stdout, "");
+}
+
+/// Whoever interrupts a run and repeats it meets what that began: it is waited for.
+#[test]
+fn an_apply_waits_for_what_goes_on_and_then_does_the_rest() {
+    let cloud = Cloud::new();
+    drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
+    cloud.sandbox.write("database.hcl", &BLOCK.replace("\n}\n", "\n  copy_tags_to_snapshot = false\n}\n"));
+    let busy = || {
+        cloud.emulator.with(|emulation| {
+            let now = emulation.clock.now(Instant::now());
+            let orders = emulation.region("eu-central-1").instances.get_mut("orders").expect("it was made");
+            orders.goes_through("modifying", SignedDuration::from_mins(20), Vec::new(), now);
+        });
+    };
+    busy();
+    let said = "instance orders is busy: modifying";
+    for patient in [&["plan"][..], &["apply", "--yes", "--no-wait"], &["apply", "--yes", "--dry-run"]] {
+        let refused = cloud.sandbox.run(patient).with_code(1);
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    }
+    busy();
+    let applied = cloud.sandbox.run(&["apply", "--yes"]).with_code(0);
+    assert_eq!(applied.stderr.matches(&format!("orders: {said}; waiting for it")).count(), 1, "{}", applied.stderr);
+    assert!(cloud.sandbox.run(&["plan"]).with_code(0).stdout.contains("nothing to do"));
 }
 
 #[test]

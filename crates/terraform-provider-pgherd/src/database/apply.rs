@@ -81,7 +81,9 @@ async fn carry_out(
     let planned = match which {
         Which::Delete => run::observe_and_plan_destroy(provider, spec).await.map_err(told)?,
         Which::Create | Which::Update => {
-            run::observe_and_plan(provider, spec, &run::timing(spec, now), Intent::default()).await.map_err(told)?
+            let timing = run::timing(spec, now);
+            let look = || run::observe_and_plan(provider, spec, &timing, Intent::default());
+            run::once_free(&provider.until_free(), |_| {}, look).await.map_err(told)?
         }
     };
     let said: Vec<Diagnostic> = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();

@@ -6,6 +6,7 @@ mod groups;
 mod instance;
 mod kept;
 mod log_files;
+mod maintenance;
 mod offers;
 mod proxy;
 mod snapshots;
@@ -26,8 +27,10 @@ pub(crate) use kept::{
     Automated, Kept, RestoredFrom, Snapshot, automated, promote, rename, restore, snapshot, snapshots_of,
 };
 pub(crate) use log_files::{LogFile, MOST_LINES, Portion, log_files, log_portion};
+pub(crate) use maintenance::{Maintenance, maintenance};
 pub(crate) use offers::{
-    DefaultParameter, EngineVersion, Offer, Offered, Quota, defaults, engine_versions, offers, quotas,
+    DefaultParameter, EngineVersion, Offer, Offered, Quota, SourceRegion, defaults, engine_versions, offers, quotas,
+    source_regions,
 };
 pub(crate) use proxy::{
     DbProxy, Login, Shares, Target, create_proxy, delete_proxy, deregister, logins, modify_pool, modify_proxy, pool,

@@ -45,6 +45,25 @@ pub(crate) async fn engine_versions(
     session.offered.versions.get(format!("{region} {family}"), listed(session, region, form, list, read)).await
 }
 
+/// A region of which another one takes replicas, and copies of backups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SourceRegion {
+    /// `eu-central-1`.
+    pub(crate) name: String,
+    /// Whether it takes copies of automated backups of it.
+    pub(crate) copies_backups: bool,
+}
+
+/// Whether a region takes anything of another one, and what.
+pub(crate) async fn source_regions(session: &Session, region: &str, of: &str) -> Result<Vec<SourceRegion>, AwsError> {
+    let form = Form::new("DescribeSourceRegions").set("RegionName", of);
+    let read = |told: &Element| SourceRegion {
+        name: text(told, "RegionName").unwrap_or_default(),
+        copies_backups: text(told, "SupportsDBInstanceAutomatedBackupsReplication").as_deref() == Some("true"),
+    };
+    listed(session, region, form, ("SourceRegions", "SourceRegion"), read).await
+}
+
 /// A class with one kind of storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {

@@ -13,8 +13,17 @@ const CLASS: &str = "instance_class";
 pub(super) fn settle(draft: &mut Draft) -> Size {
     let written = draft.text(CLASS).unwrap_or_default().to_owned();
     let Some(found) = sizes::find(&written) else {
-        unknown(draft, &written);
-        return Size { name: written, vcpu: 1.0, memory_mib: 1024, burstable: true };
+        return match class_of_rds(&written).filter(|_| draft.target == Cloud::Aws) {
+            Some(family) => {
+                unlisted(draft, &written);
+                let burstable = family.starts_with('t');
+                Size { name: written.to_ascii_lowercase(), vcpu: 1.0, memory_mib: 1024, burstable }
+            }
+            None => {
+                unknown(draft, &written);
+                Size { name: written, vcpu: 1.0, memory_mib: 1024, burstable: true }
+            }
+        };
     };
     let Some(mapped) = sizes::map_to(&found, draft.target) else {
         let message = format!("{} has no size as large as {}", draft.target, described(&found));
@@ -33,6 +42,26 @@ pub(super) fn settle(draft: &mut Draft) -> Size {
 
 fn spec_size(size: &sizes::Size) -> Size {
     Size { name: size.name.clone(), vcpu: size.vcpu, memory_mib: size.memory_mib, burstable: size.burstable() }
+}
+
+/// The family of what is written as RDS writes its classes, `db.r6gd.xlarge`: it has more of them than the catalogue, and new ones each
+/// year.
+fn class_of_rds(written: &str) -> Option<String> {
+    let written = written.trim().to_ascii_lowercase();
+    let (family, size) = written.strip_prefix("db.")?.split_once('.')?;
+    let (letters, rest) = family.split_at(family.find(|one: char| one.is_ascii_digit())?);
+    let is_word = |word: &str| word.bytes().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit());
+    let is_family = (1..=2).contains(&letters.len()) && is_word(letters) && is_word(rest);
+    let times = size.strip_suffix("xlarge").is_some_and(|times| times.bytes().all(|one| one.is_ascii_digit()));
+    let is_size = times || ["micro", "small", "medium", "large"].contains(&size);
+    (is_family && is_size).then(|| family.to_owned())
+}
+
+/// What only RDS can tell.
+fn unlisted(draft: &mut Draft, written: &str) {
+    let message = format!("pgherd does not know the class {written}: RDS is asked whether it has it");
+    let help = "nothing is judged by its memory, and without alarms = { connections = … } or max_connections no alarm watches connections";
+    draft.say(Severity::Warning, "unlisted-size", CLASS, message, help);
 }
 
 fn unknown(draft: &mut Draft, written: &str) {

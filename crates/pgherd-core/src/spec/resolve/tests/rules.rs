@@ -172,6 +172,26 @@ fn a7_on_this_machine_every_size_is_taken_as_it_is() {
     }
 }
 
+/// RDS has more classes than the catalogue, and tells itself whether it has one.
+#[test]
+fn a7_a_class_that_only_rds_knows_is_a_warning_there() {
+    let on = |target: Cloud, class: &str| {
+        let (spec, said) = resolve(&block(json!({"instance_class": class})), Some(target));
+        let size = spec.expect("the target is given").size;
+        (size.is_known(), size.burstable, said.iter().map(|said| (said.severity, said.code)).collect::<Vec<_>>())
+    };
+    let unlisted = vec![(Severity::Warning, "unlisted-size")];
+    for class in ["db.r6gd.xlarge", "db.x2iedn.32xlarge", "db.m5d.large"] {
+        assert_eq!(on(Cloud::Aws, class), (false, false, unlisted.clone()), "{class}");
+    }
+    assert_eq!(on(Cloud::Aws, "db.t2.micro"), (false, true, unlisted));
+    let error = vec![(Severity::Error, "unknown-size")];
+    for wrong in ["db.t3.mcro", "db.r6gd", "r6gd.xlarge", "db.r6gd.xxlarge", "db.gigantic.large", "db.-6.large"] {
+        assert_eq!(on(Cloud::Aws, wrong).2, error, "{wrong}");
+    }
+    assert_eq!(on(Cloud::Local, "db.r6gd.xlarge").2, error);
+}
+
 #[test]
 fn a7_retired_sizes_of_azure_are_a_note() {
     check_on(
