@@ -136,6 +136,16 @@ impl<const EACH: i64> World<EACH> {
         self.emulator.advance(SignedDuration::from_hours(2));
     }
 
+    /// Whether there is a cluster that can be seen and is online, or not.
+    fn is_any(&self, holds: impl Fn(bool, bool) -> bool) -> bool {
+        self.emulator.with(|ocean| {
+            // Its phases end when somebody asks.
+            let now = ocean.clock.now(Instant::now());
+            drop(ocean.tamper("GET", "/v2/account", &Json::Null, Instant::now()));
+            ocean.clusters.values().any(|one| holds(one.is_seen(now), one.status() == "online"))
+        })
+    }
+
     pub fn fault(&self, fault: &str) {
         let fault: Planned = serde_json::from_str(fault).expect("a fault");
         self.emulator.plan(fault);
@@ -190,18 +200,14 @@ impl<const EACH: i64> suite::World for World<EACH> {
 
     /// What cannot be seen yet is not waited for: whoever comes next has to bear that.
     fn rest(&self) {
-        while self.is_at_work() {
+        while self.is_any(|is_seen, is_online| is_seen && !is_online) {
             self.emulator.advance(SignedDuration::from_mins(1));
         }
     }
 
+    /// One that cannot be seen yet is on its way, too.
     fn is_at_work(&self) -> bool {
-        self.emulator.with(|ocean| {
-            // Its phases end when somebody asks.
-            let now = ocean.clock.now(Instant::now());
-            drop(ocean.tamper("GET", "/v2/account", &Json::Null, Instant::now()));
-            ocean.clusters.values().any(|one| one.is_seen(now) && one.status() != "online")
-        })
+        self.is_any(|is_seen, is_online| !is_seen || !is_online)
     }
 
     fn slowly(&self) {
