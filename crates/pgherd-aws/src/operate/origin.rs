@@ -144,11 +144,16 @@ impl Origin {
     /// The instance that is wanted, of the major that was kept: where standard support for that is over, with the extended one, without
     /// which RDS takes it to a newer one. Whoever comes here has accepted that.
     pub(super) fn lasting(&self, mut wanted: Resource) -> Resource {
-        if self.ended(today()).is_some() {
+        if self.is_ended() {
             let with = Value::text("open-source-rds-extended-support");
             wanted.props.insert("EngineLifecycleSupport".to_owned(), with);
         }
         wanted
+    }
+
+    /// Whether standard support for the major that was kept is over.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended(today()).is_some()
     }
 
     /// What is wanted and cannot come of this; all of it at once.

@@ -21,6 +21,7 @@ use crate::api::rds::{self, DbInstance};
 use crate::kinds::instance;
 use crate::kinds::tags::RESTORING;
 use crate::live::{anew, late};
+use crate::preflight::VERSION_NOT_OFFERED;
 use crate::provider::Aws;
 use pgherd_engine::settle::Patience;
 use pgherd_engine::through::{self, through};
@@ -98,7 +99,12 @@ impl Provider for Restoring<'_> {
     }
 
     async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
-        self.aws.preflight(spec, intended).await
+        let mut said = self.aws.preflight(spec, intended).await?;
+        // What RDS creates no more it restores, with extended support.
+        if self.origin.is_ended() {
+            said.retain(|one| one.code != VERSION_NOT_OFFERED);
+        }
+        Ok(said)
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {

@@ -10,7 +10,7 @@ use pgherd_core::resource::Resource;
 use pgherd_core::value::Value;
 use pgherd_core::version::Version;
 
-use super::{About, Answer, Doubt, VERSION_UNAVAILABLE, either};
+use super::{About, Answer, Doubt, VERSION_NOT_OFFERED, VERSION_UNAVAILABLE, either};
 use crate::api::network::Subnet;
 use crate::api::rds::{self, EngineVersion, Offer};
 use crate::kinds::{instance, replica};
@@ -173,7 +173,7 @@ fn version(about: &About<'_>, wanted: &str, versions: &[EngineVersion]) -> Optio
         let why = if is_over { "without paid extended support, which pgherd does not buy" } else { "in this region" };
         let message = format!("RDS creates no PostgreSQL {major} {why}");
         let help = format!("write engine_version = \"{}\"", versions::newest(Cloud::Aws));
-        return Some(about.error("version-not-offered", "engine_version", message).help(help));
+        return Some(about.error(VERSION_NOT_OFFERED, "engine_version", message).help(help));
     };
     if versions.iter().any(|one| is(&one.version, wanted)) {
         return None;
@@ -187,7 +187,7 @@ fn version(about: &About<'_>, wanted: &str, versions: &[EngineVersion]) -> Optio
     let help = format!(
         "write engine_version = \"{major}\" for the newest {major}, which is {newest}; or take that with --accept {VERSION_UNAVAILABLE}"
     );
-    Some(about.error("version-not-offered", "engine_version", message).help(help))
+    Some(about.error(VERSION_NOT_OFFERED, "engine_version", message).help(help))
 }
 
 fn upgrade(about: &About<'_>, versions: &[EngineVersion]) -> Option<Diagnostic> {

@@ -116,7 +116,7 @@ pub fn tamper(world: &World, id: &Id, field: &str, seen: &Value) -> bool {
         }
         security_group::NAME => security(world, at, field),
         proxy::NAME => in_front(world, &id.name, field),
-        role::NAME => trusted(world, &id.name, field),
+        role::NAME => trusted(world, &id.name, field, seen),
         topic::NAME if field == "Endpoints" => {
             let arn = format!("arn:aws:sns:{REGION}:123456789012:{}", id.name);
             let topic = ("TopicArn", arn.as_str());
@@ -187,14 +187,14 @@ fn in_front(world: &World, name: &str, field: &str) -> bool {
 }
 
 /// A role that somebody changes.
-fn trusted(world: &World, name: &str, field: &str) -> bool {
+fn trusted(world: &World, name: &str, field: &str, seen: &Value) -> bool {
     let document = r#"{"Version":"2012-10-17","Statement":[]}"#;
     let (action, sent) = match field.split_once('.').unwrap_or((field, "")) {
         ("AssumeRolePolicyDocument", _) => ("UpdateAssumeRolePolicy", vec![("PolicyDocument", document)]),
-        ("ManagedPolicyArns", _) => {
-            let policy = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole";
-            ("DetachRolePolicy", vec![("PolicyArn", policy)])
-        }
+        ("ManagedPolicyArns", _) => match seen.as_list().and_then(|held| held.first()?.as_text()) {
+            Some(held) => ("DetachRolePolicy", vec![("PolicyArn", held)]),
+            None => ("AttachRolePolicy", vec![("PolicyArn", "arn:aws:iam::aws:policy/AmazonRDSReadOnlyAccess")]),
+        },
         ("Policies", policy) => ("PutRolePolicy", vec![("PolicyName", policy), ("PolicyDocument", document)]),
         ("Tags", _) => match foreign_tag(field) {
             Some(key) => ("TagRole", vec![("Tags.member.1.Key", key), ("Tags.member.1.Value", SOMEBODYS)]),

@@ -124,7 +124,10 @@ async fn switches_and_names_of_others() {
     suite::flipped::<Servers>(SMALL, &with(SMALL, &[BACKUP]), &off).await;
     let on = ["create role pgherd-orders-eu-central-1-monitoring", "update instance orders"];
     suite::changes_of_kinds::<Whole>(SMALL, &with(SMALL, &[WATCHED]), &on).await;
-    let named = ["update instance orders: Tags.Environment (none) -> staging"];
+    let named = [
+        "update instance orders: Tags.Environment (none) -> staging",
+        "update instance orders: Tags.pgherd:tags (none) -> Environment",
+    ];
     suite::flipped::<Servers>(SMALL, &with(SMALL, &[ENVIRONMENT]), &named).await;
 }
 
