@@ -4,9 +4,9 @@ use super::{Fault, World, applied, carried_out, changes, planned};
 use crate::run::{self, Planned};
 
 /// Kills an apply after each of its calls in turn: the next apply finishes it, so that there is what there would be anyhow, made once.
-/// That comes at once, while what was accepted is on its way, and in another world when nothing goes on any more. With a block `before`,
-/// it is a change that is killed. A run of fewer calls than `at_least` would prove little, as would one where what comes at once never
-/// meets anything that is being made, changed or deleted.
+/// That comes at once, while what was accepted is on its way, and in another world when nothing goes on any more; in turn where there are
+/// many calls. With a block `before`, it is a change that is killed. A run of fewer calls than `at_least` would prove little, as would
+/// one where what comes at once never meets anything that is being made, changed or deleted.
 ///
 /// # Panics
 /// When it does not hold.
@@ -15,7 +15,7 @@ pub async fn killed_anywhere<W: World>(before: Option<&str>, after: &str, at_lea
     let undisturbed = ready.undisturbed(after).await;
     let mut met = 0;
     for nth in 1.. {
-        for again in [Again::AtOnce, Again::Later] {
+        for &again in Again::after(nth, at_least) {
             let (world, plan) = ready.begun(after).await;
             world.disturb(nth, Fault::Hang);
             tokio::select! {
@@ -41,6 +41,9 @@ pub async fn killed_anywhere<W: World>(before: Option<&str>, after: &str, at_lea
     }
 }
 
+/// So many calls are many.
+const MANY: usize = 25;
+
 /// When the same command comes again after it was killed.
 #[derive(Debug, Clone, Copy)]
 enum Again {
@@ -51,6 +54,16 @@ enum Again {
 }
 
 impl Again {
+    /// When it comes again after a call. Where there are many calls, at once after one and later after the next: what is around a database
+    /// is made in many alike.
+    fn after(nth: usize, at_least: usize) -> &'static [Self] {
+        match (at_least >= MANY, nth % 2) {
+            (false, _) => &[Self::AtOnce, Self::Later],
+            (true, 1) => &[Self::AtOnce],
+            (true, _) => &[Self::Later],
+        }
+    }
+
     /// Lets time go by until then. Whether something is on its way even so.
     fn is_met<W: World>(self, world: &W) -> bool {
         match self {
@@ -76,7 +89,7 @@ pub async fn destroy_killed_anywhere<W: World>(block: &str, at_least: usize) {
     assert!(outcome.is_success(), "{outcome:?}");
     let mut met = 0;
     for nth in 1.. {
-        for again in [Again::AtOnce, Again::Later] {
+        for &again in Again::after(nth, at_least) {
             let world = ready.another().await;
             let planned = plan(&world).await;
             world.forget_calls();
