@@ -245,7 +245,13 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
         Some(described) if !is_ours(&described.tags, &id.name) => return Err(ours::foreign(id)),
         Some(_) => {}
     }
-    secrets::delete(aws.session(), aws.region(), &id.name, RECOVERY_DAYS).await?;
+    if let Err(error) = secrets::delete(aws.session(), aws.region(), &id.name, RECOVERY_DAYS).await {
+        // Asked once more because the first answer was lost, it says that nothing can be done to what is scheduled for deletion.
+        let is_gone = look(aws, &id.name).await?.is_none_or(|described| described.deleted);
+        if !is_gone {
+            return Err(error.into());
+        }
+    }
     events.phase(format!("can be restored for {RECOVERY_DAYS} days"));
     Ok(())
 }
