@@ -81,7 +81,7 @@ pub struct Plans {
 
 /// Looks at all databases, and plans. Sends no write.
 pub fn plan(context: &Context<'_>, databases: Vec<Database>, goal: Goal) -> Result<Plans, CommandError> {
-    plan_all(context, databases, async |database| plan_one(database, goal, context.now).await)
+    plan_all(context, databases, &async |database: &Database| plan_one(database, goal, context.now).await)
 }
 
 /// The same for whoever is about to carry it out: what is in the way and goes on by itself, such as what a run began that was cut short,
@@ -96,7 +96,7 @@ pub fn plan_to_do(
         return plan(context, databases, goal);
     }
     let began = Instant::now();
-    plan_all(context, databases, async |database| {
+    plan_all(context, databases, &async |database: &Database| {
         let name = &database.spec.name;
         let tell = |words: String| context.printer.say(&format!("{name}: {words}; waiting for it"));
         // The window may open or close meanwhile.
@@ -111,7 +111,7 @@ pub fn plan_to_do(
 fn plan_all(
     context: &Context<'_>,
     databases: Vec<Database>,
-    plan: impl AsyncFn(&Database) -> Result<Planned, ProviderError>,
+    plan: &impl AsyncFn(&Database) -> Result<Planned, ProviderError>,
 ) -> Result<Plans, CommandError> {
     let each = targets::wait_for(async {
         let plans = databases.into_iter().map(async |database| {

@@ -84,7 +84,7 @@ fn a_database_from_plan_to_destroy() {
 fn an_apply_waits_for_what_goes_on_and_then_does_the_rest() {
     let cloud = Cloud::new();
     drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
-    cloud.sandbox.write("database.hcl", &BLOCK.replace("\n}\n", "\n  copy_tags_to_snapshot = false\n}\n"));
+    cloud.sandbox.write("database.hcl", BLOCK.replace("\n}\n", "\n  copy_tags_to_snapshot = false\n}\n"));
     let busy = || {
         cloud.emulator.with(|emulation| {
             let now = emulation.clock.now(Instant::now());
