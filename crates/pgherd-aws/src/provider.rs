@@ -93,11 +93,6 @@ impl Aws {
         &self.region
     }
 
-    /// Whether the user has accepted an error of this code.
-    pub(crate) fn has_accepted(&self, code: &str) -> bool {
-        self.options.accepted.contains(code)
-    }
-
     /// How long is waited.
     pub(crate) fn patience(&self) -> &Patience {
         &self.options.patience

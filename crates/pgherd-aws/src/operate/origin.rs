@@ -108,13 +108,6 @@ fn no_moments(name: &str, snapshots: &[Snapshot]) -> ProviderError {
     }
 }
 
-/// What is accepted by whoever wants a major back that RDS looks after for money only.
-const EXTENDED_SUPPORT: &str = "extended-support";
-
-fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
-}
-
 impl Origin {
     /// A spec that writes no version, of the major that there is: a restore changes none.
     pub(super) fn fitted(&self, to: &Spec) -> Spec {
@@ -138,29 +131,15 @@ impl Origin {
         {
             keys.insert(alias.to_owned(), arn);
         }
-        self.refuses(wanted, &keys, today(), aws.has_accepted(EXTENDED_SUPPORT)).map_or(Ok(()), Err)
-    }
-
-    /// The instance that is wanted, of the major that was kept: where standard support for that is over, with the extended one, without
-    /// which RDS takes it to a newer one. Whoever comes here has accepted that.
-    pub(super) fn lasting(&self, mut wanted: Resource) -> Resource {
-        if self.is_ended() {
-            let with = Value::text("open-source-rds-extended-support");
-            wanted.props.insert("EngineLifecycleSupport".to_owned(), with);
-        }
-        wanted
-    }
-
-    /// Whether standard support for the major that was kept is over.
-    pub(super) fn is_ended(&self) -> bool {
-        self.ended(today()).is_some()
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        self.refuses(wanted, &keys, today).map_or(Ok(()), Err)
     }
 
     /// What is wanted and cannot come of this; all of it at once.
-    fn refuses(&self, wanted: &Resource, keys: &Keys, today: Date, is_extended: bool) -> Option<ProviderError> {
+    fn refuses(&self, wanted: &Resource, keys: &Keys, today: Date) -> Option<ProviderError> {
         let refused = [
             self.of_other_major(&wanted.props),
-            self.of_ended_major(today).filter(|_| !is_extended),
+            self.of_ended_major(today),
             self.of_other_text(&wanted.props, "MasterUsername", "administrator", "master_username"),
             self.of_other_text(&wanted.props, "DBName", "database", "database_name"),
             self.of_other_encryption(&wanted.props),
@@ -181,28 +160,26 @@ impl Origin {
     /// What is restored without extended support does not stay of a major that standard support has ended for (botocore 1.43.11,
     /// RestoreDBInstanceFromDBSnapshot, `EngineLifecycleSupport`).
     fn of_ended_major(&self, today: Date) -> Option<(String, String)> {
-        let (major, ended) = self.ended(today)?;
+        // Those before 10 have two numbers in their major: `9.6.24`.
+        let major: u32 = self.kept.version.split('.').next()?.parse().ok()?;
+        let ended = match versions::find(major) {
+            Some(known) if known.offered_by(Cloud::Aws, today) => return None,
+            Some(known) => format!("ended on {}", known.rds_standard_until),
+            None if versions::all().first().is_some_and(|oldest| major < oldest.major) => "ended long ago".to_owned(),
+            None => return None,
+        };
         let message = format!(
             "RDS takes what is restored of PostgreSQL {major} to a newer major by itself, since its standard support {ended}"
         );
+        let verb = match self.from {
+            RestoredFrom::Snapshot(_) => "restore-db-instance-from-db-snapshot",
+            RestoredFrom::Moment(..) | RestoredFrom::Copies(..) => "restore-db-instance-to-point-in-time",
+        };
         let help = format!(
-            "--accept {EXTENDED_SUPPORT} restores it as it is, with RDS's extended support, which is billed for until it is upgraded"
+            "`aws rds {verb} --engine-lifecycle-support open-source-rds-extended-support` restores it as it is, which is billed for as \
+             long as it runs"
         );
         Some((message, help))
-    }
-
-    /// The major that was kept, where standard support for it is over, and since when.
-    fn ended(&self, today: Date) -> Option<(u32, String)> {
-        // Those before 10 have two numbers in their major: `9.6.24`.
-        let major: u32 = self.kept.version.split('.').next()?.parse().ok()?;
-        match versions::find(major) {
-            Some(known) if known.offered_by(Cloud::Aws, today) => None,
-            Some(known) => Some((major, format!("ended on {}", known.rds_standard_until))),
-            None if versions::all().first().is_some_and(|oldest| major < oldest.major) => {
-                Some((major, "ended long ago".to_owned()))
-            }
-            None => None,
-        }
     }
 
     fn of_other_text(&self, wanted: &Props, field: &str, what: &str, variable: &str) -> Option<(String, String)> {
@@ -331,7 +308,7 @@ mod tests {
         let from = RestoredFrom::Snapshot("orders-1".to_owned());
         let origin = Origin { from, kept: kept("16.13"), database: Some("shop".to_owned()) };
         let keys = Keys::from([("alias/orders".to_owned(), kept("16").key.unwrap_or_default())]);
-        let found = origin.refuses(&resource, &keys, TODAY, false);
+        let found = origin.refuses(&resource, &keys, TODAY);
         assert_eq!(found.map_or_else(String::new, |error| format!("{}\n{}", error.message, error.help)), expected);
     }
 
@@ -339,18 +316,20 @@ mod tests {
 
     #[test]
     fn a_major_that_rds_would_not_keep_is_not_restored() {
-        let from = |version: &str, today: Date, is_extended: bool| {
-            let from = RestoredFrom::Snapshot("orders-1".to_owned());
+        let from = |from: RestoredFrom, version: &str, today: Date| {
             let origin = Origin { from, kept: kept(version), database: None };
             let resource = Resource { id: Id::new(instance::NAME, "orders"), props: props([]), needs: Vec::new() };
             let encrypted = Props::from([("StorageEncrypted".to_owned(), true.into())]);
-            origin.refuses(&Resource { props: encrypted, ..resource }, &Keys::new(), today, is_extended)
+            origin.refuses(&Resource { props: encrypted, ..resource }, &Keys::new(), today)
         };
-        let of = |version: &str, today: Date| from(version, today, false).map(|error| error.message);
+        let snapshot = || RestoredFrom::Snapshot("orders-1".to_owned());
+        let of = |version: &str, today: Date| from(snapshot(), version, today).map(|error| error.message);
         let said = "RDS takes what is restored of PostgreSQL 13 to a newer major by itself, since its standard support ended on 2026-02-28";
         assert_eq!(of("13.22", TODAY).as_deref(), Some(said));
         assert!(of("9.6.24", TODAY).is_some_and(|said| said.ends_with("ended long ago")));
-        assert_eq!(from("13.22", TODAY, true), None, "with extended support it stays as it is");
+        let help = |of: RestoredFrom| from(of, "13.22", TODAY).map(|error| error.help).unwrap_or_default();
+        assert!(help(snapshot()).contains("restore-db-instance-from-db-snapshot"));
+        assert!(help(RestoredFrom::Moment("db-1".to_owned(), None)).contains("restore-db-instance-to-point-in-time"));
         assert_eq!(of("14.20", TODAY), None);
         assert!(of("14.20", date(2027, 3, 1)).is_some());
         assert_eq!(of("16.13", TODAY), None);

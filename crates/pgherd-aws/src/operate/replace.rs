@@ -91,7 +91,7 @@ async fn made(
     let wanted = instance::wanted(&to, aws.region());
     origin.fits(aws, &wanted).await?;
     groups_are_there(aws, &to).await?;
-    let resource = origin.lasting(late::resource(aws, &beside_it(&wanted, worn)).await?);
+    let resource = late::resource(aws, &beside_it(&wanted, worn)).await?;
     anew::restored(aws, &resource, &origin.from, origin.kept.gib, &timing(&to), events).await
 }
 

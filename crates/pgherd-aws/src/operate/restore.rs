@@ -21,7 +21,6 @@ use crate::api::rds::{self, DbInstance};
 use crate::kinds::instance;
 use crate::kinds::tags::RESTORING;
 use crate::live::{anew, late};
-use crate::preflight::VERSION_NOT_OFFERED;
 use crate::provider::Aws;
 use pgherd_engine::settle::Patience;
 use pgherd_engine::through::{self, through};
@@ -99,12 +98,7 @@ impl Provider for Restoring<'_> {
     }
 
     async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
-        let mut said = self.aws.preflight(spec, intended).await?;
-        // What RDS creates no more it restores, with extended support.
-        if self.origin.is_ended() {
-            said.retain(|one| one.code != VERSION_NOT_OFFERED);
-        }
-        Ok(said)
+        self.aws.preflight(spec, intended).await
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
@@ -115,7 +109,7 @@ impl Provider for Restoring<'_> {
         if resource.id.kind != instance::NAME {
             return self.aws.create(resource, now, events).await;
         }
-        let resource = self.origin.lasting(late::resource(self.aws, resource).await?);
+        let resource = late::resource(self.aws, resource).await?;
         if rds::instance(self.aws.session(), self.aws.region(), &resource.id.name).await?.is_none() {
             anew::password_intended(self.aws, &resource).await?;
         }

@@ -37,12 +37,11 @@ pub(crate) use engine::chosen;
 /// The code by which a user lets a version be replaced by the newest of its major.
 pub(crate) const VERSION_UNAVAILABLE: &str = "version-unavailable";
 /// Code of a version that RDS does not create.
-pub(crate) const VERSION_NOT_OFFERED: &str = "version-not-offered";
+const VERSION_NOT_OFFERED: &str = "version-not-offered";
 
 /// Errors that may be a matter of opinion, or of AWS telling less than it does. The others are about what AWS refuses for sure.
 pub const ACCEPTABLE: &[&str] = &[
     "class-not-offered",
-    "extended-support",
     "major-upgrade",
     "parameter-allowed-values",
     "parameter-not-modifiable",
