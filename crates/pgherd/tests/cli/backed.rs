@@ -123,9 +123,9 @@ module "{name}" {{
 
     fn asked_of(&self, service: &str, action: &str) {
         let form = pgherd_emulate::wire::Form::of([("Action", action)]);
-        let looked = self.emulator().with(|emulation| {
-            emulation.tamper(service, REGION, action, &Body::Form(form), Instant::now()).map(drop)
-        });
+        let looked = self
+            .emulator()
+            .with(|emulation| emulation.tamper(service, REGION, action, &Body::Form(form), Instant::now()).map(drop));
         assert!(looked.is_ok(), "{looked:?}");
     }
 
@@ -133,9 +133,9 @@ module "{name}" {{
     fn secret(&self, name: &str, stage: &str) -> Option<Value> {
         let asked = json!({ "SecretId": format!("pgherd/{name}/master"), "VersionStage": stage });
         let body = Body::Fields(Fields::of(asked).expect("an object"));
-        let told = self.emulator().with(|emulation| {
-            emulation.tamper("secretsmanager", REGION, "GetSecretValue", &body, Instant::now())
-        });
+        let told = self
+            .emulator()
+            .with(|emulation| emulation.tamper("secretsmanager", REGION, "GetSecretValue", &body, Instant::now()));
         let Ok(Said::Fields(told)) = told else { return None };
         Some(serde_json::from_str(told["SecretString"].as_str().expect("a text")).expect("JSON"))
     }
