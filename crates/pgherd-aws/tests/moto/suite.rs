@@ -87,8 +87,15 @@ impl<const WHOLE: bool> suite::World for Moto<WHOLE> {
         Timestamp::now()
     }
 
-    /// What is begun in moto is over at once.
+    const TAKES_TIME: bool = false;
+
     fn rest(&self) {}
+
+    fn slowly(&self) {}
+
+    fn is_at_work(&self) -> bool {
+        false
+    }
 
     fn calls(&self) -> usize {
         self.proxy.peek().len()

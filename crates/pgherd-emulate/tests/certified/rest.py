@@ -60,6 +60,7 @@ def facts():
     pages = rds.get_paginator("describe_engine_default_parameters").paginate(DBParameterGroupFamily="postgres16")
     defaults = [one for page in pages for one in page["EngineDefaults"]["Parameters"]]
     print("defaults", len(defaults) > 100, {one["ApplyType"] for one in defaults} == {"static", "dynamic"})
+    print("reached from", [one["RegionName"] for one in rds.describe_source_regions(RegionName="eu-west-1")["SourceRegions"]])
     print("quotas", {one["AccountQuotaName"]: one["Max"] for one in rds.describe_account_attributes()["AccountQuotas"]})
 
 
@@ -90,6 +91,7 @@ def create():
     waited("db_instance_available", DBInstanceIdentifier="orders")
     until("backed up", lambda: "LatestRestorableTime" in instance())
     waited("db_instance_available", DBInstanceIdentifier="orders")
+    print("maintenance", rds.describe_pending_maintenance_actions()["PendingMaintenanceActions"])
     before = instance()["AvailabilityZone"], instance()["SecondaryAvailabilityZone"]
     rds.reboot_db_instance(DBInstanceIdentifier="orders", ForceFailover=True)
     waited("db_instance_available", DBInstanceIdentifier="orders")
