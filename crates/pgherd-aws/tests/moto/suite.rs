@@ -56,7 +56,7 @@ impl<const WHOLE: bool> suite::World for Moto<WHOLE> {
             secret_access_key: Secret::new("secret"),
             session_token: None,
             endpoint: Some(proxy.url.clone()),
-            policy: Policy { first_wait: Duration::from_millis(1), ..Policy::default() },
+            policy: Policy { first_wait: Duration::from_millis(1), hurry: 10, ..Policy::default() },
             answer_within: Duration::from_secs(30),
         });
         Self { proxy, session }
@@ -295,6 +295,13 @@ const SMALL: &str = r#"
 async fn what_was_applied_is_kept_by_doing_nothing() {
     if server::url().is_some() {
         suite::kept::<Whole>(WHOLE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_throttling_ends_well() {
+    if server::url().is_some() {
+        suite::throttled::<Few>(SMALL, 4, 4).await;
     }
 }
 
