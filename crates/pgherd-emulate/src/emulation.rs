@@ -127,6 +127,16 @@ impl Emulation {
         }
     }
 
+    /// The PostgreSQL behind an instance has written lines.
+    pub fn said(&mut self, age: u64, (region, server): (&str, &str), lines: Vec<String>, real: Instant) {
+        let now = self.clock.now(real);
+        if age == self.age
+            && let Some(region) = self.regions.get_mut(region)
+        {
+            region.said(server, lines, now);
+        }
+    }
+
     /// Whether no PostgreSQL has anything left to do.
     pub fn is_settled(&self) -> bool {
         self.regions.values().all(|region| region.instances.values().all(|instance| !instance.is_busy()))
@@ -138,6 +148,11 @@ impl Emulation {
         self.regions.entry(name.to_owned()).or_insert_with(|| Region::new(name).backed(is_backed))
     }
 
+    /// A role of somebody else's, which a service may act as.
+    pub fn role(&mut self, name: &str, service: &str) {
+        iam::of_others(&mut self.account.roles, name, service);
+    }
+
     /// Does what somebody else does to the cloud: no fault, no entry in what was asked.
     pub fn tamper(
         &mut self,
@@ -147,8 +162,7 @@ impl Emulation {
         body: &Body,
         real: Instant,
     ) -> Result<Said, Refusal> {
-        let call = Call { now: self.clock.now(real), stretch: 1.0 };
-        self.asked_of(service, region, action, body, &call)
+        self.asked_of(service, region, action, body, (self.clock.now(real), 1.0))
     }
 
     /// What happens to a request.
@@ -214,27 +228,26 @@ impl Emulation {
     }
 
     fn done(&mut self, request: &Request, stretch: f64, real: Instant) -> Result<Said, Refusal> {
-        let call = Call { now: self.clock.now(real), stretch };
         let Request { scope, action, body, .. } = request;
-        self.asked_of(&scope.service, &scope.region, action, body, &call)
+        self.asked_of(&scope.service, &scope.region, action, body, (self.clock.now(real), stretch))
     }
 
-    /// The answer of a service.
+    /// The answer of a service, at a time; what it begins takes so many times longer.
     fn asked_of(
         &mut self,
         service: &str,
         region: &str,
         action: &str,
         body: &Body,
-        call: &Call,
+        (now, stretch): (Timestamp, f64),
     ) -> Result<Said, Refusal> {
-        let now = call.now;
         let is_backed = self.is_backed;
         let rds = self.regions.entry(region.to_owned());
         let rds = rds.or_insert_with(|| Region::new(region).backed(is_backed));
         let around = self.around.entry(region.to_owned()).or_default();
         if let ("rds", Body::Form(form)) = (service, body) {
-            return rds::regions::answer(&mut self.regions, region, form, call).map(Said::Xml);
+            let call = Call { now, stretch, roles: &self.account.roles, secrets: &around.secrets };
+            return rds::regions::answer(&mut self.regions, region, form, &call).map(Said::Xml);
         }
         match (service, body) {
             ("ec2", Body::Form(form)) => {
@@ -272,8 +285,8 @@ impl Emulation {
 /// Writes the logs that instances export to the groups RDS has for them, which it makes where nobody did before.
 fn exported(region: &Region, logs: &mut logs::Logs, now: Timestamp) {
     for instance in region.instances.values().filter(|instance| instance.has_endpoint) {
-        let own = region.events.iter().filter(|event| event.source == instance.id);
-        let lines: Vec<_> = own.map(|event| (event.at, format!("LOG:  {}", event.message))).collect();
+        let lines = rds::logs::lines(region, instance);
+        let lines: Vec<_> = lines.into_iter().map(|(at, line)| (at, line.trim_end().to_owned())).collect();
         for kind in &instance.set.logs {
             let lines = if kind == "postgresql" { &lines[..] } else { &[] };
             logs.export(

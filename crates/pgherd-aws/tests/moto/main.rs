@@ -8,5 +8,6 @@ mod rds_proxy;
 mod roles;
 mod secrets;
 mod server;
+mod suite;
 mod whole;
 mod world;

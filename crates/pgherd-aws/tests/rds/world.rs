@@ -36,6 +36,13 @@ const SECONDS: i64 = 20;
 /// How many times faster everybody goes on after a throttle than on AWS: it is another computer's time, and would be waited out here.
 pub const HURRY: u32 = 10;
 
+/// The roles that blocks name, and who may act as them: somebody else has made them.
+pub const ROLES: [(&str, &str); 3] = [
+    ("monitoring", "monitoring.rds.amazonaws.com"),
+    ("other", "monitoring.rds.amazonaws.com"),
+    ("theirs", "rds.amazonaws.com"),
+];
+
 pub struct World {
     pub emulator: Running,
     /// Whether blocks are planned with everything around RDS.
@@ -52,11 +59,9 @@ impl World {
     /// A world in which each call takes that many seconds.
     pub async fn going_by(seconds: i64) -> Self {
         let options = Options { speed: Speed::PerCall { seconds }, ..Options::default() };
-        Self {
-            emulator: Emulator::start(options).await.expect("loopback is there"),
-            is_whole: false,
-            accepted: BTreeSet::new(),
-        }
+        let emulator = Emulator::start(options).await.expect("loopback is there");
+        emulator.with(|emulation| ROLES.iter().for_each(|(name, service)| emulation.role(name, service)));
+        Self { emulator, is_whole: false, accepted: BTreeSet::new() }
     }
 
     /// The same, where blocks are planned with everything around RDS.

@@ -12,7 +12,7 @@ use pgherd_emulate::wire::{Body, Fields, Form, Said};
 use pgherd_engine::provider::Provider;
 use pgherd_engine::suite::{self, Fault};
 
-use crate::world::{REGION, World, hangs, spec};
+use crate::world::{REGION, ROLES, World, hangs, spec};
 
 /// An AWS in which each call takes so many seconds; `WHOLE`: with everything around RDS.
 pub struct Cloud<const WHOLE: bool, const SECONDS: i64>(pub World);
@@ -114,6 +114,7 @@ impl<const WHOLE: bool, const SECONDS: i64> suite::World for Cloud<WHOLE, SECOND
         });
         let around = LISTS.iter().flat_map(|(service, action, field)| listed(&self.0, service, action, field));
         let mut all: Vec<String> = of_rds.into_iter().chain(around).collect();
+        all.retain(|thing| !ROLES.iter().any(|(name, _)| *thing == format!("RoleName {name}")));
         all.sort();
         all
     }

@@ -44,6 +44,96 @@ const MANAGED: [&str; 4] = [
 /// What stays as it is in a document within an answer (RFC 3986, as IAM's pages say).
 const DOCUMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+impl Roles {
+    /// The role of an ARN, where a service may act as it.
+    fn trusting(&self, arn: &str, service: &str) -> Option<&Role> {
+        let is_it = |(name, role): &(&String, &Role)| self::arn(name, role) == arn;
+        let (_, role) = self.held.iter().find(is_it)?;
+        let trusts = |statement: &Value| {
+            let principals = texts(&statement["Principal"]["Service"]);
+            statement["Effect"] == "Allow"
+                && texts(&statement["Action"]).iter().any(|action| fits(action, "sts:AssumeRole"))
+                && principals.contains(&service)
+        };
+        statements(&role.trust).iter().any(trusts).then_some(role)
+    }
+
+    /// Whether a service may act as the role of an ARN.
+    pub fn trusts(&self, arn: &str, service: &str) -> bool {
+        self.trusting(arn, service).is_some()
+    }
+
+    /// Whether a service that acts as the role of an ARN may do something to something. Conditions are taken for met.
+    pub fn allows(&self, arn: &str, service: &str, action: &str, resource: &str) -> bool {
+        let Some(role) = self.trusting(arn, service) else { return false };
+        let is_of_aws = |name: &str| role.attached.iter().any(|policy| policy.ends_with(name));
+        let all: Vec<Value> = role.inline.values().flat_map(|policy| statements(policy)).collect();
+        let is_said = |effect: &str| {
+            all.iter().any(|statement| {
+                statement["Effect"] == effect
+                    && texts(&statement["Action"]).iter().any(|pattern| fits(pattern, action))
+                    && texts(&statement["Resource"]).iter().any(|pattern| fits(pattern, resource))
+            })
+        };
+        let is_granted = is_said("Allow")
+            || action.starts_with("logs:") && is_of_aws("/AmazonRDSEnhancedMonitoringRole")
+            || action.starts_with("secretsmanager:") && is_of_aws("/SecretsManagerReadWrite");
+        is_granted && !is_said("Deny")
+    }
+}
+
+/// A role of somebody else's, which a service may act as, and which may do what AWS's own services need of it.
+pub fn of_others(roles: &mut Roles, name: &str, service: &str) {
+    let trust = serde_json::json!({
+        "Statement": { "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" },
+    });
+    roles.made += 1;
+    let role = Role {
+        id: format!("AROA{:017X}", roles.made),
+        path: "/".to_owned(),
+        trust: trust.to_string(),
+        description: None,
+        longest_s: 3600,
+        created: crate::emulation::BEGINNING,
+        tags: Tags::new(),
+        attached: MANAGED.into_iter().map(str::to_owned).collect(),
+        inline: BTreeMap::new(),
+    };
+    roles.held.insert(name.to_owned(), role);
+}
+
+/// The statements of a policy, one or many.
+fn statements(policy: &str) -> Vec<Value> {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    match &policy["Statement"] {
+        Value::Array(all) => all.clone(),
+        one => vec![one.clone()],
+    }
+}
+
+/// A text, or a list of texts.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    }
+}
+
+/// Whether a pattern of a policy fits: `*` is anything, `?` one character.
+fn fits(pattern: &str, text: &str) -> bool {
+    match (pattern.chars().next(), text.chars().next()) {
+        (None, None) => true,
+        (Some('*'), _) if fits(&pattern[1..], text) => true,
+        (Some('*'), Some(c)) => fits(pattern, &text[c.len_utf8()..]),
+        (Some(p), Some(c)) if p == '?' || p == c => fits(&pattern[p.len_utf8()..], &text[c.len_utf8()..]),
+        _ => false,
+    }
+}
+
+fn arn(name: &str, role: &Role) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role{}{name}", role.path)
+}
+
 /// The answer to a request.
 pub fn answer(roles: &mut Roles, form: &Form, now: Timestamp) -> Result<Element, Refusal> {
     match form.required("Action")? {
@@ -277,7 +367,7 @@ fn shown(name: &str, role: &Role, has_tags: bool) -> Element {
         .put("Path", &role.path)
         .put("RoleName", name)
         .put("RoleId", &role.id)
-        .put("Arn", format!("arn:aws:iam::{ACCOUNT}:role{}{name}", role.path))
+        .put("Arn", arn(name, role))
         .time("CreateDate", role.created)
         .put("AssumeRolePolicyDocument", utf8_percent_encode(&role.trust, DOCUMENT))
         .maybe("Description", role.description.as_ref())

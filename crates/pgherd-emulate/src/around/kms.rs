@@ -63,10 +63,13 @@ impl Keys {
         self.find(named).ok().map(|id| self.arn(&id))
     }
 
-    /// Whether something can be encrypted with the key that somebody named.
+    /// Whether data can be encrypted with the key that somebody named: there, enabled, and a symmetric one.
     pub fn encrypts(&self, named: &str) -> bool {
         let key = self.find(named).ok().and_then(|id| self.held.get(&id));
-        key.is_some_and(|key| key.is_enabled && key.gone.is_none() && key.usage == "ENCRYPT_DECRYPT")
+        key.is_some_and(|key| {
+            let is_for_that = key.usage == "ENCRYPT_DECRYPT" && key.spec == "SYMMETRIC_DEFAULT";
+            is_for_that && key.is_enabled && key.gone.is_none()
+        })
     }
 
     fn arn(&self, id: &str) -> String {

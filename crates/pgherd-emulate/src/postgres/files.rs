@@ -72,6 +72,7 @@ pub fn postgresql(wants: &Wants, folders: &Folders, address: &str, primary: Opti
         // As on RDS.
         ("timezone", "UTC".to_owned()),
         ("log_timezone", "UTC".to_owned()),
+        ("log_line_prefix", "%t:%r:%u@%d:[%p]:".to_owned()),
         // Nothing of an emulated cloud outlives the emulator, so nothing is lost with the machine.
         ("fsync", "off".to_owned()),
         ("full_page_writes", "off".to_owned()),

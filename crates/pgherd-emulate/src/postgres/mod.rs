@@ -7,12 +7,14 @@
 mod address;
 mod base;
 mod files;
+mod log;
 mod server;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pgherd_engine::provider::ProviderError;
@@ -23,10 +25,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::base::Base;
+use self::log::Logs;
 use self::server::Server;
 use crate::emulation::Emulation;
 use crate::rds::backed::{Job, Order, Outcome};
 use crate::serve::Shared;
+
+/// How often is looked for what servers have written.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// Where PostgreSQL comes from, and where it is kept while the emulator lives.
 #[derive(Debug, Clone)]
@@ -71,9 +77,16 @@ impl Hands {
 pub async fn work(hands: Hands, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
     let hands = Arc::new(hands);
     let (mut age, mut queues, mut workers) = (0, BTreeMap::new(), JoinSet::new());
+    let (mut ticks, mut logs) = (tokio::time::interval(BETWEEN_LOOKS), Logs::default());
     loop {
         tokio::select! {
             () = shared.orders.notified() => {}
+            _ = ticks.tick() => {
+                for (server, lines) in logs.news(&hands.base) {
+                    shared.with(|emulation| emulation.said(age, (&server.region, &server.id), lines, Instant::now()));
+                }
+                continue;
+            }
             // The sender is only ever dropped.
             _ = stopped.changed() => break,
         }
@@ -82,11 +95,13 @@ pub async fn work(hands: Hands, shared: Arc<Shared>, mut stopped: watch::Receive
             // Everything began anew: nobody waits for what is going on.
             workers.shutdown().await;
             queues.clear();
+            logs = Logs::default();
             // What cannot be removed is removed by the next emulator.
             let _ = hands.base.clear().await;
             age = now;
         }
         for job in jobs {
+            logs.follow(key(&job.region, &job.server), &job.region, &job.server);
             let queue = queues.entry(key(&job.region, &job.server)).or_insert_with_key(|key| {
                 let (queue, waiting) = mpsc::unbounded_channel();
                 workers.spawn(serve(Arc::clone(&hands), key.clone(), waiting, Arc::clone(&shared), now));
@@ -138,9 +153,12 @@ async fn carried_out(hands: &Hands, key: &str, server: &mut Option<Server>, job:
                 Err(error) => failed(&error),
             };
         }
+        (Order::Stop, Some(server)) => server.stop().await,
         (Order::Promote(wants), Some(server)) => server.promote(hands, &job.region, wants).await,
         (Order::Keep(copy), Some(server)) => server.keep(hands, &hands.base.copy(&job.region, copy)).await,
-        (Order::Set { .. } | Order::Promote(_) | Order::Keep(_), None) => Err(server::trouble("there is no server")),
+        (Order::Set { .. } | Order::Stop | Order::Promote(_) | Order::Keep(_), None) => {
+            Err(server::trouble("there is no server"))
+        }
     };
     match done {
         Ok(()) => Outcome::Done(None),

@@ -180,7 +180,8 @@ impl Server {
         Ok(())
     }
 
-    async fn stop(&mut self) -> Result<(), Trouble> {
+    /// Ends; its files stay.
+    pub async fn stop(&mut self) -> Result<(), Trouble> {
         if let Some(postmaster) = self.postmaster.take()
             && postmaster.stop(Stop::Fast, DEADLINE).await.is_err()
         {

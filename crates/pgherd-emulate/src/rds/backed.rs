@@ -34,6 +34,8 @@ pub enum Order {
         /// Whether it is started anew.
         restart: bool,
     },
+    /// To end, and be kept.
+    Stop,
     /// To follow its primary no more.
     Promote(Box<Wants>),
     /// To be copied, under this name.
@@ -98,6 +100,8 @@ pub enum Given {
     Reload,
     /// It is started anew.
     Restart,
+    /// See [`Order::Stop`].
+    Stop,
     /// See [`Order::Promote`].
     Promote,
     /// See [`Order::Keep`].
@@ -131,9 +135,10 @@ impl Instance {
 }
 
 impl Region {
-    /// Every PostgreSQL of a parameter group reads its files again.
+    /// Every PostgreSQL of a parameter group reads its files again, unless it is stopped: it will when it is started.
     pub fn reload_all_of(&mut self, group: &str) {
-        for instance in self.instances.values_mut().filter(|instance| instance.booted.group == group) {
+        let runs = |instance: &&mut Instance| instance.booted.group == group && instance.stopped_since.is_none();
+        for instance in self.instances.values_mut().filter(runs) {
             instance.order(Given::Reload);
         }
     }
@@ -154,6 +159,7 @@ impl Region {
                 Given::Make(origin) => Order::Make(origin, wants()),
                 Given::Reload => Order::Set { wants: wants(), restart: false },
                 Given::Restart => Order::Set { wants: wants(), restart: true },
+                Given::Stop => Order::Stop,
                 Given::Promote => Order::Promote(wants()),
                 Given::Keep(copy) => Order::Keep(copy),
                 Given::Remove => Order::Remove,

@@ -121,7 +121,7 @@ pub fn key(region: &Region, source: &Instance, asked: Option<&str>) -> Result<Op
         }
         (false, None) => Ok(None),
         (true, Some(named)) => {
-            let arn = region.keys.arn_of(named);
+            let arn = region.keys.arn_of(named).filter(|_| region.keys.encrypts(named));
             let arn = arn.ok_or_else(|| {
                 Refusal::of(
                     "KMSKeyNotAccessibleFault",

@@ -15,7 +15,7 @@ pub const QUOTA: usize = 40;
 /// `CreateDBInstance`.
 pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
     let id = new_id(region, form.required("DBInstanceIdentifier")?)?;
-    let set = settings(region, form)?;
+    let set = settings(region, form, call)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
     Ok(made(region, id, set, None, Origin::New, call))
@@ -58,6 +58,7 @@ pub fn made(
         is_full: false,
         told: None,
         has_endpoint: false,
+        stopped_since: None,
         restorable_since: None,
         booted: Booted { group: set.parameter_group.clone(), parameters: statics },
         source,
@@ -94,7 +95,7 @@ fn begin(instance: &mut Instance, call: &Call) {
     }
 }
 
-fn settings(region: &Region, form: &Form) -> Result<Settings, Refusal> {
+fn settings(region: &Region, form: &Form, call: &Call) -> Result<Settings, Refusal> {
     let engine = form.required("Engine")?;
     if engine != "postgres" {
         return Err(Refusal::value(format!("Invalid DB engine: {engine}. The emulator has postgres only.")));
@@ -114,15 +115,15 @@ fn settings(region: &Region, form: &Form) -> Result<Settings, Refusal> {
     let backup_window = form.text("PreferredBackupWindow").unwrap_or("03:00-03:30").to_lowercase();
     let maintenance_window = form.text("PreferredMaintenanceWindow").unwrap_or("sun:05:00-sun:05:30").to_lowercase();
     validate::windows(&backup_window, &maintenance_window)?;
-    let (encrypted, kms_key) = encryption(form)?;
+    let (encrypted, kms_key) = encryption(region, form)?;
     let parameter_group =
         form.text("DBParameterGroupName").map_or_else(|| format!("default.postgres{major}"), str::to_lowercase);
     parameters::fitting(region, &parameter_group, major)?;
     let place = place(region, form)?;
     let stored = stored(form)?;
-    let monitoring = validate::monitoring(form, &Monitoring::default())?.unwrap_or_default();
+    let monitoring = validate::monitoring(form, &Monitoring::default(), call)?.unwrap_or_default();
     let (insights, insights_mode) =
-        validate::insights(form, None, "standard")?.unwrap_or_else(|| (None, "standard".to_owned()));
+        validate::insights(region, form, None, "standard")?.unwrap_or_else(|| (None, "standard".to_owned()));
     Ok(Settings {
         class,
         version,
@@ -175,14 +176,18 @@ fn login(form: &Form) -> Result<(String, Password), Refusal> {
     Ok((username.to_owned(), Password(password.to_owned())))
 }
 
-fn encryption(form: &Form) -> Result<(bool, Option<String>), Refusal> {
+fn encryption(region: &Region, form: &Form) -> Result<(bool, Option<String>), Refusal> {
     let key = form.text("KmsKeyId");
     match (form.bool("StorageEncrypted")?, key) {
         (Some(false) | None, Some(_)) => {
             Err(Refusal::combination("You must specify StorageEncrypted as true when you specify a KmsKeyId."))
         }
         (Some(false) | None, None) => Ok((false, None)),
-        (Some(true), key) => Ok((true, Some(key.unwrap_or("alias/aws/rds").to_owned()))),
+        (Some(true), key) => {
+            let key = key.unwrap_or("alias/aws/rds");
+            validate::key(region, key)?;
+            Ok((true, Some(key.to_owned())))
+        }
     }
 }
 

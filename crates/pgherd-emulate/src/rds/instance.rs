@@ -40,6 +40,8 @@ pub struct Instance {
     pub gives_up: bool,
     /// It can be reached: `Endpoint` is told.
     pub has_endpoint: bool,
+    /// Since when it is stopped.
+    pub stopped_since: Option<Timestamp>,
     /// Since when points in time can be restored.
     pub restorable_since: Option<Timestamp>,
     /// The parameter group and the static parameters it was started with.
@@ -200,6 +202,8 @@ pub enum Effect {
     Endpoint,
     /// It was started, with what its group says.
     Boot,
+    /// Its server has ended, and is kept.
+    Stopped,
     /// Primary and standby have changed places.
     Failover,
     /// There is a first backup.
@@ -217,6 +221,7 @@ impl Instance {
         match self.phases.front() {
             _ if !is_ending && let Some(failed) = self.backed.as_ref().and_then(|backed| backed.failed) => failed,
             Some(phase) => phase.word,
+            None if self.stopped_since.is_some() => "stopped",
             None if self.is_full => "storage-full",
             None if self.is_optimizing(now) => "storage-optimization",
             None => "available",
@@ -248,6 +253,12 @@ impl Instance {
         self.phases.push_back(Phase { word, ends: later(begins, lasts), then });
     }
 
+    /// Is started after it was stopped.
+    pub fn starts(&mut self, lasts: SignedDuration, now: Timestamp) {
+        self.stopped_since = None;
+        self.goes_through("starting", lasts, vec![Effect::Boot], now);
+    }
+
     /// Goes on until `now`; tells what happened.
     pub fn advance(&mut self, now: Timestamp, group: Option<&ParameterGroup>) -> Vec<Event> {
         let mut told = Vec::new();
@@ -258,6 +269,12 @@ impl Instance {
                 if self.is_busy() {
                     self.phases.push_front(Phase { word: phase.word, ends: phase.ends, then: Vec::new() });
                 }
+            } else if let Some(since) = self.stopped_since {
+                let ends = later(since, STOPPED_AT_MOST);
+                if ends > now || !self.phases.is_empty() {
+                    break;
+                }
+                self.starts(seconds(120), ends);
             } else if let Some(opens) = self.window_opens().filter(|opens| self.phases.is_empty() && *opens <= now) {
                 let waiting = std::mem::take(&mut self.waiting);
                 super::modify::begin(self, waiting, opens, 1.0);
@@ -291,6 +308,11 @@ impl Instance {
                 self.booted = Booted { group: self.set.parameter_group.clone(), parameters };
                 self.order(Given::Restart);
                 told("availability", "DB instance restarted")
+            }
+            Effect::Stopped => {
+                self.stopped_since = Some(at);
+                self.order(Given::Stop);
+                told("notification", "DB instance stopped")
             }
             Effect::Failover => {
                 if let Some(second) = &mut self.set.second_zone {
@@ -365,6 +387,9 @@ impl Instance {
         }
     }
 }
+
+/// RDS starts by itself what was stopped for seven days.
+const STOPPED_AT_MOST: SignedDuration = seconds(7 * 24 * 3600);
 
 /// How long a change of storage is followed by optimization, in which there can be no further one.
 const OPTIMIZING: SignedDuration = seconds(6 * 3600);

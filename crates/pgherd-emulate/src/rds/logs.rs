@@ -1,17 +1,22 @@
 //! The server's log: `DescribeDBLogFiles` and `DownloadDBLogFilePortion`.
 //!
-//! The log of an instance is a line for each thing that happened to it, in a file for each hour in which something did.
+//! The log of an instance is what the PostgreSQL behind it writes; without one a line for each thing that happened to it. There is a
+//! file for each hour in which there was something to say.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::instance::Instance;
 use super::state::{Event, Region};
 use super::{Listing, paged};
 use crate::wire::{Element, Form, Refusal};
 
 /// At most so many lines in one answer.
 const MOST: usize = 10_000;
+
+/// So many lines of an instance are remembered.
+const REMEMBERED: usize = 100_000;
 
 /// `DescribeDBLogFiles`.
 pub fn describe(region: &Region, form: &Form) -> Result<Element, Refusal> {
@@ -62,11 +67,37 @@ struct File {
 /// The files of an instance by name: RDS begins one every hour.
 fn files(region: &Region, id: &str) -> BTreeMap<String, File> {
     let mut files = BTreeMap::new();
-    for Event { at, message, .. } in region.events.iter().filter(|event| event.source == id) {
+    for (at, line) in region.instances.get(id).into_iter().flat_map(|instance| lines(region, instance)) {
         let name = format!("error/postgresql.log.{}", at.strftime("%Y-%m-%d-%H"));
-        let file = files.entry(name).or_insert_with(|| File { lines: Vec::new(), written: *at });
-        file.lines.push(format!("{}:LOG:  {message}\n", at.strftime("%Y-%m-%d %H:%M:%S UTC")));
-        file.written = *at;
+        let file = files.entry(name).or_insert_with(|| File { lines: Vec::new(), written: at });
+        file.lines.push(line);
+        file.written = at;
     }
     files
+}
+
+/// The whole log of an instance: when a line came, and the line.
+pub fn lines(region: &Region, instance: &Instance) -> Vec<(Timestamp, String)> {
+    if instance.backed.is_some() {
+        return region.said.get(&instance.resource_id).cloned().unwrap_or_default();
+    }
+    let own = region.events.iter().filter(|event| event.source == instance.id);
+    let line = |Event { at, message, .. }: &Event| {
+        (*at, format!("{}:LOG:  {message}\n", at.strftime("%Y-%m-%d %H:%M:%S UTC")))
+    };
+    own.map(line).collect()
+}
+
+impl Region {
+    /// The PostgreSQL behind an instance has written lines. Of very many the oldest are forgotten.
+    pub fn said(&mut self, server: &str, lines: Vec<String>, now: Timestamp) {
+        if !self.instances.values().any(|instance| instance.resource_id == server) {
+            return;
+        }
+        let said = self.said.entry(server.to_owned()).or_default();
+        said.extend(lines.into_iter().map(|line| (now, line)));
+        if said.len() > REMEMBERED {
+            said.drain(..REMEMBERED / 2);
+        }
+    }
 }

@@ -34,74 +34,97 @@ pub mod window;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::state::Region;
+use crate::around::iam::Roles;
+use crate::around::secrets::Secrets;
 use crate::wire::{Element, Form, Refusal};
 
 /// What is known of a call beside its form.
 #[derive(Debug, Clone, Copy)]
-pub struct Call {
+pub struct Call<'a> {
     /// When it came.
     pub now: Timestamp,
     /// How many times longer than usual what it begins takes.
     pub stretch: f64,
+    /// The roles of the account.
+    pub roles: &'a Roles,
+    /// The secrets of the region.
+    pub secrets: &'a Secrets,
 }
 
-impl Call {
+impl Call<'_> {
     /// How long something takes that usually takes `usual`.
     pub fn lasts(&self, usual: SignedDuration) -> SignedDuration {
         usual.mul_f64(self.stretch)
     }
 }
 
+/// What answers an action in its region.
+type Handler = fn(&mut Region, &Form, &Call) -> Result<Element, Refusal>;
+
+/// The actions of one region. Those that go between regions are in [`regions`].
+const ACTIONS: &[(&str, Handler)] = &[
+    ("AddTagsToResource", |region, form, _| tags::add(region, form)),
+    ("CopyDBSnapshot", snapshot::copy),
+    ("CreateDBInstance", create::create),
+    ("CreateDBInstanceReadReplica", replica::create),
+    ("CreateDBParameterGroup", |region, form, _| parameters::create(region, form)),
+    ("CreateDBProxy", proxy::create),
+    ("CreateDBSnapshot", snapshot::create),
+    ("CreateDBSubnetGroup", |region, form, _| subnet::create(region, form)),
+    ("DeleteDBInstance", delete::delete),
+    ("DeleteDBInstanceAutomatedBackup", |region, form, _| backups::delete(region, form)),
+    ("DeleteDBParameterGroup", |region, form, _| parameters::delete(region, form)),
+    ("DeleteDBProxy", proxy::delete),
+    ("DeleteDBSnapshot", |region, form, call| snapshot::delete(region, form, call.now)),
+    ("DeleteDBSubnetGroup", |region, form, _| subnet::delete(region, form)),
+    ("DeregisterDBProxyTargets", |region, form, _| proxy_targets::deregister(region, form)),
+    ("DescribeAccountAttributes", |region, form, _| account::describe(region, form)),
+    ("DescribeDBEngineVersions", |_, form, _| versions::describe(form)),
+    ("DescribeDBInstanceAutomatedBackups", |region, form, call| backups::describe(region, form, call.now)),
+    ("DescribeDBInstances", |region, form, call| show::describe(region, form, call.now)),
+    ("DescribeDBLogFiles", |region, form, _| logs::describe(region, form)),
+    ("DescribeDBParameterGroups", |region, form, _| parameters::describe(region, form)),
+    ("DescribeDBParameters", |region, form, _| parameters::parameters(region, form)),
+    ("DescribeDBProxies", |region, form, _| proxy::describe(region, form)),
+    ("DescribeDBProxyTargetGroups", |region, form, _| proxy_targets::describe_groups(region, form)),
+    ("DescribeDBProxyTargets", |region, form, call| proxy_targets::describe(region, form, call)),
+    ("DescribeDBSnapshots", |region, form, call| snapshot::describe(region, form, call.now)),
+    ("DescribeDBSubnetGroups", |region, form, _| subnet::describe(region, form)),
+    ("DescribeEngineDefaultParameters", |_, form, _| parameters::defaults(form)),
+    ("DescribeEvents", |region, form, call| events::describe(region, form, call.now)),
+    ("DescribeOrderableDBInstanceOptions", |region, form, _| orderable::describe(region, form)),
+    ("DescribePendingMaintenanceActions", |region, form, _| maintenance::describe(region, form)),
+    ("DescribeSourceRegions", |region, form, _| maintenance::sources(region, form)),
+    ("DownloadDBLogFilePortion", |region, form, _| logs::download(region, form)),
+    ("ListTagsForResource", |region, form, _| tags::list(region, form)),
+    ("ModifyDBInstance", modify::modify),
+    ("ModifyDBParameterGroup", |region, form, _| parameters::modify(region, form)),
+    ("ModifyDBProxy", proxy::modify),
+    ("ModifyDBProxyTargetGroup", proxy_targets::modify),
+    ("ModifyDBSubnetGroup", |region, form, _| subnet::modify(region, form)),
+    ("PromoteReadReplica", replica::promote),
+    ("RebootDBInstance", modify::reboot),
+    ("RegisterDBProxyTargets", proxy_targets::register),
+    ("RemoveTagsFromResource", |region, form, _| tags::remove(region, form)),
+    ("ResetDBParameterGroup", |region, form, _| parameters::reset(region, form)),
+    ("RestoreDBInstanceFromDBSnapshot", restore::from_snapshot),
+    ("RestoreDBInstanceToPointInTime", restore::to_point_in_time),
+    ("StartDBInstance", modify::start),
+    ("StopDBInstance", modify::stop),
+];
+
+/// Every action there is, by name.
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|(name, _)| *name).chain(regions::ACTIONS)
+}
+
 /// The answer to a request.
 pub fn answer(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
     region.advance(call.now);
-    match form.required("Action")? {
-        "AddTagsToResource" => tags::add(region, form),
-        "CreateDBInstance" => create::create(region, form, call),
-        "CreateDBInstanceReadReplica" => replica::create(region, form, call),
-        "CreateDBProxy" => proxy::create(region, form, call),
-        "CreateDBParameterGroup" => parameters::create(region, form),
-        "CreateDBSnapshot" => snapshot::create(region, form, call),
-        "CreateDBSubnetGroup" => subnet::create(region, form),
-        "DeleteDBInstance" => delete::delete(region, form, call),
-        "DeleteDBInstanceAutomatedBackup" => backups::delete(region, form),
-        "DeleteDBProxy" => proxy::delete(region, form, call),
-        "DeleteDBParameterGroup" => parameters::delete(region, form),
-        "DeleteDBSnapshot" => snapshot::delete(region, form, call.now),
-        "DeleteDBSubnetGroup" => subnet::delete(region, form),
-        "DeregisterDBProxyTargets" => proxy_targets::deregister(region, form),
-        "DescribeAccountAttributes" => account::describe(region, form),
-        "DescribeDBEngineVersions" => versions::describe(form),
-        "DescribeDBInstanceAutomatedBackups" => backups::describe(region, form, call.now),
-        "DescribeDBInstances" => show::describe(region, form, call.now),
-        "DescribeDBLogFiles" => logs::describe(region, form),
-        "DescribeDBParameterGroups" => parameters::describe(region, form),
-        "DescribeDBParameters" => parameters::parameters(region, form),
-        "DescribeDBProxies" => proxy::describe(region, form),
-        "DescribeDBProxyTargetGroups" => proxy_targets::describe_groups(region, form),
-        "DescribeDBProxyTargets" => proxy_targets::describe(region, form, call.now),
-        "DescribeDBSnapshots" => snapshot::describe(region, form, call.now),
-        "DescribeDBSubnetGroups" => subnet::describe(region, form),
-        "DescribeEngineDefaultParameters" => parameters::defaults(form),
-        "DescribeEvents" => events::describe(region, form, call.now),
-        "DownloadDBLogFilePortion" => logs::download(region, form),
-        "DescribePendingMaintenanceActions" => maintenance::describe(region, form),
-        "DescribeSourceRegions" => maintenance::sources(region, form),
-        "DescribeOrderableDBInstanceOptions" => orderable::describe(region, form),
-        "ListTagsForResource" => tags::list(region, form),
-        "ModifyDBInstance" => modify::modify(region, form, call),
-        "ModifyDBProxy" => proxy::modify(region, form, call),
-        "ModifyDBProxyTargetGroup" => proxy_targets::modify(region, form, call),
-        "ModifyDBParameterGroup" => parameters::modify(region, form),
-        "ModifyDBSubnetGroup" => subnet::modify(region, form),
-        "PromoteReadReplica" => replica::promote(region, form, call),
-        "RebootDBInstance" => modify::reboot(region, form, call),
-        "RegisterDBProxyTargets" => proxy_targets::register(region, form, call),
-        "RemoveTagsFromResource" => tags::remove(region, form),
-        "ResetDBParameterGroup" => parameters::reset(region, form),
-        "RestoreDBInstanceFromDBSnapshot" => restore::from_snapshot(region, form, call),
-        "RestoreDBInstanceToPointInTime" => restore::to_point_in_time(region, form, call),
-        other => Err(Refusal::of("InvalidAction", format!("Could not find operation {other} for version 2014-10-31"))),
+    let action = form.required("Action")?;
+    match ACTIONS.iter().find(|(name, _)| *name == action) {
+        Some((_, handler)) => handler(region, form, call),
+        None => Err(Refusal::of("InvalidAction", format!("Could not find operation {action} for version 2014-10-31"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `ModifyDBInstance` and `RebootDBInstance`: which changes ride at once, which wait for the window, and the phases they take.
+//! `ModifyDBInstance`, `RebootDBInstance` and what stops and starts: which changes ride at once, which wait for the window, and the phases they take.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::instance::{Change, Effect, Instance, Password, Settings};
 use super::state::{Region, seconds};
 use super::storage::{self, Storage};
-use super::{Call, parameters, show, subnet, validate, versions};
+use super::{Call, parameters, show, snapshot, subnet, validate, versions};
 use crate::wire::{Element, Form, Refusal};
 
 /// `ModifyDBInstance`.
 pub fn modify(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
     let id = form.required("DBInstanceIdentifier")?.to_lowercase();
     let mut instance = region.instances.get(&id).ok_or_else(|| Refusal::no_instance(&id))?.clone();
-    let changes = changes(region, &instance, form, call.now)?;
+    let changes = changes(region, &instance, form, call)?;
     // Full storage takes nothing but more of it.
     let grows = |change: &Change| matches!(change, Change::Storage(gib) if *gib > instance.set.storage_gib);
     let is_relief = instance.status(call.now) == "storage-full" && changes.iter().any(grows);
@@ -49,6 +49,38 @@ pub fn reboot(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     }
     let after = if fails_over { vec![Effect::Failover, Effect::Boot] } else { vec![Effect::Boot] };
     instance.goes_through("rebooting", call.lasts(seconds(60)), after, call.now);
+    let instance = region.instances[&id].clone();
+    Ok(Element::new("").with(show::instance(region, &instance, call.now)))
+}
+
+/// `StopDBInstance`, after a snapshot where one is named. Nothing that follows or is followed is stopped.
+pub fn stop(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let id = form.required("DBInstanceIdentifier")?.to_lowercase();
+    let mut instance = region.instances.get(&id).ok_or_else(|| Refusal::no_instance(&id))?.clone();
+    if !instance.takes_changes(call.now) {
+        return Err(Refusal::state(format!("Instance {id} is not in available state.")));
+    }
+    if instance.source.is_some() || !region.replicas(&id).is_empty() {
+        return Err(Refusal::state(format!("Cannot stop {id}, because it is or has a read replica.")));
+    }
+    if let Some(snapshot) = form.text("DBSnapshotIdentifier").map(str::to_lowercase) {
+        validate::identifier("DBSnapshotIdentifier", &snapshot, 255)?;
+        snapshot::take(region, &snapshot, &mut instance, call)?;
+    }
+    instance.goes_through("stopping", call.lasts(seconds(120)), vec![Effect::Stopped], call.now);
+    let answer = Element::new("").with(show::instance(region, &instance, call.now));
+    region.instances.insert(id, instance);
+    Ok(answer)
+}
+
+/// `StartDBInstance`.
+pub fn start(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let id = form.required("DBInstanceIdentifier")?.to_lowercase();
+    let instance = region.instances.get_mut(&id).ok_or_else(|| Refusal::no_instance(&id))?;
+    if instance.status(call.now) != "stopped" {
+        return Err(Refusal::state(format!("Instance {id} is not in stopped state.")));
+    }
+    instance.starts(call.lasts(seconds(120)), call.now);
     let instance = region.instances[&id].clone();
     Ok(Element::new("").with(show::instance(region, &instance, call.now)))
 }
@@ -202,10 +234,10 @@ fn is_held(set: &Settings, change: &Change) -> bool {
 }
 
 /// The changes a request asks for, all of which are possible.
-fn changes(region: &Region, instance: &Instance, form: &Form, now: Timestamp) -> Result<Vec<Change>, Refusal> {
-    let mut changes = plain(region, instance, form)?;
+fn changes(region: &Region, instance: &Instance, form: &Form, call: &Call) -> Result<Vec<Change>, Refusal> {
+    let mut changes = plain(region, instance, form, call)?;
     changes.extend(server(region, instance, form)?);
-    changes.extend(storage(instance, form, now)?);
+    changes.extend(storage(instance, form, call.now)?);
     changes.extend(windows(instance, form)?);
     if changes.is_empty() {
         return Err(Refusal::combination("No modifications were requested"));
@@ -214,7 +246,7 @@ fn changes(region: &Region, instance: &Instance, form: &Form, now: Timestamp) ->
 }
 
 /// What is neither of the server, nor of its storage, nor of its windows.
-fn plain(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Change>, Refusal> {
+fn plain(region: &Region, instance: &Instance, form: &Form, call: &Call) -> Result<Vec<Change>, Refusal> {
     let set = &instance.set;
     let mut changes = Vec::new();
     changes.extend(form.bool("AutoMinorVersionUpgrade")?.map(Change::AutoMinor));
@@ -222,8 +254,8 @@ fn plain(region: &Region, instance: &Instance, form: &Form) -> Result<Vec<Change
     changes.extend(form.bool("DeletionProtection")?.map(Change::Protection));
     changes.extend(form.bool("PubliclyAccessible")?.map(Change::Public));
     changes.extend(form.bool("EnableIAMDatabaseAuthentication")?.map(Change::Iam));
-    changes.extend(validate::monitoring(form, &set.monitoring)?.map(Change::Monitoring));
-    let insights = validate::insights(form, set.insights.as_ref(), &set.insights_mode)?;
+    changes.extend(validate::monitoring(form, &set.monitoring, call)?.map(Change::Monitoring));
+    let insights = validate::insights(region, form, set.insights.as_ref(), &set.insights_mode)?;
     changes.extend(insights.map(|(insights, mode)| Change::Insights(insights, mode)));
     changes.extend(logs(set, form)?);
     if let Some(ids) = form.list("VpcSecurityGroupIds", "VpcSecurityGroupId").filter(|ids| !ids.is_empty()) {

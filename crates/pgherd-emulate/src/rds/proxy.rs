@@ -104,7 +104,7 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         return Err(Refusal::value(format!("Invalid EngineFamily: {family}. The emulator has POSTGRESQL only.")));
     }
     let auth = auth(form)?.ok_or_else(|| Refusal::of("MissingParameter", "The request must contain Auth."))?;
-    let role = role(form.required("RoleArn")?)?;
+    let role = role(form.required("RoleArn")?, call)?;
     let (subnets, vpc) = subnets(region, form)?;
     let set = Settings {
         auth,
@@ -154,7 +154,7 @@ pub fn modify(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
         set.auth = auth;
     }
     if let Some(arn) = form.text("RoleArn") {
-        set.role = role(arn)?;
+        set.role = role(arn, call)?;
     }
     set.require_tls = form.bool("RequireTLS")?.unwrap_or(set.require_tls);
     set.debug = form.bool("DebugLogging")?.unwrap_or(set.debug);
@@ -212,9 +212,15 @@ fn named(name: &str) -> Result<(), Refusal> {
     validate::identifier("DBProxyName", name, 63)
 }
 
-fn role(arn: &str) -> Result<String, Refusal> {
-    let is_role = arn.starts_with("arn:") && arn.contains(":role/");
-    is_role.then(|| arn.to_owned()).ok_or_else(|| Refusal::value(format!("The IAM role ARN {arn} is not valid.")))
+/// The service that acts as a proxy's role.
+pub const SERVICE: &str = "rds.amazonaws.com";
+
+/// A role that RDS may act as; whether it may read a secret is found out when the proxy logs in.
+fn role(arn: &str, call: &Call) -> Result<String, Refusal> {
+    let is_trusted = call.roles.trusts(arn, SERVICE);
+    is_trusted
+        .then(|| arn.to_owned())
+        .ok_or_else(|| Refusal::value(format!("RDS is not authorized to assume the IAM role {arn}.")))
 }
 
 fn idle(timeout_s: i64) -> Result<i64, Refusal> {

@@ -2,9 +2,10 @@
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::instance::Instance;
-use super::proxy::{self, Proxy};
+use super::proxy::{self, Proxy, SERVICE};
 use super::state::{Region, seconds};
 use super::{Call, Listing, paged};
 use crate::around::ec2::network::{Opens, Peer};
@@ -42,7 +43,7 @@ pub struct Target {
     pub registered: Timestamp,
     /// Until when the proxy has no room for it.
     pub ready: Timestamp,
-    /// What is wrong, as `TargetHealth` tells it: what no rule here finds out, such as a password that does not fit.
+    /// What is wrong, as `TargetHealth` tells it: what no rule here finds out.
     pub trouble: Option<&'static str>,
 }
 
@@ -98,7 +99,7 @@ pub fn register(region: &mut Region, form: &Form, call: &Call) -> Result<Element
     let mut items = Vec::new();
     for id in ids {
         let target = newcomer(region, &proxy, id, call)?;
-        items.push(shown(region, &proxy, &target, call.now));
+        items.push(shown(region, &proxy, &target, call));
         proxy.targets.push(target);
     }
     region.proxies.insert(proxy.name.clone(), proxy);
@@ -147,10 +148,10 @@ pub fn deregister(region: &mut Region, form: &Form) -> Result<Element, Refusal> 
 }
 
 /// `DescribeDBProxyTargets`.
-pub fn describe(region: &Region, form: &Form, now: Timestamp) -> Result<Element, Refusal> {
+pub fn describe(region: &Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
     let proxy = proxy::existing(region, form.required("DBProxyName")?)?;
     in_group(form)?;
-    let items = proxy.targets.iter().map(|target| shown(region, &proxy, target, now)).collect();
+    let items = proxy.targets.iter().map(|target| shown(region, &proxy, target, call)).collect();
     paged(form, Listing { name: "Targets", items })
 }
 
@@ -182,10 +183,10 @@ fn group(region: &Region, proxy: &Proxy) -> Element {
         .time("UpdatedDate", proxy.updated)
 }
 
-fn shown(region: &Region, proxy: &Proxy, target: &Target, now: Timestamp) -> Element {
+fn shown(region: &Region, proxy: &Proxy, target: &Target, call: &Call) -> Element {
     let instance = region.instances.values().find(|instance| instance.resource_id == target.server);
     let (state, reason) = match instance {
-        Some(instance) => health(region, proxy, target, instance, now),
+        Some(instance) => health(region, proxy, target, instance, call),
         None => ("UNAVAILABLE", Some("CONNECTION_FAILED")),
     };
     let health = Element::new("TargetHealth").put("State", state).maybe("Reason", reason);
@@ -203,8 +204,9 @@ fn health(
     proxy: &Proxy,
     target: &Target,
     instance: &Instance,
-    now: Timestamp,
+    call: &Call,
 ) -> (&'static str, Option<&'static str>) {
+    let now = call.now;
     let unavailable = |reason| ("UNAVAILABLE", Some(reason));
     if now < target.registered {
         return ("REGISTERING", None);
@@ -218,7 +220,21 @@ fn health(
     if !instance.has_endpoint || ["rebooting", "upgrading", "stopped", "deleting"].contains(&instance.status(now)) {
         return unavailable("CONNECTION_FAILED");
     }
+    if !logs_in(region, proxy, instance, call) {
+        return unavailable("AUTH_FAILURE");
+    }
     target.trouble.map_or(("AVAILABLE", None), unavailable)
+}
+
+/// Whether one of a proxy's secrets can be read with its role and holds the user and the password that the instance has.
+fn logs_in(region: &Region, proxy: &Proxy, instance: &Instance, call: &Call) -> bool {
+    let set = &instance.set;
+    proxy.set.auth.iter().any(|auth| {
+        let is_let = call.roles.allows(&proxy.set.role, SERVICE, "secretsmanager:GetSecretValue", &auth.secret);
+        let text = call.secrets.text(&auth.secret, &region.keys).filter(|_| is_let);
+        let held: Option<Value> = text.and_then(|text| serde_json::from_str(text).ok());
+        held.is_some_and(|held| held["username"] == *set.username && held["password"] == *set.password.0)
+    })
 }
 
 /// Whether a security group of the instance lets the proxy in: as a member of a group, or by the addresses of its subnets.

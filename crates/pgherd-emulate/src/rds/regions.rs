@@ -10,6 +10,12 @@ use crate::wire::{Element, Form, Refusal};
 /// All regions, by name.
 pub type Regions = BTreeMap<String, Region>;
 
+const START: &str = "StartDBInstanceAutomatedBackupsReplication";
+const STOP: &str = "StopDBInstanceAutomatedBackupsReplication";
+
+/// What is asked of one region and concerns two. A replica in another region is asked for as any other one.
+pub const ACTIONS: [&str; 2] = [START, STOP];
+
 /// The answer of one region to a request. The region must be there.
 pub fn answer(regions: &mut Regions, name: &str, form: &Form, call: &Call) -> Result<Element, Refusal> {
     regions.values_mut().for_each(|region| region.advance(call.now));
@@ -18,8 +24,8 @@ pub fn answer(regions: &mut Regions, name: &str, form: &Form, call: &Call) -> Re
         "CreateDBInstanceReadReplica" if source(form, "SourceDBInstanceIdentifier", name).is_some() => {
             replica::create_elsewhere(regions, name, form, call)
         }
-        "StartDBInstanceAutomatedBackupsReplication" => copied::start(regions, name, form, call),
-        "StopDBInstanceAutomatedBackupsReplication" => copied::stop(regions, name, form),
+        START => copied::start(regions, name, form, call),
+        STOP => copied::stop(regions, name, form),
         _ => match regions.get_mut(name) {
             Some(region) => super::answer(region, form, call),
             None => Err(Refusal::value(format!("There is no region {name}."))),

@@ -21,7 +21,7 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     if form.text("DBParameterGroupName").is_some() {
         return Err(no_parameter_group());
     }
-    let set = settings(region, &primary.set, form)?;
+    let set = settings(region, &primary.set, form, call)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
     region.instances.get_mut(&source).into_iter().for_each(|source| is_copied(source, call));
@@ -58,7 +58,7 @@ pub fn create_elsewhere(regions: &mut Regions, here: &str, form: &Form, call: &C
         kms_key,
         ..primary.set.clone()
     };
-    let set = settings(region, &there, form)?;
+    let set = settings(region, &there, form, call)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);
     let told = create::made(region, id, set, Some(arn.clone()), Origin::New, call);
@@ -153,14 +153,14 @@ fn source(region: &Region, asked: &str) -> Result<String, Refusal> {
 
 /// A replica's settings. Storage, version, parameters and place are the source's; security groups, monitoring, exports of logs,
 /// growth of storage, backups and protection are not: who does not say them gets the default.
-fn settings(region: &Region, source: &Settings, form: &Form) -> Result<Settings, Refusal> {
+fn settings(region: &Region, source: &Settings, form: &Form, call: &Call) -> Result<Settings, Refusal> {
     let class = form.text("DBInstanceClass").unwrap_or(&source.class).to_owned();
     versions::class(&class)?;
     let place = create::place_in(region, form, form.text("DBSubnetGroupName").unwrap_or(&source.subnet_group))?;
     let port = form.int("Port")?.unwrap_or(source.port);
     validate::port(port)?;
     let (insights, insights_mode) =
-        validate::insights(form, None, "standard")?.unwrap_or_else(|| (None, "standard".to_owned()));
+        validate::insights(region, form, None, "standard")?.unwrap_or_else(|| (None, "standard".to_owned()));
     let max_storage_gib = form.int("MaxAllocatedStorage")?;
     max_storage_gib.map_or(Ok(()), |max| super::storage::limit(max, source.storage_gib))?;
     Ok(Settings {
@@ -177,7 +177,7 @@ fn settings(region: &Region, source: &Settings, form: &Form) -> Result<Settings,
         public: form.bool("PubliclyAccessible")?.unwrap_or(false),
         iam: form.bool("EnableIAMDatabaseAuthentication")?.unwrap_or(false),
         logs: validate::logs(form.list("EnableCloudwatchLogsExports", "member"))?,
-        monitoring: validate::monitoring(form, &Monitoring::default())?.unwrap_or_default(),
+        monitoring: validate::monitoring(form, &Monitoring::default(), call)?.unwrap_or_default(),
         auto_minor: form.bool("AutoMinorVersionUpgrade")?.unwrap_or(source.auto_minor),
         max_storage_gib,
         insights,

@@ -90,7 +90,8 @@ fn restored(
     form: &Form,
     call: &Call,
 ) -> Result<Element, Refusal> {
-    let kept = &lasting(kept, form, call.now)?;
+    // Only words are of another major: the PostgreSQL behind an instance stays what it is.
+    let kept = &if region.is_backed { kept.clone() } else { lasting(kept, form, call.now)? };
     let set = settings(region, kept, form)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);

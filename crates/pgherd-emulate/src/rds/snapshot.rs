@@ -81,10 +81,7 @@ impl Snapshot {
 /// Begins a snapshot of an instance.
 pub fn take(region: &mut Region, id: &str, of: &mut Instance, call: &Call) -> Result<(), Refusal> {
     if region.snapshots.contains_key(id) {
-        return Err(Refusal::of(
-            "DBSnapshotAlreadyExists",
-            format!("Cannot create the snapshot because a snapshot with the identifier {id} already exists."),
-        ));
+        return Err(exists(id));
     }
     let copied = of.set.copy_tags.then(|| region.tags.get(&region.arn("db", &of.id)).cloned()).flatten();
     region.tags.insert(region.arn("snapshot", id), copied.unwrap_or_default());
@@ -122,6 +119,45 @@ pub fn create(region: &mut Region, form: &Form, call: &Call) -> Result<Element, 
     Ok(Element::new("").with(shown(region, &region.snapshots[&id], call.now)))
 }
 
+/// `CopyDBSnapshot`: the same under another name, encrypted with the key that is named.
+pub fn copy(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Refusal> {
+    let asked = form.required("SourceDBSnapshotIdentifier")?;
+    let name = asked.strip_prefix(&region.arn("snapshot", "")).unwrap_or(asked).to_lowercase();
+    if name.starts_with("arn:") {
+        return Err(Refusal::value("The emulator copies snapshots within a region only."));
+    }
+    let found = region.snapshots.get(&name).ok_or_else(|| missing(&name))?.clone();
+    if !found.is_complete(call.now) {
+        return Err(Refusal::of("InvalidDBSnapshotState", format!("The snapshot {name} is not available.")));
+    }
+    let id = form.required("TargetDBSnapshotIdentifier")?.to_lowercase();
+    validate::identifier("TargetDBSnapshotIdentifier", &id, 255)?;
+    if region.snapshots.contains_key(&id) {
+        return Err(exists(&id));
+    }
+    let mut set = found.set.clone();
+    if let Some(key) = form.text("KmsKeyId") {
+        validate::key(region, key)?;
+        (set.encrypted, set.kms_key) = (true, Some(key.to_owned()));
+    }
+    let copied = form.bool("CopyTags")?.unwrap_or(false);
+    let mut given = tags::sent(form)?;
+    if copied && given.is_empty() {
+        given = region.tags.get(&region.arn("snapshot", &name)).cloned().unwrap_or_default();
+    }
+    region.tags.insert(region.arn("snapshot", &id), given);
+    let complete = later(call.now, call.lasts(seconds(120)));
+    region.snapshots.insert(id.clone(), Snapshot { id: id.clone(), complete, set, ..found });
+    Ok(Element::new("").with(shown(region, &region.snapshots[&id], call.now)))
+}
+
+fn exists(id: &str) -> Refusal {
+    Refusal::of(
+        "DBSnapshotAlreadyExists",
+        format!("Cannot create the snapshot because a snapshot with the identifier {id} already exists."),
+    )
+}
+
 /// `DescribeDBSnapshots`.
 pub fn describe(region: &Region, form: &Form, now: Timestamp) -> Result<Element, Refusal> {
     let id = form.text("DBSnapshotIdentifier").map(str::to_lowercase);
@@ -146,8 +182,11 @@ pub fn delete(region: &mut Region, form: &Form, now: Timestamp) -> Result<Elemen
         return Err(Refusal::of("InvalidDBSnapshotState", format!("The snapshot {id} is being created.")));
     }
     let answer = Element::new("").with(shown(region, snapshot, now));
-    let removed = region.snapshots.remove(&id);
-    region.forgotten.extend(removed.and_then(|snapshot| snapshot.copy).map(|copy| copy.name));
+    let removed = region.snapshots.remove(&id).and_then(|snapshot| snapshot.copy).map(|copy| copy.name);
+    // Copies of a snapshot are of the same data.
+    let is_held =
+        |name: &String| region.snapshots.values().any(|one| one.copy.as_ref().is_some_and(|copy| copy.name == *name));
+    region.forgotten.extend(removed.filter(|name| !is_held(name)));
     region.tags.remove(&region.arn("snapshot", &id));
     Ok(answer)
 }

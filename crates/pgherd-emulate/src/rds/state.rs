@@ -54,6 +54,8 @@ pub struct Region {
     pub maintenance: BTreeMap<String, Vec<Maintenance>>,
     /// Regions of which this one takes neither replicas nor copies.
     pub unreached: BTreeSet<String>,
+    /// What the PostgreSQL behind each instance has written, by the instance's `db-…` id.
+    pub said: BTreeMap<String, Vec<(Timestamp, String)>>,
     /// Whether new instances have a PostgreSQL behind them.
     pub is_backed: bool,
     /// How long what is told of settings lags behind how they are.
@@ -97,6 +99,7 @@ impl Region {
             events: Vec::new(),
             maintenance: BTreeMap::new(),
             unreached: BTreeSet::new(),
+            said: BTreeMap::new(),
             is_backed: false,
             settings_lag: SignedDuration::ZERO,
             forgotten: Vec::new(),
@@ -118,6 +121,7 @@ impl Region {
             self.events.extend(told);
             if instance.is_gone {
                 self.tags.remove(&self.arn("db", &id));
+                self.said.remove(&instance.resource_id);
                 self.orphaned(&id);
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Call;
 use super::instance::{Insights, Monitoring};
 use super::state::Region;
 use super::window::Window;
@@ -109,7 +110,7 @@ pub fn windows(backup: &str, maintenance: &str) -> Result<(), Refusal> {
 }
 
 /// Enhanced monitoring, where a request says something of it.
-pub fn monitoring(form: &Form, before: &Monitoring) -> Result<Option<Monitoring>, Refusal> {
+pub fn monitoring(form: &Form, before: &Monitoring, call: &Call) -> Result<Option<Monitoring>, Refusal> {
     let (interval, role) = (form.int("MonitoringInterval")?, form.text("MonitoringRoleArn"));
     if interval.is_none() && role.is_none() {
         return Ok(None);
@@ -129,7 +130,7 @@ pub fn monitoring(form: &Form, before: &Monitoring) -> Result<Option<Monitoring>
             None => Err(Refusal::combination(
                 "A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0.",
             )),
-            Some(role) if !role.starts_with("arn:") => Err(Refusal::value(
+            Some(role) if !writes_samples(call, &role) => Err(Refusal::value(
                 "The IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING",
             )),
             role => Ok(Some(Monitoring { interval_s, role })),
@@ -137,8 +138,28 @@ pub fn monitoring(form: &Form, before: &Monitoring) -> Result<Option<Monitoring>
     }
 }
 
+/// Whether the role of an ARN may write what enhanced monitoring sees.
+fn writes_samples(call: &Call, role: &str) -> bool {
+    let stream = "arn:aws:logs:us-east-1:123456789012:log-group:RDSOSMetrics:log-stream:any";
+    call.roles.allows(role, "monitoring.rds.amazonaws.com", "logs:PutLogEvents", stream)
+}
+
+/// A key that data can be encrypted with.
+pub fn key(region: &Region, named: &str) -> Result<(), Refusal> {
+    match region.keys.encrypts(named) {
+        true => Ok(()),
+        false => Err(Refusal::of(
+            "KMSKeyNotAccessibleFault",
+            format!(
+                "The specified KMS key [{named}] does not exist, is not enabled or you do not have permissions to access it."
+            ),
+        )),
+    }
+}
+
 /// Performance Insights, where a request says something of it.
 pub fn insights(
+    region: &Region,
     form: &Form,
     before: Option<&Insights>,
     mode: &str,
@@ -171,6 +192,9 @@ pub fn insights(
         return Err(Refusal::combination(
             "Database Insights advanced mode needs a retention period of at least 465 days.",
         ));
+    }
+    if let Some(key) = key {
+        self::key(region, key)?;
     }
     let kept = before.map(|before| before.kms_key.as_str());
     match (kept, key) {

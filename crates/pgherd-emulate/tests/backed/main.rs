@@ -25,7 +25,11 @@ async fn rows_are_in_a_snapshot_and_in_what_is_restored_of_it() {
     orders.batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2)").await.unwrap();
     world.ok("CreateDBSnapshot", &[("DBInstanceIdentifier", "orders"), ("DBSnapshotIdentifier", "two")]).await;
     orders.batch_execute("INSERT INTO t VALUES (3)").await.unwrap();
-    let restore = [("DBInstanceIdentifier", "copy"), ("DBSnapshotIdentifier", "two")];
+    // A copy of it is enough.
+    let copy = [("SourceDBSnapshotIdentifier", "two"), ("TargetDBSnapshotIdentifier", "same")];
+    world.ok("CopyDBSnapshot", &copy).await;
+    world.ok("DeleteDBSnapshot", &[("DBSnapshotIdentifier", "two")]).await;
+    let restore = [("DBInstanceIdentifier", "copy"), ("DBSnapshotIdentifier", "same")];
     world.ok("RestoreDBInstanceFromDBSnapshot", &restore).await;
     let latest = [
         ("SourceDBInstanceIdentifier", "orders"),
@@ -38,6 +42,12 @@ async fn rows_are_in_a_snapshot_and_in_what_is_restored_of_it() {
     assert_eq!((world::count(&copy).await, world::count(&latest).await), (2, 3));
     assert_eq!(world.field("orders", "Port"), world.field("copy", "Port"));
     assert_ne!(world.field("orders", "Address"), world.field("copy", "Address"));
+    world.ok("StopDBInstance", &[("DBInstanceIdentifier", "copy")]).await;
+    assert_eq!(world.field("copy", "DBInstanceStatus"), "stopped");
+    assert!(world.connect("copy", "shop", "correct-horse").await.is_err());
+    world.ok("StartDBInstance", &[("DBInstanceIdentifier", "copy")]).await;
+    let copy = world.connect("copy", "shop", "correct-horse").await.unwrap();
+    assert_eq!(world::count(&copy).await, 2);
     world.stop().await;
 }
 
@@ -64,6 +74,8 @@ async fn who_may_come_in_is_as_on_rds() {
     let world = world!();
     world.create("orders", &[]).await;
     assert!(world.connect("orders", "postgres", "wrong-horse").await.is_err());
+    // Its log says so.
+    world.logged("orders", "password authentication failed for user \"master\"").await;
     let plain = world.connect_plainly("orders", "correct-horse").await.unwrap_err();
     assert!(plain.contains("no encryption"), "{plain}");
     let modify = [("DBInstanceIdentifier", "orders"), ("MasterUserPassword", "battery-staple")];

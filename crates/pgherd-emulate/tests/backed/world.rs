@@ -110,6 +110,23 @@ impl World {
         inside(found, name).or_else(|| inside(found, "Code")).unwrap_or_default()
     }
 
+    /// Returns when a line of the log of an instance says this.
+    pub async fn logged(&self, id: &str, expected: &str) {
+        let is_there = || {
+            let files = self.ask("DescribeDBLogFiles", &[("DBInstanceIdentifier", id)]).unwrap();
+            // The newest is the last.
+            let name = files.rsplit("<LogFileName>").next().and_then(|rest| rest.split('<').next()).unwrap_or_default();
+            let portion = [("DBInstanceIdentifier", id), ("LogFileName", name), ("Marker", "0")];
+            self.ask("DownloadDBLogFilePortion", &portion).is_ok_and(|log| log.contains(expected))
+        };
+        let comes = async {
+            while !is_there() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(super::DEADLINE, comes).await.expect("it is written");
+    }
+
     fn events(&self) -> String {
         self.ask("DescribeEvents", &[("Duration", "100000")]).unwrap()
     }

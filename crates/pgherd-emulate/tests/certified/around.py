@@ -29,6 +29,10 @@ def control(path, body):
     return urllib.request.urlopen(request).read()
 
 
+def after_its_time(line):
+    return line.split(" UTC:")[1]
+
+
 def told(pairs):
     return {pair["Key"]: pair["Value"] for pair in pairs}
 
@@ -185,8 +189,8 @@ def logs():
     print("exported", [(g["logGroupName"], g.get("retentionInDays")) for g in logs.describe_log_groups()["logGroups"]])
     stream = logs.describe_log_streams(logGroupName=name)["logStreams"][0]["logStreamName"]
     page = logs.get_log_events(logGroupName=name, logStreamName=stream, startFromHead=True, limit=1)
-    print("first", stream, [event["message"] for event in page["events"]])
-    print("filtered", [event["message"] for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name, filterPattern="backup") for event in page["events"]])
+    print("first", stream, [after_its_time(event["message"]) for event in page["events"]])
+    print("filtered", [after_its_time(event["message"]) for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name, filterPattern="backup") for event in page["events"]])
     logs.create_log_stream(logGroupName=name, logStreamName="own")
     logs.put_log_events(logGroupName=name, logStreamName="own", logEvents=[{"timestamp": 1767225600000, "message": "hello"}])
     print("written", [event["message"] for event in logs.get_log_events(logGroupName=name, logStreamName="own")["events"]])

@@ -60,6 +60,10 @@ parameters = [parameter for page in pages for parameter in page["Parameters"]]
 print("set", sorted((p["ParameterName"], p["ParameterValue"]) for p in parameters if p["Source"] == "user"))
 print("more than one page", len(parameters) > 100)
 
+monitored = {"Statement": {"Effect": "Allow", "Principal": {"Service": "monitoring.rds.amazonaws.com"}, "Action": "sts:AssumeRole"}}
+iam = boto3.client("iam", endpoint_url=URL)
+role = iam.create_role(RoleName="monitoring", AssumeRolePolicyDocument=json.dumps(monitored))["Role"]["Arn"]
+iam.attach_role_policy(RoleName="monitoring", PolicyArn="arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole")
 planned({"action": "CreateDBInstance", "fault": "throttle"})
 created = rds.create_db_instance(
     DBInstanceIdentifier="orders",
@@ -77,7 +81,7 @@ created = rds.create_db_instance(
     VpcSecurityGroupIds=["sg-default"],
     BackupRetentionPeriod=7,
     MonitoringInterval=60,
-    MonitoringRoleArn="arn:aws:iam::123456789012:role/monitoring",
+    MonitoringRoleArn=role,
     EnableCloudwatchLogsExports=["postgresql", "upgrade"],
     Tags=[{"Key": "pgherd:block", "Value": "orders"}],
 )["DBInstance"]

@@ -193,3 +193,47 @@ fn an_instance_with_backups_has_a_range() {
     assert_eq!(super::inside(&told, "EarliestTime").as_deref(), Some("2026-01-01T00:06:30.000Z"));
     assert_eq!(super::inside(&told, "LatestTime").as_deref(), Some("2026-01-01T01:00:00.000Z"));
 }
+
+#[test]
+fn a_snapshot_is_copied_under_another_name_and_with_another_key() {
+    let mut world = World::with_orders(&[]);
+    world.ok("CreateDBSnapshot", &[("DBInstanceIdentifier", "orders"), ("DBSnapshotIdentifier", "one")]);
+    let copy = [("SourceDBSnapshotIdentifier", "one"), ("TargetDBSnapshotIdentifier", "two")];
+    assert_eq!(world.ask("CopyDBSnapshot", &copy).unwrap_err(), "InvalidDBSnapshotState");
+    world.pass(3600);
+    assert_eq!(
+        world.ask("CopyDBSnapshot", &changed(&copy, &[("KmsKeyId", "none")])).unwrap_err(),
+        "KMSKeyNotAccessibleFault"
+    );
+    world.ok("CopyDBSnapshot", &changed(&copy, &[("KmsKeyId", "alias/aws/rds")]));
+    world.pass(3600);
+    assert_eq!(world.ask("CopyDBSnapshot", &copy).unwrap_err(), "DBSnapshotAlreadyExists");
+    let shown = world.ok("DescribeDBSnapshots", &[("DBSnapshotIdentifier", "two")]);
+    assert!(shown.contains("<Encrypted>true</Encrypted>") && shown.contains("<Status>available</Status>"), "{shown}");
+    world.ok("RestoreDBInstanceFromDBSnapshot", &[("DBInstanceIdentifier", "copy"), ("DBSnapshotIdentifier", "two")]);
+    assert_eq!(world.of("copy", "StorageEncrypted"), "true");
+}
+
+/// What a snapshot of 14 is restored as, once the standard support of it is over.
+#[track_caller]
+fn restored(support: &str, version: &str) {
+    let mut world = World::with_orders(&[("EngineVersion", "14")]);
+    world.ok("CreateDBSnapshot", &[("DBInstanceIdentifier", "orders"), ("DBSnapshotIdentifier", "one")]);
+    let restore = [("DBSnapshotIdentifier", "one")];
+    let mut of = |id: &str, days: i64| {
+        world.pass(days * 86_400);
+        world.ok(
+            "RestoreDBInstanceFromDBSnapshot",
+            &changed(&restore, &[("DBInstanceIdentifier", id), ("EngineLifecycleSupport", support)]),
+        );
+        world.of(id, "EngineVersion").split('.').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!([of("early", 60), of("late", 420)], ["14", version]);
+}
+
+#[test]
+fn an_ended_major_is_restored_as_the_next_one_unless_it_is_paid_for() {
+    restored("open-source-rds-extended-support-disabled", "15");
+    restored("open-source-rds-extended-support", "14");
+    restored("", "14");
+}

@@ -238,3 +238,39 @@ fn a_slow_operation_takes_as_many_times_longer() {
     world.pass(10);
     assert_eq!(world.field("DBInstanceStatus"), "backing-up");
 }
+
+#[test]
+fn what_is_stopped_takes_nothing_until_it_is_started_or_a_week_is_over() {
+    let mut world = World::with_orders(&[]);
+    let orders = [("DBInstanceIdentifier", "orders")];
+    assert_eq!(world.ask("StartDBInstance", &orders).unwrap_err(), "InvalidDBInstanceState");
+    world.modify(&[("DBInstanceClass", "db.r5.xlarge")]);
+    world.ok("StopDBInstance", &changed(&orders, &[("DBSnapshotIdentifier", "before")]));
+    insta::assert_snapshot!(statuses(&mut world), @"stopping > stopped");
+    assert_eq!(
+        world.ask("ModifyDBInstance", &changed(&orders, &[("DeletionProtection", "true")])).unwrap_err(),
+        "InvalidDBInstanceState"
+    );
+    assert_eq!(world.ask("StopDBInstance", &orders).unwrap_err(), "InvalidDBInstanceState");
+    assert!(world.ok("DescribeDBSnapshots", &[]).contains("<DBSnapshotIdentifier>before</DBSnapshotIdentifier>"));
+    world.ok("StartDBInstance", &orders);
+    insta::assert_snapshot!(statuses(&mut world), @"starting > available");
+    world.ok("StopDBInstance", &orders);
+    // The window comes on Sunday, and finds nobody.
+    world.pass(6 * 86_400);
+    assert_eq!(world.field("DBInstanceStatus"), "stopped");
+    assert_eq!(world.field("PendingModifiedValues"), "<DBInstanceClass>db.r5.xlarge</DBInstanceClass>");
+    world.pass(86_400 + 300);
+    assert_eq!(world.field("DBInstanceStatus"), "available");
+}
+
+#[test]
+fn neither_a_replica_nor_its_source_is_stopped() {
+    let mut world = World::with_orders(&[]);
+    world
+        .ok("CreateDBInstanceReadReplica", &[("DBInstanceIdentifier", "r1"), ("SourceDBInstanceIdentifier", "orders")]);
+    world.pass(3600);
+    for id in ["orders", "r1"] {
+        assert_eq!(world.ask("StopDBInstance", &[("DBInstanceIdentifier", id)]).unwrap_err(), "InvalidDBInstanceState");
+    }
+}

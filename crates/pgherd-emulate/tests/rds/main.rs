@@ -9,13 +9,15 @@ mod parameters;
 mod proxies;
 mod refusals;
 mod regions;
+mod trusted;
 
 use std::time::Instant;
 
 use jiff::SignedDuration;
 use pgherd_emulate::Speed;
 use pgherd_emulate::emulation::{Emulation, Reply};
-use pgherd_emulate::wire::Sent;
+use pgherd_emulate::wire::{Body, Fields, Form, Sent};
+use serde_json::{Value, json};
 
 /// A signature's scope; the emulator looks at nothing else of it.
 const SIGNED: &str =
@@ -39,9 +41,38 @@ struct World {
 }
 
 impl World {
+    /// With two roles that RDS may use, `m` for monitoring and `proxy`, and a secret with the login of `orders`.
     fn new() -> Self {
         let real = Instant::now();
-        Self { emulation: Emulation::new(Speed::Still, real), real }
+        let mut world = Self { emulation: Emulation::new(Speed::Still, real), real };
+        world.role("m", "monitoring.rds.amazonaws.com");
+        world.iam("AttachRolePolicy", &[("RoleName", "m"), ("PolicyArn", trusted::MONITORING)]);
+        world.role("proxy", "rds.amazonaws.com");
+        let policy = [("RoleName", "proxy"), ("PolicyName", "secret"), ("PolicyDocument", trusted::READS)];
+        world.iam("PutRolePolicy", &policy);
+        let login = r#"{"username":"orders","password":"correct-horse"}"#;
+        world.json(
+            "secretsmanager",
+            "CreateSecret",
+            json!({ "Name": "orders", "ClientRequestToken": "1".repeat(32), "SecretString": login }),
+        );
+        world
+    }
+
+    /// A role that a service may act as.
+    fn role(&mut self, name: &str, service: &str) {
+        let trust = json!({ "Statement": { "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" } });
+        self.iam("CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust.to_string())]);
+    }
+
+    fn iam(&mut self, action: &str, sent: &[(&str, &str)]) {
+        let body = Body::Form(Form::of(sent.iter().copied().chain([("Action", action)])));
+        self.emulation.tamper("iam", "us-east-1", action, &body, self.real).map(drop).unwrap();
+    }
+
+    fn json(&mut self, service: &str, action: &str, sent: Value) {
+        let body = Body::Fields(Fields::of(sent).unwrap());
+        self.emulation.tamper(service, "us-east-1", action, &body, self.real).map(drop).unwrap();
     }
 
     /// With the instance `orders`, available.

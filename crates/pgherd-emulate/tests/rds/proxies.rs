@@ -1,8 +1,10 @@
 //! RDS Proxy: what it takes, how it lives, and what keeps it from its instance.
 
-use super::{World, changed, inside};
+use serde_json::json;
 
-const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders-AbCdEf";
+use super::{World, changed, inside, trusted};
+
+const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders-000001";
 
 const PROXY: &[(&str, &str)] = &[
     ("DBProxyName", "orders-proxy"),
@@ -46,6 +48,8 @@ fn what_create_does_not_take() {
     refused("CreateDBProxy", PROXY, &with(&[("Auth.member.1.SecretArn", "")]), "MissingParameter");
     refused("CreateDBProxy", PROXY, &with(&[("Auth.member.1.IAMAuth", "ENABLED")]), "InvalidParameterValue");
     refused("CreateDBProxy", PROXY, &with(&[("RoleArn", "proxy")]), "InvalidParameterValue");
+    let of_monitoring = ("RoleArn", "arn:aws:iam::123456789012:role/m");
+    refused("CreateDBProxy", PROXY, &with(&[of_monitoring]), "InvalidParameterValue");
     refused("CreateDBProxy", PROXY, &with(&[("VpcSubnetIds.member.2", "")]), "InvalidSubnet");
     refused("CreateDBProxy", PROXY, &with(&[("VpcSubnetIds.member.2", "subnet-x")]), "InvalidSubnet");
     refused("CreateDBProxy", PROXY, &with(&[("IdleClientTimeout", "28801")]), "InvalidParameterValue");
@@ -128,6 +132,40 @@ fn a_proxy_that_no_rule_lets_in_reaches_nothing() {
     world.ok("RegisterDBProxyTargets", TARGET);
     world.pass(600);
     assert_eq!(health(&mut world), "UNAVAILABLE UNREACHABLE");
+}
+
+/// Whether `orders` is reached once something is otherwise.
+#[track_caller]
+fn reached(otherwise: impl FnOnce(&mut World), expected: &str) {
+    let mut world = with_proxy(&[]);
+    world.ok("RegisterDBProxyTargets", TARGET);
+    world.pass(600);
+    assert_eq!(health(&mut world), "AVAILABLE");
+    otherwise(&mut world);
+    assert_eq!(health(&mut world), expected);
+}
+
+#[test]
+fn a_proxy_logs_in_with_what_its_role_may_read() {
+    const NONE: &str = "UNAVAILABLE AUTH_FAILURE";
+    let put = |text: &str| json!({ "SecretId": "orders", "ClientRequestToken": "2".repeat(32), "SecretString": text });
+    let of = |text: &str| {
+        let put = put(text);
+        move |world: &mut World| world.json("secretsmanager", "PutSecretValue", put)
+    };
+    reached(of(r#"{"username":"orders","password":"battery-staple"}"#), NONE);
+    reached(of(r#"{"username":"app","password":"correct-horse"}"#), NONE);
+    reached(of("correct-horse"), NONE);
+    reached(of(r#"{"username":"orders","password":"correct-horse","more":1}"#), "AVAILABLE");
+    reached(|world| world.json("secretsmanager", "DeleteSecret", json!({ "SecretId": "orders" })), NONE);
+    let policy = &[("RoleName", "proxy"), ("PolicyName", "secret")];
+    reached(|world| world.iam("DeleteRolePolicy", policy), NONE);
+    let other = trusted::READS.replace("secret:orders-??????", "secret:others-??????");
+    let another = [policy[0], policy[1], ("PolicyDocument", other.as_str())];
+    reached(|world| world.iam("PutRolePolicy", &another), NONE);
+    let denied = trusted::READS.replace("Allow", "Deny");
+    let more = [policy[0], ("PolicyName", "not"), ("PolicyDocument", denied.as_str())];
+    reached(|world| world.iam("PutRolePolicy", &more), NONE);
 }
 
 #[test]

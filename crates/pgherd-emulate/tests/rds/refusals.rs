@@ -58,9 +58,9 @@ fn storage_that_does_not_go_together() {
 #[test]
 fn monitoring_needs_its_role_and_its_interval() {
     create(&[("MonitoringInterval", "60")], COMBINATION);
-    create(&[("MonitoringInterval", "7"), ("MonitoringRoleArn", "arn:aws:iam::1:role/m")], VALUE);
-    create(&[("MonitoringInterval", "0"), ("MonitoringRoleArn", "arn:aws:iam::1:role/m")], COMBINATION);
-    create(&[("MonitoringInterval", "60"), ("MonitoringRoleArn", "arn:aws:iam::1:role/m")], "ok");
+    create(&[("MonitoringInterval", "7"), ("MonitoringRoleArn", "arn:aws:iam::123456789012:role/m")], VALUE);
+    create(&[("MonitoringInterval", "0"), ("MonitoringRoleArn", "arn:aws:iam::123456789012:role/m")], COMBINATION);
+    create(&[("MonitoringInterval", "60"), ("MonitoringRoleArn", "arn:aws:iam::123456789012:role/m")], "ok");
 }
 
 #[test]

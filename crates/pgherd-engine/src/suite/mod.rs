@@ -30,6 +30,9 @@ use crate::walk::Outcome;
 
 /// A target that a test can look into and disturb.
 pub trait World: Sized {
+    /// Whether what is begun there goes on by itself for a while; where all is over at once, nobody can meet it on its way.
+    const TAKES_TIME: bool = true;
+
     /// A new one, with nothing in it.
     fn new() -> impl Future<Output = Self>;
     /// Another one that is as this one is, in which nothing was asked yet; `None`: it has to be made so again.

@@ -2,6 +2,7 @@
 
 mod aws;
 mod aws_restore;
+mod backed;
 mod care;
 mod digitalocean;
 mod doctor;

@@ -175,6 +175,8 @@ fn surround(cloud: &Cloud) {
     let made = |emulation: &mut Emulation| emulation.tamper("kms", "us-west-2", "CreateKey", &key, Instant::now());
     drop(cloud.emulator.with(made).expect("it is made"));
     cloud.emulator.with(|emulation| {
+        // And the role.
+        emulation.role("monitoring", "monitoring.rds.amazonaws.com");
         let around = &mut emulation.region("us-west-2").around;
         around.add_subnet("subnet-1", "us-west-2a", "vpc-1", "10.0.1.0/24".to_owned());
         around.add_subnet("subnet-2", "us-west-2b", "vpc-1", "10.0.2.0/24".to_owned());

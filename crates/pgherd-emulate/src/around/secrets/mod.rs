@@ -154,6 +154,18 @@ impl Secrets {
         }
     }
 
+    /// The text that counts of the secret of an ARN, if it is there and can be read with its key.
+    pub fn text(&self, arn: &str, keys: &Keys) -> Option<&str> {
+        let secret = self.held.values().find(|secret| secret.arn == arn && secret.gone.is_none())?;
+        if secret.kms_key.as_deref().is_some_and(|key| !keys.encrypts(key)) {
+            return None;
+        }
+        match &secret.versions.get(secret.with_stage(CURRENT)?)?.content {
+            Content::Text(text) => Some(text),
+            Content::Binary(_) => None,
+        }
+    }
+
     /// An ARN ends with six characters that nobody can guess, so that a secret made anew is another one. Here they are a number.
     fn arn(&mut self, region: &str, name: &str) -> String {
         self.made += 1;
