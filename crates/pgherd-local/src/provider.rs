@@ -26,7 +26,7 @@ use crate::pooler;
 use crate::preflight::{Second, preflight};
 use crate::supervisor::messages::{
     BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, Reader, RestoreHow, RestorePoint,
-    check_backup_name,
+    Span, check_backup_name,
 };
 use crate::supervisor::{AgentOptions, second_repository_trouble};
 use crate::told;
@@ -230,10 +230,12 @@ impl Provider for Local {
     }
 
     async fn backups(&self, spec: &Spec) -> Result<Backups, ProviderError> {
-        let BackupsReport { kept, aside, restorable } = self.agent().await?.backups(&spec.name).await?;
-        let restorable = restorable.map(|span| Restorable { from: Some(span.since), to: span.until });
+        let BackupsReport { kept, aside, restorable, also_restorable } =
+            self.agent().await?.backups(&spec.name).await?;
+        let span = |span: Span| Restorable { from: Some(span.since), to: span.until };
         let kept = kept.into_iter().map(told::backup).chain(aside.into_iter().map(told::aside));
-        Ok(Backups { kept: kept.collect(), restorable })
+        let also_restorable = also_restorable.into_iter().map(span).collect();
+        Ok(Backups { kept: kept.collect(), restorable: restorable.map(span), also_restorable })
     }
 
     async fn log(

@@ -1,7 +1,9 @@
 //! When a restore is practised.
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_core::backups::{Backup, Drilled, Due, PRACTISE_EVERY, Schedule, drill_due, drill_overdue, slot_before};
+use pgherd_core::backups::{
+    Backup, Drilled, Due, PRACTISE_EVERY, Schedule, check_due, drill_due, drill_overdue, slot_before,
+};
 use pgherd_core::window::Window;
 use proptest::prelude::*;
 
@@ -69,6 +71,17 @@ fn without_a_sound_backup_there_is_nothing_to_practise_with() {
     assert_eq!(drill_due(&schedule("03:00-04:00"), &damaged, None, now), Due::Off);
     let off = Schedule { retention_days: 0, ..schedule("03:00-04:00") };
     assert_eq!(drill_due(&off, &backups(), None, now), Due::Off);
+}
+
+#[test]
+fn everything_is_read_back_in_the_days_between() {
+    let due = |last: Option<&str>, now: &str| check_due(&schedule("03:00-03:01"), &backups(), last.map(at), at(now));
+    // The first drill is on the third, the next on the tenth.
+    assert_eq!(due(None, FIRST), Due::At(at("2026-11-06T03:00:00Z")));
+    assert_eq!(due(None, "2026-11-06T03:00:30Z"), Due::Now);
+    assert_eq!(due(Some("2026-11-06T03:05:00Z"), "2026-11-06T04:00:00Z"), Due::At(at("2026-11-13T03:00:00Z")));
+    assert_eq!(due(Some("2027-11-06T03:05:00Z"), FIRST), Due::At(at("2026-11-06T03:00:00Z")), "a clock was set back");
+    assert_eq!(check_due(&schedule("03:00-04:00"), &[], None, at(FIRST)), Due::Off);
 }
 
 #[test]

@@ -51,7 +51,7 @@ use super::messages::{
     Line, Parameter, PromoteHow, Put, RestoreHow, StatusReport,
 };
 use super::requests::Ask;
-use super::{backups, logs, observe, promotion};
+use super::{backups, logs, observe, promotion, status};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
@@ -112,7 +112,7 @@ async fn instance(
 }
 
 async fn status(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<StatusReport> {
-    Ok(Json(observe::status(&agent, &agent.shown(&name)?).await))
+    Ok(Json(status::of(&agent, &agent.shown(&name)?).await))
 }
 
 async fn kept(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<BackupsReport> {

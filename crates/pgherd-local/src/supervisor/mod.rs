@@ -24,14 +24,17 @@ mod names;
 mod observe;
 pub mod place;
 mod pooled;
+mod pressure;
 mod promotion;
 mod requests;
 mod retention;
 pub mod secret;
 mod site;
 mod socket;
+mod status;
 mod tidings;
 pub mod upkeep;
+mod warnings;
 mod ways;
 
 use std::ffi::OsString;

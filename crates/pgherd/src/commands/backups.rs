@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use pgherd_core::report::{Backup, Backups};
+use pgherd_core::report::{Backup, Backups, Restorable};
 use pgherd_core::text;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use pgherd_local::provider::tell;
@@ -197,23 +197,36 @@ fn words(backups: &Backups) -> String {
     if words.is_empty() {
         words.push_str("no backups\n");
     }
-    if let Some(range) = &backups.restorable {
+    let span = |range: &Restorable| {
         let from = range.from.map_or(String::new(), |from| format!(" from {}", time(from)));
-        words.push_str(&format!("restorable to any moment{from} to {}\n", time(range.to)));
+        format!("{from} to {}", time(range.to))
+    };
+    for range in &backups.also_restorable {
+        words.push_str(&format!("restorable{}, with a hole after it\n", span(range)));
+    }
+    if let Some(range) = &backups.restorable {
+        words.push_str(&format!("restorable to any moment{}\n", span(range)));
     }
     words
 }
 
-/// `orders-20261122t183000z  2026-11-22 18:30:00Z  available  kept  PostgreSQL 17.11, encrypted`
+/// `orders-20261122t183000z  2026-11-22 18:30:00Z  available  kept  PostgreSQL 17.11, 4.1 MiB, encrypted, at 0/5000028, verified …`
 fn line(backup: &Backup, width: usize) -> String {
-    let Backup { name, automatic, state, taken_at, bytes, engine_version, encrypted, region } = backup;
+    let Backup { name, automatic, state, taken_at, bytes, engine_version, encrypted, region, .. } = backup;
     let taken = taken_at.map_or_else(|| "being taken".to_owned(), time);
-    let kept = if *automatic { "automatic" } else { "kept" };
+    let kept = match (automatic, backup.last) {
+        (true, _) => "automatic",
+        (false, Some(true)) => "final",
+        (false, _) => "kept",
+    };
     let mut more: Vec<String> = Vec::new();
     more.extend(engine_version.as_ref().map(|version| format!("PostgreSQL {version}")));
     more.extend(bytes.map(text::bytes));
     more.extend(encrypted.map(|encrypted| if encrypted { "encrypted" } else { "not encrypted" }.to_owned()));
     more.extend(region.as_ref().map(|region| format!("in {region}")));
+    more.extend(backup.lsn.as_ref().map(|lsn| format!("at {lsn}")));
+    let verified = backup.verified_at.map(|at| format!("verified {}", time(at)));
+    more.extend(verified.or(backup.lsn.as_ref().map(|_| "never verified".to_owned())));
     format!("{name:<width$}  {taken:<20}  {state}  {kept}  {}\n", more.join(", "))
 }
 

@@ -271,12 +271,17 @@ pub fn queue(site: &Site, record: &Record) -> Option<ArchiveReport> {
     let folder = layout.data.join("pg_wal/archive_status");
     let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
     let ready = entries.filter(|entry| entry.path().extension().is_some_and(|mark| mark == "ready"));
-    let since: Vec<Timestamp> =
-        ready.filter_map(|entry| entry.metadata().ok()?.modified().ok()?.try_into().ok()).collect();
-    let waiting_since = since.iter().min().copied();
+    let of_one = |entry: std::fs::DirEntry| {
+        let since = Timestamp::try_from(entry.metadata().ok()?.modified().ok()?).ok()?;
+        let log = layout.data.join("pg_wal").join(entry.path().file_stem()?);
+        Some((since, log.metadata().map_or(0, |log| log.len())))
+    };
+    let ready: Vec<(Timestamp, u64)> = ready.filter_map(of_one).collect();
+    let waiting_since = ready.iter().map(|(since, _)| *since).min();
     let late = waiting_since.is_some_and(|since| is_late(since, Timestamp::now()));
     Some(ArchiveReport {
-        waiting: since.len() as u64,
+        waiting: ready.len() as u64,
+        waiting_bytes: ready.iter().map(|(_, bytes)| bytes).sum(),
         waiting_since,
         last_at: None,
         failure: late.then(|| complaint(&layout.log)).flatten(),

@@ -18,6 +18,9 @@ use crate::supervisor::site::{Site, blocking, cannot};
 /// So many findings are written into the history; the report has all.
 const FINDINGS_NOTED: usize = 5;
 
+/// How nice it is to everything else on the machine.
+const NICENESS: i32 = 19;
+
 /// The report of the last look over what is stored of an instance, where there was one.
 pub fn last_check(site: &Site) -> Option<CheckReport> {
     serde_json::from_slice(&std::fs::read(file(site)).ok()?).ok()
@@ -31,8 +34,16 @@ pub fn file(site: &Site) -> PathBuf {
 /// Reads back everything that is stored of an instance, which may be gone, and tells what is wrong with it.
 pub async fn check(agent: &Arc<Agent>, name: &str, watcher: &Watcher) -> Result<CheckReport, ProviderError> {
     watcher.phase("reading back what is stored");
-    let (own, site, hears) = (agent.clone(), Site::of(agent.clone(), name), watcher.clone());
-    let report = blocking(move || look_over(&own, &site, &hears)).await?;
+    let look = || {
+        let (own, site, hears) = (agent.clone(), Site::of(agent.clone(), name), watcher.clone());
+        nicely(move || look_over(&own, &site, &hears))
+    };
+    let mut report = look().await?;
+    if !report.findings.is_empty() {
+        // What was deleted while it was looked at is missing only once.
+        watcher.phase("reading it back again, since something was not as it should be");
+        report = look().await?;
+    }
     let site = Site::of(agent.clone(), name);
     for finding in report.findings.iter().take(FINDINGS_NOTED) {
         site.note(format!("what is stored of it is not whole: {}: {}", finding.at, finding.message));
@@ -42,6 +53,21 @@ pub async fn check(agent: &Arc<Agent>, name: &str, watcher: &Watcher) -> Result<
         files::replace(&file(&site), &text, 0o600).map_err(|error| cannot("write", &file(&site), &error))?;
     }
     Ok(report)
+}
+
+/// Runs what reads for long, and whoever else reads or writes comes first.
+async fn nicely<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ProviderError> + Send + 'static,
+) -> Result<T, ProviderError> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("reading".to_owned()).spawn(move || {
+        // Who may not be nice does it all the same.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+        drop(tell.send(work()));
+    });
+    let cut_short = || ProviderError::new(ErrorKind::Unavailable, "what is stored was not looked at to its end");
+    thread.map_err(|error| cut_short().help(error.to_string()))?;
+    told.await.map_err(|_| cut_short())?
 }
 
 fn look_over(agent: &Agent, site: &Site, watcher: &Watcher) -> Result<CheckReport, ProviderError> {

@@ -33,6 +33,10 @@ pub struct Known {
     pub drill_due_at: Option<Timestamp>,
     /// Since when nobody knows whether it can be restored, where that is too long ago.
     pub drill_overdue: Option<Timestamp>,
+    /// When it was last begun to read back everything that is stored, by itself.
+    pub read_at: Option<Instant>,
+    /// When it was last written down that a disk of it fills up.
+    pub pressed_at: Option<Instant>,
     /// How the second repository is doing.
     pub second: Option<CopyReport>,
     /// Whether somebody deleted something there since it was listed.

@@ -11,6 +11,7 @@ mod keys;
 mod legacy;
 mod now;
 mod quiet;
+mod reading;
 mod remains;
 mod replace;
 mod restore;
@@ -56,21 +57,23 @@ pub async fn report(agent: &Arc<Agent>, name: &str) -> Result<BackupsReport, Pro
 
 fn report_of(agent: &Agent, name: &str) -> Result<BackupsReport, ProviderError> {
     let mut kept = legacy::list(agent, name);
-    let mut last = None;
+    let mut reaches = Vec::new();
     if let Some(repository) = to_list(agent, name)? {
         let root = PathBuf::from(repository.location().to_string());
         for generation in store::readable_generations(&repository, name)? {
             let holdings = generation.holdings().map_err(store::refused)?;
             let number = generation.info().number;
             kept.extend(holdings.backups.iter().map(|backup| told(&root.join(name), number, backup)));
-            // Of the last stretch without a hole, and of the last database that had the name.
-            last = core::reach(&holdings).into_iter().max_by_key(|reach| reach.to).or(last);
+            let mut of_one = core::reach(&holdings);
+            of_one.sort_by_key(|reach| reach.to);
+            reaches.extend(of_one.into_iter().map(|reach| Span { since: reach.from, until: reach.to }));
         }
     }
     kept.sort_by_key(|backup| backup.taken_at);
     let aside = agent.shown(name).map(|shown| replace::report(agent, &shown.record)).unwrap_or_default();
-    let restorable = last.map(|reach| Span { since: reach.from, until: reach.to });
-    Ok(BackupsReport { kept, aside, restorable })
+    // Of the last stretch without a hole, and of the last database that had the name.
+    let restorable = reaches.pop();
+    Ok(BackupsReport { kept, aside, restorable, also_restorable: reaches })
 }
 
 /// The first repository, or the second one where the first has nothing of an instance.
@@ -90,6 +93,9 @@ fn told(folder: &Path, generation: u32, backup: &core::Backup) -> Backup {
         bytes: backup.bytes,
         path: folder.join(format!("{generation:04}/backups/{}", backup.name)),
         automatic: backup.kind == BackupKind::Automated,
+        is_final: backup.kind == BackupKind::Final,
+        damaged: backup.damaged,
+        generation: Some(generation),
         engine_version: Some(backup.version.clone()),
         encrypted: Some(backup.key.is_some()),
         start_lsn: Some(backup.start_lsn.to_string()),

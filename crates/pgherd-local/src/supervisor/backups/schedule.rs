@@ -14,9 +14,11 @@ use pgherd_engine::provider::ProviderError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::reading::read_what_is_due;
 use super::take::{Taking, prove_left, server_for, take};
 use super::{archive, drill, remains, source, store};
 use crate::supervisor::agent::Agent;
+use crate::supervisor::pressure;
 use crate::supervisor::requests::{Shown, Watcher};
 use crate::supervisor::site::{Site, blocking};
 use crate::supervisor::upkeep::Goal;
@@ -33,6 +35,8 @@ const REMAINS: &str = "/remains";
 /// How often is looked for what nobody needs any more, besides after every backup.
 const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
+/// How often is written down that a disk fills up.
+const SAY_AGAIN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long nothing more is taken because of a hole after a backup was.
 const MEND_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -63,6 +67,10 @@ pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
         for shown in agent.all() {
             let name = shown.record.name.clone();
             let site = Site::of(agent.clone(), &name);
+            let (own, of) = (site.clone(), shown.clone());
+            at_work
+                .entry(reading(&name))
+                .or_insert_with(|| tokio::spawn(async move { read_what_is_due(&own, &of).await }));
             at_work.entry(name).or_insert_with(|| tokio::spawn(async move { tend(&site, &shown).await }));
         }
     }
@@ -70,8 +78,14 @@ pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
     at_work.values().for_each(JoinHandle::abort);
 }
 
+/// Whose turn it is when everything stored of an instance is read back: no instance has that name.
+fn reading(name: &str) -> String {
+    format!("{name}/reading")
+}
+
 async fn tend(site: &Site, shown: &Shown) {
     let (desk, record, now) = (&site.agent.desk, &shown.record, Timestamp::now());
+    watch_disks(site).await;
     let serves = record.memory.made && record.memory.goal == Goal::Serve && shown.pid.is_some();
     let is_calm = serves && shown.busy.is_none() && record.system_identifier.is_some();
     let since = if is_calm { desk.of(&site.name).calm_since.or(Some(now)) } else { None };
@@ -114,6 +128,19 @@ async fn tend(site: &Site, shown: &Shown) {
     if let Err(error) = practise_what_is_due(site, shown).await {
         tracing::warn!(instance = site.name, "the drill: {error}");
     }
+}
+
+/// Writes down that a disk fills up, at most once a day: `status` tells it all along.
+async fn watch_disks(site: &Site) {
+    let (desk, own) = (&site.agent.desk, site.clone());
+    if desk.of(&site.name).pressed_at.is_some_and(|at| at.elapsed() < SAY_AGAIN_AFTER) {
+        return;
+    }
+    let short = blocking(move || Ok(pressure::of(&own.agent, &own.name))).await.unwrap_or_default();
+    if !short.is_empty() {
+        desk.note(&site.name, |known| known.pressed_at = Some(Instant::now()));
+    }
+    short.into_iter().for_each(|words| site.note(words));
 }
 
 /// Practises a restore when it is time, and says when that was too long ago.
@@ -160,7 +187,7 @@ fn judge_drills(site: &Site, schedule: &Schedule, backups: &[Backup]) -> Due {
 }
 
 /// What there is in the generation it archives to.
-async fn holdings(site: &Site) -> Result<Holdings, ProviderError> {
+pub async fn holdings(site: &Site) -> Result<Holdings, ProviderError> {
     let own = site.clone();
     blocking(move || match archive::known_generation(&own)? {
         Some(generation) => generation.holdings().map_err(store::refused),

@@ -60,7 +60,7 @@ pub fn delete_superfluous(
     Ok(deleted)
 }
 
-/// Whether log is as old as the retention period, where that is known: as in the first one.
+/// Whether log is as old as the retention period. A bucket does not tell of all of it: there it goes as soon as no backup needs it.
 fn is_past(deletion: &Deletion, holdings: &Holdings, retention: Retention, now: Timestamp) -> bool {
     let Deletion::Wal(name) = deletion else { return true };
     let written_at = holdings.wal.iter().find(|file| file.name == *name).and_then(|file| file.written_at);

@@ -16,7 +16,8 @@ pub use step::{copy_before_last, copy_last, keep, warning};
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -184,6 +185,30 @@ fn within<T: Send + 'static>(
     })
 }
 
+/// The same of what lasts, and tells by the number it is given that it goes on: it is left behind when nothing was heard of it for so long.
+fn while_heard<T: Send + 'static>(
+    silence: Duration,
+    work: impl FnOnce(&AtomicU64) -> Result<T, ProviderError> + Send + 'static,
+) -> Result<T, ProviderError> {
+    let (tell, told) = mpsc::sync_channel(1);
+    let heard = Arc::new(AtomicU64::new(0));
+    let own = heard.clone();
+    let working = std::thread::Builder::new().name("second".to_owned()).spawn(move || drop(tell.send(work(&own))));
+    working.map_err(|error| ProviderError::new(ErrorKind::Unavailable, format!("it cannot be asked: {error}")))?;
+    let mut before = 0;
+    loop {
+        if let Ok(done) = told.recv_timeout(silence) {
+            return done;
+        }
+        let now = heard.load(Ordering::Relaxed);
+        if now == before {
+            let message = format!("nothing was heard of it for {} s", silence.as_secs());
+            return Err(ProviderError::new(ErrorKind::Unavailable, message));
+        }
+        before = now;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,5 +284,29 @@ mod tests {
         let error = within(Duration::from_millis(10), hung).expect_err("no answer");
         assert_eq!(error.kind, ErrorKind::Unavailable);
         assert_eq!(within(Duration::from_secs(60), || Ok(3)), Ok(3));
+    }
+
+    #[test]
+    fn what_lasts_is_waited_for_as_long_as_it_goes_on() {
+        let (_held, never) = mpsc::channel::<()>();
+        let hung = move |heard: &AtomicU64| {
+            heard.store(1, Ordering::Relaxed);
+            Ok(never.recv().is_ok())
+        };
+        let error = while_heard(Duration::from_millis(10), hung).expect_err("no answer");
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+        assert_eq!(while_heard(Duration::from_secs(60), |_| Ok(3)), Ok(3));
+        // One that is heard of in every silence, for as many as it takes.
+        let (go, goes) = mpsc::sync_channel(0);
+        let heard_of = move |heard: &AtomicU64| {
+            while goes.recv().is_ok() {
+                heard.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(heard.load(Ordering::Relaxed))
+        };
+        let working = std::thread::spawn(move || while_heard(Duration::from_secs(60), heard_of));
+        (0..3).for_each(|_| go.send(()).expect("it goes on"));
+        drop(go);
+        assert_eq!(working.join().expect("done"), Ok(3));
     }
 }

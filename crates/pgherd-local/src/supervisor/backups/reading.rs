@@ -1,0 +1,48 @@
+//! Reading back everything that is stored, once a week by itself: what nobody reads rots, and is missed on the day it is needed.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use pgherd_core::backups::{Due, Schedule, check_due};
+use pgherd_core::window::Window;
+use pgherd_engine::provider::ProviderError;
+
+use super::{archive, care, schedule};
+use crate::supervisor::requests::{Shown, Watcher};
+use crate::supervisor::site::Site;
+use crate::supervisor::upkeep::Goal;
+
+/// When it could not be done it is tried again after so long.
+const AGAIN_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Reads back what is stored of an instance when it is time. Nobody waits for it: it deletes nothing and takes no turn.
+pub async fn read_what_is_due(site: &Site, shown: &Shown) {
+    let desk = &site.agent.desk;
+    let is_asked = shown.record.memory.goal == Goal::Serve && archive::settings_file(site).exists();
+    if !is_asked || desk.of(&site.name).read_at.is_some_and(|at| at.elapsed() < AGAIN_AFTER) {
+        return;
+    }
+    match is_due(site, shown).await {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => return tracing::warn!(instance = site.name, "what is stored: {error}"),
+    }
+    desk.note(&site.name, |known| known.read_at = Some(Instant::now()));
+    match care::check(&site.agent, &site.name, &Watcher::nobody()).await {
+        Ok(report) if report.findings.is_empty() => {
+            site.note(format!("read back all that is stored of it, {} bytes: nothing is wrong", report.bytes));
+        }
+        // What is wrong is in the history by now.
+        Ok(_) => {}
+        Err(error) => site.note(format!("what is stored of it could not be read back: {error}")),
+    }
+}
+
+async fn is_due(site: &Site, shown: &Shown) -> Result<bool, ProviderError> {
+    let wanted = &shown.record.wanted;
+    let Some(window) = Window::parse_daily(&wanted.backup_window) else { return Ok(false) };
+    let schedule = Schedule { window, retention_days: wanted.backup_retention_days, name: site.name.clone() };
+    let last = care::last_check(site).map(|report| report.at);
+    let backups = schedule::holdings(site).await?.backups;
+    Ok(check_due(&schedule, &backups, last, Timestamp::now()) == Due::Now)
+}
