@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::error::{ArchiveError, ErrorKind, Result};
 use crate::files;
 use crate::generation::Generation;
 use crate::keys::KeyRing;
+use crate::location::Location;
+use crate::place::Place;
 use crate::repository::{Options, Repository};
 
 /// The helper's settings: JSON.
@@ -28,6 +31,9 @@ pub struct Settings {
     /// Whether what is stored is encrypted.
     #[serde(default)]
     pub encrypt: bool,
+    /// The file that says how a bucket is reached, where the environment does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<PathBuf>,
     /// Where log is looked for that the generation does not have, in this order: what a restore comes from.
     #[serde(default)]
     pub also_from: Vec<Source>,
@@ -78,10 +84,9 @@ impl Settings {
             }
             None => KeyRing::none(),
         };
-        Repository::open(
-            &self.repository.parse()?,
-            Options { keys, encrypt: self.encrypt, owner: None, ..Options::default() },
-        )
+        let location = self.repository.parse()?;
+        let access = self.access.as_ref().map(|file| access(file, &location)).transpose()?.unwrap_or_default();
+        Repository::open(&location, Options { keys, encrypt: self.encrypt, owner: None, access })
     }
 
     /// Opens the generation they archive to.
@@ -93,6 +98,18 @@ impl Settings {
     pub fn also_from(&self, repository: &Repository) -> Result<Vec<Generation>> {
         let open = |source: &Source| repository.generation(&source.instance, source.generation).map_err(not_there);
         self.also_from.iter().map(open).collect()
+    }
+}
+
+/// How a place is reached, by the file that named it.
+fn access(file: &Path, location: &Location) -> Result<Access> {
+    match Place::read(file)? {
+        Some(place) if place.location == *location => Ok(place.access),
+        _ => {
+            let message = format!("{} does not say any more how {location} is reached", file.display());
+            Err(ArchiveError::new(ErrorKind::Invalid, message)
+                .help("write its place and its AWS_… lines into it again"))
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use crate::supervisor::messages::{
     BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, Reader, RestoreHow, RestorePoint,
     Span, check_backup_name,
 };
-use crate::supervisor::{AgentOptions, second_repository_trouble};
+use crate::supervisor::{AgentOptions, first_repository_trouble, second_repository_trouble};
 use crate::told;
 use crate::written;
 
@@ -101,7 +101,9 @@ impl Provider for Local {
             true => second_repository_trouble(&paths).map_or(Second::There, |why| Second::Wrong { why }),
             false => Second::None { named_in },
         };
-        Ok(preflight(spec, &encrypted::of(nearest), program.as_ref(), &second, &self.options.accepted))
+        let first = first_repository_trouble(&paths);
+        let storage = encrypted::of(nearest);
+        Ok(preflight(spec, &storage, program.as_ref(), first.as_deref(), &second, &self.options.accepted))
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {

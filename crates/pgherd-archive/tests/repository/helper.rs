@@ -15,6 +15,7 @@ fn settings(world: &World) -> Settings {
         generation: 1,
         keys: vec![world.path("key")],
         encrypt: true,
+        access: None,
         also_from: Vec::new(),
     }
 }

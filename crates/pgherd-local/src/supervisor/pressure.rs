@@ -5,6 +5,7 @@ use std::path::Path;
 use pgherd_core::text;
 
 use super::agent::Agent;
+use super::backups::store_folder;
 use crate::storage::{self, Device};
 
 /// On a large disk less than this is little.
@@ -17,7 +18,8 @@ const LITTLE_AT_LEAST_BYTES: u64 = 512 << 20;
 pub fn of(agent: &Agent, name: &str) -> Vec<String> {
     let paths = &agent.options.paths;
     let device = |path: &Path| storage::device(path);
-    words(device(&paths.instance(name).root), device(&paths.repository()))
+    let repository = store_folder(paths);
+    words(device(&paths.instance(name).root), repository.as_deref().and_then(device))
 }
 
 fn words(servers: Option<Device>, repository: Option<Device>) -> Vec<String> {

@@ -156,6 +156,7 @@ impl Bench {
             generation: 1,
             keys: vec![folder.join("keys")],
             encrypt,
+            access: None,
             also_from: Vec::new(),
         };
         let path = folder.join("archive.json");

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pgherd_archive::{Generation, Origin, Settings};
+use pgherd_archive::{ArchiveError, Generation, Origin, Repository, Settings};
 use pgherd_core::backups::{History, Holdings, SegmentName, Timeline, WalName};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -118,7 +118,9 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
         ));
     }
     let generation = match &known {
-        Some(known) => repository.generation(&known.instance, known.generation).map_err(store::refused)?,
+        Some(known) => repository
+            .generation(&known.instance, known.generation)
+            .map_err(|error| moved(known, &repository, error))?,
         None => {
             let from = record.restored.as_ref().map(|restored| Origin {
                 instance: restored.of.clone(),
@@ -132,7 +134,7 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
             begun.map_err(store::refused)?
         }
     };
-    let mut wanted = settings(site, &generation, encrypt);
+    let mut wanted = settings(site, &generation, encrypt)?;
     wanted.keys.splice(..0, own.map(Path::to_owned));
     if known.as_ref() != Some(&wanted) {
         wanted.write(&path, store::owner(&site.agent.run_as)).map_err(store::refused)?;
@@ -161,22 +163,38 @@ pub fn current_number(site: &Site) -> Result<Option<u32>, ProviderError> {
 }
 
 /// What a helper of an instance is told about a generation, to read it as well.
-pub fn settings_to_read(site: &Site, generation: &Generation) -> Settings {
-    let mut settings = settings(site, generation, false);
+pub fn settings_to_read(site: &Site, generation: &Generation) -> Result<Settings, ProviderError> {
+    let mut settings = settings(site, generation, false)?;
     settings.keys.extend(store::own_key_files(&site.agent.options.paths));
-    settings
+    Ok(settings)
 }
 
 /// What a helper of an instance is told about a generation.
-pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Settings {
-    Settings {
-        repository: generation.repository().location().to_string(),
+pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Result<Settings, ProviderError> {
+    let paths = &site.agent.options.paths;
+    let location = generation.repository().location();
+    let is_first = store::place(paths)?.location == *location;
+    Ok(Settings {
+        repository: location.to_string(),
         instance: generation.instance().to_owned(),
         generation: generation.info().number,
-        keys: vec![store::key_file(&site.agent.options.paths)],
+        keys: vec![store::key_file(paths)],
         encrypt,
+        access: if is_first { store::access_file(paths)? } else { None },
         also_from: Vec::new(),
+    })
+}
+
+/// What it archives to is not where the repository is said to be now.
+fn moved(known: &Settings, repository: &Repository, error: ArchiveError) -> ProviderError {
+    let now = repository.location().to_string();
+    if error.kind != pgherd_archive::ErrorKind::Absent || known.repository == now {
+        return store::refused(error);
     }
+    let message =
+        format!("it archives to {}, and the first repository is {now} now, which has nothing of it", known.repository);
+    ProviderError::new(ErrorKind::Conflict, message)
+        .help("copy everything from the one to the other, as it is, or name the place it had again")
 }
 
 /// Stores what a primary has only streamed as a standby, and so does not archive itself, or not before it would remove it: what the

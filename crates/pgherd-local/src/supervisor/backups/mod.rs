@@ -34,6 +34,7 @@ pub use replace::{
 pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
 pub use second::{keep as keep_second, trouble as second_repository_trouble, warning as warning_of_copy};
+pub use store::{folder as store_folder, trouble as first_repository_trouble};
 pub use take::{let_go, take_last};
 
 use std::path::{Path, PathBuf};

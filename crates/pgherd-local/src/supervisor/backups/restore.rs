@@ -340,7 +340,7 @@ pub async fn from_backup(
             hears.phase("unpacking the backup");
         }
         let told = hears.progress(Some(backup.original_bytes));
-        let settings = archive::settings_to_read(&Site::of(near.clone(), generation.instance()), &generation);
+        let settings = archive::settings_to_read(&Site::of(near.clone(), generation.instance()), &generation)?;
         settings.write(&written, store::owner(&run_as)).map_err(store::refused)?;
         let reader = generation.open_backup(&name).map_err(store::refused)?;
         let tar = telling::Heard::new(reader.open(DATA).map_err(store::refused)?, told, &own.root);

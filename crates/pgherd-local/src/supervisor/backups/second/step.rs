@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::expire::delete_superfluous;
 use super::turn::{AtWork, Turn};
-use super::{Place, make, place, while_heard, within};
+use super::{make, place, while_heard, within};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::backups::{archive, store};
 use crate::supervisor::messages::CopyReport;
@@ -333,7 +333,8 @@ fn hangs(site: &Site, error: ProviderError) -> ProviderError {
 /// The second repository; `None`: there is to be none.
 fn open_in_time(site: &Site) -> Result<Option<Repository>, ProviderError> {
     let agent = site.agent.clone();
-    let open = move || place(&agent.options.paths)?.map(|place: Place| make(&agent, &place)).transpose();
+    let open =
+        move || place(&agent.options.paths)?.map(|place: pgherd_archive::Place| make(&agent, &place)).transpose();
     within(LET_IN_WITHIN, open).map_err(|error| without_last(site, &error))
 }
 
