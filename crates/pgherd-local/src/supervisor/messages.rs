@@ -208,6 +208,23 @@ pub struct BackupsReport {
     pub also_restorable: Vec<Span>,
 }
 
+/// One row of `GET /v1/stored`: a name that something is stored of, whoever has a block of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The name.
+    pub name: String,
+    /// Whether there is a database of the name on this machine.
+    pub is_there: bool,
+    /// Whole backups of it.
+    pub backups: u64,
+    /// The last of them; `None`: there is only log.
+    pub last: Option<Backup>,
+    /// Up to when it can be restored.
+    pub restorable_to: Option<Timestamp>,
+    /// Why what is stored of it cannot be listed.
+    pub failure: Option<String>,
+}
+
 /// What an instance held before other data was put in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AsideReport {

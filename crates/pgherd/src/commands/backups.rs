@@ -6,7 +6,7 @@ use pgherd_core::report::{Backup, Backups, Restorable};
 use pgherd_core::text;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use pgherd_local::provider::tell;
-use pgherd_local::supervisor::messages::{CheckReport, CopyReport};
+use pgherd_local::supervisor::messages::{CheckReport, CopyReport, Stored};
 use serde::Serialize;
 
 use super::Context;
@@ -23,12 +23,17 @@ use crate::targets;
 ///
 /// Oldest first, times in UTC. Also of a database that is gone, as long as its block is at hand. On this machine --check reads back
 /// everything that is stored and says what is damaged, missing or foreign, with exit code 1; --delete deletes one that somebody asked for,
-/// or lets go of what restore --replace put aside.
+/// or lets go of what restore --replace put aside. --all lists every database that something is stored of on this machine, those without a
+/// block too: a block with such a name restores it.
 #[derive(Debug, Args)]
 #[command(mut_arg("yes", |flag| flag.hide(true)), mut_arg("dry_run", |flag| flag.requires("deleted")))]
 pub struct BackupsArgs {
     #[command(flatten)]
     block: OneBlock,
+
+    /// List all that something is stored of, with the last backup of each, whether or not there is a block of it (local)
+    #[arg(long, conflicts_with_all = ["block", "by_flag", "check", "deleted"])]
+    all: bool,
 
     /// Read back everything that is stored, and say what is wrong with it (local)
     #[arg(long)]
@@ -74,6 +79,9 @@ struct Deleted {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &BackupsArgs) -> Result<Exit, CommandError> {
+    if args.all {
+        return list_all(context);
+    }
     let project = Project::read(context.global)?;
     let chosen = databases::one_of(context, &project, &args.block)?;
     let mut databases = databases::bind(context, &project, &chosen, Warnings::Leave)?;
@@ -93,6 +101,33 @@ pub fn run(context: &Context<'_>, args: &BackupsArgs) -> Result<Exit, CommandErr
         context.printer.result(&(words(&backups) + &copy))?;
     }
     Ok(Exit::Done)
+}
+
+/// Everything stored on this machine.
+fn list_all(context: &Context<'_>) -> Result<Exit, CommandError> {
+    let stored =
+        targets::wait_for(async { databases::agent(context).await?.stored().await.map_err(CommandError::from) })??;
+    if context.printer.is_json() {
+        context.printer.json(&stored)?;
+        return Ok(Exit::Done);
+    }
+    let width = stored.iter().map(|one| one.name.len()).max().unwrap_or_default();
+    let mut words: String = stored.iter().map(|one| line_of(one, width)).collect();
+    if words.is_empty() {
+        words.push_str("nothing is stored\n");
+    }
+    context.printer.result(&words)?;
+    Ok(Exit::Done)
+}
+
+/// `orders  gone  3 backups, the last orders-final of 2026-11-22 18:30:00Z, restorable to 2026-11-22 18:31:00Z`
+fn line_of(stored: &Stored, width: usize) -> String {
+    let Stored { name, is_there, backups, last, restorable_to, failure } = stored;
+    let count = text::count(usize::try_from(*backups).unwrap_or(usize::MAX), "backup", "backups");
+    let last = last.as_ref().map(|last| format!("the last {} of {}", last.name, time(last.taken_at)));
+    let more = [last, restorable_to.map(|to| format!("restorable to {}", time(to))), failure.clone()];
+    let words: Vec<String> = std::iter::once(count).chain(more.into_iter().flatten()).collect();
+    format!("{name:<width$}  {}  {}\n", if *is_there { "here" } else { "gone" }, words.join(", "))
 }
 
 /// How the copy of a database is doing that is there and has one.

@@ -37,6 +37,7 @@ pub use second::{keep as keep_second, trouble as second_repository_trouble, warn
 pub use store::{folder as store_folder, trouble as first_repository_trouble};
 pub use take::{let_go, take_last};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ use pgherd_core::backups::{self as core, BackupKind};
 use pgherd_engine::provider::ProviderError;
 
 use super::agent::Agent;
-use super::messages::{Backup, BackupsReport, Span};
+use super::messages::{Backup, BackupsReport, Span, Stored};
 use super::site::blocking;
 use room::{leave_room, refuse_without_room};
 
@@ -75,6 +76,29 @@ fn report_of(agent: &Agent, name: &str) -> Result<BackupsReport, ProviderError> 
     // Of the last stretch without a hole, and of the last database that had the name.
     let restorable = reaches.pop();
     Ok(BackupsReport { kept, aside, restorable, also_restorable: reaches })
+}
+
+/// Everything that something is stored of, in the first repository and the second, whoever has a block of it.
+pub async fn stored(agent: &Arc<Agent>) -> Result<Vec<Stored>, ProviderError> {
+    let agent = agent.clone();
+    blocking(move || {
+        let mut names = BTreeSet::new();
+        for repository in [store::open_if_there(&agent)?, second::open_if_there(&agent).unwrap_or_default()] {
+            names.extend(repository.map_or_else(|| Ok(Vec::new()), |it| it.instances()).map_err(store::refused)?);
+        }
+        Ok(names.into_iter().map(|name| stored_of(&agent, name)).collect())
+    })
+    .await
+}
+
+fn stored_of(agent: &Agent, name: String) -> Stored {
+    let is_there = agent.shown(&name).is_ok();
+    let (mut report, failure) = match report_of(agent, &name) {
+        Ok(report) => (report, None),
+        Err(error) => (BackupsReport::default(), Some(error.message)),
+    };
+    let (backups, last) = (report.kept.len() as u64, report.kept.pop());
+    Stored { name, is_there, backups, last, restorable_to: report.restorable.map(|range| range.until), failure }
 }
 
 /// The first repository, or the second one where the first has nothing of an instance.
