@@ -20,6 +20,8 @@ use crate::repository::Repository;
 use crate::store::{Stored, Upload};
 
 const BUFFER_BYTES: usize = 256 << 10;
+/// `INSTANCE/GENERATION/backups/NAME/ATTEMPT/FILE`: a file of data, and no note about a backup.
+const DATA_PARTS: usize = 6;
 const LONGEST_MANIFEST_BYTES: u64 = 64 << 20;
 
 /// What is known to be in the other repository of one generation, so that it is not asked each time.
@@ -156,7 +158,8 @@ pub fn copy_while(
             Err(Failure { error, why })
                 if why == Why::Here || matches!(error.kind, ErrorKind::Damaged | ErrorKind::Conflict) =>
             {
-                if let Some(name) = backup.as_ref().filter(|_| why != Why::Here && error.kind == ErrorKind::Damaged) {
+                let is_of_data = stored.key.split('/').count() == DATA_PARTS && error.kind == ErrorKind::Damaged;
+                if let Some(name) = backup.as_ref().filter(|_| why != Why::Here && is_of_data) {
                     // Else it is read and sent up to there again and again. That it cannot be written down changes nothing else.
                     let _ = from.set_damaged(name, Timestamp::now());
                 }

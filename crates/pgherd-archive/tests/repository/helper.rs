@@ -16,6 +16,7 @@ fn settings(world: &World) -> Settings {
         keys: vec![world.path("key")],
         encrypt: true,
         access: None,
+        id: String::new(),
         also_from: Vec::new(),
     }
 }

@@ -82,6 +82,8 @@ pub struct WalFile {
     /// When the server last wrote to it: what was committed up to then, and no earlier segment holds, is in it. `None`:
     /// the store does not tell without opening it.
     pub written_at: Option<Timestamp>,
+    /// When it was stored, where the store says so: not before it was written.
+    pub stored_at: Option<Timestamp>,
 }
 
 /// What one generation of a repository holds.

@@ -124,7 +124,7 @@ async fn run(what: &Recovery<'_>) -> Result<End> {
     match postmaster.ready(RECOVERY_DEADLINE).await {
         Ok(()) => {}
         Err(error) if error.message.contains(ENDED_BEFORE) => return Ok(End::BeforeTarget(in_words(what, error))),
-        Err(error) if error.message.contains(LINKS) => return Err(over_a_tablespace(&error)),
+        Err(error) if is_over_a_tablespace(&error) => return Err(over_a_tablespace(&error)),
         Err(error) => return Err(error),
     }
     let session = Session::connect(&what.layout.socket, what.port, "postgres", CONNECT_DEADLINE).await?;
@@ -229,9 +229,16 @@ fn prepare(what: &Recovery<'_>) -> Result<()> {
 }
 
 /// Replayed, `CREATE TABLESPACE` makes a link to the folder that the living database has its files in, and the copy would write into them.
-/// In a folder that nobody may write it fails instead, before anything is touched.
+/// Where nobody may make the link it fails, before any of these files is touched. (What it makes before that, in the folder itself, is the
+/// empty folder of its version, which is there as long as the tablespace is.)
 fn set_mode(folder: &Path, mode: u32) -> Result<()> {
     std::fs::set_permissions(folder, Permissions::from_mode(mode)).map_err(|error| io_error("change", folder, &error))
+}
+
+/// It cannot be linked to, or its folder is not there: on another machine, or since it was dropped.
+fn is_over_a_tablespace(error: &ProviderError) -> bool {
+    let has_no_folder = error.message.contains("directory \"") && error.message.contains("\" does not exist");
+    error.message.contains(LINKS) || has_no_folder
 }
 
 fn over_a_tablespace(error: &ProviderError) -> ProviderError {

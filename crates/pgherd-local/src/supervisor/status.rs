@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pgherd_core::ha::{Failover, NodeId, SyncMode};
 use pgherd_core::resource::{Pending, Status};
 use pgherd_core::window::Window;
-use pgherd_engine::provider::ProviderError;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::agent::Agent;
 use super::backups::{self, archive};
@@ -16,6 +17,7 @@ use super::ledger::Record;
 use super::messages::{FailoverReport, Follows, Node, PoolerReport, StatusReport, StorageReport};
 use super::observe::{connect, encrypted, endpoint, kept, pending, primary, read_port, role, running_port, status_of};
 use super::pooled::{self, Standing};
+use super::pressure;
 use super::requests::Shown;
 use super::site::{Site, blocking};
 use super::upkeep::{Goal, Restart};
@@ -23,6 +25,9 @@ use super::warnings;
 use crate::paths::Layout;
 use crate::postgres::session::{Session, Usage};
 use crate::storage;
+
+/// How long a status waits for what is stored.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Everything `pgherd status` shows.
 pub async fn of(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
@@ -44,13 +49,15 @@ pub async fn of(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
     let pending: Vec<Pending> = pending.into_iter().chain(kept(record)).collect();
     let now = Timestamp::now();
     let storage = storage_report(record, &layout);
-    let kept = backups::report(agent, &record.name).await;
+    let kept = answered(backups::report(agent, &record.name)).await;
     let archive = {
         let (site, record) = (Site::of(agent.clone(), &record.name), record.clone());
-        blocking(move || Ok(archive::report(&site, &record))).await.unwrap_or_default()
+        answered(blocking(move || Ok(archive::report(&site, &record)))).await.unwrap_or_default()
     };
+    let (own, name) = (agent.clone(), record.name.clone());
+    let disks = answered(blocking(move || Ok(pressure::of(&own, &name)))).await.unwrap_or_default();
     let mut warnings = warnings::of(shown, &storage);
-    warnings.extend(warnings::of_backups(agent, record, archive.as_ref(), kept.as_ref().err()));
+    warnings.extend(warnings::of_backups(agent, record, archive.as_ref(), kept.as_ref().err(), disks));
     let kept = kept.unwrap_or_default();
     StatusReport {
         name: record.name.clone(),
@@ -86,6 +93,14 @@ pub async fn of(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
         storage,
         pending,
     }
+}
+
+/// What a repository says in time: one that does not answer is told, and holds nobody up who wants to know of the servers.
+async fn answered<T>(asked: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+    tokio::time::timeout(ANSWERS_WITHIN, asked).await.unwrap_or_else(|_| {
+        let message = format!("the repository does not answer within {} s", ANSWERS_WITHIN.as_secs());
+        Err(ProviderError::new(ErrorKind::Unavailable, message))
+    })
 }
 
 async fn pooler(agent: &Agent, shown: &Shown) -> Option<PoolerReport> {

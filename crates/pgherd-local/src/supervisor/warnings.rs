@@ -11,7 +11,6 @@ use super::backups::{self, archive};
 use super::ledger::Record;
 use super::messages::{ArchiveReport, StorageReport};
 use super::pooled::Standing;
-use super::pressure;
 use super::requests::Shown;
 use super::site::Site;
 
@@ -56,10 +55,11 @@ pub fn of_backups(
     record: &Record,
     archive: Option<&ArchiveReport>,
     unreadable: Option<&ProviderError>,
+    disks: Vec<String>,
 ) -> Vec<String> {
     let mut warnings: Vec<String> = unreadable.map(|error| format!("backups: {}", error.message)).into_iter().collect();
-    warnings.extend(pressure::of(agent, &record.name));
     let known = agent.desk.of(&record.name);
+    warnings.extend(disks);
     let site = Site::of(agent.clone(), &record.name);
     warnings.extend(known.drill_overdue.map(|since| {
         let why = known.drill_put_off.as_ref().map_or(String::new(), |why| format!("; it is put off: {why}"));

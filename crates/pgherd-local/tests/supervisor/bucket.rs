@@ -56,11 +56,10 @@ async fn everything_is_stored_in_a_bucket_and_comes_back_from_there() {
     // The machine is lost, but for the block, the file and the keys.
     let there = World::new();
     std::fs::create_dir_all(&there.paths.state).expect("made");
-    for name in ["first-repository", "backup.keys"] {
-        let to = there.paths.state.join(name);
-        std::fs::copy(world.paths.state.join(name), &to).expect("copied");
-        RunAs::settle(None).expect("a user").own(&to).expect("owned");
-    }
+    name(&there.paths.first_repository(), &moto.place("of/shop"));
+    let keys = there.paths.state.join("backup.keys");
+    std::fs::copy(world.paths.state.join("backup.keys"), &keys).expect("copied");
+    RunAs::settle(None).expect("a user").own(&keys).expect("owned");
     let kept = there.backups(NAME).await.kept;
     assert!(kept.iter().any(|kept| kept.name == "db-final" && kept.last == Some(true)), "{kept:?}");
     there.operate(restore(&there, NAME, Point::Latest)).await;
@@ -72,7 +71,7 @@ async fn everything_is_stored_in_a_bucket_and_comes_back_from_there() {
     assert!(generations.contains(&("anew".to_owned(), Some(2))), "{generations:?}");
 }
 
-/// A bucket that does not answer is told, the log waits, and comes when it does; nothing is stored anywhere else.
+/// A bucket that does not answer, and a line that was changed, are told, and the log waits; nothing is stored anywhere else.
 #[tokio::test]
 async fn a_bucket_that_cannot_be_reached_is_told_and_the_log_waits() {
     let Some(moto) = moto() else { return };
@@ -88,9 +87,15 @@ async fn a_bucket_that_cannot_be_reached_is_told_and_the_log_waits() {
     let backup = || Operation::Backup { name: NAME.to_owned(), label: Some("second".to_owned()) };
     let refused = world.refused(backup()).await;
     assert_eq!(refused.kind, ErrorKind::Conflict, "{refused}");
+    // Nobody listens there.
+    name(&file, &moto.place("of/shop").replace(&format!(":{}", moto.port), ":1"));
     world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1); SELECT pg_switch_wal()").await;
+    let is_told = |one: &String| one.starts_with("the log is not archived") && one.contains("s3://backups/of/shop");
+    world.becomes(|status| status.warnings.iter().any(is_told)).await;
+    name(&file, &moto.place("of/others"));
     let words = "does not say any more how s3://backups/of/shop is reached";
     let is_told = |one: &String| one.starts_with("the log is not archived") && one.contains(words);
+    world.wake_archiver().await;
     world.becomes(|status| status.warnings.iter().any(is_told)).await;
     name(&file, &moto.place("of/shop"));
     world.wake_archiver().await;
@@ -100,9 +105,13 @@ async fn a_bucket_that_cannot_be_reached_is_told_and_the_log_waits() {
     assert_eq!(world.rows("db-latest").await, "1");
 }
 
-/// PostgreSQL's user stores the log itself, and reads how.
+/// PostgreSQL's user stores the log itself, and reads how; under root nobody else writes it.
 fn name(file: &Path, place: &str) {
     std::fs::write(file, place).expect("written");
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("ours");
-    RunAs::settle(None).expect("a user").own(file).expect("owned");
+    let run_as = RunAs::settle(None).expect("a user");
+    let mode = if run_as.drops { 0o640 } else { 0o600 };
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("ours");
+    if run_as.drops {
+        std::os::unix::fs::chown(file, Some(0), Some(run_as.gid)).expect("root's");
+    }
 }

@@ -236,8 +236,9 @@ fn words(backups: &Backups) -> String {
         let from = range.from.map_or(String::new(), |from| format!(" from {}", time(from)));
         format!("{from} to {}", time(range.to))
     };
-    for range in &backups.also_restorable {
-        words.push_str(&format!("restorable{}, with a hole after it\n", span(range)));
+    // Of one backup alone there is a line already.
+    for range in backups.also_restorable.iter().filter(|range| range.from.is_none_or(|from| from < range.to)) {
+        words.push_str(&format!("restorable also{}\n", span(range)));
     }
     if let Some(range) = &backups.restorable {
         words.push_str(&format!("restorable to any moment{}\n", span(range)));

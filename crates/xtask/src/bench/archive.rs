@@ -157,6 +157,7 @@ impl Bench {
             keys: vec![folder.join("keys")],
             encrypt,
             access: None,
+            id: String::new(),
             also_from: Vec::new(),
         };
         let path = folder.join("archive.json");

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pgherd_archive::{ArchiveError, Generation, Origin, Repository, Settings};
+use pgherd_archive::{Generation, Origin, Settings};
 use pgherd_core::backups::{History, Holdings, SegmentName, Timeline, WalName};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -109,7 +109,7 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
     if known.is_none() {
         store::make(&site.agent, encrypt, own)?;
     }
-    let repository = store::open(&site.agent, encrypt, own)?;
+    let repository = store::open(&site.agent, encrypt, own).map_err(|error| moved(site, known.as_ref(), error))?;
     let identifier = record.system_identifier.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0);
     if identifier == 0 {
         return Err(ProviderError::new(
@@ -118,9 +118,10 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
         ));
     }
     let generation = match &known {
-        Some(known) => repository
-            .generation(&known.instance, known.generation)
-            .map_err(|error| moved(known, &repository, error))?,
+        Some(known) => {
+            let error = |error| moved(site, Some(known), store::refused(error));
+            known.generation(&repository).map_err(error)?
+        }
         None => {
             let from = record.restored.as_ref().map(|restored| Origin {
                 instance: restored.of.clone(),
@@ -149,8 +150,16 @@ pub fn known_generation(site: &Site) -> Result<Option<Generation>, ProviderError
         return Ok(None);
     }
     let known = Settings::read(&path).map_err(store::refused)?;
-    let Some(repository) = store::open_if_there(&site.agent)? else { return Ok(None) };
-    repository.generation(&known.instance, known.generation).map(Some).map_err(store::refused)
+    let moved = |error| moved(site, Some(&known), error);
+    match store::open_if_there(&site.agent).map_err(moved)? {
+        Some(repository) => known.generation(&repository).map(Some).map_err(|error| moved(store::refused(error))),
+        None if known.repository.starts_with('/') => Ok(None),
+        // There is no bucket of the name, or nothing in it: not what is asked for.
+        None => Err(moved(ProviderError::new(
+            ErrorKind::Unavailable,
+            format!("there is no repository at {}, where it archives to", known.repository),
+        ))),
+    }
 }
 
 /// The number of the generation an instance archives to, also while its repository is away. Blocking.
@@ -178,6 +187,7 @@ pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Result<S
         repository: location.to_string(),
         instance: generation.instance().to_owned(),
         generation: generation.info().number,
+        id: generation.info().id.clone(),
         keys: vec![store::key_file(paths)],
         encrypt,
         access: if is_first { store::access_file(paths)? } else { None },
@@ -185,16 +195,19 @@ pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Result<S
     })
 }
 
-/// What it archives to is not where the repository is said to be now.
-fn moved(known: &Settings, repository: &Repository, error: ArchiveError) -> ProviderError {
-    let now = repository.location().to_string();
-    if error.kind != pgherd_archive::ErrorKind::Absent || known.repository == now {
-        return store::refused(error);
+/// What it archives to may not be where the repository is said to be now: then nothing is begun anew there.
+fn moved(site: &Site, known: Option<&Settings>, error: ProviderError) -> ProviderError {
+    let now = store::place(&site.agent.options.paths).map(|place| place.location.to_string());
+    match (known, now) {
+        (Some(known), Ok(now)) if known.repository != now => {
+            let was = &known.repository;
+            let message =
+                format!("it archives to {was}, and the first repository is {now} now, which has nothing of it");
+            ProviderError::new(ErrorKind::Conflict, message)
+                .help("copy everything from the one to the other, as it is, or name the place it had again")
+        }
+        _ => error,
     }
-    let message =
-        format!("it archives to {}, and the first repository is {now} now, which has nothing of it", known.repository);
-    ProviderError::new(ErrorKind::Conflict, message)
-        .help("copy everything from the one to the other, as it is, or name the place it had again")
 }
 
 /// Stores what a primary has only streamed as a standby, and so does not archive itself, or not before it would remove it: what the

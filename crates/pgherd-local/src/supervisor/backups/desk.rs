@@ -33,6 +33,8 @@ pub struct Known {
     pub drill_due_at: Option<Timestamp>,
     /// Since when nobody knows whether it can be restored, where that is too long ago.
     pub drill_overdue: Option<Timestamp>,
+    /// When it was last looked whether that is time.
+    pub read_looked_at: Option<Instant>,
     /// When it was last begun to read back everything that is stored, by itself.
     pub read_at: Option<Instant>,
     /// When it was last written down that a disk of it fills up.

@@ -441,6 +441,8 @@ async fn replay(
     // A name in the folder of sockets: nobody else is given the same number.
     let port = Port::reserve(agent, format!("{}/restoring", record.name))?;
     let agent_user = run_as.drops.then(|| "root".to_owned());
+    // Up to a moment it is not known how much that is.
+    let is_all = target == Target::Latest;
     let recovery = Recovery {
         server: &server,
         run_as: &run_as,
@@ -453,7 +455,7 @@ async fn replay(
         restore_command: log.as_ref().map(|(command, _)| command.clone()),
         target,
     };
-    match log.and_then(|(_, log)| log.segments) {
+    match log.and_then(|(_, log)| log.segments).filter(|_| is_all) {
         Some(segments) => telling::tell_replay(recover(&recovery), place.data.clone(), segments, watcher).await,
         None => recover(&recovery).await,
     }

@@ -294,9 +294,11 @@ fn has_hole(holdings: &Holdings) -> bool {
 
 /// Whether it is older than what is to be restorable: log after a backup that somebody asked for is kept as long as log after
 /// one of the schedule, which is taken later where a database is new.
-fn is_past(deletion: &Deletion, holdings: &Holdings, retention: Retention, now: Timestamp) -> bool {
+pub fn is_past(deletion: &Deletion, holdings: &Holdings, retention: Retention, now: Timestamp) -> bool {
     let Deletion::Wal(name) = deletion else { return true };
-    let written_at = holdings.wal.iter().find(|file| file.name == *name).and_then(|file| file.written_at);
+    let file = holdings.wal.iter().find(|file| file.name == *name);
+    // Where it is not told when it was written: it was stored later.
+    let written_at = file.and_then(|file| file.written_at.or(file.stored_at));
     let kept = SignedDuration::from_hours(24 * i64::from(retention.days));
     written_at.is_some_and(|at| now.duration_since(at) > kept)
 }
@@ -308,7 +310,11 @@ fn delete_superfluous(site: &Site, retention: Retention, now: Timestamp) -> Resu
     let mut deleted = 0;
     let holdings = current.holdings().map_err(store::refused)?;
     for generation in store::generations(&repository, &site.name)? {
-        let what = if generation.info().number == current.info().number {
+        let (number, mine) = (generation.info().number, current.info().number);
+        let what = if number > mine {
+            // Another machine went on with it, from the same bucket.
+            continue;
+        } else if number == mine {
             generation.clear_unfinished().map_err(store::refused)?;
             let is_old = |deletion: &Deletion| is_past(deletion, &holdings, retention, now);
             expire(&holdings, retention, now).into_iter().filter(is_old).collect()

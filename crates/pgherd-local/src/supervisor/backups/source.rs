@@ -516,6 +516,7 @@ mod tests {
             name: WalName::Segment(SegmentName::new(Timeline(*timeline), *number, SEGMENT)),
             bytes: 1,
             written_at: None,
+            stored_at: None,
         };
         Holdings { backups: vec![backup], wal: wal.iter().map(file).collect(), histories: Vec::new() }
     }

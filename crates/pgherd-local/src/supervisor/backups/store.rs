@@ -18,7 +18,7 @@ type Owner = Option<(u32, u32)>;
 
 /// Where it is: what `first-repository` in the state folder names, else a folder beside it. Nothing is asked of the place.
 pub fn place(paths: &Paths) -> Result<Place, ProviderError> {
-    let written = Place::read(&paths.first_repository()).map_err(refused)?;
+    let written = Place::read_shared(&paths.first_repository()).map_err(refused)?;
     Ok(written.unwrap_or_else(|| Place { location: Location::Folder(paths.repository()), access: Access::default() }))
 }
 
@@ -48,7 +48,7 @@ pub fn trouble(paths: &Paths) -> Option<String> {
     match place(paths) {
         Ok(_) => None,
         // Who may not read it is not the agent, who may.
-        Err(error) if error.kind == ErrorKind::Denied && !error.message.contains("open to others") => None,
+        Err(error) if error.kind == ErrorKind::Denied => None,
         Err(error) => Some(error.message),
     }
 }
@@ -121,27 +121,30 @@ pub fn open(agent: &Agent, encrypt: bool, own: Option<&Path>) -> Result<Reposito
 
 fn open_with(paths: &Paths, keys: KeyRing, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
     let Place { location, access } = reachable(paths, owner)?;
-    Repository::open(&location, Options { keys, encrypt, owner, access }).map_err(refused)
+    Repository::open(&location, Options { keys, encrypt, owner, access, patience: None }).map_err(refused)
 }
 
 fn create_with(paths: &Paths, keys: KeyRing, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
     let Place { location, access } = reachable(paths, owner)?;
-    Repository::create(&location, Options { keys, encrypt, owner, access }).map_err(refused)
+    Repository::create(&location, Options { keys, encrypt, owner, access, patience: None }).map_err(refused)
 }
 
-/// Its place, which PostgreSQL's user has to reach as well: who stores the log itself reads how.
+/// Its place, which PostgreSQL's user has to reach as well, who stores the log itself: it reads how, and does not write it.
 fn reachable(paths: &Paths, owner: Owner) -> Result<Place, ProviderError> {
     let place = place(paths)?;
-    if let (Some((user, _)), Some(file)) = (owner, access_file(paths)?) {
-        let owner = std::fs::metadata(&file).map_err(|error| io_error("look at", &file, &error))?.uid();
-        if owner != user {
-            let file = file.display();
-            let message =
-                format!("{file}, which says how the repository is reached, is not of the user who stores the log");
-            return Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chown {user} {file}")));
-        }
+    let file = paths.first_repository();
+    let Some((_, group)) = owner.filter(|_| file.exists()) else { return Ok(place) };
+    let looked = std::fs::metadata(&file).map_err(|error| io_error("look at", &file, &error))?;
+    let is_read = place.access.is_empty() || looked.gid() == group && looked.mode() & 0o040 != 0;
+    // Root does what it says: nobody else may write it.
+    if looked.uid() == 0 && looked.mode() & 0o022 == 0 && is_read {
+        return Ok(place);
     }
-    Ok(place)
+    let file = file.display();
+    let message = format!(
+        "{file}, which says where the repository is, has to be root's, and read by the user who stores the log"
+    );
+    Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chown 0:{group} {file} && chmod 640 {file}")))
 }
 
 /// PostgreSQL stores its log itself, so that its user has to read the key.
@@ -243,7 +246,7 @@ pub fn open_if_there(agent: &Agent) -> Result<Option<Repository>, ProviderError>
         return Ok(None);
     }
     let Place { location, access } = place(paths)?;
-    let options = Options { keys: keys(paths)?, encrypt: false, owner: owner(&agent.run_as), access };
+    let options = Options { keys: keys(paths)?, encrypt: false, owner: owner(&agent.run_as), access, patience: None };
     match location {
         Location::Folder(_) => Repository::open(&location, options).map(Some),
         // One that is away does not answer, and so is none that is not there.

@@ -35,8 +35,8 @@ const ASIDE: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How long whoever is at work may take to let in who copies the last of a database, and the place to answer at all.
 const LET_IN_WITHIN: Duration = Duration::from_secs(60);
-/// A place that takes nothing for so long does not answer: a long list takes its time, a file does not.
-const SILENCE: Duration = Duration::from_secs(5 * 60);
+/// A place that takes nothing for so long does not answer: longer than two requests of a bucket may take, of which each moves a part.
+const SILENCE: Duration = Duration::from_secs(11 * 60);
 const WITHOUT_LAST: &str = "the last backup is not in the second repository";
 /// How often it is told how far a copy is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
