@@ -82,6 +82,7 @@ pub fn of_backups(
             check.at
         )
     }));
+    warnings.extend(known.archive_trouble.map(|why| format!("the archive cannot be looked after: {why}")));
     warnings.extend(known.failure.map(|why| format!("the last automatic backup failed: {why}")));
     let late =
         archive.filter(|archive| archive.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now())));

@@ -27,6 +27,8 @@ pub struct Known {
     pub filled_at: Option<Instant>,
     /// Whether its archive was found to fail.
     pub archive_fails: bool,
+    /// Why its archive cannot be looked after, in words.
+    pub archive_trouble: Option<String>,
     /// Why a drill by schedule is put off, in words.
     pub drill_put_off: Option<String>,
     /// When the next drill by schedule is due.

@@ -101,11 +101,15 @@ async fn tend(site: &Site, shown: &Shown) {
     let turn = turn.try_lock();
     // A restore or a drill takes its time, and the archive does not wait for it; but only one begins an archive.
     let may_look = turn.is_ok() || archive::settings_file(site).exists();
-    if record.wanted.is_archived()
-        && may_look
-        && let Err(error) = look_after_archive(site, shown).await
-    {
-        tracing::warn!(instance = site.name, "the archive: {error}");
+    if record.wanted.is_archived() && may_look {
+        let trouble = look_after_archive(site, shown).await.err().map(|error| error.message);
+        let was = desk.of(&site.name).archive_trouble;
+        match (&was, &trouble) {
+            (None, Some(why)) => site.note(format!("its archive cannot be looked after: {why}")),
+            (Some(_), None) => site.note("its archive is looked after again"),
+            _ => {}
+        }
+        desk.note(&site.name, |known| known.archive_trouble = trouble);
     }
     // Somebody takes a backup, or restores one: the next look is soon.
     let Ok(_turn) = turn else { return };
