@@ -534,6 +534,6 @@ mod tests {
     fn a_bucket_is_dropped_where_tasks_run() {
         let access = Access::parse(["AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=c"]).expect("good");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async { drop(Bucket::new("backups", "", &access).expect("nothing is asked")) });
+        runtime.block_on(async { drop(Bucket::new("backups", "", &access, None).expect("nothing is asked")) });
     }
 }

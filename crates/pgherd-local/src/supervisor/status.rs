@@ -14,7 +14,7 @@ use super::agent::Agent;
 use super::backups::{self, archive};
 use super::configure;
 use super::ledger::Record;
-use super::messages::{FailoverReport, Follows, Node, PoolerReport, StatusReport, StorageReport};
+use super::messages::{ArchiveReport, FailoverReport, Follows, Node, PoolerReport, StatusReport, StorageReport};
 use super::observe::{connect, encrypted, endpoint, kept, pending, primary, read_port, role, running_port, status_of};
 use super::pooled::{self, Standing};
 use super::pressure;
@@ -49,11 +49,15 @@ pub async fn of(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
     let pending: Vec<Pending> = pending.into_iter().chain(kept(record)).collect();
     let now = Timestamp::now();
     let storage = storage_report(record, &layout);
-    let kept = answered(backups::report(agent, &record.name)).await;
-    let archive = {
-        let (site, record) = (Site::of(agent.clone(), &record.name), record.clone());
-        answered(blocking(move || Ok(archive::report(&site, &record)))).await.unwrap_or_default()
-    };
+    let (site, of) = (Site::of(agent.clone(), &record.name), record.clone());
+    let (queue, last_at) = (site.clone(), site);
+    let (queued, wanted) = (of.clone(), of);
+    let archive = blocking(move || Ok(archive::queue(&queue, &queued))).await.unwrap_or_default();
+    let (kept, last_at) = tokio::join!(
+        answered(backups::report(agent, &record.name)),
+        answered(blocking(move || Ok(archive::last_at(&last_at, &wanted)))),
+    );
+    let archive = archive.map(|archive| ArchiveReport { last_at: last_at.unwrap_or_default(), ..archive });
     let (own, name) = (agent.clone(), record.name.clone());
     let disks = answered(blocking(move || Ok(pressure::of(&own, &name)))).await.unwrap_or_default();
     let mut warnings = warnings::of(shown, &storage);

@@ -285,15 +285,16 @@ fn marked(data: &Path, mark: &str) -> Result<Vec<WalName>, ProviderError> {
     Ok(names)
 }
 
-/// How the archive is doing; `None`: there is none. Blocking.
-pub fn report(site: &Site, record: &Record) -> Option<ArchiveReport> {
-    let queue = queue(site, record)?;
+/// When the last of what is archived was written; `None`: nothing is, or nobody knows. Blocking.
+pub fn last_at(site: &Site, record: &Record) -> Option<Timestamp> {
+    if !record.wanted.is_archived() {
+        return None;
+    }
     let wal = known_generation(site).ok().flatten().and_then(|generation| generation.wal().ok());
-    let last_at = wal.into_iter().flatten().filter_map(|file| file.written_at).max();
-    Some(ArchiveReport { last_at, ..queue })
+    wal.into_iter().flatten().filter_map(|file| file.written_at.or(file.stored_at)).max()
 }
 
-/// The same without what is stored, which takes as long as looking at every file. Blocking.
+/// How the archive is doing, without what is stored, which takes as long as looking at every file; `None`: there is none. Blocking.
 pub fn queue(site: &Site, record: &Record) -> Option<ArchiveReport> {
     if !record.wanted.is_archived() {
         return None;
