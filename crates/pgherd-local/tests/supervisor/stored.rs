@@ -338,7 +338,7 @@ impl World {
 
     /// After three failures PostgreSQL's archiver waits for a minute, or until there is more to do.
     pub async fn wake_archiver(&self) {
-        self.sql("CREATE TABLE more (id int); SELECT pg_switch_wal()").await;
+        self.sql("CREATE TABLE IF NOT EXISTS more (id int); INSERT INTO more VALUES (1); SELECT pg_switch_wal()").await;
     }
 
     async fn warns(&self, words: &str) -> bool {
