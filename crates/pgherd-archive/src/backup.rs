@@ -203,6 +203,13 @@ impl Generation {
         if self.repository.store.exists(&key)? { self.repository.store.delete(&key) } else { Ok(()) }
     }
 
+    /// The same of one by its name; `false`: it cannot be told.
+    pub(crate) fn is_known_to_be_damaged(&self, name: &str) -> bool {
+        let place = damaged_key(name);
+        let Ok(manifest) = self.manifest(name) else { return false };
+        self.is_marked(&manifest, &BTreeMap::from([(self.key(&place), 0)]))
+    }
+
     /// Whether somebody wrote down that it is damaged. A mark that cannot be read is one.
     fn is_marked(&self, manifest: &Manifest, stored: &BTreeMap<String, u64>) -> bool {
         let place = damaged_key(&manifest.backup.name);

@@ -65,6 +65,8 @@ static CLAIMED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 pub(crate) struct Bucket {
     client: Arc<AmazonS3>,
     runtime: &'static Runtime,
+    /// How often something is asked again.
+    attempts: usize,
     /// The bucket and what its objects begin with.
     name: String,
     prefix: String,
@@ -72,7 +74,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// A bucket, reached as `access` says, and the environment (`AWS_ACCESS_KEY_ID` and its like). Nothing is asked of it yet.
-    pub(crate) fn new(name: &str, prefix: &str, access: &Access) -> Result<Self> {
+    pub(crate) fn new(name: &str, prefix: &str, access: &Access, patience: Option<Duration>) -> Result<Self> {
         let refuse = |error: Error| {
             let help =
                 "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL where it is not AWS's";
@@ -94,10 +96,12 @@ impl Bucket {
             builder = builder.with_endpoint(endpoint);
         }
         let options = ClientOptions::new().with_timeout(REQUEST_DEADLINE).with_allow_http(plain);
-        let retry = RetryConfig { retry_timeout: RETRIED_FOR, ..RetryConfig::default() };
+        let retry = RetryConfig { retry_timeout: patience.unwrap_or(RETRIED_FOR), ..RetryConfig::default() };
         let client = builder.with_client_options(options).with_retry(retry).build().map_err(refuse)?;
         let runtime = runtime().map_err(|error| ArchiveError::io("begin", &error))?;
-        Ok(Self { client: Arc::new(client), runtime, name: name.to_owned(), prefix: prefix.to_owned() })
+        let attempts = if patience.is_some() { 1 } else { ATTEMPTS };
+        let (name, prefix) = (name.to_owned(), prefix.to_owned());
+        Ok(Self { client: Arc::new(client), runtime, attempts, name, prefix })
     }
 
     fn folder(&self, folder: &str) -> Path {
@@ -149,7 +153,7 @@ impl Bucket {
     /// A piece of an object, and how large all of it is; `None`: it begins at its end.
     fn piece(&self, key: &str, from: u64, of: Option<&str>) -> Result<Option<Piece>> {
         let path = self.path(key);
-        let mut attempts = 1..ATTEMPTS;
+        let mut attempts = 1..self.attempts;
         loop {
             let range = Some(GetRange::Bounded(from..from + PIECE_BYTES));
             let options = GetOptions { range, if_match: of.map(str::to_owned), ..GetOptions::default() };
@@ -187,7 +191,7 @@ impl Bucket {
     /// Puts something small where nothing is; `false`: something else is.
     fn put_new(&self, key: &str, content: &[u8]) -> Result<bool> {
         let path = self.path(key);
-        let mut attempts = 0..ATTEMPTS;
+        let mut attempts = 0..self.attempts;
         loop {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             let payload = PutPayload::from(content.to_vec());
@@ -530,6 +534,6 @@ mod tests {
     fn a_bucket_is_dropped_where_tasks_run() {
         let access = Access::parse(["AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=c"]).expect("good");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async { drop(Bucket::new("backups", "", &access).expect("nothing is asked")) });
+        runtime.block_on(async { drop(Bucket::new("backups", "", &access, None).expect("nothing is asked")) });
     }
 }

@@ -108,7 +108,8 @@ impl Generation {
             let Ok(name) = name.parse::<WalName>() else { continue };
             if stored.key == self.key(&wal_key(name)) {
                 let written_at = knows.then_some(stored.modified_at);
-                files.push(WalFile { name, bytes: stored.bytes, written_at });
+                let stored_at = Some(stored.modified_at);
+                files.push(WalFile { name, bytes: stored.bytes, written_at, stored_at });
             }
         }
         files.sort();

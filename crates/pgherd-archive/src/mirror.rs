@@ -1,8 +1,9 @@
 //! A second repository: objects of the first one as they are, in an order in which nothing is listed there before all it needs.
 //!
 //! Invariants: what is copied was verified, where its key is at hand; what is damaged in the first one is not copied, and what makes
-//! files a backup only when all of them are there. Nothing is deleted, and what is written over is only what says what others are: the manifest of a name that was given to a later backup, and
-//! when a backup was last verified.
+//! files a backup only when all of them are there. Nothing is deleted, and what is written over is only what says what others are: the
+//! manifest of a name that was given to a later backup, and when a backup was last verified. A backup that is found to be damaged is
+//! marked where it is, and left alone from then on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read, Write as _};
@@ -19,6 +20,8 @@ use crate::repository::Repository;
 use crate::store::{Stored, Upload};
 
 const BUFFER_BYTES: usize = 256 << 10;
+/// `INSTANCE/GENERATION/backups/NAME/ATTEMPT/FILE`: a file of data, and no note about a backup.
+const DATA_PARTS: usize = 6;
 const LONGEST_MANIFEST_BYTES: u64 = 64 << 20;
 
 /// What is known to be in the other repository of one generation, so that it is not asked each time.
@@ -155,6 +158,11 @@ pub fn copy_while(
             Err(Failure { error, why })
                 if why == Why::Here || matches!(error.kind, ErrorKind::Damaged | ErrorKind::Conflict) =>
             {
+                let is_of_data = stored.key.split('/').count() == DATA_PARTS && error.kind == ErrorKind::Damaged;
+                if let Some(name) = backup.as_ref().filter(|_| why != Why::Here && is_of_data) {
+                    // Else it is read and sent up to there again and again. That it cannot be written down changes nothing else.
+                    let _ = from.set_damaged(name, Timestamp::now());
+                }
                 without.extend(backup);
                 trouble.get_or_insert(error);
             }
@@ -329,8 +337,13 @@ fn listed(from: &Generation, mut is_known: impl FnMut(&Stored) -> bool) -> Resul
     let (stored, unlisted) = stored(from)?;
     let mut found = Vec::new();
     let mut attempts = BTreeMap::new();
+    let marks = |stored: &Stored| {
+        let name = stored.key.strip_suffix("/damaged").and_then(|folder| backup_of(from, &format!("{folder}/")))?;
+        from.is_known_to_be_damaged(&name).then_some(name)
+    };
+    let damaged: BTreeSet<String> = stored.iter().filter_map(marks).collect();
     for stored in stored {
-        if is_known(&stored) {
+        if is_known(&stored) || backup_of(from, &stored.key).is_some_and(|name| damaged.contains(&name)) {
             continue;
         }
         let place = &stored.key[from.folder.len() + 1..];

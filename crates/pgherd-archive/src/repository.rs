@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,6 +31,8 @@ pub struct Options {
     pub owner: Option<(u32, u32)>,
     /// How a bucket is reached, where the environment does not say so.
     pub access: Access,
+    /// How long a bucket that does not answer is asked again; `None`: as long as somebody waits who wants it done.
+    pub patience: Option<Duration>,
 }
 
 /// A repository that is there. Cheap to clone.
@@ -99,7 +102,9 @@ impl Repository {
     fn at(location: &Location, options: Options) -> Result<Self> {
         let store: Arc<dyn Store> = match location {
             Location::Folder(root) => Arc::new(Folder::new(root, options.owner)),
-            Location::Bucket { name, prefix } => Arc::new(Bucket::new(name, prefix, &options.access)?),
+            Location::Bucket { name, prefix } => {
+                Arc::new(Bucket::new(name, prefix, &options.access, options.patience)?)
+            }
         };
         Ok(Self { store, options: Arc::new(options), location: location.clone() })
     }

@@ -3,14 +3,21 @@
 //! Invariant: no secret is in it; keys and credentials are named by the files they are in.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::error::{ArchiveError, ErrorKind, Result};
 use crate::files;
 use crate::generation::Generation;
 use crate::keys::KeyRing;
+use crate::location::Location;
+use crate::place::Place;
 use crate::repository::{Options, Repository};
+
+/// How long a bucket that does not answer is asked again for one segment.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The helper's settings: JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,12 +29,18 @@ pub struct Settings {
     pub instance: String,
     /// The generation it archives to, and reads from first.
     pub generation: u32,
+    /// The identity of that generation, so that no other one of its number is taken for it; empty: it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
     /// Key files, the one whose first key encrypts first.
     #[serde(default)]
     pub keys: Vec<PathBuf>,
     /// Whether what is stored is encrypted.
     #[serde(default)]
     pub encrypt: bool,
+    /// The file that says how a bucket is reached; without it, PostgreSQL's environment does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<PathBuf>,
     /// Where log is looked for that the generation does not have, in this order: what a restore comes from.
     #[serde(default)]
     pub also_from: Vec<Source>,
@@ -78,21 +91,41 @@ impl Settings {
             }
             None => KeyRing::none(),
         };
-        Repository::open(
-            &self.repository.parse()?,
-            Options { keys, encrypt: self.encrypt, owner: None, ..Options::default() },
-        )
+        let location = self.repository.parse()?;
+        let access = self.access.as_ref().map(|file| access(file, &location)).transpose()?.unwrap_or_default();
+        // PostgreSQL asks again by itself, and may be waited for.
+        let patience = Some(PATIENCE);
+        Repository::open(&location, Options { keys, encrypt: self.encrypt, owner: None, access, patience })
     }
 
     /// Opens the generation they archive to.
     pub fn generation(&self, repository: &Repository) -> Result<Generation> {
-        repository.generation(&self.instance, self.generation).map_err(not_there)
+        let generation = repository.generation(&self.instance, self.generation).map_err(not_there)?;
+        if self.id.is_empty() || self.id == generation.info().id {
+            return Ok(generation);
+        }
+        let (instance, number) = (&self.instance, self.generation);
+        let message = format!("{} has another database {instance} as its generation {number}", repository.location());
+        Err(ArchiveError::new(ErrorKind::Conflict, message)
+            .help("two machines keep their backups in one place: give each a folder of its own"))
     }
 
     /// Opens the generations they read from besides.
     pub fn also_from(&self, repository: &Repository) -> Result<Vec<Generation>> {
         let open = |source: &Source| repository.generation(&source.instance, source.generation).map_err(not_there);
         self.also_from.iter().map(open).collect()
+    }
+}
+
+/// How a place is reached, by the file that named it.
+fn access(file: &Path, location: &Location) -> Result<Access> {
+    match Place::read_shared(file)? {
+        Some(place) if place.location == *location => Ok(place.access),
+        _ => {
+            let message = format!("{} does not say any more how {location} is reached", file.display());
+            Err(ArchiveError::new(ErrorKind::Invalid, message)
+                .help("write its place and its AWS_… lines into it again"))
+        }
     }
 }
 

@@ -333,7 +333,7 @@ fn backups_of(mut snapshots: Vec<Snapshot>, automated: &[Automated]) -> Backups 
         bytes: None,
         engine_version: Some(snapshot.kept.version).filter(|version| !version.is_empty()),
         encrypted: Some(snapshot.kept.encrypted),
-        region: None,
+        ..Backup::default()
     };
     // Of several that had the name, the one that is there, else the one that was there last.
     let range = automated
@@ -341,7 +341,7 @@ fn backups_of(mut snapshots: Vec<Snapshot>, automated: &[Automated]) -> Backups 
         .filter_map(|one| Some((one.is_active, one.range?)))
         .max_by_key(|(active, (_, to))| (*active, *to));
     let restorable = range.map(|(_, (from, to))| Restorable { from: Some(from), to });
-    Backups { kept: snapshots.into_iter().map(backup).collect(), restorable }
+    Backups { kept: snapshots.into_iter().map(backup).collect(), restorable, ..Backups::default() }
 }
 
 fn is_of(alarm: &Standing, server: &str) -> bool {

@@ -82,10 +82,12 @@ pub struct Backups {
     pub kept: Vec<Backup>,
     /// The moments it can be restored to; `None`: only its backups.
     pub restorable: Option<Restorable>,
+    /// Moments before those, with a hole between.
+    pub also_restorable: Vec<Restorable>,
 }
 
 /// A backup that is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Backup {
     /// Its name.
     pub name: String,
@@ -103,6 +105,14 @@ pub struct Backup {
     pub encrypted: Option<bool>,
     /// The region it is in, where that is not the database's.
     pub region: Option<String>,
+    /// Whether it is the last one of a database that was destroyed; `None`: the target makes no difference.
+    pub last: Option<bool>,
+    /// Where in the log it begins, as PostgreSQL writes a place; `None`: the target does not tell.
+    pub lsn: Option<String>,
+    /// When it was last shown to be whole: read back, or restored; `None`: never, or the target does not tell.
+    pub verified_at: Option<Timestamp>,
+    /// Which of the databases that had the name one after the other it is of; `None`: the target does not tell.
+    pub generation: Option<u32>,
 }
 
 /// The moments a database can be restored to.

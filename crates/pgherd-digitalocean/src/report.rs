@@ -144,9 +144,9 @@ fn kept(told: &[(String, Option<f64>)]) -> Backups {
         bytes: gigabytes.map(bytes),
         engine_version: None,
         encrypted: None,
-        region: None,
+        ..Backup::default()
     };
-    Backups { kept: told.iter().map(backup).collect(), restorable: None }
+    Backups { kept: told.iter().map(backup).collect(), restorable: None, ..Backups::default() }
 }
 
 fn bytes(gigabytes: f64) -> u64 {

@@ -62,16 +62,7 @@ mod tests {
 
     #[track_caller]
     fn check(kept: &[&str], asked: &str, expected: Option<&str>) {
-        let backup = |name: &&str| Backup {
-            name: (*name).to_owned(),
-            automatic: false,
-            state: "available".to_owned(),
-            taken_at: None,
-            bytes: None,
-            engine_version: None,
-            encrypted: None,
-            region: None,
-        };
+        let backup = |name: &&str| Backup { name: (*name).to_owned(), ..Backup::default() };
         let kept: Vec<Backup> = kept.iter().map(backup).collect();
         assert_eq!(newest_of(&kept, asked), expected);
     }

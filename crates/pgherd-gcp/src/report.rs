@@ -146,9 +146,10 @@ fn backups_of(kept: &[Kept], restorable: Option<(jiff::Timestamp, jiff::Timestam
         // All of them are.
         encrypted: Some(true),
         region: one.location.clone(),
+        ..Backup::default()
     };
     let restorable = restorable.map(|(from, to)| Restorable { from: Some(from), to });
-    Backups { kept: kept.iter().map(backup).collect(), restorable }
+    Backups { kept: kept.iter().map(backup).collect(), restorable, ..Backups::default() }
 }
 
 fn events(name: &str, operations: Vec<Operation>) -> Vec<Happened> {

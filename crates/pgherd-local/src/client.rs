@@ -23,7 +23,7 @@ use crate::paths::Paths;
 use crate::postgres::notice::Notice;
 use crate::supervisor::messages::{
     API_VERSION, BackupHow, BackupsReport, Changes, CheckReport, Delete, FailoverHow, Happening, Health, Instance,
-    Line, Parameter, PromoteHow, Put, RestoreHow, StatusReport,
+    Line, Parameter, PromoteHow, Put, RestoreHow, StatusReport, Stored,
 };
 use crate::supervisor::{AgentOptions, place};
 
@@ -265,6 +265,11 @@ impl Client {
     /// The backups of an instance, which may be gone.
     pub async fn backups(&self, name: &str) -> Result<BackupsReport, ProviderError> {
         self.get(&format!("/v1/instances/{name}/backups")).await
+    }
+
+    /// Everything that something is stored of, whether or not it is there.
+    pub async fn stored(&self) -> Result<Vec<Stored>, ProviderError> {
+        self.get("/v1/stored").await
     }
 
     /// Makes another instance of its backups. Returns when that is usable.

@@ -146,6 +146,11 @@ impl Paths {
         self.state.join("repository")
     }
 
+    /// Names the place of the first repository, where that is not [`Paths::repository`].
+    pub fn first_repository(&self) -> PathBuf {
+        self.state.join("first-repository")
+    }
+
     /// Names the place of the second repository, where there is to be one.
     pub fn second_repository(&self) -> PathBuf {
         self.state.join("second-repository")

@@ -37,16 +37,23 @@ pub enum Second {
 
 /// Everything to be said; errors whose code was acknowledged are warnings.
 ///
-/// `pgbouncer` is the one of this machine; it is not looked at where the spec wants no pooler.
+/// `first`: what is wrong with the line that names the first repository. `pgbouncer` is the one of this machine; it is not looked at where the spec wants no pooler.
 pub fn preflight(
     spec: &Spec,
     storage: &Encryption,
     pgbouncer: Option<&Program>,
+    first: Option<&str>,
     second: &Second,
     accepted: &BTreeSet<String>,
 ) -> Vec<Diagnostic> {
     let promises = [encryption(spec, storage), own_key(spec), second_repository(spec, second)];
-    let others = [key_file(spec), proxy(spec, pgbouncer), monitoring(spec), unknown_networks(spec)];
+    let others = [
+        first_repository(spec, first),
+        key_file(spec),
+        proxy(spec, pgbouncer),
+        monitoring(spec),
+        unknown_networks(spec),
+    ];
     let acknowledged =
         |told: Diagnostic| if ACCEPTABLE.contains(&told.code) { told.acknowledged(accepted) } else { told };
     promises.into_iter().chain(others).flatten().map(acknowledged).collect()
@@ -88,6 +95,14 @@ fn key_file(spec: &Spec) -> Option<Diagnostic> {
         .help
         .unwrap_or_else(|| "a key file has 32 random bytes in base64, one key a line, and mode 0600".to_owned());
     Some(Diagnostic::error("customer-key-unusable", error.message).at(&spec.block, "kms_key_id").help(help))
+}
+
+/// Nothing could be stored, whatever the block says.
+fn first_repository(spec: &Spec, trouble: Option<&str>) -> Option<Diagnostic> {
+    let why = trouble.filter(|_| spec.backup.retention_days > 0)?;
+    let message = format!("nothing could be stored: {why}");
+    let help = "mend the file first-repository of the state folder, or remove it to store in a folder beside it";
+    Some(Diagnostic::error("repository-unusable", message).at(&spec.block, "backup_retention_period").help(help))
 }
 
 fn second_repository(spec: &Spec, second: &Second) -> Option<Diagnostic> {
@@ -171,7 +186,7 @@ mod tests {
         let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
         let accepted = accepted.iter().map(|&code| code.to_owned()).collect();
         let none = Second::None { named_in: "/state/second-repository".into() };
-        let said = preflight(&spec, storage, Some(&pgbouncer(21)), &none, &accepted);
+        let said = preflight(&spec, storage, Some(&pgbouncer(21)), None, &none, &accepted);
         let said: Vec<_> = said.iter().map(|said| format!("{:?} {}", said.severity, said.code)).collect();
         assert_eq!(said, expected);
     }
@@ -225,11 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn a_first_repository_that_cannot_be_used_is_an_error() {
+        let inputs = Inputs { block: "db".to_owned(), values: [].into() };
+        let spec = resolve(&inputs, Some(Cloud::Local)).0.expect("a spec");
+        let wrong = Some("it names no place");
+        let said = preflight(&spec, &Encryption::Encrypted, None, wrong, &Second::There, &BTreeSet::new());
+        let told: Vec<_> = said.iter().map(|one| (one.code, one.message.as_str())).collect();
+        assert_eq!(told, [("repository-unusable", "nothing could be stored: it names no place")]);
+    }
+
+    #[test]
     fn a_second_repository_keeps_the_promise() {
         let values =
             [("geo_redundant_backup".to_owned(), true.into()), ("storage_encrypted".to_owned(), false.into())].into();
         let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
-        assert_eq!(preflight(&spec, &Encryption::Encrypted, None, &Second::There, &BTreeSet::new()), []);
+        assert_eq!(preflight(&spec, &Encryption::Encrypted, None, None, &Second::There, &BTreeSet::new()), []);
     }
 
     #[test]
@@ -262,7 +287,7 @@ mod tests {
         let values = [("proxy_config".to_owned(), config)].into();
         let spec = resolve(&Inputs { block: "db".to_owned(), values }, Some(Cloud::Local)).0.expect("a spec");
         let accepted = BTreeSet::from(["pooler-missing".to_owned()]);
-        let said = preflight(&spec, &Encryption::Encrypted, program, &Second::There, &accepted);
+        let said = preflight(&spec, &Encryption::Encrypted, program, None, &Second::There, &accepted);
         let about_pooler = said.iter().find(|said| said.code.starts_with("pooler"));
         let words = about_pooler.map(|said| format!("{:?} {}", said.severity, said.code));
         assert_eq!(words.as_deref(), expected);

@@ -26,9 +26,9 @@ use crate::pooler;
 use crate::preflight::{Second, preflight};
 use crate::supervisor::messages::{
     BackupHow, BackupsReport, Delete, FailoverHow, Instance, Line, PromoteHow, Put, Reader, RestoreHow, RestorePoint,
-    check_backup_name,
+    Span, check_backup_name,
 };
-use crate::supervisor::{AgentOptions, second_repository_trouble};
+use crate::supervisor::{AgentOptions, first_repository_trouble, second_repository_trouble};
 use crate::told;
 use crate::written;
 
@@ -101,7 +101,9 @@ impl Provider for Local {
             true => second_repository_trouble(&paths).map_or(Second::There, |why| Second::Wrong { why }),
             false => Second::None { named_in },
         };
-        Ok(preflight(spec, &encrypted::of(nearest), program.as_ref(), &second, &self.options.accepted))
+        let first = first_repository_trouble(&paths);
+        let storage = encrypted::of(nearest);
+        Ok(preflight(spec, &storage, program.as_ref(), first.as_deref(), &second, &self.options.accepted))
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
@@ -230,10 +232,12 @@ impl Provider for Local {
     }
 
     async fn backups(&self, spec: &Spec) -> Result<Backups, ProviderError> {
-        let BackupsReport { kept, aside, restorable } = self.agent().await?.backups(&spec.name).await?;
-        let restorable = restorable.map(|span| Restorable { from: Some(span.since), to: span.until });
+        let BackupsReport { kept, aside, restorable, also_restorable } =
+            self.agent().await?.backups(&spec.name).await?;
+        let span = |span: Span| Restorable { from: Some(span.since), to: span.until };
         let kept = kept.into_iter().map(told::backup).chain(aside.into_iter().map(told::aside));
-        Ok(Backups { kept: kept.collect(), restorable })
+        let also_restorable = also_restorable.into_iter().map(span).collect();
+        Ok(Backups { kept: kept.collect(), restorable: restorable.map(span), also_restorable })
     }
 
     async fn log(

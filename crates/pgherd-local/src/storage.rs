@@ -21,8 +21,28 @@ fn occupied(entry: &fs::DirEntry) -> u64 {
 
 /// Bytes an unprivileged user may still write on the device of `path`.
 pub fn free_bytes(path: &Path) -> Option<u64> {
+    device(path).map(|device| device.free_bytes)
+}
+
+/// What files are stored on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    /// Which one, on this machine.
+    pub id: u64,
+    /// Bytes it has in all.
+    pub bytes: u64,
+    /// Bytes an unprivileged user may still write.
+    pub free_bytes: u64,
+}
+
+/// The device of `path`; `None` when that is not there.
+pub fn device(path: &Path) -> Option<Device> {
     let file_system = rustix::fs::statvfs(path).ok()?;
-    Some(file_system.f_bavail * file_system.f_frsize)
+    Some(Device {
+        id: fs::metadata(path).ok()?.dev(),
+        bytes: file_system.f_blocks * file_system.f_frsize,
+        free_bytes: file_system.f_bavail * file_system.f_frsize,
+    })
 }
 
 #[cfg(test)]

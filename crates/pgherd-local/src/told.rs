@@ -39,12 +39,16 @@ pub(crate) fn backup(backup: messages::Backup) -> Backup {
     Backup {
         name: backup.name,
         automatic: backup.automatic,
-        state: "available".to_owned(),
+        state: if backup.damaged { "damaged" } else { "available" }.to_owned(),
         taken_at: Some(backup.taken_at),
         bytes: Some(backup.bytes),
         engine_version: backup.engine_version,
         encrypted: backup.encrypted,
         region: None,
+        last: Some(backup.is_final),
+        lsn: backup.start_lsn,
+        verified_at: backup.verified_at,
+        generation: backup.generation,
     }
 }
 
@@ -56,9 +60,7 @@ pub(crate) fn aside(aside: messages::AsideReport) -> Backup {
         state: if aside.bytes.is_some() { "put aside" } else { "not there any more" }.to_owned(),
         taken_at: Some(aside.at),
         bytes: aside.bytes,
-        engine_version: None,
-        encrypted: None,
-        region: None,
+        ..Backup::default()
     }
 }
 

@@ -15,6 +15,8 @@ fn settings(world: &World) -> Settings {
         generation: 1,
         keys: vec![world.path("key")],
         encrypt: true,
+        access: None,
+        id: String::new(),
         also_from: Vec::new(),
     }
 }

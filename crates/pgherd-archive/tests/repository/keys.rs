@@ -115,6 +115,8 @@ fn what_is_not_encrypted_is_read_without_a_key_file() {
             generation: 1,
             keys: vec![world.path("key")],
             encrypt: is_encrypted,
+            access: None,
+            id: String::new(),
             also_from: Vec::new(),
         };
         std::fs::remove_file(world.path("key")).expect("lost");
@@ -160,6 +162,8 @@ fn a_key_file_that_cannot_be_read_is_told_of_when_a_key_is_missing() {
         generation: 1,
         keys: vec![world.path("key"), world.path("garbage"), world.path("open"), world.path("no/such")],
         encrypt: false,
+        access: None,
+        id: String::new(),
         also_from: Vec::new(),
     };
     let read = |settings: &Settings| {

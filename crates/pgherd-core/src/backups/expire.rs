@@ -144,20 +144,24 @@ fn place(backup: &Backup) -> (Timeline, Lsn, Timestamp) {
 /// The sound backups by schedule that were whole before the retention period began.
 ///
 /// Their age is what the backups after them prove, step by step: a step back and one that is too long do not count. So a
-/// clock that is set forward deletes nothing, nor does a schedule that fails.
+/// clock that is set forward deletes nothing, nor does a schedule that fails. Where every step is too long, since the machine is off on
+/// most days, so many backups after one prove it, too: more than the days that are kept twice over, and more than anybody sets a clock.
 fn old_enough(holdings: &Holdings, retention: Retention, now: Timestamp) -> Vec<&Backup> {
     let keep_for = SignedDuration::from_hours(24 * i64::from(retention.days));
     let mut all: Vec<_> = automated(holdings).collect();
     all.sort_by_key(|backup| place(backup));
-    let (mut later, mut age, mut old) = (now, SignedDuration::ZERO, Vec::new());
+    let enough = 2 * retention.days as usize + 7;
+    let (mut later, mut age, mut sound_after, mut old) = (now, SignedDuration::ZERO, 0, Vec::new());
     for backup in all.into_iter().rev() {
         let step = later.duration_since(backup.finished_at);
         if SignedDuration::ZERO <= step && step <= BELIEVED {
             age += step;
         }
-        if !backup.damaged && age >= keep_for && now.duration_since(backup.finished_at) >= keep_for {
+        let is_proven = age >= keep_for || sound_after >= enough;
+        if !backup.damaged && is_proven && now.duration_since(backup.finished_at) >= keep_for {
             old.push(backup);
         }
+        sound_after += usize::from(!backup.damaged);
         later = backup.finished_at;
     }
     old

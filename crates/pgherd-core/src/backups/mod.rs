@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use due::{Due, Failed, Schedule, due, slot_before};
 pub use expire::{Clusters, Deletion, Retention, expire, expire_ended};
 pub use gone::{Gone, expire_gone};
-pub use practice::{Drilled, PRACTISE_EVERY, drill_due, drill_overdue};
+pub use practice::{Drilled, PRACTISE_EVERY, check_due, drill_due, drill_overdue};
 pub use reach::{Chain, Gap, Leg, Reach, chains, lineage, lineages, reach, without_history};
 pub use wal::{History, Lsn, NotAName, SegmentName, Switch, Timeline, WalName};
 
@@ -82,6 +82,8 @@ pub struct WalFile {
     /// When the server last wrote to it: what was committed up to then, and no earlier segment holds, is in it. `None`:
     /// the store does not tell without opening it.
     pub written_at: Option<Timestamp>,
+    /// When it was stored, where the store says so: not before it was written.
+    pub stored_at: Option<Timestamp>,
 }
 
 /// What one generation of a repository holds.

@@ -1,4 +1,4 @@
-//! When a restore is practised, and when that was too long ago.
+//! When a restore is practised and everything stored is read back, and when that was too long ago.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,6 +9,8 @@ use super::due::{DAY, Due, Schedule, slot_before};
 pub const PRACTISE_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Windows are a day apart: one that is that much early is the right one.
 const EARLY: SignedDuration = SignedDuration::from_hours(12);
+/// The first check comes this much less than a week after the first backup.
+const CHECKED_AFTER_DRILL: SignedDuration = SignedDuration::from_hours(4 * 24);
 /// After so long without one that went well, somebody should know.
 const OVERDUE_AFTER: SignedDuration = SignedDuration::from_hours(2 * 7 * 24);
 
@@ -35,6 +37,15 @@ pub fn drill_due(schedule: &Schedule, backups: &[Backup], last: Option<Drilled>,
     let before = slot_before(schedule, not_before);
     let at = if before == not_before { before } else { later(before, DAY) };
     if at <= now { Due::Now } else { Due::At(at) }
+}
+
+/// Whether everything that is stored is to be read back: a drill reads the newest backup and the log after it, this all others. Once a week
+/// as well, in the days between two drills.
+pub fn check_due(schedule: &Schedule, backups: &[Backup], last: Option<Timestamp>, now: Timestamp) -> Due {
+    let Some(first) = first_sound(backups, now) else { return Due::Off };
+    let begun = first.saturating_sub(CHECKED_AFTER_DRILL).unwrap_or(Timestamp::MIN);
+    let at = last.filter(|at| *at <= now).unwrap_or(begun);
+    drill_due(schedule, backups, Some(Drilled { at, passed: true }), now)
 }
 
 /// Since when nobody knows whether the database can be restored, where that is too long ago: since the last drill that went well, or

@@ -17,13 +17,24 @@ struct Taken {
 /// Plays `days` hour by hour with a clock that is off by `skew(hour)`. At each hour, what was taken before the retention
 /// period, and all log since, must be there.
 fn play(days: i64, keep: u32, skew: impl Fn(i64) -> SignedDuration) -> Result<(), String> {
+    play_while(days, keep, skew, |_| true).map(drop)
+}
+
+/// The same of a machine that is on at these hours alone; gives how many backups there were at most.
+fn play_while(
+    days: i64,
+    keep: u32,
+    skew: impl Fn(i64) -> SignedDuration,
+    is_on: impl Fn(i64) -> bool,
+) -> Result<usize, String> {
+    let mut most = 0;
     let begin: Timestamp = at("2026-01-01T00:00:00Z");
     let window = Window::parse_daily("03:00-04:00").expect("a window");
     let schedule = Schedule { window, retention_days: keep, name: "orders".to_owned() };
     let retention = Retention { days: keep, point_in_time: true };
     let (mut holdings, mut taken) = (Holdings::default(), Vec::<Taken>::new());
-    for hour in 0..24 * days {
-        let (elapsed, number) = (hours(hour), u64::try_from(hour).expect("few"));
+    for (number, hour) in (0..24 * days).filter(|hour| is_on(*hour)).enumerate() {
+        let (elapsed, number) = (hours(hour), number as u64);
         let clock = begin + elapsed + skew(hour);
         holdings.wal.push(file(segment(1, number), clock));
         if due(&schedule, &holdings.backups, None, clock) == Due::Now {
@@ -46,13 +57,23 @@ fn play(days: i64, keep: u32, skew: impl Fn(i64) -> SignedDuration) -> Result<()
         if log as u64 != number - needed.first + 1 {
             return Err(format!("at hour {hour} log since {} is gone", needed.name));
         }
+        most = most.max(holdings.backups.len());
     }
-    Ok(())
+    Ok(most)
 }
 
 #[test]
 fn a_clock_that_is_right_loses_nothing() {
     play(20, 3, |_| SignedDuration::ZERO).expect("kept");
+}
+
+#[test]
+fn a_machine_that_is_off_on_most_days_keeps_a_bounded_number() {
+    for every in [2, 3, 7] {
+        let at_work = |hour: i64| hour / 24 % every == 0 && (8..18).contains(&(hour % 24));
+        let most = play_while(40 * every, 3, |_| SignedDuration::ZERO, at_work).expect("kept");
+        assert!(most <= 2 * 3 + 7 + 2, "every {every} days: {most}");
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub fn segment(timeline: u32, number: u64) -> WalName {
 }
 
 pub fn file(name: WalName, written_at: Timestamp) -> WalFile {
-    WalFile { name, bytes: 1, written_at: Some(written_at) }
+    WalFile { name, bytes: 1, written_at: Some(written_at), stored_at: None }
 }
 
 /// A timeline that left its parent in this segment.

@@ -1,7 +1,9 @@
 //! When a restore is practised.
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_core::backups::{Backup, Drilled, Due, PRACTISE_EVERY, Schedule, drill_due, drill_overdue, slot_before};
+use pgherd_core::backups::{
+    Backup, Drilled, Due, PRACTISE_EVERY, Schedule, check_due, drill_due, drill_overdue, slot_before,
+};
 use pgherd_core::window::Window;
 use proptest::prelude::*;
 
@@ -69,6 +71,22 @@ fn without_a_sound_backup_there_is_nothing_to_practise_with() {
     assert_eq!(drill_due(&schedule("03:00-04:00"), &damaged, None, now), Due::Off);
     let off = Schedule { retention_days: 0, ..schedule("03:00-04:00") };
     assert_eq!(drill_due(&off, &backups(), None, now), Due::Off);
+}
+
+#[test]
+fn everything_is_read_back_in_the_days_between() {
+    let due =
+        |last: Option<&str>, now: &str| match check_due(&schedule("03:00-03:01"), &backups(), last.map(at), at(now)) {
+            Due::Off => "off".to_owned(),
+            Due::Now => "now".to_owned(),
+            Due::At(next) => next.strftime("%m-%d %H").to_string(),
+        };
+    // The first drill is on the third, the next on the tenth.
+    assert_eq!(due(None, FIRST), "11-05 03");
+    assert_eq!(due(None, "2026-11-05T03:00:59Z"), "now");
+    assert_eq!(due(Some("2026-11-05T03:05:00Z"), "2026-11-05T04:00:00Z"), "11-12 03");
+    assert_eq!(due(Some("2027-11-05T03:05:00Z"), FIRST), "11-05 03", "a clock was set back");
+    assert_eq!(check_due(&schedule("03:00-04:00"), &[], None, at(FIRST)), Due::Off);
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub mod prepared;
 pub mod process;
 pub mod processes;
 pub mod recover;
+pub mod replaying;
 pub mod replication;
 pub mod runas;
 pub mod segment;

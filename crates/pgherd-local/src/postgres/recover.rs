@@ -4,6 +4,8 @@
 //! Invariant: what is left after success is a primary that was shut down and is on disk; after anything else nothing runs.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,6 +28,11 @@ const STOP_DEADLINE: Duration = Duration::from_secs(600);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 /// What PostgreSQL says when it has replayed everything and not come to the target.
 const ENDED_BEFORE: &str = "recovery ended before configured recovery target was reached";
+
+/// Where the links to tablespaces are.
+const LINKS: &str = "pg_tblspc";
+const OPEN: u32 = 0o700;
+const SHUT: u32 = 0o500;
 
 /// Up to where the log is replayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +124,7 @@ async fn run(what: &Recovery<'_>) -> Result<End> {
     match postmaster.ready(RECOVERY_DEADLINE).await {
         Ok(()) => {}
         Err(error) if error.message.contains(ENDED_BEFORE) => return Ok(End::BeforeTarget(in_words(what, error))),
+        Err(error) if is_over_a_tablespace(&error) => return Err(over_a_tablespace(&error)),
         Err(error) => return Err(error),
     }
     let session = Session::connect(&what.layout.socket, what.port, "postgres", CONNECT_DEADLINE).await?;
@@ -137,6 +145,7 @@ async fn run(what: &Recovery<'_>) -> Result<End> {
         }
     }
     postmaster.stop(Stop::Fast, STOP_DEADLINE).await?;
+    set_mode(&what.layout.data.join(LINKS), OPEN)?;
     let (server, run_as, data) = (what.server.clone(), what.run_as.clone(), what.layout.data.clone());
     let control = tokio::task::spawn_blocking(move || {
         template::put_on_disk(std::slice::from_ref(&data))?;
@@ -199,6 +208,7 @@ fn prepare(what: &Recovery<'_>) -> Result<()> {
             _ => {}
         }
     }
+    set_mode(&layout.data.join(LINKS), SHUT)?;
     let signal = layout.data.join("recovery.signal");
     std::fs::write(&signal, "").map_err(|error| io_error("write", &signal, &error))?;
     what.run_as.own(&signal)?;
@@ -216,6 +226,25 @@ fn prepare(what: &Recovery<'_>) -> Result<()> {
     };
     candidate::write(&conf::render(&config), layout, what.run_as)?;
     candidate::exchange(layout)
+}
+
+/// Replayed, `CREATE TABLESPACE` makes a link to the folder that the living database has its files in, and the copy would write into them.
+/// Where nobody may make the link it fails, before any of these files is touched. (What it makes before that, in the folder itself, is the
+/// empty folder of its version, which is there as long as the tablespace is.)
+fn set_mode(folder: &Path, mode: u32) -> Result<()> {
+    std::fs::set_permissions(folder, Permissions::from_mode(mode)).map_err(|error| io_error("change", folder, &error))
+}
+
+/// It cannot be linked to, or its folder is not there: on another machine, or since it was dropped.
+fn is_over_a_tablespace(error: &ProviderError) -> bool {
+    let has_no_folder = error.message.contains("directory \"") && error.message.contains("\" does not exist");
+    error.message.contains(LINKS) || has_no_folder
+}
+
+fn over_a_tablespace(error: &ProviderError) -> ProviderError {
+    let message = format!("a tablespace was made after the backup, and no copy may share its files: {}", error.message);
+    ProviderError::new(ErrorKind::Unsupported, message)
+        .help("a moment before it can be restored with --at; DROP TABLESPACE, then pgherd backup, and everything can be again")
 }
 
 fn overrides(what: &Recovery<'_>) -> Vec<(String, String)> {

@@ -18,6 +18,7 @@
 //! | `POST /v1/instances/{name}/failover` with a [`FailoverHow`] | [`Line`]s |
 //! | `POST /v1/instances/{name}/promote` with a [`PromoteHow`] | [`Line`]s |
 //! | `GET /v1/instances/{name}/backups` | [`BackupsReport`], of an instance that is gone, too |
+//! | `GET /v1/stored` | list of [`Stored`]: everything that something is stored of |
 //! | `POST /v1/instances/{name}/backup` with a [`BackupHow`] | [`Line`]s |
 //! | `POST /v1/instances/{name}/restore` with a [`RestoreHow`] | [`Line`]s; the name is of the one whose backup it is |
 //! | `POST /v1/instances/{name}/drill` | [`Line`]s |
@@ -48,10 +49,10 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use super::agent::Agent;
 use super::messages::{
     API_VERSION, BackupHow, BackupsReport, Changes, Delete, FailoverHow, Happening, Health, Instance, LONGEST_WAIT,
-    Line, Parameter, PromoteHow, Put, RestoreHow, StatusReport,
+    Line, Parameter, PromoteHow, Put, RestoreHow, StatusReport, Stored,
 };
 use super::requests::Ask;
-use super::{backups, logs, observe, promotion};
+use super::{backups, logs, observe, promotion, status};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
@@ -67,6 +68,7 @@ pub fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/instances/{name}/events", get(events))
         .route("/v1/instances/{name}/logs", get(log_lines))
         .route("/v1/instances/{name}/backups", get(kept))
+        .route("/v1/stored", get(stored))
         .route("/v1/instances/{name}/{verb}", post(operate))
         .with_state(agent)
 }
@@ -112,11 +114,15 @@ async fn instance(
 }
 
 async fn status(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<StatusReport> {
-    Ok(Json(observe::status(&agent, &agent.shown(&name)?).await))
+    Ok(Json(status::of(&agent, &agent.shown(&name)?).await))
 }
 
 async fn kept(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<BackupsReport> {
     Ok(Json(backups::report(&agent, &name).await?))
+}
+
+async fn stored(State(agent): State<Arc<Agent>>) -> Answer<Vec<Stored>> {
+    Ok(Json(backups::stored(&agent).await?))
 }
 
 async fn params(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Answer<Vec<Parameter>> {

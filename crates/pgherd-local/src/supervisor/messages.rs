@@ -203,6 +203,26 @@ pub struct BackupsReport {
     pub aside: Vec<AsideReport>,
     /// The moments it can be restored to.
     pub restorable: Option<Span>,
+    /// Moments before those, with a hole between: of what it was before, or before log that is lost.
+    #[serde(default)]
+    pub also_restorable: Vec<Span>,
+}
+
+/// One row of `GET /v1/stored`: a name that something is stored of, whoever has a block of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The name.
+    pub name: String,
+    /// Whether there is a database of the name on this machine.
+    pub is_there: bool,
+    /// Whole backups of it.
+    pub backups: u64,
+    /// The last of them; `None`: there is only log.
+    pub last: Option<Backup>,
+    /// Up to when it can be restored.
+    pub restorable_to: Option<Timestamp>,
+    /// Why what is stored of it cannot be listed.
+    pub failure: Option<String>,
 }
 
 /// What an instance held before other data was put in its place.
@@ -249,6 +269,9 @@ pub struct Finding {
 pub struct ArchiveReport {
     /// Finished segments that are on the server's disk alone.
     pub waiting: u64,
+    /// Bytes of them.
+    #[serde(default)]
+    pub waiting_bytes: u64,
     /// Since when the oldest of them waits.
     pub waiting_since: Option<Timestamp>,
     /// When the last one was archived.
@@ -569,6 +592,15 @@ pub struct Backup {
     /// Whether the schedule took it, which also deletes it.
     #[serde(default)]
     pub automatic: bool,
+    /// Whether it is the last one of a database that was destroyed.
+    #[serde(default)]
+    pub is_final: bool,
+    /// Whether it is known to be damaged.
+    #[serde(default)]
+    pub damaged: bool,
+    /// Which of the databases that had the name one after the other it is of; `None`: the repository does not know.
+    #[serde(default)]
+    pub generation: Option<u32>,
     /// Version of the server it was taken of.
     #[serde(default)]
     pub engine_version: Option<String>,

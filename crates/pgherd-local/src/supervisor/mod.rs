@@ -24,14 +24,17 @@ mod names;
 mod observe;
 pub mod place;
 mod pooled;
+mod pressure;
 mod promotion;
 mod requests;
 mod retention;
 pub mod secret;
 mod site;
 mod socket;
+mod status;
 mod tidings;
 pub mod upkeep;
+mod warnings;
 mod ways;
 
 use std::ffi::OsString;
@@ -43,7 +46,7 @@ use tokio::signal::unix::{self, SignalKind};
 
 use self::agent::Agent;
 pub use self::backups::archive::helper as archive_helper;
-pub(crate) use self::backups::second_repository_trouble;
+pub(crate) use self::backups::{first_repository_trouble, second_repository_trouble};
 use crate::paths::Paths;
 use crate::postgres::processes;
 use crate::postgres::runas::RunAs;

@@ -1,36 +1,27 @@
-//! What an instance really is, asked from the running server. Sends no write.
+//! What an instance really is, for a plan, asked from the running server. Sends no write.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use pgherd_core::ha::{Duty, Failover, Member, NodeId, SyncMode};
+use pgherd_core::ha::{Duty, Member, NodeId};
 use pgherd_core::resource::{Pending, Status};
-use pgherd_core::window::Window;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde_json::{Map, Value, json};
 use tokio_postgres::types::ToSql;
 
 use super::agent::Agent;
-use super::backups::{self, archive};
-use super::configure;
 use super::ledger::Record;
-use super::messages::{
-    ArchiveReport, Endpoint, FailoverReport, Follows, Instance, Node, Parameter, PoolerReport, Reader, StatusReport,
-    StorageReport,
-};
-use super::pooled::{self, Standing};
+use super::messages::{Endpoint, Instance, Parameter, Reader};
+use super::pooled::Standing;
 use super::requests::Shown;
 use super::secret::SecretFiles;
-use super::site::{CONNECT_DEADLINE, HOST, Site, blocking};
-use super::upkeep::{Goal, Restart};
+use super::site::{CONNECT_DEADLINE, HOST};
+use super::upkeep::Goal;
 use crate::encrypted::{self, Encryption};
 use crate::limits::{Limit, Limits};
 use crate::paths::Layout;
 use crate::pooler;
 use crate::postgres::pidfile::PidFile;
-use crate::postgres::session::{Session, Setting, Usage};
-use crate::storage;
+use crate::postgres::session::{Session, Setting};
 
 /// One instance, for a plan.
 pub async fn instance(agent: &Agent, shown: &Shown) -> Instance {
@@ -68,7 +59,7 @@ fn instance_of(agent: &Agent, shown: &Shown, live: Option<Live>) -> Instance {
 }
 
 /// The port for reading only, of an instance of several servers.
-fn read_port(record: &Record) -> Option<u16> {
+pub fn read_port(record: &Record) -> Option<u16> {
     record.read_port.filter(|_| record.nodes().len() > 1)
 }
 
@@ -140,7 +131,7 @@ async fn live(shown: &Shown, layout: &Layout) -> Result<Live, ProviderError> {
     })
 }
 
-async fn connect(shown: &Shown, layout: &Layout) -> Result<Session, ProviderError> {
+pub async fn connect(shown: &Shown, layout: &Layout) -> Result<Session, ProviderError> {
     let port = running_port(layout)
         .filter(|_| shown.pid.is_some())
         .ok_or_else(|| ProviderError::new(ErrorKind::Unavailable, format!("{} does not run", shown.record.name)))?;
@@ -171,7 +162,7 @@ pub async fn pending(session: &Session, record: &Record) -> Result<Vec<Pending>,
 }
 
 /// A pooler that waits for the window to go.
-fn kept(record: &Record) -> Option<Pending> {
+pub fn kept(record: &Record) -> Option<Pending> {
     let pending = || Pending { field: "enable_proxy".to_owned(), waits_for: "reconnect".to_owned() };
     record.pooler_kept.as_ref().map(|_| pending())
 }
@@ -290,7 +281,7 @@ fn preloaded(live: &str, wanted: Option<&String>) -> String {
     if list(live) == expected { wanted.clone() } else { live.to_owned() }
 }
 
-fn endpoint(agent: &Agent, record: &Record, layout: &Layout) -> Endpoint {
+pub fn endpoint(agent: &Agent, record: &Record, layout: &Layout) -> Endpoint {
     let secrets = SecretFiles::of(&layout.root);
     Endpoint {
         host: HOST.to_owned(),
@@ -342,246 +333,18 @@ pub async fn parameters(agent: &Agent, shown: &Shown) -> Result<Vec<Parameter>, 
     Ok(session.settings().await?.into_iter().map(parameter).collect())
 }
 
-/// Everything `pgherd status` shows.
-pub async fn status(agent: &Arc<Agent>, shown: &Shown) -> StatusReport {
-    let record = &shown.record;
-    let layout = primary(agent, record);
-    let session = connect(shown, &layout).await.ok();
-    let usage = match &session {
-        Some(session) => session.usage().await.ok(),
-        None => None,
-    };
-    let pending = match &session {
-        Some(session) => pending(session, record).await.unwrap_or_else(|_| shown.pending.clone()),
-        None => shown.pending.clone(),
-    };
-    let followers = match &session {
-        Some(session) => followers(session).await.unwrap_or_default(),
-        None => BTreeMap::new(),
-    };
-    let pending: Vec<Pending> = pending.into_iter().chain(kept(record)).collect();
-    let now = Timestamp::now();
-    let storage = storage_report(record, &layout);
-    let kept = backups::report(agent, &record.name).await;
-    let archive = {
-        let (site, record) = (Site::of(agent.clone(), &record.name), record.clone());
-        blocking(move || Ok(archive::report(&site, &record))).await.unwrap_or_default()
-    };
-    let mut warnings = warnings(shown, &storage);
-    warnings.extend(backup_warnings(agent, record, archive.as_ref(), kept.as_ref().err()));
-    let kept = kept.unwrap_or_default();
-    StatusReport {
-        name: record.name.clone(),
-        status: shown.busy.clone().map_or_else(|| status_of(shown), Status::Busy),
-        engine_version: record.server.as_ref().map(|server| server.version.to_string()),
-        engine_asked: record.wanted.engine_version.clone().filter(|_| record.server_note.is_some()),
-        endpoint: endpoint(agent, record, &layout),
-        nodes: record
-            .nodes()
-            .into_iter()
-            .map(|node| Node { follows: followers.get(&node).cloned(), ..self::node(agent, shown, node, usage, now) })
-            .collect(),
-        commits_wait_for: record.ha.promotable.map(|standby| standby.to_string()),
-        degraded_since: degraded_since(record),
-        commits_blocked: are_commits_blocked(record, &followers),
-        degraded: record.alone.past.clone(),
-        last_failover: record.ha.failover.as_ref().map(failover_report),
-        ways: shown.ways.clone(),
-        read_port: read_port(record),
-        limits: limits(agent, shown),
-        window_opens: window_opens(record, &pending, now),
-        warnings,
-        backups: kept.kept,
-        aside: kept.aside,
-        restorable: kept.restorable.filter(|_| record.wanted.is_archived()),
-        archive,
-        second_copy: agent.desk.of(&record.name).second,
-        last_drill: backups::last_drill(&Site::of(agent.clone(), &record.name)),
-        next_drill_at: agent.desk.of(&record.name).drill_due_at,
-        last_check: backups::last_check(&Site::of(agent.clone(), &record.name)),
-        tls_expires_at: configure::certificate(&layout).map(|certificate| certificate.not_after),
-        pooler: pooler(agent, shown).await,
-        storage,
-        pending,
-    }
-}
-
-async fn pooler(agent: &Agent, shown: &Shown) -> Option<PoolerReport> {
-    let record = &shown.record;
-    let (pool, port, found) = (record.pool()?, record.pooler_port?, shown.pooler.as_ref()?);
-    let state = match &found.standing {
-        Standing::Settled(lead) if lead.paused => "holding clients back",
-        Standing::Settled(_) => "running",
-        Standing::Coming if found.pid.is_some() => "being told where to lead",
-        Standing::Coming => "starting",
-        Standing::Failed(_) | Standing::Absent => "down",
-    };
-    let clients = match found.pid {
-        Some(_) => pooled::clients(agent, &record.name, port).await,
-        None => None,
-    };
-    Some(PoolerReport {
-        port,
-        state: state.to_owned(),
-        pid: found.pid.and_then(|pid| u32::try_from(pid).ok()),
-        pool_mode: pool.pool_mode.clone(),
-        default_pool_size: pool.default_pool_size,
-        max_client_conn: pool.max_client_conn,
-        clients,
-    })
-}
-
 /// The folders of the server that takes writes.
-fn primary(agent: &Agent, record: &Record) -> Layout {
+pub fn primary(agent: &Agent, record: &Record) -> Layout {
     agent.options.paths.instance(&record.name).node(record.primary())
 }
 
-fn node(agent: &Agent, shown: &Shown, node: NodeId, usage: Option<Usage>, now: Timestamp) -> Node {
-    let record = &shown.record;
-    let pid = shown.pids.iter().find(|(known, _)| *known == node).map(|(_, pid)| *pid);
-    let usage = usage.filter(|_| node == record.primary());
-    let layout = agent.options.paths.instance(&record.name).node(node);
-    Node {
-        name: node.to_string(),
-        role: role(record, node).to_owned(),
-        state: node_state(pid, record).to_owned(),
-        port: running_port(&layout).or(record.port_of(node)).unwrap_or_default(),
-        pid: pid.and_then(|pid| u32::try_from(pid).ok()),
-        started_at: usage.and_then(|usage| now.checked_sub(SignedDuration::from_secs(usage.uptime_s)).ok()),
-        connections: usage.and_then(|usage| u32::try_from(usage.connections).ok()),
-        follows: None,
-    }
-}
-
-/// Who follows the primary, as it says itself.
-async fn followers(session: &Session) -> Result<BTreeMap<NodeId, Follows>, ProviderError> {
-    let sql = "SELECT application_name, sync_state = 'sync', state = 'streaming', \
-               pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::int8, (extract(epoch FROM replay_lag) * 1000)::int8 \
-               FROM pg_stat_replication WHERE NOT pg_is_in_recovery() ORDER BY pid";
-    let follows = |row: &tokio_postgres::Row| {
-        let name: String = row.get(0);
-        let node = NodeId(name.strip_prefix('n')?.parse().ok()?);
-        let number = |column| row.get::<_, Option<i64>>(column).and_then(|number| u64::try_from(number.max(0)).ok());
-        let behind_bytes = number(3);
-        Some((
-            node,
-            Follows {
-                synchronous: row.get::<_, Option<bool>>(1).unwrap_or_default(),
-                streaming: row.get::<_, Option<bool>>(2).unwrap_or_default(),
-                behind_bytes,
-                // What was measured for the last commit says nothing of one that has caught up since.
-                behind_ms: if behind_bytes == Some(0) { Some(0) } else { number(4) },
-            },
-        ))
-    };
-    Ok(session.rows(sql, &[]).await?.iter().filter_map(follows).collect())
-}
-
-/// Whether commits wait for a standby that is not there. One that has just come back is, before it may take over by itself.
-fn are_commits_blocked(record: &Record, followers: &BTreeMap<NodeId, Follows>) -> bool {
-    let there = followers.values().any(|follows| follows.synchronous && follows.streaming);
-    record.wanted.local_sync == SyncMode::Required && degraded_since(record).is_some() && !there
-}
-
-/// A pair whose standby is not promotable yet is degraded from its beginning.
-fn degraded_since(record: &Record) -> Option<Timestamp> {
-    let whole = !record.wanted.multi_az || record.ha.promotable.is_some();
-    if whole { None } else { record.alone.since.or(record.ha.degraded_since).or(Some(record.created_at)) }
-}
-
-fn failover_report(failover: &Failover) -> FailoverReport {
-    let examined = failover.examined.as_ref();
-    FailoverReport {
-        at: failover.at,
-        from: failover.from.to_string(),
-        to: failover.to.to_string(),
-        why: failover.why.clone(),
-        planned: failover.planned,
-        served_at: failover.served_at,
-        whole: failover.whole,
-        fork: failover.fork.map(|fork| fork.to_string()),
-        old_end: examined.map(|examined| examined.end.to_string()),
-        lost_commits: examined.and_then(|examined| examined.lost_commits),
-    }
-}
-
-fn role(record: &Record, node: NodeId) -> &'static str {
+/// What a server is for.
+pub fn role(record: &Record, node: NodeId) -> &'static str {
     match record.ha.members.get(&node).map(|member| member.duty) {
         _ if node == record.primary() => "primary",
         Some(Duty::Replica) => "replica",
         Some(Duty::Pair) | None => "standby",
     }
-}
-
-fn node_state(pid: Option<i32>, record: &Record) -> &'static str {
-    match (pid, &record.memory.goal) {
-        (Some(_), _) => "running",
-        (None, Goal::Stopped) => "stopped",
-        (None, Goal::Serve | Goal::Gone { .. }) => "down",
-    }
-}
-
-fn storage_report(record: &Record, layout: &Layout) -> StorageReport {
-    StorageReport {
-        used_bytes: storage::used_bytes(&layout.data),
-        allocated_gib: record.memory.allocated_gib,
-        max_allocated_gib: record.wanted.max_allocated_storage_gib,
-        free_bytes: storage::free_bytes(&layout.root),
-        encrypted: encrypted(layout),
-    }
-}
-
-/// When what waits will be done: at the opening of the window, unless nobody asked for that.
-fn window_opens(record: &Record, pending: &[Pending], now: Timestamp) -> Option<Timestamp> {
-    let waits = !pending.is_empty() && record.memory.restart == Restart::InWindow || record.pooler_kept.is_some();
-    Some(Window::parse_weekly(&record.wanted.maintenance_window)?.next_opening(now)).filter(|_| waits)
-}
-
-/// What is not as it should be about backups.
-fn backup_warnings(
-    agent: &Arc<Agent>,
-    record: &Record,
-    archive: Option<&ArchiveReport>,
-    unreadable: Option<&ProviderError>,
-) -> Vec<String> {
-    let mut warnings: Vec<String> = unreadable.map(|error| format!("backups: {}", error.message)).into_iter().collect();
-    let known = agent.desk.of(&record.name);
-    let site = Site::of(agent.clone(), &record.name);
-    warnings.extend(known.drill_overdue.map(|since| {
-        let why = known.drill_put_off.as_ref().map_or(String::new(), |why| format!("; it is put off: {why}"));
-        format!("no backup has been restored for practice since {since}: pgherd drill does{why}")
-    }));
-    warnings.extend(
-        known
-            .drill_put_off
-            .filter(|_| known.drill_overdue.is_none())
-            .map(|why| format!("the drill by schedule is put off: {why}")),
-    );
-    let failed = backups::last_drill(&site).and_then(|last| Some((last.backup, last.failure?)));
-    warnings
-        .extend(failed.map(|(backup, why)| format!("the last drill failed: {backup} could not be restored: {why}")));
-    let wrong = backups::last_check(&site).filter(|check| !check.findings.is_empty());
-    warnings.extend(wrong.map(|check| {
-        let count = check.findings.len();
-        format!(
-            "{count} things were found wrong at {} with what is stored: pgherd backups --check tells them",
-            check.at
-        )
-    }));
-    warnings.extend(known.failure.map(|why| format!("the last automatic backup failed: {why}")));
-    let late =
-        archive.filter(|archive| archive.waiting_since.is_some_and(|since| archive::is_late(since, Timestamp::now())));
-    warnings.extend(known.second.as_ref().and_then(|copy| backups::warning_of_copy(copy, Timestamp::now())));
-    warnings.extend(late.map(|archive| {
-        let why = archive.failure.as_ref().map_or(String::new(), |why| format!(": {why}"));
-        format!("the log is not archived, {} files wait on the server's disk{why}", archive.waiting)
-    }));
-    warnings
-}
-
-fn limits(agent: &Agent, shown: &Shown) -> Vec<String> {
-    let sizing = crate::sizing::size(&configure::size(&shown.record.wanted), agent.machine(&shown.record.name));
-    shown.limits.iter().cloned().chain(sizing.notes).collect()
 }
 
 /// Which limits hold a server, one sentence each.
@@ -593,46 +356,12 @@ pub fn limit_words(limits: &Limits) -> Vec<String> {
     vec![words("CPU", &limits.cpu), words("memory", &limits.memory)]
 }
 
-fn encrypted(layout: &Layout) -> Option<bool> {
+pub fn encrypted(layout: &Layout) -> Option<bool> {
     match encrypted::of(&layout.root) {
         Encryption::Encrypted => Some(true),
         Encryption::Plain { .. } => Some(false),
         Encryption::CannotTell { .. } => None,
     }
-}
-
-fn warnings(shown: &Shown, storage: &StorageReport) -> Vec<String> {
-    let record = &shown.record;
-    let mut warnings: Vec<String> = record.server_note.iter().chain(&record.trouble).cloned().collect();
-    if let Some(pooler) = &shown.pooler {
-        if let Standing::Failed(error) = &pooler.standing {
-            warnings.push(format!("the pooler does not run: {}", error.message));
-        }
-        warnings.extend(pooler.caveats.iter().cloned());
-    }
-    if record.memory.over_allocated {
-        warnings.push(format!(
-            "storage uses {} of {} GiB; raise allocated_storage or max_allocated_storage",
-            storage.used_bytes.unwrap_or_default().div_ceil(1 << 30),
-            storage.allocated_gib
-        ));
-    }
-    if record.wanted.storage_encrypted && storage.encrypted == Some(false) {
-        warnings.push("storage_encrypted is true, and the disk is not encrypted".to_owned());
-    }
-    for (node, member) in record.ha.members.iter().filter(|(_, member)| member.retry.failures > 1) {
-        let times = member.retry.failures;
-        warnings.push(format!("{node} ended by itself or did not start {times} times in a row"));
-    }
-    // Said above, and since when commits go on without a standby has a line of its own.
-    let told = ["ha-failing", "ha-degraded"];
-    let alarms = shown.alarms.iter().filter(|alarm| !told.contains(&alarm.code));
-    for alarm in alarms.map(|alarm| &alarm.message) {
-        if !warnings.contains(alarm) {
-            warnings.push(alarm.clone());
-        }
-    }
-    warnings
 }
 
 #[cfg(test)]

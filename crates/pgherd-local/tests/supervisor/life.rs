@@ -28,7 +28,9 @@ async fn what_was_created_is_what_was_asked_for() {
     assert_eq!(world.differences(&arguments).await, [""; 0]);
     let status = world.status().await;
     assert_eq!(status.status, Status::Available);
-    assert_eq!(status.warnings, [""; 0]);
+    // How full the disk is that this runs on is its own.
+    let warnings: Vec<_> = status.warnings.iter().filter(|one| !one.starts_with("the disk of ")).collect();
+    assert_eq!(warnings, [""; 0]);
     assert_eq!(world.session().await.one("SHOW work_mem", &[]).await.expect("asked").get::<_, String>(0), "8MB");
     let secret = world.secret().await;
     let client = world.log_in(secret["password"].as_str().expect("text")).await.expect("logged in");

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "what is skipped has to be seen")]
 
 mod backups;
+mod bucket;
 mod change;
 mod crash;
 mod damage;

@@ -187,9 +187,20 @@ impl World {
 }
 
 /// A real S3 server, ended with this.
-struct Moto {
+pub struct Moto {
     child: Child,
-    port: u16,
+    pub port: u16,
+}
+
+impl Moto {
+    /// What a file says that names a folder of its bucket.
+    pub fn place(&self, folder: &str) -> String {
+        format!(
+            "s3://backups/{folder}\nAWS_ACCESS_KEY_ID=someone\nAWS_SECRET_ACCESS_KEY=something\nAWS_REGION=us-east-1\n\
+             AWS_ENDPOINT_URL=http://127.0.0.1:{}\n",
+            self.port
+        )
+    }
 }
 
 impl Drop for Moto {
@@ -199,13 +210,13 @@ impl Drop for Moto {
     }
 }
 
-fn moto() -> Option<Moto> {
+pub fn moto() -> Option<Moto> {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|taken| taken.local_addr()).expect("a port").port();
     let mut command = Command::new("moto_server");
     command.args(["--host", "127.0.0.1", "--port", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(child) = command.spawn() else {
         assert!(std::env::var_os("PGHERD_REQUIRE_MOTO").is_none(), "moto is required here and absent");
-        eprintln!("SKIPPED a second repository in a bucket: there is no moto_server (pip install 'moto[server]')");
+        eprintln!("SKIPPED a repository in a bucket: there is no moto_server (pip install 'moto[server]')");
         return None;
     };
     let moto = Moto { child, port };
@@ -231,13 +242,8 @@ async fn a_bucket_is_a_second_repository_too() {
     let Some(moto) = moto() else { return };
     let world = World::new();
     std::fs::create_dir_all(&world.paths.state).expect("made");
-    let text = format!(
-        "s3://backups/of/shop\nAWS_ACCESS_KEY_ID=someone\nAWS_SECRET_ACCESS_KEY=something\nAWS_REGION=us-east-1\n\
-         AWS_ENDPOINT_URL=http://127.0.0.1:{}\n",
-        moto.port
-    );
     let file = world.paths.second_repository();
-    std::fs::write(&file, text).expect("written");
+    std::fs::write(&file, moto.place("of/shop")).expect("written");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("ours");
     let encrypted: Arguments<'_> = &[("geo_redundant_backup", true.into()), ("storage_encrypted", true.into())];
     world.apply(encrypted).await;

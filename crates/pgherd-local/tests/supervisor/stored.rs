@@ -1,7 +1,7 @@
 //! What becomes of what is stored: damage is told, a drill comes by itself, and what nobody needs goes when it is named.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use pgherd_archive::{BackupEnd, BackupStart, Location, Options, Repository};
@@ -241,6 +241,59 @@ async fn a_restore_is_practised_by_itself() {
         .await;
 }
 
+/// A tablespace is outside of every backup, and the log names its folder: a copy that replays it would write into the living database.
+#[tokio::test]
+async fn a_copy_never_writes_into_the_tablespace_of_a_living_database() {
+    let world = World::new();
+    world.apply(&[]).await;
+    world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    world.back_up("first").await;
+    let (before, _) = world.here().await;
+    world.sql("INSERT INTO t VALUES (2)").await;
+    let space = world.paths.instance(NAME).root.join("space");
+    RunAs::settle(None).expect("a user").make_dir(&space, 0o700).expect("made");
+    let made = format!("CREATE TABLESPACE elsewhere LOCATION '{}'", space.display());
+    world.sql(&made).await;
+    world.sql("CREATE TABLE far (id int) TABLESPACE elsewhere; INSERT INTO far VALUES (1); CHECKPOINT").await;
+    let written = || {
+        let times =
+            files(&space).into_iter().map(|path| (path.metadata().expect("there").modified().expect("told"), path));
+        times.collect::<Vec<_>>()
+    };
+    let before_all = written();
+    assert!(!before_all.is_empty());
+    let words = "a tablespace was made after the backup, and no copy may share its files";
+    let refused = world.refused(Operation::Drill { name: NAME.to_owned() }).await;
+    assert!(refused.message.starts_with(words), "{refused}");
+    let refused = world.refused(restore(&world, "db-latest", Point::Latest)).await;
+    assert!(refused.message.starts_with(words), "{refused}");
+    assert_eq!(written(), before_all, "nobody but the living database writes there");
+    // A moment before it is not touched by it, and what is restored is as open as ever.
+    world.operate(restore(&world, "db-before", Point::At(before))).await;
+    assert_eq!(world.rows("db-before").await, "1");
+    let links = world.paths.instance("db-before").node(pgherd_core::ha::NodeId(1)).data.join("pg_tblspc");
+    assert_eq!(std::fs::metadata(links).expect("there").permissions().mode() & 0o777, 0o700);
+}
+
+/// Everything stored is read back once a week: the last time was long ago, and it comes by itself.
+#[tokio::test]
+async fn what_is_stored_is_read_back_by_itself() {
+    let world = World::new();
+    world.apply(&[]).await;
+    world.back_up("first").await;
+    let file = world.paths.instance(NAME).root.join("check.json");
+    let old = CheckReport {
+        at: "2026-01-04T03:00:00Z".parse().expect("a time"),
+        backups: 1,
+        segments: 0,
+        bytes: 0,
+        findings: Vec::new(),
+    };
+    std::fs::write(&file, serde_json::to_vec(&old).expect("JSON")).expect("written");
+    world.told("looked over all that is stored of it, ").await;
+    world.becomes(|status| status.last_check.as_ref().is_some_and(|check| check.at > old.at)).await;
+}
+
 /// What the schedule took it deletes itself; what somebody asked for, and the last one of a database that is gone, go by their names.
 #[tokio::test]
 async fn a_backup_is_deleted_by_its_name() {
@@ -279,13 +332,13 @@ async fn a_backup_is_deleted_by_its_name() {
 }
 
 impl World {
-    async fn check(&self) -> CheckReport {
+    pub async fn check(&self) -> CheckReport {
         self.agent().await.check(NAME, |_| {}).await.expect("looked over")
     }
 
     /// After three failures PostgreSQL's archiver waits for a minute, or until there is more to do.
-    async fn wake_archiver(&self) {
-        self.sql("CREATE TABLE more (id int); SELECT pg_switch_wal()").await;
+    pub async fn wake_archiver(&self) {
+        self.sql("CREATE TABLE IF NOT EXISTS more (id int); INSERT INTO more VALUES (1); SELECT pg_switch_wal()").await;
     }
 
     async fn warns(&self, words: &str) -> bool {

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use pgherd_core::report::{Backup, Backups};
+use pgherd_core::report::{Backup, Backups, Restorable};
 use pgherd_core::text;
 use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use pgherd_local::provider::tell;
-use pgherd_local::supervisor::messages::{CheckReport, CopyReport};
+use pgherd_local::supervisor::messages::{CheckReport, CopyReport, Stored};
 use serde::Serialize;
 
 use super::Context;
@@ -23,12 +23,17 @@ use crate::targets;
 ///
 /// Oldest first, times in UTC. Also of a database that is gone, as long as its block is at hand. On this machine --check reads back
 /// everything that is stored and says what is damaged, missing or foreign, with exit code 1; --delete deletes one that somebody asked for,
-/// or lets go of what restore --replace put aside.
+/// or lets go of what restore --replace put aside. --all lists every database that something is stored of on this machine, those without a
+/// block too: a block with such a name restores it.
 #[derive(Debug, Args)]
 #[command(mut_arg("yes", |flag| flag.hide(true)), mut_arg("dry_run", |flag| flag.requires("deleted")))]
 pub struct BackupsArgs {
     #[command(flatten)]
     block: OneBlock,
+
+    /// List all that something is stored of, with the last backup of each, whether or not there is a block of it (local)
+    #[arg(long, conflicts_with_all = ["block", "by_flag", "check", "deleted"])]
+    all: bool,
 
     /// Read back everything that is stored, and say what is wrong with it (local)
     #[arg(long)]
@@ -74,6 +79,9 @@ struct Deleted {
 
 /// Runs it.
 pub fn run(context: &Context<'_>, args: &BackupsArgs) -> Result<Exit, CommandError> {
+    if args.all {
+        return list_all(context);
+    }
     let project = Project::read(context.global)?;
     let chosen = databases::one_of(context, &project, &args.block)?;
     let mut databases = databases::bind(context, &project, &chosen, Warnings::Leave)?;
@@ -93,6 +101,33 @@ pub fn run(context: &Context<'_>, args: &BackupsArgs) -> Result<Exit, CommandErr
         context.printer.result(&(words(&backups) + &copy))?;
     }
     Ok(Exit::Done)
+}
+
+/// Everything stored on this machine.
+fn list_all(context: &Context<'_>) -> Result<Exit, CommandError> {
+    let stored =
+        targets::wait_for(async { databases::agent(context).await?.stored().await.map_err(CommandError::from) })??;
+    if context.printer.is_json() {
+        context.printer.json(&stored)?;
+        return Ok(Exit::Done);
+    }
+    let width = stored.iter().map(|one| one.name.len()).max().unwrap_or_default();
+    let mut words: String = stored.iter().map(|one| line_of(one, width)).collect();
+    if words.is_empty() {
+        words.push_str("nothing is stored\n");
+    }
+    context.printer.result(&words)?;
+    Ok(Exit::Done)
+}
+
+/// `orders  gone  3 backups, the last orders-final of 2026-11-22 18:30:00Z, restorable to 2026-11-22 18:31:00Z`
+fn line_of(stored: &Stored, width: usize) -> String {
+    let Stored { name, is_there, backups, last, restorable_to, failure } = stored;
+    let count = text::count(usize::try_from(*backups).unwrap_or(usize::MAX), "backup", "backups");
+    let last = last.as_ref().map(|last| format!("the last {} of {}", last.name, time(last.taken_at)));
+    let more = [last, restorable_to.map(|to| format!("restorable to {}", time(to))), failure.clone()];
+    let words: Vec<String> = std::iter::once(count).chain(more.into_iter().flatten()).collect();
+    format!("{name:<width$}  {}  {}\n", if *is_there { "here" } else { "gone" }, words.join(", "))
 }
 
 /// How the copy of a database is doing that is there and has one.
@@ -197,23 +232,37 @@ fn words(backups: &Backups) -> String {
     if words.is_empty() {
         words.push_str("no backups\n");
     }
-    if let Some(range) = &backups.restorable {
+    let span = |range: &Restorable| {
         let from = range.from.map_or(String::new(), |from| format!(" from {}", time(from)));
-        words.push_str(&format!("restorable to any moment{from} to {}\n", time(range.to)));
+        format!("{from} to {}", time(range.to))
+    };
+    // Of one backup alone there is a line already.
+    for range in backups.also_restorable.iter().filter(|range| range.from.is_none_or(|from| from < range.to)) {
+        words.push_str(&format!("restorable also{}\n", span(range)));
+    }
+    if let Some(range) = &backups.restorable {
+        words.push_str(&format!("restorable to any moment{}\n", span(range)));
     }
     words
 }
 
-/// `orders-20261122t183000z  2026-11-22 18:30:00Z  available  kept  PostgreSQL 17.11, encrypted`
+/// `orders-20261122t183000z  2026-11-22 18:30:00Z  available  kept  PostgreSQL 17.11, 4.1 MiB, encrypted, at 0/5000028, verified …`
 fn line(backup: &Backup, width: usize) -> String {
-    let Backup { name, automatic, state, taken_at, bytes, engine_version, encrypted, region } = backup;
+    let Backup { name, automatic, state, taken_at, bytes, engine_version, encrypted, region, .. } = backup;
     let taken = taken_at.map_or_else(|| "being taken".to_owned(), time);
-    let kept = if *automatic { "automatic" } else { "kept" };
+    let kept = match (automatic, backup.last) {
+        (true, _) => "automatic",
+        (false, Some(true)) => "final",
+        (false, _) => "kept",
+    };
     let mut more: Vec<String> = Vec::new();
     more.extend(engine_version.as_ref().map(|version| format!("PostgreSQL {version}")));
     more.extend(bytes.map(text::bytes));
     more.extend(encrypted.map(|encrypted| if encrypted { "encrypted" } else { "not encrypted" }.to_owned()));
     more.extend(region.as_ref().map(|region| format!("in {region}")));
+    more.extend(backup.lsn.as_ref().map(|lsn| format!("at {lsn}")));
+    let verified = backup.verified_at.map(|at| format!("verified {}", time(at)));
+    more.extend(verified.or(backup.lsn.as_ref().map(|_| "never verified".to_owned())));
     format!("{name:<width$}  {taken:<20}  {state}  {kept}  {}\n", more.join(", "))
 }
 

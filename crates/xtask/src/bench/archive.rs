@@ -156,6 +156,8 @@ impl Bench {
             generation: 1,
             keys: vec![folder.join("keys")],
             encrypt,
+            access: None,
+            id: String::new(),
             also_from: Vec::new(),
         };
         let path = folder.join("archive.json");

@@ -109,7 +109,7 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
     if known.is_none() {
         store::make(&site.agent, encrypt, own)?;
     }
-    let repository = store::open(&site.agent, encrypt, own)?;
+    let repository = store::open(&site.agent, encrypt, own).map_err(|error| moved(site, known.as_ref(), error))?;
     let identifier = record.system_identifier.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0);
     if identifier == 0 {
         return Err(ProviderError::new(
@@ -118,7 +118,10 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
         ));
     }
     let generation = match &known {
-        Some(known) => repository.generation(&known.instance, known.generation).map_err(store::refused)?,
+        Some(known) => {
+            let error = |error| moved(site, Some(known), store::refused(error));
+            known.generation(&repository).map_err(error)?
+        }
         None => {
             let from = record.restored.as_ref().map(|restored| Origin {
                 instance: restored.of.clone(),
@@ -132,7 +135,7 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
             begun.map_err(store::refused)?
         }
     };
-    let mut wanted = settings(site, &generation, encrypt);
+    let mut wanted = settings(site, &generation, encrypt)?;
     wanted.keys.splice(..0, own.map(Path::to_owned));
     if known.as_ref() != Some(&wanted) {
         wanted.write(&path, store::owner(&site.agent.run_as)).map_err(store::refused)?;
@@ -147,8 +150,16 @@ pub fn known_generation(site: &Site) -> Result<Option<Generation>, ProviderError
         return Ok(None);
     }
     let known = Settings::read(&path).map_err(store::refused)?;
-    let Some(repository) = store::open_if_there(&site.agent)? else { return Ok(None) };
-    repository.generation(&known.instance, known.generation).map(Some).map_err(store::refused)
+    let moved = |error| moved(site, Some(&known), error);
+    match store::open_if_there(&site.agent).map_err(moved)? {
+        Some(repository) => known.generation(&repository).map(Some).map_err(|error| moved(store::refused(error))),
+        None if known.repository.starts_with('/') => Ok(None),
+        // There is no bucket of the name, or nothing in it: not what is asked for.
+        None => Err(moved(ProviderError::new(
+            ErrorKind::Unavailable,
+            format!("there is no repository at {}, where it archives to", known.repository),
+        ))),
+    }
 }
 
 /// The number of the generation an instance archives to, also while its repository is away. Blocking.
@@ -161,21 +172,41 @@ pub fn current_number(site: &Site) -> Result<Option<u32>, ProviderError> {
 }
 
 /// What a helper of an instance is told about a generation, to read it as well.
-pub fn settings_to_read(site: &Site, generation: &Generation) -> Settings {
-    let mut settings = settings(site, generation, false);
+pub fn settings_to_read(site: &Site, generation: &Generation) -> Result<Settings, ProviderError> {
+    let mut settings = settings(site, generation, false)?;
     settings.keys.extend(store::own_key_files(&site.agent.options.paths));
-    settings
+    Ok(settings)
 }
 
 /// What a helper of an instance is told about a generation.
-pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Settings {
-    Settings {
-        repository: generation.repository().location().to_string(),
+pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Result<Settings, ProviderError> {
+    let paths = &site.agent.options.paths;
+    let location = generation.repository().location();
+    let is_first = store::place(paths)?.location == *location;
+    Ok(Settings {
+        repository: location.to_string(),
         instance: generation.instance().to_owned(),
         generation: generation.info().number,
-        keys: vec![store::key_file(&site.agent.options.paths)],
+        id: generation.info().id.clone(),
+        keys: vec![store::key_file(paths)],
         encrypt,
+        access: if is_first { store::access_file(paths)? } else { None },
         also_from: Vec::new(),
+    })
+}
+
+/// What it archives to may not be where the repository is said to be now: then nothing is begun anew there.
+fn moved(site: &Site, known: Option<&Settings>, error: ProviderError) -> ProviderError {
+    let now = store::place(&site.agent.options.paths).map(|place| place.location.to_string());
+    match (known, now) {
+        (Some(known), Ok(now)) if known.repository != now => {
+            let was = &known.repository;
+            let message =
+                format!("it archives to {was}, and the first repository is {now} now, which has nothing of it");
+            ProviderError::new(ErrorKind::Conflict, message)
+                .help("copy everything from the one to the other, as it is, or name the place it had again")
+        }
+        _ => error,
     }
 }
 
@@ -254,15 +285,16 @@ fn marked(data: &Path, mark: &str) -> Result<Vec<WalName>, ProviderError> {
     Ok(names)
 }
 
-/// How the archive is doing; `None`: there is none. Blocking.
-pub fn report(site: &Site, record: &Record) -> Option<ArchiveReport> {
-    let queue = queue(site, record)?;
+/// When the last of what is archived was written; `None`: nothing is, or nobody knows. Blocking.
+pub fn last_at(site: &Site, record: &Record) -> Option<Timestamp> {
+    if !record.wanted.is_archived() {
+        return None;
+    }
     let wal = known_generation(site).ok().flatten().and_then(|generation| generation.wal().ok());
-    let last_at = wal.into_iter().flatten().filter_map(|file| file.written_at).max();
-    Some(ArchiveReport { last_at, ..queue })
+    wal.into_iter().flatten().filter_map(|file| file.written_at.or(file.stored_at)).max()
 }
 
-/// The same without what is stored, which takes as long as looking at every file. Blocking.
+/// How the archive is doing, without what is stored, which takes as long as looking at every file; `None`: there is none. Blocking.
 pub fn queue(site: &Site, record: &Record) -> Option<ArchiveReport> {
     if !record.wanted.is_archived() {
         return None;
@@ -271,12 +303,17 @@ pub fn queue(site: &Site, record: &Record) -> Option<ArchiveReport> {
     let folder = layout.data.join("pg_wal/archive_status");
     let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
     let ready = entries.filter(|entry| entry.path().extension().is_some_and(|mark| mark == "ready"));
-    let since: Vec<Timestamp> =
-        ready.filter_map(|entry| entry.metadata().ok()?.modified().ok()?.try_into().ok()).collect();
-    let waiting_since = since.iter().min().copied();
+    let of_one = |entry: std::fs::DirEntry| {
+        let since = Timestamp::try_from(entry.metadata().ok()?.modified().ok()?).ok()?;
+        let log = layout.data.join("pg_wal").join(entry.path().file_stem()?);
+        Some((since, log.metadata().map_or(0, |log| log.len())))
+    };
+    let ready: Vec<(Timestamp, u64)> = ready.filter_map(of_one).collect();
+    let waiting_since = ready.iter().map(|(since, _)| *since).min();
     let late = waiting_since.is_some_and(|since| is_late(since, Timestamp::now()));
     Some(ArchiveReport {
-        waiting: since.len() as u64,
+        waiting: ready.len() as u64,
+        waiting_bytes: ready.iter().map(|(_, bytes)| bytes).sum(),
         waiting_since,
         last_at: None,
         failure: late.then(|| complaint(&layout.log)).flatten(),

@@ -18,6 +18,9 @@ use crate::supervisor::site::{Site, blocking, cannot};
 /// So many findings are written into the history; the report has all.
 const FINDINGS_NOTED: usize = 5;
 
+/// How nice it is to everything else on the machine.
+const NICENESS: i32 = 19;
+
 /// The report of the last look over what is stored of an instance, where there was one.
 pub fn last_check(site: &Site) -> Option<CheckReport> {
     serde_json::from_slice(&std::fs::read(file(site)).ok()?).ok()
@@ -30,9 +33,32 @@ pub fn file(site: &Site) -> PathBuf {
 
 /// Reads back everything that is stored of an instance, which may be gone, and tells what is wrong with it.
 pub async fn check(agent: &Arc<Agent>, name: &str, watcher: &Watcher) -> Result<CheckReport, ProviderError> {
+    check_at(agent, name, Depth::Read, watcher).await
+}
+
+/// The same as it is done by schedule: what is in a bucket is listed.
+pub async fn check_by_itself(agent: &Arc<Agent>, name: &str) -> Result<CheckReport, ProviderError> {
+    let is_folder = store::folder(&agent.options.paths).is_some();
+    check_at(agent, name, if is_folder { Depth::Read } else { Depth::Listed }, &Watcher::nobody()).await
+}
+
+async fn check_at(
+    agent: &Arc<Agent>,
+    name: &str,
+    depth: Depth,
+    watcher: &Watcher,
+) -> Result<CheckReport, ProviderError> {
     watcher.phase("reading back what is stored");
-    let (own, site, hears) = (agent.clone(), Site::of(agent.clone(), name), watcher.clone());
-    let report = blocking(move || look_over(&own, &site, &hears)).await?;
+    let look = |depth| {
+        let (own, site, hears) = (agent.clone(), Site::of(agent.clone(), name), watcher.clone());
+        nicely(move || look_over(&own, &site, depth, &hears))
+    };
+    let mut report = look(depth).await?;
+    if report.findings.iter().any(is_about_what_is_not_there) {
+        // What was deleted while it was looked at is missing only once.
+        let again = look(Depth::Listed).await?.findings;
+        report.findings.retain(|one| !is_about_what_is_not_there(one) || again.contains(one));
+    }
     let site = Site::of(agent.clone(), name);
     for finding in report.findings.iter().take(FINDINGS_NOTED) {
         site.note(format!("what is stored of it is not whole: {}: {}", finding.at, finding.message));
@@ -44,7 +70,26 @@ pub async fn check(agent: &Arc<Agent>, name: &str, watcher: &Watcher) -> Result<
     Ok(report)
 }
 
-fn look_over(agent: &Agent, site: &Site, watcher: &Watcher) -> Result<CheckReport, ProviderError> {
+fn is_about_what_is_not_there(finding: &messages::Finding) -> bool {
+    matches!(finding.trouble.as_str(), "missing" | "gap")
+}
+
+/// Runs what computes for long, and whoever else does comes first.
+async fn nicely<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ProviderError> + Send + 'static,
+) -> Result<T, ProviderError> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("reading".to_owned()).spawn(move || {
+        // Who may not be nice does it all the same.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+        drop(tell.send(work()));
+    });
+    let cut_short = || ProviderError::new(ErrorKind::Unavailable, "what is stored was not looked at to its end");
+    thread.map_err(|error| cut_short().help(error.to_string()))?;
+    told.await.map_err(|_| cut_short())?
+}
+
+fn look_over(agent: &Agent, site: &Site, depth: Depth, watcher: &Watcher) -> Result<CheckReport, ProviderError> {
     let name = &site.name;
     // Of one that archives there is a repository: that there is none is what is wrong.
     let is_kept = archive::settings_file(site).exists();
@@ -64,12 +109,13 @@ fn look_over(agent: &Agent, site: &Site, watcher: &Watcher) -> Result<CheckRepor
         report.segments += holdings.wal.len() as u64;
         let mut progress = watcher.progress(None);
         let bytes = &mut report.bytes;
-        let findings = generation.check(Depth::Read, |read| {
+        let findings = generation.check(depth, |read| {
             *bytes += read;
             progress.at(*bytes);
         });
         let findings = findings.map_err(store::refused)?;
-        if let Err(error) = mark(&generation, &holdings, &findings, report.at) {
+        let marked = if depth == Depth::Read { mark(&generation, &holdings, &findings, report.at) } else { Ok(()) };
+        if let Err(error) = marked {
             tracing::warn!(instance = name, "it cannot be written down which backups are damaged: {error}");
         }
         report.findings.extend(findings.into_iter().map(|finding| told(&folder, finding)));

@@ -27,12 +27,20 @@ pub struct Known {
     pub filled_at: Option<Instant>,
     /// Whether its archive was found to fail.
     pub archive_fails: bool,
+    /// Why its archive cannot be looked after, in words.
+    pub archive_trouble: Option<String>,
     /// Why a drill by schedule is put off, in words.
     pub drill_put_off: Option<String>,
     /// When the next drill by schedule is due.
     pub drill_due_at: Option<Timestamp>,
     /// Since when nobody knows whether it can be restored, where that is too long ago.
     pub drill_overdue: Option<Timestamp>,
+    /// When it was last looked whether that is time.
+    pub read_looked_at: Option<Instant>,
+    /// When it was last begun to read back everything that is stored, by itself.
+    pub read_at: Option<Instant>,
+    /// When it was last written down that a disk of it fills up.
+    pub pressed_at: Option<Instant>,
     /// How the second repository is doing.
     pub second: Option<CopyReport>,
     /// Whether somebody deleted something there since it was listed.

@@ -11,6 +11,7 @@ mod keys;
 mod legacy;
 mod now;
 mod quiet;
+mod reading;
 mod remains;
 mod replace;
 mod restore;
@@ -33,8 +34,10 @@ pub use replace::{
 pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
 pub use second::{keep as keep_second, trouble as second_repository_trouble, warning as warning_of_copy};
+pub use store::{folder as store_folder, trouble as first_repository_trouble};
 pub use take::{let_go, take_last};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,7 +46,7 @@ use pgherd_core::backups::{self as core, BackupKind};
 use pgherd_engine::provider::ProviderError;
 
 use super::agent::Agent;
-use super::messages::{Backup, BackupsReport, Span};
+use super::messages::{Backup, BackupsReport, Span, Stored};
 use super::site::blocking;
 use room::{leave_room, refuse_without_room};
 
@@ -56,21 +59,46 @@ pub async fn report(agent: &Arc<Agent>, name: &str) -> Result<BackupsReport, Pro
 
 fn report_of(agent: &Agent, name: &str) -> Result<BackupsReport, ProviderError> {
     let mut kept = legacy::list(agent, name);
-    let mut last = None;
+    let mut reaches = Vec::new();
     if let Some(repository) = to_list(agent, name)? {
         let root = PathBuf::from(repository.location().to_string());
         for generation in store::readable_generations(&repository, name)? {
             let holdings = generation.holdings().map_err(store::refused)?;
             let number = generation.info().number;
             kept.extend(holdings.backups.iter().map(|backup| told(&root.join(name), number, backup)));
-            // Of the last stretch without a hole, and of the last database that had the name.
-            last = core::reach(&holdings).into_iter().max_by_key(|reach| reach.to).or(last);
+            let mut of_one = core::reach(&holdings);
+            of_one.sort_by_key(|reach| reach.to);
+            reaches.extend(of_one.into_iter().map(|reach| Span { since: reach.from, until: reach.to }));
         }
     }
     kept.sort_by_key(|backup| backup.taken_at);
     let aside = agent.shown(name).map(|shown| replace::report(agent, &shown.record)).unwrap_or_default();
-    let restorable = last.map(|reach| Span { since: reach.from, until: reach.to });
-    Ok(BackupsReport { kept, aside, restorable })
+    // Of the last stretch without a hole, and of the last database that had the name.
+    let restorable = reaches.pop();
+    Ok(BackupsReport { kept, aside, restorable, also_restorable: reaches })
+}
+
+/// Everything that something is stored of, in the first repository and the second, whoever has a block of it.
+pub async fn stored(agent: &Arc<Agent>) -> Result<Vec<Stored>, ProviderError> {
+    let agent = agent.clone();
+    blocking(move || {
+        let mut names = BTreeSet::new();
+        for repository in [store::open_if_there(&agent)?, second::open_if_there(&agent).unwrap_or_default()] {
+            names.extend(repository.map_or_else(|| Ok(Vec::new()), |it| it.instances()).map_err(store::refused)?);
+        }
+        Ok(names.into_iter().map(|name| stored_of(&agent, name)).collect())
+    })
+    .await
+}
+
+fn stored_of(agent: &Agent, name: String) -> Stored {
+    let is_there = agent.shown(&name).is_ok();
+    let (mut report, failure) = match report_of(agent, &name) {
+        Ok(report) => (report, None),
+        Err(error) => (BackupsReport::default(), Some(error.message)),
+    };
+    let (backups, last) = (report.kept.len() as u64, report.kept.pop());
+    Stored { name, is_there, backups, last, restorable_to: report.restorable.map(|range| range.until), failure }
 }
 
 /// The first repository, or the second one where the first has nothing of an instance.
@@ -90,6 +118,9 @@ fn told(folder: &Path, generation: u32, backup: &core::Backup) -> Backup {
         bytes: backup.bytes,
         path: folder.join(format!("{generation:04}/backups/{}", backup.name)),
         automatic: backup.kind == BackupKind::Automated,
+        is_final: backup.kind == BackupKind::Final,
+        damaged: backup.damaged,
+        generation: Some(generation),
         engine_version: Some(backup.version.clone()),
         encrypted: Some(backup.key.is_some()),
         start_lsn: Some(backup.start_lsn.to_string()),

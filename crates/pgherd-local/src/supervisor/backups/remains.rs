@@ -43,6 +43,10 @@ fn count(agent: &Arc<Agent>) -> Result<BTreeMap<String, Gone>, ProviderError> {
     let names = repository.instances().map_err(store::refused)?.into_iter();
     // An instance whose ledger cannot be read is not an instance that is gone.
     let names = names.filter(|name| !agent.options.paths.instance(name).root.exists());
+    // A bucket may have those of another machine.
+    let is_ours = |name: &String| agent.history(name).is_ok_and(|history| !history.read().is_empty());
+    let is_folder = store::folder(&agent.options.paths).is_some();
+    let names = names.filter(|name| is_folder || is_ours(name));
     let all = repository.instances().map_err(store::refused)?;
     let lives = all.iter().filter(|name| agent.options.paths.instance(name).root.exists());
     let names = names.chain(lives.flat_map(|name| earlier_lives(agent, &repository, name).into_keys()));

@@ -284,7 +284,7 @@ async fn from_what_can_be_used(
         if source::is_unusable(&source).await {
             watcher.say(format!("the backup {} cannot be used: {error}", backup.name));
             unusable.insert(source::key(&source));
-        } else if !is_far && let Some(second) = source::elsewhere(agent, of, &how.point, &source).await {
+        } else if !is_far && let Some(second) = source::elsewhere(agent, of, &how.point, &source, &unusable).await {
             watcher.say(format!("restoring it failed, and the second repository is tried: {error}"));
             unusable.insert(source::key(&source));
             copied = Some(second);
@@ -307,8 +307,13 @@ pub async fn from_backup(
     watcher: &Watcher,
 ) -> Result<Recovered, ProviderError> {
     let far = second::is_far(agent, generation).then(|| generation.repository().location().clone());
-    // With the log it may become what the database is now.
-    let now = used_by(agent, generation.instance()).await.unwrap_or_default();
+    let now = match target {
+        Target::Backup => 0,
+        // With the log it may become what the database is now.
+        Target::Latest | Target::At(_) | Target::Lsn(_) => {
+            used_by(agent, generation.instance()).await.unwrap_or_default()
+        }
+    };
     super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes.max(now))?;
     let until = matches!(target, Target::Backup).then_some(backup.end_lsn);
     let (own, of) = (generation.clone(), backup.clone());
@@ -335,7 +340,7 @@ pub async fn from_backup(
             hears.phase("unpacking the backup");
         }
         let told = hears.progress(Some(backup.original_bytes));
-        let settings = archive::settings_to_read(&Site::of(near.clone(), generation.instance()), &generation);
+        let settings = archive::settings_to_read(&Site::of(near.clone(), generation.instance()), &generation)?;
         settings.write(&written, store::owner(&run_as)).map_err(store::refused)?;
         let reader = generation.open_backup(&name).map_err(store::refused)?;
         let tar = telling::Heard::new(reader.open(DATA).map_err(store::refused)?, told, &own.root);
@@ -434,24 +439,46 @@ async fn replay(
     let run_as = agent.run_as.clone();
     let server = chosen(record)?.clone();
     // A name in the folder of sockets: nobody else is given the same number.
-    let owner = format!("{}/restoring", record.name);
-    let port = agent.reserve_port(&owner, None, &[])?;
+    let port = Port::reserve(agent, format!("{}/restoring", record.name))?;
     let agent_user = run_as.drops.then(|| "root".to_owned());
+    // Up to a moment it is not known how much that is.
+    let is_all = target == Target::Latest;
     let recovery = Recovery {
         server: &server,
         run_as: &run_as,
         layout: place,
-        port,
+        port: port.number,
         os_users: agent_user.into_iter().chain([run_as.name.clone()]).collect(),
         sizing: sizing::size(&configure::size(&record.wanted), agent.machine(&record.name)),
         parameters: record.wanted.parameters.clone(),
         timeline: log.as_ref().and_then(|(_, log)| log.timeline).map(|timeline| timeline.0),
-        restore_command: log.map(|(command, _)| command),
+        restore_command: log.as_ref().map(|(command, _)| command.clone()),
         target,
     };
-    let recovered = recover(&recovery).await;
-    agent.release_ports(&owner);
-    recovered
+    match log.and_then(|(_, log)| log.segments).filter(|_| is_all) {
+        Some(segments) => telling::tell_replay(recover(&recovery), place.data.clone(), segments, watcher).await,
+        None => recover(&recovery).await,
+    }
+}
+
+/// A port that is nobody else's as long as this is held, also by who is cut short.
+struct Port {
+    agent: Arc<Agent>,
+    owner: String,
+    number: u16,
+}
+
+impl Port {
+    fn reserve(agent: &Arc<Agent>, owner: String) -> Result<Self, ProviderError> {
+        let number = agent.reserve_port(&owner, None, &[])?;
+        Ok(Self { agent: agent.clone(), owner, number })
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.agent.release_ports(&self.owner);
+    }
 }
 
 fn make_place(paths: &Paths, place: &Layout, run_as: &crate::postgres::runas::RunAs) -> Result<(), ProviderError> {

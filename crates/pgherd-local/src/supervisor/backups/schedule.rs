@@ -14,9 +14,11 @@ use pgherd_engine::provider::ProviderError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::reading::read_what_is_due;
 use super::take::{Taking, prove_left, server_for, take};
 use super::{archive, drill, remains, source, store};
 use crate::supervisor::agent::Agent;
+use crate::supervisor::pressure;
 use crate::supervisor::requests::{Shown, Watcher};
 use crate::supervisor::site::{Site, blocking};
 use crate::supervisor::upkeep::Goal;
@@ -33,6 +35,8 @@ const REMAINS: &str = "/remains";
 /// How often is looked for what nobody needs any more, besides after every backup.
 const EXPIRE_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
+/// How often is written down that a disk fills up.
+const SAY_AGAIN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long nothing more is taken because of a hole after a backup was.
 const MEND_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -63,6 +67,10 @@ pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
         for shown in agent.all() {
             let name = shown.record.name.clone();
             let site = Site::of(agent.clone(), &name);
+            let (own, of) = (site.clone(), shown.clone());
+            at_work
+                .entry(reading(&name))
+                .or_insert_with(|| tokio::spawn(async move { read_what_is_due(&own, &of).await }));
             at_work.entry(name).or_insert_with(|| tokio::spawn(async move { tend(&site, &shown).await }));
         }
     }
@@ -70,8 +78,14 @@ pub async fn keep(agent: Arc<Agent>, mut stop: watch::Receiver<bool>) {
     at_work.values().for_each(JoinHandle::abort);
 }
 
+/// Whose turn it is when everything stored of an instance is read back: no instance has that name.
+fn reading(name: &str) -> String {
+    format!("{name}/reading")
+}
+
 async fn tend(site: &Site, shown: &Shown) {
     let (desk, record, now) = (&site.agent.desk, &shown.record, Timestamp::now());
+    watch_disks(site).await;
     let serves = record.memory.made && record.memory.goal == Goal::Serve && shown.pid.is_some();
     let is_calm = serves && shown.busy.is_none() && record.system_identifier.is_some();
     let since = if is_calm { desk.of(&site.name).calm_since.or(Some(now)) } else { None };
@@ -87,11 +101,15 @@ async fn tend(site: &Site, shown: &Shown) {
     let turn = turn.try_lock();
     // A restore or a drill takes its time, and the archive does not wait for it; but only one begins an archive.
     let may_look = turn.is_ok() || archive::settings_file(site).exists();
-    if record.wanted.is_archived()
-        && may_look
-        && let Err(error) = look_after_archive(site, shown).await
-    {
-        tracing::warn!(instance = site.name, "the archive: {error}");
+    if record.wanted.is_archived() && may_look {
+        let trouble = look_after_archive(site, shown).await.err().map(|error| error.message);
+        let was = desk.of(&site.name).archive_trouble;
+        match (&was, &trouble) {
+            (None, Some(why)) => site.note(format!("its archive cannot be looked after: {why}")),
+            (Some(_), None) => site.note("its archive is looked after again"),
+            _ => {}
+        }
+        desk.note(&site.name, |known| known.archive_trouble = trouble);
     }
     // Somebody takes a backup, or restores one: the next look is soon.
     let Ok(_turn) = turn else { return };
@@ -114,6 +132,19 @@ async fn tend(site: &Site, shown: &Shown) {
     if let Err(error) = practise_what_is_due(site, shown).await {
         tracing::warn!(instance = site.name, "the drill: {error}");
     }
+}
+
+/// Writes down that a disk fills up, at most once a day: `status` tells it all along.
+async fn watch_disks(site: &Site) {
+    let (desk, own) = (&site.agent.desk, site.clone());
+    if desk.of(&site.name).pressed_at.is_some_and(|at| at.elapsed() < SAY_AGAIN_AFTER) {
+        return;
+    }
+    let short = blocking(move || Ok(pressure::of(&own.agent, &own.name))).await.unwrap_or_default();
+    if !short.is_empty() {
+        desk.note(&site.name, |known| known.pressed_at = Some(Instant::now()));
+    }
+    short.into_iter().for_each(|words| site.note(words));
 }
 
 /// Practises a restore when it is time, and says when that was too long ago.
@@ -160,7 +191,7 @@ fn judge_drills(site: &Site, schedule: &Schedule, backups: &[Backup]) -> Due {
 }
 
 /// What there is in the generation it archives to.
-async fn holdings(site: &Site) -> Result<Holdings, ProviderError> {
+pub async fn holdings(site: &Site) -> Result<Holdings, ProviderError> {
     let own = site.clone();
     blocking(move || match archive::known_generation(&own)? {
         Some(generation) => generation.holdings().map_err(store::refused),
@@ -267,9 +298,11 @@ fn has_hole(holdings: &Holdings) -> bool {
 
 /// Whether it is older than what is to be restorable: log after a backup that somebody asked for is kept as long as log after
 /// one of the schedule, which is taken later where a database is new.
-fn is_past(deletion: &Deletion, holdings: &Holdings, retention: Retention, now: Timestamp) -> bool {
+pub fn is_past(deletion: &Deletion, holdings: &Holdings, retention: Retention, now: Timestamp) -> bool {
     let Deletion::Wal(name) = deletion else { return true };
-    let written_at = holdings.wal.iter().find(|file| file.name == *name).and_then(|file| file.written_at);
+    let file = holdings.wal.iter().find(|file| file.name == *name);
+    // Where it is not told when it was written: it was stored later.
+    let written_at = file.and_then(|file| file.written_at.or(file.stored_at));
     let kept = SignedDuration::from_hours(24 * i64::from(retention.days));
     written_at.is_some_and(|at| now.duration_since(at) > kept)
 }
@@ -281,7 +314,11 @@ fn delete_superfluous(site: &Site, retention: Retention, now: Timestamp) -> Resu
     let mut deleted = 0;
     let holdings = current.holdings().map_err(store::refused)?;
     for generation in store::generations(&repository, &site.name)? {
-        let what = if generation.info().number == current.info().number {
+        let (number, mine) = (generation.info().number, current.info().number);
+        let what = if number > mine {
+            // Another machine went on with it, from the same bucket.
+            continue;
+        } else if number == mine {
             generation.clear_unfinished().map_err(store::refused)?;
             let is_old = |deletion: &Deletion| is_past(deletion, &holdings, retention, now);
             expire(&holdings, retention, now).into_iter().filter(is_old).collect()

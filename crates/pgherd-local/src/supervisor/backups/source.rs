@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use pgherd_archive::{Generation, Repository};
+use pgherd_archive::{ErrorKind as Stored, Generation, Repository};
 use pgherd_core::backups::{
     Backup, BackupKind, Chain, Gap, Holdings, Lsn, Timeline, WalName, chains, reach, without_history,
 };
@@ -88,8 +88,8 @@ pub async fn find(
             return Ok(source);
         }
         let Err(error) = refuse_hole(&source, &of) else { return Ok(source) };
-        let whole = superset(&agent, &of, &point, life, &source);
-        whole.ok_or_else(|| name_the_copy(&agent, &of, &point, life, error))
+        let whole = superset(&agent, &of, &point, life, &source, &unusable);
+        whole.ok_or_else(|| name_the_copy(&agent, &of, &point, life, &unusable, error))
     })
     .await
 }
@@ -117,9 +117,16 @@ fn of_a_copy(source: &Source, of: &str, error: &ProviderError) -> ProviderError 
 }
 
 /// Says what the second repository has, where the first one has a hole and the second may lack something else.
-fn name_the_copy(agent: &Agent, of: &str, point: &RestorePoint, life: Life, error: ProviderError) -> ProviderError {
+fn name_the_copy(
+    agent: &Agent,
+    of: &str,
+    point: &RestorePoint,
+    life: Life,
+    unusable: &Unusable,
+    error: ProviderError,
+) -> ProviderError {
     let second = second::open_if_there(agent).ok().flatten();
-    let found = second.and_then(|second| look_up(&second, of, point, life, &Unusable::new()).ok());
+    let found = second.and_then(|second| look_up(&second, of, point, life, unusable).ok());
     let Some(source) = found.filter(|source| refuse_hole(source, of).is_ok()) else { return error };
     let (place, until) = (source.generation.repository().location(), reach_of(&source));
     let until = until.map_or_else(|| format!("the backup {}", source.backup.name), |until| until.to_string());
@@ -132,9 +139,16 @@ fn name_the_copy(agent: &Agent, of: &str, point: &RestorePoint, life: Life, erro
 }
 
 /// The same from the second repository, where that has all of the log that the first one has, and no hole in it.
-fn superset(agent: &Agent, of: &str, point: &RestorePoint, life: Life, source: &Source) -> Option<Source> {
+fn superset(
+    agent: &Agent,
+    of: &str,
+    point: &RestorePoint,
+    life: Life,
+    source: &Source,
+    unusable: &Unusable,
+) -> Option<Source> {
     let second = second::open_if_there(agent).ok()??;
-    let there = look_up(&second, of, point, life, &Unusable::new()).ok()?;
+    let there = look_up(&second, of, point, life, unusable).ok()?;
     let (ours, theirs) = (source.generation.holdings().ok()?, there.generation.holdings().ok()?);
     let names: BTreeSet<WalName> = theirs.wal.iter().map(|file| file.name).collect();
     let has_all = ours.wal.iter().all(|file| names.contains(&file.name));
@@ -143,9 +157,16 @@ fn superset(agent: &Agent, of: &str, point: &RestorePoint, life: Life, source: &
 }
 
 /// What can take the place of what could not be replayed: all of it as the second repository has it, where that has it all.
-pub async fn elsewhere(agent: &Arc<Agent>, of: &str, point: &RestorePoint, source: &Source) -> Option<Source> {
-    let (agent, of, point, source) = (agent.clone(), of.to_owned(), point.clone(), source.clone());
-    let found = blocking(move || Ok(superset(&agent, &of, &point, Life::of(&agent, &of)?, &source))).await;
+pub async fn elsewhere(
+    agent: &Arc<Agent>,
+    of: &str,
+    point: &RestorePoint,
+    source: &Source,
+    unusable: &Unusable,
+) -> Option<Source> {
+    let (agent, of, point) = (agent.clone(), of.to_owned(), point.clone());
+    let (source, unusable) = (source.clone(), unusable.clone());
+    let found = blocking(move || Ok(superset(&agent, &of, &point, Life::of(&agent, &of)?, &source, &unusable))).await;
     found.ok().flatten()
 }
 
@@ -157,13 +178,12 @@ pub async fn is_unusable(source: &Source) -> bool {
         let Source { generation, backup } = &source;
         let read = generation.open_backup(&backup.name).and_then(|stored| stored.verify_sealed(|_| {}));
         let Err(error) = read else { return Ok(false) };
-        if error.kind == pgherd_archive::ErrorKind::Damaged
+        if error.kind == Stored::Damaged
             && let Err(error) = generation.set_damaged(&backup.name, Timestamp::now())
         {
             tracing::warn!("that the backup {} is damaged cannot be written down: {error}", backup.name);
         }
-        use pgherd_archive::ErrorKind as Kind;
-        Ok(matches!(error.kind, Kind::Damaged | Kind::Unavailable | Kind::Absent))
+        Ok(matches!(error.kind, Stored::Damaged | Stored::Unavailable | Stored::Absent))
     };
     blocking(read).await.unwrap_or(false)
 }
@@ -175,6 +195,19 @@ pub struct Log {
     pub until: Option<Timestamp>,
     /// The timeline it leads to, where that is another one than the backup's.
     pub timeline: Option<Timeline>,
+    /// From which segment to which.
+    pub segments: Option<Segments>,
+}
+
+/// Segments of a log in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segments {
+    /// The number of the first.
+    pub first: u64,
+    /// That of the last.
+    pub last: u64,
+    /// Size of each.
+    pub bytes: u64,
 }
 
 /// The log that follows a backup. Blocking.
@@ -186,6 +219,10 @@ fn log_in(holdings: &Holdings, backup: &Backup) -> Log {
     last_chain(holdings, &backup.name).map_or_else(Log::default, |chain| Log {
         until: chain.until,
         timeline: Some(chain.timeline).filter(|timeline| *timeline != backup.timeline),
+        segments: chain.last.map(|last| {
+            let bytes = backup.wal_segment_bytes;
+            Segments { first: backup.start_lsn.segment(bytes), last: last.number(bytes), bytes }
+        }),
     })
 }
 
@@ -479,6 +516,7 @@ mod tests {
             name: WalName::Segment(SegmentName::new(Timeline(*timeline), *number, SEGMENT)),
             bytes: 1,
             written_at: None,
+            stored_at: None,
         };
         Holdings { backups: vec![backup], wal: wal.iter().map(file).collect(), histories: Vec::new() }
     }

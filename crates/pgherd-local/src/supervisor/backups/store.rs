@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use pgherd_archive::{ArchiveError, Generation, KeyRing, Location, Options, Repository};
+use pgherd_archive::{Access, ArchiveError, Generation, KeyRing, Location, Options, Place, Repository};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use crate::paths::Paths;
@@ -16,9 +16,41 @@ use crate::supervisor::files;
 /// Whose the files are that PostgreSQL has to read or write: user and group.
 type Owner = Option<(u32, u32)>;
 
-/// Where it is.
-pub fn folder(agent: &Agent) -> PathBuf {
-    agent.options.paths.repository()
+/// Where it is: what `first-repository` in the state folder names, else a folder beside it. Nothing is asked of the place.
+pub fn place(paths: &Paths) -> Result<Place, ProviderError> {
+    let written = Place::read_shared(&paths.first_repository()).map_err(refused)?;
+    Ok(written.unwrap_or_else(|| Place { location: Location::Folder(paths.repository()), access: Access::default() }))
+}
+
+/// The folder it is in; `None`: it is in a bucket, or nobody knows.
+pub fn folder(paths: &Paths) -> Option<PathBuf> {
+    match place(paths).ok()?.location {
+        Location::Folder(folder) => Some(folder),
+        Location::Bucket { .. } => None,
+    }
+}
+
+/// Whether there may be one: a bucket is asked by whoever opens it.
+pub fn is_there(paths: &Paths) -> Result<bool, ProviderError> {
+    Ok(match place(paths)?.location {
+        Location::Folder(folder) => folder.exists(),
+        Location::Bucket { .. } => true,
+    })
+}
+
+/// The file that says how it is reached, for whoever does not know it from the environment.
+pub fn access_file(paths: &Paths) -> Result<Option<PathBuf>, ProviderError> {
+    Ok((!place(paths)?.access.is_empty()).then(|| paths.first_repository()))
+}
+
+/// What is wrong with the line that names it, where it can be told without asking it; `None`: nothing. Blocking.
+pub fn trouble(paths: &Paths) -> Option<String> {
+    match place(paths) {
+        Ok(_) => None,
+        // Who may not read it is not the agent, who may.
+        Err(error) if error.kind == ErrorKind::Denied => None,
+        Err(error) => Some(error.message),
+    }
 }
 
 /// The keys, in a file beside it that the user PostgreSQL runs as may read: it stores its log itself.
@@ -84,8 +116,35 @@ pub fn open(agent: &Agent, encrypt: bool, own: Option<&Path>) -> Result<Reposito
     let first = KeyRing::read(own).map_err(refused)?;
     refuse_others(own, &agent.run_as)?;
     remember_key_file(paths, own)?;
-    let options = Options { keys: first.and(keys(paths)?), encrypt, owner, ..Options::default() };
-    Repository::open(&location(paths), options).map_err(refused)
+    open_with(paths, first.and(keys(paths)?), encrypt, owner)
+}
+
+fn open_with(paths: &Paths, keys: KeyRing, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
+    let Place { location, access } = reachable(paths, owner)?;
+    Repository::open(&location, Options { keys, encrypt, owner, access, patience: None }).map_err(refused)
+}
+
+fn create_with(paths: &Paths, keys: KeyRing, encrypt: bool, owner: Owner) -> Result<Repository, ProviderError> {
+    let Place { location, access } = reachable(paths, owner)?;
+    Repository::create(&location, Options { keys, encrypt, owner, access, patience: None }).map_err(refused)
+}
+
+/// Its place, which PostgreSQL's user has to reach as well, who stores the log itself: it reads how, and does not write it.
+fn reachable(paths: &Paths, owner: Owner) -> Result<Place, ProviderError> {
+    let place = place(paths)?;
+    let file = paths.first_repository();
+    let Some((_, group)) = owner.filter(|_| file.exists()) else { return Ok(place) };
+    let looked = std::fs::metadata(&file).map_err(|error| io_error("look at", &file, &error))?;
+    let is_read = place.access.is_empty() || looked.gid() == group && looked.mode() & 0o040 != 0;
+    // Root does what it says: nobody else may write it.
+    if looked.uid() == 0 && looked.mode() & 0o022 == 0 && is_read {
+        return Ok(place);
+    }
+    let file = file.display();
+    let message = format!(
+        "{file}, which says where the repository is, has to be root's, and read by the user who stores the log"
+    );
+    Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chown 0:{group} {file} && chmod 640 {file}")))
 }
 
 /// PostgreSQL stores its log itself, so that its user has to read the key.
@@ -105,7 +164,7 @@ fn open_at(paths: &Paths, encrypt: bool, owner: Owner) -> Result<Repository, Pro
         // What is to be encrypted says which file is not there.
         keys = KeyRing::read(&key_file(paths)).map_err(refused)?.and(keys);
     }
-    Repository::open(&location(paths), Options { keys, encrypt, owner, ..Options::default() }).map_err(refused)
+    open_with(paths, keys, encrypt, owner)
 }
 
 /// The same, made with a key when there is none yet: for the first thing that is stored of an instance. `own`: a key file of the user's
@@ -121,8 +180,7 @@ fn make_at(paths: &Paths, encrypt: bool, own: Option<&Path>, owner: Owner) -> Re
     let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     // Who archives has a repository: if it is not there its disk is away, and another one would be begun on the mount point.
     if let Some(settings) = somebodys_settings(paths)? {
-        Repository::open(&location(paths), Options::default()).map_err(|error| {
-            let error = refused(error);
+        open_with(paths, KeyRing::none(), false, owner).map(drop).map_err(|error| {
             if error.kind != ErrorKind::Unavailable {
                 return error;
             }
@@ -133,8 +191,7 @@ fn make_at(paths: &Paths, encrypt: bool, own: Option<&Path>, owner: Owner) -> Re
     }
     let path = key_file(paths);
     if !path.exists() {
-        let bare = Options { keys: KeyRing::none(), encrypt: false, owner, ..Options::default() };
-        let repository = Repository::create(&location(paths), bare).map_err(refused)?;
+        let repository = create_with(paths, KeyRing::none(), false, owner)?;
         let at_hand = own.into_iter().fold(keys(paths)?, KeyRing::and_file);
         if let Some(what) = repository.anything_encrypted_without(&at_hand).map_err(refused)? {
             if !encrypt || own.is_some() {
@@ -143,14 +200,14 @@ fn make_at(paths: &Paths, encrypt: bool, own: Option<&Path>, owner: Owner) -> Re
             // A new key beside what a lost one encrypted would look as if all were well.
             let message =
                 format!("there is no key file {}, and {what} is encrypted with a key that is not here", path.display());
-            let folder = paths.repository().display().to_string();
+            let folder = place(paths)?.location;
             return Err(ProviderError::new(ErrorKind::Invalid, message).help(format!(
                 "put back the copy of the key file that was kept elsewhere, or move {folder} away to begin anew"
             )));
         }
     }
     let keys = KeyRing::create(&path, owner).map_err(refused)?;
-    Repository::create(&location(paths), Options { keys, encrypt, owner, ..Options::default() }).map_err(refused)
+    create_with(paths, keys, encrypt, owner)
 }
 
 /// Puts a new key first in the key file that is there. Blocking.
@@ -182,16 +239,20 @@ fn somebodys_settings(paths: &Paths) -> Result<Option<PathBuf>, ProviderError> {
     Ok(None)
 }
 
-fn location(paths: &Paths) -> Location {
-    Location::Folder(paths.repository())
-}
-
 /// The repository to be read; `None`: none was ever made. Blocking.
 pub fn open_if_there(agent: &Agent) -> Result<Option<Repository>, ProviderError> {
-    if !folder(agent).exists() {
+    let paths = &agent.options.paths;
+    if !is_there(paths)? {
         return Ok(None);
     }
-    open_at(&agent.options.paths, false, owner(&agent.run_as)).map(Some)
+    let Place { location, access } = place(paths)?;
+    let options = Options { keys: keys(paths)?, encrypt: false, owner: owner(&agent.run_as), access, patience: None };
+    match location {
+        Location::Folder(_) => Repository::open(&location, options).map(Some),
+        // One that is away does not answer, and so is none that is not there.
+        Location::Bucket { .. } => Repository::find(&location, options),
+    }
+    .map_err(refused)
 }
 
 /// What is stored of an instance, to be listed or restored: one that cannot be read is no reason to do without all. Blocking.

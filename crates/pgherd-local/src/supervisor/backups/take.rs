@@ -67,7 +67,7 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
     // Whoever is not waited for any more ends.
     let cut = stream.cut()?;
     let start = BackupStart { name, kind, taken_at, version, wal_segment_bytes, tags };
-    let (folder, run_as) = (store::folder(&site.agent), site.agent.run_as.clone());
+    let (folder, run_as) = (store::folder(&site.agent.options.paths), site.agent.run_as.clone());
     let come = Arc::clone(&what.come);
     let copying = Copying { stream, server, run_as, folder, work: work.clone(), come };
     let stored = blocking(move || keep(&generation, start, copying)).await;
@@ -92,8 +92,8 @@ struct Copying {
     stream: Stream,
     server: Server,
     run_as: RunAs,
-    /// The repository's.
-    folder: PathBuf,
+    /// The repository's, where it is one.
+    folder: Option<PathBuf>,
     /// For the log that comes with it.
     work: PathBuf,
     come: Arc<AtomicU64>,
@@ -108,7 +108,7 @@ fn keep(generation: &Generation, start: BackupStart, copying: Copying) -> Result
         Form::Tar => Packing::None,
         Form::Zstd => Packing::Zstd,
     };
-    let folders = [folder, work.clone()];
+    let folders: Vec<PathBuf> = folder.into_iter().chain([work.clone()]).collect();
     let watched = Watched { from: &mut stream, folders: &folders, unlooked: LOOK_FOR_ROOM_BYTES };
     let looked = writer
         .store(DATA, watched, packing, |tar| stream::look(&mut Counted { from: tar, come: &come }, &work, &run_as));

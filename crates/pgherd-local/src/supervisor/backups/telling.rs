@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::source::Segments;
+use crate::postgres::replaying;
 use crate::storage;
 use crate::supervisor::requests::{Counted, Watcher};
 
@@ -45,7 +47,7 @@ impl<R: Read> Read for Heard<R> {
 
 /// Tells how far a copy of a folder is while it is made by somebody else.
 pub async fn tell_growth<T>(copying: impl Future<Output = T>, copy: PathBuf, source: PathBuf, watcher: &Watcher) -> T {
-    told_of(copying, || used(copy.clone()), source, watcher).await
+    told_of(copying, || used(copy.clone()), used(source), watcher).await
 }
 
 /// The same of what is counted by whoever copies.
@@ -55,7 +57,26 @@ pub async fn tell_count<T>(
     source: PathBuf,
     watcher: &Watcher,
 ) -> T {
-    told_of(copying, || std::future::ready(Some(come.load(Ordering::Relaxed))), source, watcher).await
+    told_of(copying, || std::future::ready(Some(come.load(Ordering::Relaxed))), used(source), watcher).await
+}
+
+/// The same of log that is replayed in a data directory.
+pub async fn tell_replay<T>(
+    replaying: impl Future<Output = T>,
+    data: PathBuf,
+    segments: Segments,
+    watcher: &Watcher,
+) -> T {
+    let Segments { first, last, bytes } = segments;
+    let replayed = || {
+        let data = data.clone();
+        async move {
+            let file = tokio::task::spawn_blocking(move || replaying::file_of(&data)).await.ok().flatten()?;
+            Some(file.number(bytes).saturating_sub(first) * bytes)
+        }
+    };
+    let total = (last + 1).saturating_sub(first) * bytes;
+    told_of(replaying, replayed, std::future::ready(Some(total)), watcher).await
 }
 
 async fn used(folder: PathBuf) -> Option<u64> {
@@ -65,11 +86,11 @@ async fn used(folder: PathBuf) -> Option<u64> {
 async fn told_of<T, D: Future<Output = Option<u64>>>(
     copying: impl Future<Output = T>,
     done: impl Fn() -> D,
-    source: PathBuf,
+    total: impl Future<Output = Option<u64>>,
     watcher: &Watcher,
 ) -> T {
     let growing = async {
-        let mut told = watcher.progress(used(source).await);
+        let mut told = watcher.progress(total.await);
         loop {
             tokio::time::sleep(MEASURE_EVERY).await;
             if let Some(done) = done().await {

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pgherd_archive::{Generation, Repository};
 use pgherd_core::backups::{BackupKind, Clusters, Deletion, Holdings, Retention, expire, expire_ended};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::turn::Turn;
 use crate::supervisor::agent::Agent;
+use crate::supervisor::backups::schedule::is_past;
 use crate::supervisor::backups::{archive, store};
 use crate::supervisor::site::Site;
 
@@ -58,14 +59,6 @@ pub fn delete_superfluous(
         deleted += what.len();
     }
     Ok(deleted)
-}
-
-/// Whether log is as old as the retention period, where that is known: as in the first one.
-fn is_past(deletion: &Deletion, holdings: &Holdings, retention: Retention, now: Timestamp) -> bool {
-    let Deletion::Wal(name) = deletion else { return true };
-    let written_at = holdings.wal.iter().find(|file| file.name == *name).and_then(|file| file.written_at);
-    let kept = SignedDuration::from_hours(24 * i64::from(retention.days));
-    written_at.is_none_or(|at| now.duration_since(at) > kept)
 }
 
 fn not_here(what: Vec<Deletion>, here: &Holdings) -> Vec<Deletion> {
@@ -123,6 +116,7 @@ mod tests {
     use std::io::Write as _;
     use std::path::Path;
 
+    use jiff::SignedDuration;
     use pgherd_archive::{BackupEnd, BackupStart, Copies, Location, Options, copy};
     use pgherd_core::backups::{Lsn, SegmentName, Timeline, WalName};
     use tempfile::TempDir;

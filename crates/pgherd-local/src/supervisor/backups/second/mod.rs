@@ -14,15 +14,15 @@ pub use expire::delete;
 pub use near::{bring_near, is_far};
 pub use step::{copy_before_last, copy_last, keep, warning};
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pgherd_archive::{Access, Location, Options, Repository};
+use pgherd_archive::{Location, Options, Place, Repository};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
-use zeroize::Zeroizing;
 
 use super::store;
 use crate::paths::Paths;
@@ -34,20 +34,13 @@ use crate::supervisor::site::Site;
 /// How long a new database waits for it before it begins to archive.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Where it is, and how it is reached.
-struct Place {
-    location: Location,
-    access: Access,
-}
-
 /// Where it is; `None`: there is to be none. Blocking, for as long as its disk does not answer.
 fn place(paths: &Paths) -> Result<Option<Place>, ProviderError> {
     let place = written(paths)?;
-    if let Some(Place { location: Location::Folder(folder), .. }) = &place
-        && overlaps(folder, &paths.repository())
+    if let Some(Place { location, .. }) = &place
+        && overlap(location, &store::place(paths)?.location)
     {
-        let folder = folder.display();
-        let message = format!("{folder} is the first repository, or one of the two is in the other");
+        let message = format!("{location} is the first repository, or one of the two is in the other");
         return Err(ProviderError::new(ErrorKind::Invalid, message).help("name a folder on another disk, or a bucket"));
     }
     Ok(place)
@@ -55,23 +48,20 @@ fn place(paths: &Paths) -> Result<Option<Place>, ProviderError> {
 
 /// What is written about it. Nothing is asked of its disk.
 fn written(paths: &Paths) -> Result<Option<Place>, ProviderError> {
-    let path = paths.second_repository();
-    let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        other => Zeroizing::new(other.map_err(|error| io_error("read", &path, &error))?),
-    };
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let Some(line) = lines.next() else { return Ok(None) };
-    let mode = std::fs::metadata(&path).map_err(|error| io_error("look at", &path, &error))?.permissions().mode();
-    let is_secret = line.contains("AWS_") || lines.clone().next().is_some();
-    if is_secret && mode & 0o077 != 0 {
-        let message =
-            format!("{} holds credentials and is open to others: its mode is {:04o}", path.display(), mode & 0o777);
-        return Err(ProviderError::new(ErrorKind::Denied, message).help(format!("chmod 600 {}", path.display())));
+    Place::read(&paths.second_repository()).map_err(store::refused)
+}
+
+/// Whether two places are one, or one is in the other.
+fn overlap(one: &Location, other: &Location) -> bool {
+    match (one, other) {
+        (Location::Folder(one), Location::Folder(other)) => overlaps(one, other),
+        (Location::Bucket { name, prefix }, Location::Bucket { name: other, prefix: below }) => {
+            let parts = |prefix: &str| prefix.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+            let (one, two): (Vec<String>, Vec<String>) = (parts(prefix), parts(below));
+            name == other && (one.starts_with(&two) || two.starts_with(&one))
+        }
+        (Location::Folder(_), Location::Bucket { .. }) | (Location::Bucket { .. }, Location::Folder(_)) => false,
     }
-    let location: Location = line.parse().map_err(store::refused)?;
-    let access = Access::parse(lines).map_err(store::refused)?;
-    Ok(Some(Place { location, access }))
 }
 
 /// Whether two folders are one, by whatever names, or one is in the other. Those that are not there yet are where they will be.
@@ -103,7 +93,7 @@ pub fn trouble(paths: &Paths) -> Option<String> {
 
 fn options(agent: &Agent, place: &Place) -> Result<Options, ProviderError> {
     let keys = store::keys(&agent.options.paths)?;
-    Ok(Options { keys, encrypt: false, owner: None, access: place.access.clone() })
+    Ok(Options { keys, encrypt: false, owner: None, access: place.access.clone(), patience: None })
 }
 
 /// Where is written down which place it was made at: one that is not there any more is one whose disk is away.
@@ -135,7 +125,7 @@ fn make(agent: &Agent, place: &Place) -> Result<Repository, ProviderError> {
 pub fn open_if_there(agent: &Agent) -> Result<Option<Repository>, ProviderError> {
     let paths = &agent.options.paths;
     let Some(place) = place(paths)? else { return Ok(None) };
-    if !was_made(paths, &place) && paths.repository().exists() {
+    if !was_made(paths, &place) && store::is_there(paths)? {
         return Repository::find(&place.location, options(agent, &place)?).map_err(store::refused);
     }
     Repository::open(&place.location, options(agent, &place)?).map(Some).map_err(store::refused)
@@ -184,8 +174,34 @@ fn within<T: Send + 'static>(
     })
 }
 
+/// The same of what lasts, and tells by the number it is given that it goes on: it is left behind when nothing was heard of it for so long.
+fn while_heard<T: Send + 'static>(
+    silence: Duration,
+    work: impl FnOnce(&AtomicU64) -> Result<T, ProviderError> + Send + 'static,
+) -> Result<T, ProviderError> {
+    let (tell, told) = mpsc::sync_channel(1);
+    let heard = Arc::new(AtomicU64::new(0));
+    let own = heard.clone();
+    let working = std::thread::Builder::new().name("second".to_owned()).spawn(move || drop(tell.send(work(&own))));
+    working.map_err(|error| ProviderError::new(ErrorKind::Unavailable, format!("it cannot be asked: {error}")))?;
+    let mut before = 0;
+    loop {
+        if let Ok(done) = told.recv_timeout(silence) {
+            return done;
+        }
+        let now = heard.load(Ordering::Relaxed);
+        if now == before {
+            let message = format!("nothing was heard of it for {} s", silence.as_secs());
+            return Err(ProviderError::new(ErrorKind::Unavailable, message));
+        }
+        before = now;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[track_caller]
@@ -232,6 +248,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_in_the_first_one_is_the_first() {
+        let overlap = |one: &str, other: &str| overlap(&one.parse().expect("one"), &other.parse().expect("another"));
+        assert!(overlap("s3://backups/shop", "s3://backups/shop") && overlap("s3://backups", "s3://backups/shop"));
+        assert!(!overlap("s3://backups/shop", "s3://backups/shopping") && !overlap("s3://backups", "s3://others"));
+        assert!(!overlap("s3://backups", "/backups"));
+    }
+
+    #[test]
     fn a_number_of_a_moment_is_far_from_those_that_are_counted() {
         let at = |text: &str| number_of(text.parse().expect("a time"));
         assert_eq!(at("2026-01-01T00:00:00Z"), 0);
@@ -259,5 +283,17 @@ mod tests {
         let error = within(Duration::from_millis(10), hung).expect_err("no answer");
         assert_eq!(error.kind, ErrorKind::Unavailable);
         assert_eq!(within(Duration::from_secs(60), || Ok(3)), Ok(3));
+    }
+
+    #[test]
+    fn what_lasts_and_hangs_is_not_waited_for() {
+        let (_held, never) = mpsc::channel::<()>();
+        let hung = move |heard: &AtomicU64| {
+            heard.store(1, Ordering::Relaxed);
+            Ok(never.recv().is_ok())
+        };
+        let error = while_heard(Duration::from_millis(10), hung).expect_err("no answer");
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+        assert_eq!(while_heard(Duration::from_secs(60), |_| Ok(3)), Ok(3));
     }
 }

@@ -11,7 +11,7 @@ use crate::supervisor::backups::{refuse_without_room, store};
 
 /// Whether a generation is where servers do not reach it.
 pub fn is_far(agent: &Agent, generation: &Generation) -> bool {
-    *generation.repository().location() != Location::Folder(store::folder(agent))
+    !store::place(&agent.options.paths).is_ok_and(|first| first.location == *generation.repository().location())
 }
 
 /// Has a backup and the log after it, up to `until`, lie where servers reach them: what is in the first repository does. Refused where

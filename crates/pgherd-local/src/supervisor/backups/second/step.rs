@@ -4,6 +4,7 @@
 //! all along how far it is.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::expire::delete_superfluous;
 use super::turn::{AtWork, Turn};
-use super::{Place, make, place, within};
+use super::{make, place, while_heard, within};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::backups::{archive, store};
 use crate::supervisor::messages::CopyReport;
@@ -34,6 +35,9 @@ const ASIDE: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How long whoever is at work may take to let in who copies the last of a database, and the place to answer at all.
 const LET_IN_WITHIN: Duration = Duration::from_secs(60);
+/// A place that takes nothing for so long does not answer: longer than two requests of a bucket may take, of which each moves a part.
+const SILENCE: Duration = Duration::from_secs(11 * 60);
+const WITHOUT_LAST: &str = "the last backup is not in the second repository";
 /// How often it is told how far a copy is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How often is looked for what nobody needs any more there.
@@ -307,9 +311,13 @@ fn report(before: &CopyReport, one: &Lag, other: &Lag) -> CopyReport {
 pub fn copy_before_last(site: &Site) -> Result<(), ProviderError> {
     let Some(generation) = archive::known_generation(site)? else { return Ok(()) };
     let Some(second) = open_in_time(site)? else { return Ok(()) };
-    let turn = Turn::of(&site.name);
-    let _at_work = let_in(site, &turn)?;
-    match copy(&generation, &second, &mut Copies::default(), |_| {}) {
+    let own = site.clone();
+    let copied = while_heard(SILENCE, move |heard| {
+        let turn = Turn::of(&own.name);
+        let _at_work = let_in(&own, &turn)?;
+        Ok(copy(&generation, &second, &mut Copies::default(), |bytes| _ = heard.fetch_add(bytes, Ordering::Relaxed)))
+    });
+    match copied.map_err(|error| hangs(site, error))? {
         Err(error) if matches!(error.kind, pgherd_archive::ErrorKind::Full | pgherd_archive::ErrorKind::Denied) => {
             Err(without_last(site, &store::refused(error)))
         }
@@ -317,10 +325,16 @@ pub fn copy_before_last(site: &Site) -> Result<(), ProviderError> {
     }
 }
 
+/// What somebody said who never came to the last backup; it has been said of it where it was not let in.
+fn hangs(site: &Site, error: ProviderError) -> ProviderError {
+    if error.message.starts_with(WITHOUT_LAST) { error } else { without_last(site, &error) }
+}
+
 /// The second repository; `None`: there is to be none.
 fn open_in_time(site: &Site) -> Result<Option<Repository>, ProviderError> {
     let agent = site.agent.clone();
-    let open = move || place(&agent.options.paths)?.map(|place: Place| make(&agent, &place)).transpose();
+    let open =
+        move || place(&agent.options.paths)?.map(|place: pgherd_archive::Place| make(&agent, &place)).transpose();
     within(LET_IN_WITHIN, open).map_err(|error| without_last(site, &error))
 }
 
@@ -336,10 +350,16 @@ fn let_in<'a>(site: &Site, turn: &'a Turn) -> Result<AtWork<'a>, ProviderError> 
 pub fn copy_last(site: &Site, last: &Backup) -> Result<(), ProviderError> {
     let Some(generation) = archive::known_generation(site)? else { return Ok(()) };
     let Some(second) = open_in_time(site)? else { return Ok(()) };
-    let turn = Turn::of(&site.name);
-    let _at_work = let_in(site, &turn)?;
-    let trouble = copy(&generation, &second, &mut Copies::default(), |_| {}).map_err(store::refused).err();
-    if !is_there(&second, &generation, last).map_err(|error| without_last(site, &error))? {
+    let (own, last) = (site.clone(), last.clone());
+    let copied = while_heard(SILENCE, move |heard| {
+        let turn = Turn::of(&own.name);
+        let _at_work = let_in(&own, &turn)?;
+        let come = |bytes| _ = heard.fetch_add(bytes, Ordering::Relaxed);
+        let trouble = copy(&generation, &second, &mut Copies::default(), come).map_err(store::refused).err();
+        Ok((trouble, is_there(&second, &generation, &last)?))
+    });
+    let (trouble, is_there) = copied.map_err(|error| hangs(site, error))?;
+    if !is_there {
         let lost = || ProviderError::new(ErrorKind::Unavailable, "it was copied, and is not listed there");
         return Err(without_last(site, &trouble.unwrap_or_else(lost)));
     }
@@ -358,7 +378,7 @@ fn is_there(second: &Repository, generation: &Generation, backup: &Backup) -> Re
 
 fn without_last(site: &Site, error: &ProviderError) -> ProviderError {
     let file = site.agent.options.paths.second_repository();
-    let message = format!("the last backup is not in the second repository: {}", error.message);
+    let message = format!("{WITHOUT_LAST}: {}", error.message);
     ProviderError::new(error.kind, message)
         .help(format!("bring it back and repeat; to do without it remove {}", file.display()))
 }
