@@ -88,7 +88,7 @@ pub(super) async fn creation(azure: &Azure, resource: &Resource) -> Result<Json,
     if body["properties"]["highAvailability"]["mode"] == "Disabled" {
         body["properties"]["highAvailability"] = Json::Null;
     }
-    if props.get("activeDirectoryAuth").is_some() {
+    if props.contains_key("activeDirectoryAuth") {
         body["properties"]["authConfig"]["passwordAuth"] = "Enabled".into();
     }
     if let Some(entries) = body["properties"].as_object_mut() {

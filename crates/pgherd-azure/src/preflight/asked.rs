@@ -129,7 +129,7 @@ fn wrong(one: &Configuration, value: &str) -> Option<String> {
     match one.kind.as_str() {
         "Integer" => match (value.parse::<i64>(), range(&one.allowed)) {
             (Err(_), _) => Some("it is no whole number".to_owned()),
-            (Ok(number), Some((least, most))) if number < least || number > most => {
+            (Ok(number), Some((least, most))) if !(least..=most).contains(&number) => {
                 Some(format!("it takes {least} to {most}"))
             }
             (Ok(_), _) => None,

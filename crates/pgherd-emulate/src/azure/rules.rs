@@ -243,10 +243,10 @@ pub(super) fn changes(before: &Server, sent: &Json, after: &Json, followers: usi
     if sorts > 1 {
         return refused("The emulator changes version, storage, high availability and compute one after another.");
     }
-    if differs("/properties/version") {
-        if version(after) < version(&before.json) || followers > 0 || sent["properties"]["createMode"] != "Update" {
-            return refused("A major version upgrade goes up, by an update, and of a server without replicas.");
-        }
+    let is_right =
+        version(after) >= version(&before.json) && followers == 0 && sent["properties"]["createMode"] == "Update";
+    if differs("/properties/version") && !is_right {
+        return refused("A major version upgrade goes up, by an update, and of a server without replicas.");
     }
     let gib = |json: &Json| json["properties"]["storage"]["storageSizeGB"].as_i64();
     if gib(after) < gib(&before.json) {
