@@ -37,9 +37,9 @@ impl Azure {
             "DELETE" => Ok(Told::new(if self.watched(kind).remove(name).is_some() { 200 } else { 204 }, Json::Null)),
             _ => {
                 if kind == "metricAlerts" {
-                    self.alert(call.body)?
+                    self.alert(call.body)?;
                 } else {
-                    group(call.body)?
+                    group(call.body)?;
                 }
                 let mut one = call.body.clone();
                 let id = format!("/subscriptions/s/resourceGroups/{GROUP}/providers/Microsoft.Insights/{kind}/{name}");

@@ -14,7 +14,7 @@ const QUICK_S: i64 = 10;
 const BACKUP_S: i64 = 60;
 const DAY_S: i64 = 24 * 3600;
 
-fn shown(of: &Server, kind: &str, name: &str, properties: Json) -> Json {
+fn shown(of: &Server, kind: &str, name: &str, properties: &Json) -> Json {
     json!({
         "id": format!("{}/{kind}/{name}", of.text("/id")),
         "name": name,
@@ -30,10 +30,10 @@ impl Azure {
             return Err(Refusal::invalid("The server is stopped."));
         }
         let all: Vec<Json> = match kind {
-            "firewallRules" => of.rules.iter().map(|(rule, it)| shown(of, kind, rule, it.clone())).collect(),
+            "firewallRules" => of.rules.iter().map(|(rule, it)| shown(of, kind, rule, it)).collect(),
             "databases" => {
                 let of_each =
-                    |name: &String| shown(of, kind, name, json!({ "charset": "UTF8", "collation": "en_US.utf8" }));
+                    |name: &String| shown(of, kind, name, &json!({ "charset": "UTF8", "collation": "en_US.utf8" }));
                 of.databases.iter().map(of_each).collect()
             }
             _ => kept(of, call.now),
@@ -96,7 +96,7 @@ impl Azure {
 fn kept(of: &Server, now: jiff::Timestamp) -> Vec<Json> {
     let backup = |name: &str, kind: &str, at: jiff::Timestamp| {
         let told = format!("{}.0000000+00:00", at.strftime("%Y-%m-%dT%H:%M:%S"));
-        shown(of, "backups", name, json!({ "backupType": kind, "completedTime": told, "source": "Automatic" }))
+        shown(of, "backups", name, &json!({ "backupType": kind, "completedTime": told, "source": "Automatic" }))
     };
     let days = of.json["properties"]["backup"]["backupRetentionDays"].as_i64().unwrap_or(7);
     let made = of.made_at.unwrap_or(now);
