@@ -14,6 +14,7 @@
 //! ```
 
 pub mod around;
+pub mod azure;
 pub mod clock;
 pub mod control;
 pub mod digitalocean;
