@@ -99,7 +99,8 @@ impl Session {
         trust(&client, &config)?;
         let instead = match &account.endpoint {
             Some(text) => {
-                let words = || ProviderError::new(ErrorKind::Invalid, "the endpoint that is given is no http or https URL");
+                let words =
+                    || ProviderError::new(ErrorKind::Invalid, "the endpoint that is given is no http or https URL");
                 let url = url(text).ok_or_else(words)?;
                 Service::ALL.into_iter().map(|service| (service, url.clone())).collect()
             }
