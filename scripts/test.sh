@@ -21,7 +21,7 @@ if [ -n "${PGHERD_OWN_MEMORY:-}" ]; then
 fi
 # Chance finds what is new where one looks for it; whether this lands depends on what was changed alone.
 export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261123}"
-# What tests leave out stands in their own output, which cargo does not show for tests that pass.
+# What tests leave out stands in their own output, most of which cargo does not show for tests that pass.
 command -v terraform >/dev/null || echo "SKIPPED: the tests with the real terraform, which is not installed"
 [ -d ../shared ] || echo "SKIPPED: the tests that read requirements and API descriptions, since ../shared is absent"
 step() { echo; echo "== $*"; "$@"; }

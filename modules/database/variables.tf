@@ -6,8 +6,8 @@ variable "name" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("name", { name = var.name }) == ""
-    error_message = provider::pgherd::problem("name", { name = var.name })
+    condition     = alltrue([for one in [var.name] : provider::pgherd::problem("name", { name = var.name }) == "" if one != null])
+    error_message = join("", [for one in [var.name] : provider::pgherd::problem("name", { name = var.name }) if one != null])
   }
 }
 
@@ -17,8 +17,8 @@ variable "environment" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("environment", { environment = var.environment }) == ""
-    error_message = provider::pgherd::problem("environment", { environment = var.environment })
+    condition     = alltrue([for one in [var.environment] : provider::pgherd::problem("environment", { environment = var.environment }) == "" if one != null])
+    error_message = join("", [for one in [var.environment] : provider::pgherd::problem("environment", { environment = var.environment }) if one != null])
   }
 }
 
@@ -28,8 +28,8 @@ variable "preset" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("preset", { preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("preset", { preset = var.preset })
+    condition     = alltrue([for one in [var.preset] : provider::pgherd::problem("preset", { preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.preset] : provider::pgherd::problem("preset", { preset = var.preset }) if one != null])
   }
 }
 
@@ -39,8 +39,8 @@ variable "cloud_provider" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, name = var.name, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, name = var.name, preset = var.preset })
+    condition     = alltrue([for one in [var.cloud_provider] : provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, name = var.name, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.cloud_provider] : provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, name = var.name, preset = var.preset }) if one != null])
   }
 }
 
@@ -50,13 +50,8 @@ variable "tags" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("tags", { tags = var.tags }) == ""
-    error_message = provider::pgherd::problem("tags", { tags = var.tags })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("tags", { cloud_provider = var.cloud_provider, preset = var.preset, tags = var.tags }) == ""
-    error_message = provider::pgherd::problem("tags", { cloud_provider = var.cloud_provider, preset = var.preset, tags = var.tags })
+    condition     = alltrue([for one in [var.tags] : provider::pgherd::problem("tags", { cloud_provider = var.cloud_provider, preset = var.preset, tags = var.tags }) == "" if one != null])
+    error_message = join("", [for one in [var.tags] : provider::pgherd::problem("tags", { cloud_provider = var.cloud_provider, preset = var.preset, tags = var.tags }) if one != null])
   }
 }
 
@@ -66,13 +61,8 @@ variable "engine_version" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("engine_version", { engine_version = var.engine_version }) == ""
-    error_message = provider::pgherd::problem("engine_version", { engine_version = var.engine_version })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("engine_version", { cloud_provider = var.cloud_provider, engine_version = var.engine_version, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("engine_version", { cloud_provider = var.cloud_provider, engine_version = var.engine_version, preset = var.preset })
+    condition     = alltrue([for one in [var.engine_version] : provider::pgherd::problem("engine_version", { cloud_provider = var.cloud_provider, engine_version = var.engine_version, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.engine_version] : provider::pgherd::problem("engine_version", { cloud_provider = var.cloud_provider, engine_version = var.engine_version, preset = var.preset }) if one != null])
   }
 }
 
@@ -82,13 +72,8 @@ variable "database_version" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("database_version", { database_version = var.database_version }) == ""
-    error_message = provider::pgherd::problem("database_version", { database_version = var.database_version })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("database_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("database_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset })
+    condition     = alltrue([for one in [var.database_version] : provider::pgherd::problem("database_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.database_version] : provider::pgherd::problem("database_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset }) if one != null])
   }
 }
 
@@ -98,13 +83,8 @@ variable "server_version" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("server_version", { server_version = var.server_version }) == ""
-    error_message = provider::pgherd::problem("server_version", { server_version = var.server_version })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("server_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version }) == ""
-    error_message = provider::pgherd::problem("server_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version })
+    condition     = alltrue([for one in [var.server_version] : provider::pgherd::problem("server_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version }) == "" if one != null])
+    error_message = join("", [for one in [var.server_version] : provider::pgherd::problem("server_version", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version }) if one != null])
   }
 }
 
@@ -114,8 +94,8 @@ variable "instance_class" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version }) == ""
-    error_message = provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version })
+    condition     = alltrue([for one in [var.instance_class] : provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version }) == "" if one != null])
+    error_message = join("", [for one in [var.instance_class] : provider::pgherd::problem("instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version }) if one != null])
   }
 }
 
@@ -125,8 +105,8 @@ variable "db_instance_class" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version }) == ""
-    error_message = provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version })
+    condition     = alltrue([for one in [var.db_instance_class] : provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version }) == "" if one != null])
+    error_message = join("", [for one in [var.db_instance_class] : provider::pgherd::problem("db_instance_class", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, preset = var.preset, server_version = var.server_version }) if one != null])
   }
 }
 
@@ -136,8 +116,8 @@ variable "instance_type" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version }) == ""
-    error_message = provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version })
+    condition     = alltrue([for one in [var.instance_type] : provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version }) == "" if one != null])
+    error_message = join("", [for one in [var.instance_type] : provider::pgherd::problem("instance_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version }) if one != null])
   }
 }
 
@@ -147,8 +127,8 @@ variable "tier" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, tier = var.tier })
+    condition     = alltrue([for one in [var.tier] : provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.tier] : provider::pgherd::problem("tier", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, tier = var.tier }) if one != null])
   }
 }
 
@@ -158,8 +138,8 @@ variable "sku_name" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.sku_name] : provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.sku_name] : provider::pgherd::problem("sku_name", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -169,13 +149,8 @@ variable "allocated_storage" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage }) == ""
-    error_message = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.allocated_storage] : provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.allocated_storage] : provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -185,13 +160,8 @@ variable "disk_size" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("disk_size", { disk_size = var.disk_size }) == ""
-    error_message = provider::pgherd::problem("disk_size", { disk_size = var.disk_size })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.disk_size] : provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.disk_size] : provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -201,13 +171,8 @@ variable "storage_mb" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_mb", { storage_mb = var.storage_mb }) == ""
-    error_message = provider::pgherd::problem("storage_mb", { storage_mb = var.storage_mb })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, tier = var.tier })
+    condition     = alltrue([for one in [var.storage_mb] : provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_mb] : provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, tier = var.tier }) if one != null])
   }
 }
 
@@ -217,8 +182,8 @@ variable "max_allocated_storage" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("max_allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) == ""
-    error_message = provider::pgherd::problem("max_allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb })
+    condition     = alltrue([for one in [var.max_allocated_storage] : provider::pgherd::problem("max_allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) == "" if one != null])
+    error_message = join("", [for one in [var.max_allocated_storage] : provider::pgherd::problem("max_allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) if one != null])
   }
 }
 
@@ -228,8 +193,8 @@ variable "auto_grow_enabled" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("auto_grow_enabled", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) == ""
-    error_message = provider::pgherd::problem("auto_grow_enabled", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb })
+    condition     = alltrue([for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) if one != null])
   }
 }
 
@@ -239,13 +204,8 @@ variable "storage_type" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_type", { storage_type = var.storage_type }) == ""
-    error_message = provider::pgherd::problem("storage_type", { storage_type = var.storage_type })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.storage_type] : provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_type] : provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -255,13 +215,8 @@ variable "disk_type" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("disk_type", { disk_type = var.disk_type }) == ""
-    error_message = provider::pgherd::problem("disk_type", { disk_type = var.disk_type })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.disk_type] : provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.disk_type] : provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -271,8 +226,8 @@ variable "storage_throughput" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.storage_throughput] : provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_throughput] : provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -282,8 +237,8 @@ variable "storage_iops" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.storage_iops] : provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_iops] : provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -293,13 +248,8 @@ variable "database_name" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("database_name", { database_name = var.database_name }) == ""
-    error_message = provider::pgherd::problem("database_name", { database_name = var.database_name })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.database_name] : provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.database_name] : provider::pgherd::problem("database_name", { cloud_provider = var.cloud_provider, database_name = var.database_name, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -309,13 +259,8 @@ variable "master_username" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("master_username", { master_username = var.master_username }) == ""
-    error_message = provider::pgherd::problem("master_username", { master_username = var.master_username })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.master_username] : provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.master_username] : provider::pgherd::problem("master_username", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -325,11 +270,6 @@ variable "master_password" {
   default     = null
   sensitive   = true
   ephemeral   = true
-
-  validation {
-    condition     = provider::pgherd::problem("master_password", { master_password = var.master_password }) == ""
-    error_message = "This is refused. It may be: 8 to 128 printable ASCII characters, none of them / @ \" or space."
-  }
 
   validation {
     condition     = provider::pgherd::problem("master_password", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_password = var.master_password, master_username = var.master_username, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
@@ -343,13 +283,8 @@ variable "vpc_id" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("vpc_id", { vpc_id = var.vpc_id }) == ""
-    error_message = provider::pgherd::problem("vpc_id", { vpc_id = var.vpc_id })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("vpc_id", { cloud_provider = var.cloud_provider, preset = var.preset, vpc_id = var.vpc_id }) == ""
-    error_message = provider::pgherd::problem("vpc_id", { cloud_provider = var.cloud_provider, preset = var.preset, vpc_id = var.vpc_id })
+    condition     = alltrue([for one in [var.vpc_id] : provider::pgherd::problem("vpc_id", { cloud_provider = var.cloud_provider, preset = var.preset, vpc_id = var.vpc_id }) == "" if one != null])
+    error_message = join("", [for one in [var.vpc_id] : provider::pgherd::problem("vpc_id", { cloud_provider = var.cloud_provider, preset = var.preset, vpc_id = var.vpc_id }) if one != null])
   }
 }
 
@@ -359,13 +294,8 @@ variable "subnet_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("subnet_ids", { subnet_ids = var.subnet_ids }) == ""
-    error_message = provider::pgherd::problem("subnet_ids", { subnet_ids = var.subnet_ids })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == ""
-    error_message = provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id })
+    condition     = alltrue([for one in [var.subnet_ids] : provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == "" if one != null])
+    error_message = join("", [for one in [var.subnet_ids] : provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) if one != null])
   }
 }
 
@@ -375,13 +305,8 @@ variable "allowed_cidr_blocks" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks }) == ""
-    error_message = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids }) == ""
-    error_message = provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids })
+    condition     = alltrue([for one in [var.allowed_cidr_blocks] : provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids }) == "" if one != null])
+    error_message = join("", [for one in [var.allowed_cidr_blocks] : provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids }) if one != null])
   }
 }
 
@@ -391,8 +316,8 @@ variable "publicly_accessible" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids }) == ""
-    error_message = provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids })
+    condition     = alltrue([for one in [var.publicly_accessible] : provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids }) == "" if one != null])
+    error_message = join("", [for one in [var.publicly_accessible] : provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids }) if one != null])
   }
 }
 
@@ -402,8 +327,8 @@ variable "create_security_group" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == ""
-    error_message = provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id })
+    condition     = alltrue([for one in [var.create_security_group] : provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == "" if one != null])
+    error_message = join("", [for one in [var.create_security_group] : provider::pgherd::problem("create_security_group", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) if one != null])
   }
 }
 
@@ -413,13 +338,8 @@ variable "security_group_rules" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("security_group_rules", { security_group_rules = var.security_group_rules }) == ""
-    error_message = provider::pgherd::problem("security_group_rules", { security_group_rules = var.security_group_rules })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("security_group_rules", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, publicly_accessible = var.publicly_accessible, security_group_rules = var.security_group_rules }) == ""
-    error_message = provider::pgherd::problem("security_group_rules", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, publicly_accessible = var.publicly_accessible, security_group_rules = var.security_group_rules })
+    condition     = alltrue([for one in [var.security_group_rules] : provider::pgherd::problem("security_group_rules", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, publicly_accessible = var.publicly_accessible, security_group_rules = var.security_group_rules }) == "" if one != null])
+    error_message = join("", [for one in [var.security_group_rules] : provider::pgherd::problem("security_group_rules", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, publicly_accessible = var.publicly_accessible, security_group_rules = var.security_group_rules }) if one != null])
   }
 }
 
@@ -429,8 +349,8 @@ variable "security_group_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == ""
-    error_message = provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id })
+    condition     = alltrue([for one in [var.security_group_ids] : provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == "" if one != null])
+    error_message = join("", [for one in [var.security_group_ids] : provider::pgherd::problem("security_group_ids", { cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) if one != null])
   }
 }
 
@@ -440,13 +360,8 @@ variable "allowed_security_group_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids }) == ""
-    error_message = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == ""
-    error_message = provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id })
+    condition     = alltrue([for one in [var.allowed_security_group_ids] : provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == "" if one != null])
+    error_message = join("", [for one in [var.allowed_security_group_ids] : provider::pgherd::problem("allowed_security_group_ids", { allowed_security_group_ids = var.allowed_security_group_ids, cloud_provider = var.cloud_provider, create_security_group = var.create_security_group, preset = var.preset, security_group_ids = var.security_group_ids, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) if one != null])
   }
 }
 
@@ -456,13 +371,8 @@ variable "port" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("port", { port = var.port }) == ""
-    error_message = provider::pgherd::problem("port", { port = var.port })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("port", { cloud_provider = var.cloud_provider, port = var.port, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("port", { cloud_provider = var.cloud_provider, port = var.port, preset = var.preset })
+    condition     = alltrue([for one in [var.port] : provider::pgherd::problem("port", { cloud_provider = var.cloud_provider, port = var.port, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.port] : provider::pgherd::problem("port", { cloud_provider = var.cloud_provider, port = var.port, preset = var.preset }) if one != null])
   }
 }
 
@@ -472,8 +382,8 @@ variable "availability_zone" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("availability_zone", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("availability_zone", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = alltrue([for one in [var.availability_zone] : provider::pgherd::problem("availability_zone", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.availability_zone] : provider::pgherd::problem("availability_zone", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
   }
 }
 
@@ -483,13 +393,8 @@ variable "aws_region" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("aws_region", { aws_region = var.aws_region }) == ""
-    error_message = provider::pgherd::problem("aws_region", { aws_region = var.aws_region })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("aws_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("aws_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = alltrue([for one in [var.aws_region] : provider::pgherd::problem("aws_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.aws_region] : provider::pgherd::problem("aws_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
   }
 }
 
@@ -499,8 +404,8 @@ variable "gcp_region" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("gcp_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("gcp_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset })
+    condition     = alltrue([for one in [var.gcp_region] : provider::pgherd::problem("gcp_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.gcp_region] : provider::pgherd::problem("gcp_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, preset = var.preset }) if one != null])
   }
 }
 
@@ -510,8 +415,8 @@ variable "location" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("location", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, location = var.location, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("location", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, location = var.location, preset = var.preset })
+    condition     = alltrue([for one in [var.location] : provider::pgherd::problem("location", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, location = var.location, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.location] : provider::pgherd::problem("location", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, gcp_region = var.gcp_region, location = var.location, preset = var.preset }) if one != null])
   }
 }
 
@@ -521,8 +426,8 @@ variable "do_region" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("do_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, gcp_region = var.gcp_region, location = var.location, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("do_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, gcp_region = var.gcp_region, location = var.location, preset = var.preset })
+    condition     = alltrue([for one in [var.do_region] : provider::pgherd::problem("do_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, gcp_region = var.gcp_region, location = var.location, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.do_region] : provider::pgherd::problem("do_region", { availability_zone = var.availability_zone, aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, gcp_region = var.gcp_region, location = var.location, preset = var.preset }) if one != null])
   }
 }
 
@@ -532,8 +437,8 @@ variable "gcp_project" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("gcp_project", { cloud_provider = var.cloud_provider, gcp_project = var.gcp_project, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("gcp_project", { cloud_provider = var.cloud_provider, gcp_project = var.gcp_project, preset = var.preset })
+    condition     = alltrue([for one in [var.gcp_project] : provider::pgherd::problem("gcp_project", { cloud_provider = var.cloud_provider, gcp_project = var.gcp_project, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.gcp_project] : provider::pgherd::problem("gcp_project", { cloud_provider = var.cloud_provider, gcp_project = var.gcp_project, preset = var.preset }) if one != null])
   }
 }
 
@@ -543,8 +448,8 @@ variable "gcp_edition" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("gcp_edition", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, gcp_edition = var.gcp_edition, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("gcp_edition", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, gcp_edition = var.gcp_edition, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.gcp_edition] : provider::pgherd::problem("gcp_edition", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, gcp_edition = var.gcp_edition, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.gcp_edition] : provider::pgherd::problem("gcp_edition", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, gcp_edition = var.gcp_edition, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -554,8 +459,8 @@ variable "resource_group_name" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("resource_group_name", { cloud_provider = var.cloud_provider, preset = var.preset, resource_group_name = var.resource_group_name }) == ""
-    error_message = provider::pgherd::problem("resource_group_name", { cloud_provider = var.cloud_provider, preset = var.preset, resource_group_name = var.resource_group_name })
+    condition     = alltrue([for one in [var.resource_group_name] : provider::pgherd::problem("resource_group_name", { cloud_provider = var.cloud_provider, preset = var.preset, resource_group_name = var.resource_group_name }) == "" if one != null])
+    error_message = join("", [for one in [var.resource_group_name] : provider::pgherd::problem("resource_group_name", { cloud_provider = var.cloud_provider, preset = var.preset, resource_group_name = var.resource_group_name }) if one != null])
   }
 }
 
@@ -565,8 +470,8 @@ variable "azure_subscription_id" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("azure_subscription_id", { azure_subscription_id = var.azure_subscription_id, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("azure_subscription_id", { azure_subscription_id = var.azure_subscription_id, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = alltrue([for one in [var.azure_subscription_id] : provider::pgherd::problem("azure_subscription_id", { azure_subscription_id = var.azure_subscription_id, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.azure_subscription_id] : provider::pgherd::problem("azure_subscription_id", { azure_subscription_id = var.azure_subscription_id, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
   }
 }
 
@@ -576,8 +481,8 @@ variable "multi_az" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("multi_az", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("multi_az", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.multi_az] : provider::pgherd::problem("multi_az", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.multi_az] : provider::pgherd::problem("multi_az", { availability_zone = var.availability_zone, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -587,8 +492,8 @@ variable "local_sync" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("local_sync", { cloud_provider = var.cloud_provider, local_sync = var.local_sync, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("local_sync", { cloud_provider = var.cloud_provider, local_sync = var.local_sync, preset = var.preset })
+    condition     = alltrue([for one in [var.local_sync] : provider::pgherd::problem("local_sync", { cloud_provider = var.cloud_provider, local_sync = var.local_sync, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.local_sync] : provider::pgherd::problem("local_sync", { cloud_provider = var.cloud_provider, local_sync = var.local_sync, preset = var.preset }) if one != null])
   }
 }
 
@@ -598,8 +503,8 @@ variable "create_read_replica" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, name = var.name, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, name = var.name, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.create_read_replica] : provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, name = var.name, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.create_read_replica] : provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, name = var.name, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -609,8 +514,8 @@ variable "read_replica_count" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.read_replica_count] : provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.read_replica_count] : provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -620,13 +525,8 @@ variable "geo_redundant_backup" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("geo_redundant_backup", { geo_redundant_backup = var.geo_redundant_backup }) == ""
-    error_message = provider::pgherd::problem("geo_redundant_backup", { geo_redundant_backup = var.geo_redundant_backup })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -636,8 +536,8 @@ variable "dr_region" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset })
+    condition     = alltrue([for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 
@@ -647,13 +547,8 @@ variable "dr_read_replica" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("dr_read_replica", { dr_read_replica = var.dr_read_replica }) == ""
-    error_message = provider::pgherd::problem("dr_read_replica", { dr_read_replica = var.dr_read_replica })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset })
+    condition     = alltrue([for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 
@@ -663,8 +558,8 @@ variable "dr_vpc_id" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("dr_vpc_id", { cloud_provider = var.cloud_provider, dr_vpc_id = var.dr_vpc_id, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("dr_vpc_id", { cloud_provider = var.cloud_provider, dr_vpc_id = var.dr_vpc_id, preset = var.preset })
+    condition     = alltrue([for one in [var.dr_vpc_id] : provider::pgherd::problem("dr_vpc_id", { cloud_provider = var.cloud_provider, dr_vpc_id = var.dr_vpc_id, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_vpc_id] : provider::pgherd::problem("dr_vpc_id", { cloud_provider = var.cloud_provider, dr_vpc_id = var.dr_vpc_id, preset = var.preset }) if one != null])
   }
 }
 
@@ -674,8 +569,8 @@ variable "dr_subnet_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset })
+    condition     = alltrue([for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 
@@ -685,8 +580,8 @@ variable "dr_security_group_ids" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("dr_security_group_ids", { cloud_provider = var.cloud_provider, dr_security_group_ids = var.dr_security_group_ids, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("dr_security_group_ids", { cloud_provider = var.cloud_provider, dr_security_group_ids = var.dr_security_group_ids, preset = var.preset })
+    condition     = alltrue([for one in [var.dr_security_group_ids] : provider::pgherd::problem("dr_security_group_ids", { cloud_provider = var.cloud_provider, dr_security_group_ids = var.dr_security_group_ids, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_security_group_ids] : provider::pgherd::problem("dr_security_group_ids", { cloud_provider = var.cloud_provider, dr_security_group_ids = var.dr_security_group_ids, preset = var.preset }) if one != null])
   }
 }
 
@@ -696,8 +591,8 @@ variable "dr_kms_key_id" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("dr_kms_key_id", { cloud_provider = var.cloud_provider, dr_kms_key_id = var.dr_kms_key_id, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("dr_kms_key_id", { cloud_provider = var.cloud_provider, dr_kms_key_id = var.dr_kms_key_id, preset = var.preset })
+    condition     = alltrue([for one in [var.dr_kms_key_id] : provider::pgherd::problem("dr_kms_key_id", { cloud_provider = var.cloud_provider, dr_kms_key_id = var.dr_kms_key_id, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_kms_key_id] : provider::pgherd::problem("dr_kms_key_id", { cloud_provider = var.cloud_provider, dr_kms_key_id = var.dr_kms_key_id, preset = var.preset }) if one != null])
   }
 }
 
@@ -707,13 +602,8 @@ variable "backup_retention_period" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period }) == ""
-    error_message = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset })
+    condition     = alltrue([for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) if one != null])
   }
 }
 
@@ -723,13 +613,8 @@ variable "backup_retention_days" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days }) == ""
-    error_message = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset })
+    condition     = alltrue([for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) if one != null])
   }
 }
 
@@ -739,8 +624,8 @@ variable "enable_backup" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enable_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset })
+    condition     = alltrue([for one in [var.enable_backup] : provider::pgherd::problem("enable_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_backup] : provider::pgherd::problem("enable_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset }) if one != null])
   }
 }
 
@@ -750,8 +635,8 @@ variable "enable_binary_log_backup" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -761,13 +646,8 @@ variable "backup_window" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("backup_window", { backup_window = var.backup_window }) == ""
-    error_message = provider::pgherd::problem("backup_window", { backup_window = var.backup_window })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = alltrue([for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
   }
 }
 
@@ -777,13 +657,8 @@ variable "backup_time" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("backup_time", { backup_time = var.backup_time }) == ""
-    error_message = provider::pgherd::problem("backup_time", { backup_time = var.backup_time })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = alltrue([for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
   }
 }
 
@@ -793,13 +668,8 @@ variable "enable_backup_encryption" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_backup_encryption", { enable_backup_encryption = var.enable_backup_encryption }) == ""
-    error_message = provider::pgherd::problem("enable_backup_encryption", { enable_backup_encryption = var.enable_backup_encryption })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset })
+    condition     = alltrue([for one in [var.enable_backup_encryption] : provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_backup_encryption] : provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset }) if one != null])
   }
 }
 
@@ -809,8 +679,8 @@ variable "copy_tags_to_snapshot" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("copy_tags_to_snapshot", { cloud_provider = var.cloud_provider, copy_tags_to_snapshot = var.copy_tags_to_snapshot, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("copy_tags_to_snapshot", { cloud_provider = var.cloud_provider, copy_tags_to_snapshot = var.copy_tags_to_snapshot, preset = var.preset })
+    condition     = alltrue([for one in [var.copy_tags_to_snapshot] : provider::pgherd::problem("copy_tags_to_snapshot", { cloud_provider = var.cloud_provider, copy_tags_to_snapshot = var.copy_tags_to_snapshot, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.copy_tags_to_snapshot] : provider::pgherd::problem("copy_tags_to_snapshot", { cloud_provider = var.cloud_provider, copy_tags_to_snapshot = var.copy_tags_to_snapshot, preset = var.preset }) if one != null])
   }
 }
 
@@ -820,8 +690,8 @@ variable "skip_final_snapshot" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("skip_final_snapshot", { cloud_provider = var.cloud_provider, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot }) == ""
-    error_message = provider::pgherd::problem("skip_final_snapshot", { cloud_provider = var.cloud_provider, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot })
+    condition     = alltrue([for one in [var.skip_final_snapshot] : provider::pgherd::problem("skip_final_snapshot", { cloud_provider = var.cloud_provider, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot }) == "" if one != null])
+    error_message = join("", [for one in [var.skip_final_snapshot] : provider::pgherd::problem("skip_final_snapshot", { cloud_provider = var.cloud_provider, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot }) if one != null])
   }
 }
 
@@ -831,13 +701,8 @@ variable "final_snapshot_identifier" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("final_snapshot_identifier", { final_snapshot_identifier = var.final_snapshot_identifier }) == ""
-    error_message = provider::pgherd::problem("final_snapshot_identifier", { final_snapshot_identifier = var.final_snapshot_identifier })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot }) == ""
-    error_message = provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot })
+    condition     = alltrue([for one in [var.final_snapshot_identifier] : provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot }) == "" if one != null])
+    error_message = join("", [for one in [var.final_snapshot_identifier] : provider::pgherd::problem("final_snapshot_identifier", { cloud_provider = var.cloud_provider, final_snapshot_identifier = var.final_snapshot_identifier, preset = var.preset, skip_final_snapshot = var.skip_final_snapshot }) if one != null])
   }
 }
 
@@ -847,13 +712,8 @@ variable "maintenance_window" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("maintenance_window", { maintenance_window = var.maintenance_window }) == ""
-    error_message = provider::pgherd::problem("maintenance_window", { maintenance_window = var.maintenance_window })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset })
+    condition     = alltrue([for one in [var.maintenance_window] : provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.maintenance_window] : provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) if one != null])
   }
 }
 
@@ -863,8 +723,8 @@ variable "apply_immediately" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("apply_immediately", { apply_immediately = var.apply_immediately, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("apply_immediately", { apply_immediately = var.apply_immediately, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = alltrue([for one in [var.apply_immediately] : provider::pgherd::problem("apply_immediately", { apply_immediately = var.apply_immediately, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.apply_immediately] : provider::pgherd::problem("apply_immediately", { apply_immediately = var.apply_immediately, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
   }
 }
 
@@ -874,8 +734,8 @@ variable "enable_deletion_protection" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.enable_deletion_protection] : provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_deletion_protection] : provider::pgherd::problem("enable_deletion_protection", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -885,8 +745,8 @@ variable "storage_encrypted" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
-    error_message = provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted })
+    condition     = alltrue([for one in [var.storage_encrypted] : provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_encrypted] : provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
   }
 }
 
@@ -896,8 +756,8 @@ variable "enable_encryption" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
-    error_message = provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted })
+    condition     = alltrue([for one in [var.enable_encryption] : provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_encryption] : provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
   }
 }
 
@@ -907,13 +767,8 @@ variable "kms_key_id" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("kms_key_id", { kms_key_id = var.kms_key_id }) == ""
-    error_message = provider::pgherd::problem("kms_key_id", { kms_key_id = var.kms_key_id })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, kms_key_id = var.kms_key_id, preset = var.preset, storage_encrypted = var.storage_encrypted }) == ""
-    error_message = provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, kms_key_id = var.kms_key_id, preset = var.preset, storage_encrypted = var.storage_encrypted })
+    condition     = alltrue([for one in [var.kms_key_id] : provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, kms_key_id = var.kms_key_id, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
+    error_message = join("", [for one in [var.kms_key_id] : provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, kms_key_id = var.kms_key_id, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
   }
 }
 
@@ -923,8 +778,8 @@ variable "iam_database_authentication_enabled" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("iam_database_authentication_enabled", { cloud_provider = var.cloud_provider, iam_database_authentication_enabled = var.iam_database_authentication_enabled, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("iam_database_authentication_enabled", { cloud_provider = var.cloud_provider, iam_database_authentication_enabled = var.iam_database_authentication_enabled, preset = var.preset })
+    condition     = alltrue([for one in [var.iam_database_authentication_enabled] : provider::pgherd::problem("iam_database_authentication_enabled", { cloud_provider = var.cloud_provider, iam_database_authentication_enabled = var.iam_database_authentication_enabled, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.iam_database_authentication_enabled] : provider::pgherd::problem("iam_database_authentication_enabled", { cloud_provider = var.cloud_provider, iam_database_authentication_enabled = var.iam_database_authentication_enabled, preset = var.preset }) if one != null])
   }
 }
 
@@ -934,8 +789,8 @@ variable "parameter_group_name" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("parameter_group_name", { cloud_provider = var.cloud_provider, parameter_group_name = var.parameter_group_name, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("parameter_group_name", { cloud_provider = var.cloud_provider, parameter_group_name = var.parameter_group_name, preset = var.preset })
+    condition     = alltrue([for one in [var.parameter_group_name] : provider::pgherd::problem("parameter_group_name", { cloud_provider = var.cloud_provider, parameter_group_name = var.parameter_group_name, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.parameter_group_name] : provider::pgherd::problem("parameter_group_name", { cloud_provider = var.cloud_provider, parameter_group_name = var.parameter_group_name, preset = var.preset }) if one != null])
   }
 }
 
@@ -945,8 +800,8 @@ variable "parameter_group_family" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, parameter_group_family = var.parameter_group_family, preset = var.preset, server_version = var.server_version }) == ""
-    error_message = provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, parameter_group_family = var.parameter_group_family, preset = var.preset, server_version = var.server_version })
+    condition     = alltrue([for one in [var.parameter_group_family] : provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, parameter_group_family = var.parameter_group_family, preset = var.preset, server_version = var.server_version }) == "" if one != null])
+    error_message = join("", [for one in [var.parameter_group_family] : provider::pgherd::problem("parameter_group_family", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, parameter_group_family = var.parameter_group_family, preset = var.preset, server_version = var.server_version }) if one != null])
   }
 }
 
@@ -956,13 +811,8 @@ variable "parameters" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("parameters", { parameters = var.parameters }) == ""
-    error_message = provider::pgherd::problem("parameters", { parameters = var.parameters })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_name = var.database_name, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameter_group_family = var.parameter_group_family, parameter_group_name = var.parameter_group_name, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_name = var.database_name, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameter_group_family = var.parameter_group_family, parameter_group_name = var.parameter_group_name, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.parameters] : provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_name = var.database_name, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameter_group_family = var.parameter_group_family, parameter_group_name = var.parameter_group_name, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.parameters] : provider::pgherd::problem("parameters", { cloud_provider = var.cloud_provider, database_name = var.database_name, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, parameter_group_family = var.parameter_group_family, parameter_group_name = var.parameter_group_name, parameters = var.parameters, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -972,8 +822,8 @@ variable "option_group_name" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("option_group_name", { cloud_provider = var.cloud_provider, option_group_name = var.option_group_name, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("option_group_name", { cloud_provider = var.cloud_provider, option_group_name = var.option_group_name, preset = var.preset })
+    condition     = alltrue([for one in [var.option_group_name] : provider::pgherd::problem("option_group_name", { cloud_provider = var.cloud_provider, option_group_name = var.option_group_name, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.option_group_name] : provider::pgherd::problem("option_group_name", { cloud_provider = var.cloud_provider, option_group_name = var.option_group_name, preset = var.preset }) if one != null])
   }
 }
 
@@ -983,8 +833,8 @@ variable "enable_performance_insights" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.enable_performance_insights] : provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_performance_insights] : provider::pgherd::problem("enable_performance_insights", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -994,8 +844,8 @@ variable "performance_insights_enabled" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.performance_insights_enabled] : provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.performance_insights_enabled] : provider::pgherd::problem("performance_insights_enabled", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -1005,8 +855,8 @@ variable "performance_insights_retention_period" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset })
+    condition     = alltrue([for one in [var.performance_insights_retention_period] : provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.performance_insights_retention_period] : provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset }) if one != null])
   }
 }
 
@@ -1016,8 +866,8 @@ variable "performance_insights_kms_key_id" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("performance_insights_kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, performance_insights_kms_key_id = var.performance_insights_kms_key_id, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("performance_insights_kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, performance_insights_kms_key_id = var.performance_insights_kms_key_id, preset = var.preset })
+    condition     = alltrue([for one in [var.performance_insights_kms_key_id] : provider::pgherd::problem("performance_insights_kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, performance_insights_kms_key_id = var.performance_insights_kms_key_id, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.performance_insights_kms_key_id] : provider::pgherd::problem("performance_insights_kms_key_id", { cloud_provider = var.cloud_provider, kms_key_id = var.kms_key_id, performance_insights_kms_key_id = var.performance_insights_kms_key_id, preset = var.preset }) if one != null])
   }
 }
 
@@ -1027,8 +877,8 @@ variable "enable_enhanced_monitoring" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_enhanced_monitoring", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enable_enhanced_monitoring", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, preset = var.preset })
+    condition     = alltrue([for one in [var.enable_enhanced_monitoring] : provider::pgherd::problem("enable_enhanced_monitoring", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_enhanced_monitoring] : provider::pgherd::problem("enable_enhanced_monitoring", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, preset = var.preset }) if one != null])
   }
 }
 
@@ -1038,13 +888,8 @@ variable "monitoring_interval" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("monitoring_interval", { monitoring_interval = var.monitoring_interval }) == ""
-    error_message = provider::pgherd::problem("monitoring_interval", { monitoring_interval = var.monitoring_interval })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, monitoring_interval = var.monitoring_interval, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, monitoring_interval = var.monitoring_interval, preset = var.preset })
+    condition     = alltrue([for one in [var.monitoring_interval] : provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, monitoring_interval = var.monitoring_interval, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.monitoring_interval] : provider::pgherd::problem("monitoring_interval", { cloud_provider = var.cloud_provider, enable_enhanced_monitoring = var.enable_enhanced_monitoring, monitoring_interval = var.monitoring_interval, preset = var.preset }) if one != null])
   }
 }
 
@@ -1054,8 +899,8 @@ variable "monitoring_role_arn" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("monitoring_role_arn", { cloud_provider = var.cloud_provider, monitoring_role_arn = var.monitoring_role_arn, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("monitoring_role_arn", { cloud_provider = var.cloud_provider, monitoring_role_arn = var.monitoring_role_arn, preset = var.preset })
+    condition     = alltrue([for one in [var.monitoring_role_arn] : provider::pgherd::problem("monitoring_role_arn", { cloud_provider = var.cloud_provider, monitoring_role_arn = var.monitoring_role_arn, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.monitoring_role_arn] : provider::pgherd::problem("monitoring_role_arn", { cloud_provider = var.cloud_provider, monitoring_role_arn = var.monitoring_role_arn, preset = var.preset }) if one != null])
   }
 }
 
@@ -1065,8 +910,8 @@ variable "enable_logging" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_logging = var.enable_logging, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_logging = var.enable_logging, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier })
+    condition     = alltrue([for one in [var.enable_logging] : provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_logging = var.enable_logging, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_logging] : provider::pgherd::problem("enable_logging", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, enable_deletion_protection = var.enable_deletion_protection, enable_logging = var.enable_logging, enable_performance_insights = var.enable_performance_insights, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, performance_insights_enabled = var.performance_insights_enabled, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -1076,13 +921,8 @@ variable "enabled_cloudwatch_logs_exports" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports }) == ""
-    error_message = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset })
+    condition     = alltrue([for one in [var.enabled_cloudwatch_logs_exports] : provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.enabled_cloudwatch_logs_exports] : provider::pgherd::problem("enabled_cloudwatch_logs_exports", { cloud_provider = var.cloud_provider, enable_logging = var.enable_logging, enabled_cloudwatch_logs_exports = var.enabled_cloudwatch_logs_exports, preset = var.preset }) if one != null])
   }
 }
 
@@ -1092,13 +932,8 @@ variable "alarms" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("alarms", { alarms = var.alarms }) == ""
-    error_message = provider::pgherd::problem("alarms", { alarms = var.alarms })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.alarms] : provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.alarms] : provider::pgherd::problem("alarms", { alarms = var.alarms, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -1108,13 +943,8 @@ variable "alarm_targets" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets }) == ""
-    error_message = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset })
+    condition     = alltrue([for one in [var.alarm_targets] : provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.alarm_targets] : provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
   }
 }
 
@@ -1124,8 +954,8 @@ variable "create_dashboard" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("create_dashboard", { cloud_provider = var.cloud_provider, create_dashboard = var.create_dashboard, preset = var.preset }) == ""
-    error_message = provider::pgherd::problem("create_dashboard", { cloud_provider = var.cloud_provider, create_dashboard = var.create_dashboard, preset = var.preset })
+    condition     = alltrue([for one in [var.create_dashboard] : provider::pgherd::problem("create_dashboard", { cloud_provider = var.cloud_provider, create_dashboard = var.create_dashboard, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.create_dashboard] : provider::pgherd::problem("create_dashboard", { cloud_provider = var.cloud_provider, create_dashboard = var.create_dashboard, preset = var.preset }) if one != null])
   }
 }
 
@@ -1135,8 +965,8 @@ variable "enable_proxy" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.enable_proxy] : provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_proxy] : provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -1146,12 +976,7 @@ variable "proxy_config" {
   default     = null
 
   validation {
-    condition     = provider::pgherd::problem("proxy_config", { proxy_config = var.proxy_config }) == ""
-    error_message = provider::pgherd::problem("proxy_config", { proxy_config = var.proxy_config })
-  }
-
-  validation {
-    condition     = provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, sku_name = var.sku_name, tier = var.tier }) == ""
-    error_message = provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, sku_name = var.sku_name, tier = var.tier })
+    condition     = alltrue([for one in [var.proxy_config] : provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.proxy_config] : provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }

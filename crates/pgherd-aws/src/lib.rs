@@ -38,5 +38,5 @@ pub use protocol::form::{Field, Form};
 pub use protocol::xml::Element;
 pub use provider::{Aws, AwsOptions};
 pub use service::Service;
-pub use session::{Fixed, Session};
+pub use session::{Account, Fixed, Session};
 pub use wait::Patience;

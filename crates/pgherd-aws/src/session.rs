@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -41,6 +41,17 @@ pub struct Session {
     pub(crate) offered: Offered,
 }
 
+/// What is said of an account, in the place of what the environment says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    /// The profile: its credentials are taken, whatever keys the environment holds.
+    pub profile: Option<String>,
+    /// The region of databases that name none.
+    pub region: Option<String>,
+    /// Where all services are.
+    pub endpoint: Option<String>,
+}
+
 /// A session made of given things, for tests and for endpoints that are known.
 #[derive(Debug, Clone)]
 pub struct Fixed {
@@ -66,26 +77,48 @@ impl Session {
     ///
     /// The credentials are asked for here, so that a command without any ends before it begins.
     pub async fn load(region: Option<&str>) -> Result<Arc<Self>, ProviderError> {
+        Self::load_as(&Account::default(), region).await
+    }
+
+    /// The same, where what is said of an account wins over the environment. `region` wins over both.
+    pub async fn load_as(account: &Account, region: Option<&str>) -> Result<Arc<Self>, ProviderError> {
         let client = Arc::new(Client::new(Options::default()));
         let heard = Heard::default();
         let through = Through { client: Arc::clone(&client), heard: heard.clone() };
-        let found = match region {
+        let profile = account.profile.as_deref();
+        let found = match region.or(account.region.as_deref()) {
             Some(region) => Some(region.to_owned()),
-            None => region_of_environment(through.clone()).await,
+            None => region_of_environment(through.clone(), profile).await,
         };
         let region = checked(found)?;
-        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(through);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(through.clone());
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile).credentials_provider(keys_of(profile, &region, through));
+        }
         let config = loader.region(Region::new(region.clone())).load().await;
         trust(&client, &config)?;
-        let instead = Service::ALL
-            .into_iter()
-            .filter_map(|service| Some(configured(&config, service)?.map(|url| (service, url))))
-            .collect::<Result<_, _>>()?;
+        let instead = match &account.endpoint {
+            Some(text) => {
+                let words =
+                    || ProviderError::new(ErrorKind::Invalid, "the endpoint that is given is no http or https URL");
+                let url = url(text).ok_or_else(words)?;
+                Service::ALL.into_iter().map(|service| (service, url.clone())).collect()
+            }
+            None => Service::ALL
+                .into_iter()
+                .filter_map(|service| Some(configured(&config, service)?.map(|url| (service, url))))
+                .collect::<Result<_, _>>()?,
+        };
         let provider = config.credentials_provider().expect("a loader that was told of none makes the usual chain");
         let fips = config.use_fips().unwrap_or(false);
         let keys = Keys::of(provider, heard);
         let session = Self::new(region, fips, instead, keys, client, Policy::default());
-        session.keys.at(session.skew.now()).await?;
+        session.keys.at(session.skew.now()).await.map_err(|mut error| {
+            if let Some(profile) = profile {
+                error.message = format!("{}: the profile is \"{profile}\"", error.message);
+            }
+            error
+        })?;
         Ok(Arc::new(session))
     }
 
@@ -179,12 +212,23 @@ fn folder(url: &Url) -> Url {
 
 /// The region as AWS's own clients find it. Asked beforehand, since a loader that finds none looks for it three times, and where
 /// nobody answers for the machine's metadata each takes two seconds.
-async fn region_of_environment(through: Through) -> Option<String> {
+async fn region_of_environment(through: Through, profile: Option<&str>) -> Option<String> {
     let config = ProviderConfig::without_region().with_http_client(through);
+    let of_profile = match profile {
+        Some(profile) => ProfileFileRegionProvider::builder().profile_name(profile).build(),
+        None => ProfileFileRegionProvider::new(),
+    };
     let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::new())
+        .or_else(of_profile)
         .or_else(ImdsRegionProvider::builder().configure(&config).build());
     chain.region().await.map(|region| region.to_string())
+}
+
+/// The credentials of a profile that somebody named, whatever keys the environment holds, as AWS's command line has it with `--profile`.
+fn keys_of(profile: &str, region: &str, through: Through) -> ProfileFileCredentialsProvider {
+    let config =
+        ProviderConfig::without_region().with_http_client(through).with_region(Some(Region::new(region.to_owned())));
+    ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build()
 }
 
 fn checked(region: Option<String>) -> Result<String, ProviderError> {
@@ -212,11 +256,15 @@ fn setting(config: &SdkConfig, service: Service, variable: &str, profile: &str) 
     config.service_config()?.load_config(key).filter(|value| !value.is_empty())
 }
 
+fn url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
 fn configured(config: &SdkConfig, service: Service) -> Option<Result<Url, ProviderError>> {
     let text = setting(config, service, "AWS_ENDPOINT_URL", "endpoint_url")?;
-    match Url::parse(&text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(Ok(url)),
-        Ok(_) | Err(_) => {
+    match url(&text) {
+        Some(url) => Some(Ok(url)),
+        None => {
             let words = format!("the endpoint URL of {} is no http or https URL", service.id());
             let help = "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> or endpoint_url of the profile says it; \
                         AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true leaves all of them out";

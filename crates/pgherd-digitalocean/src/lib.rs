@@ -22,7 +22,7 @@ mod wait;
 pub use desired::desired;
 pub use error::DoError;
 pub use kinds::{IGNORES, KINDS};
-pub use preflight::ACCEPTABLE;
+pub use preflight::{ACCEPTABLE, NO_LAST_BACKUP};
 pub use provider::{DigitalOcean, DigitalOceanOptions};
 pub use session::{Fixed, Session};
 pub use wait::Patience;

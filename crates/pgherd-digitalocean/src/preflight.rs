@@ -19,7 +19,7 @@ use crate::kinds::{alert, cluster, config, replica};
 use crate::provider::DigitalOcean;
 
 /// The code by which a user lets a database go without a last backup.
-pub(crate) const NO_LAST_BACKUP: &str = "no-last-backup";
+pub const NO_LAST_BACKUP: &str = "no-last-backup";
 
 /// What to do instead of relying on one.
 pub(crate) const DUMP: &str =

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+pub use pgherd_aws::Account;
 use pgherd_aws::{Aws, AwsOptions, Patience, Session};
 use pgherd_core::checks;
 use pgherd_core::spec::Spec;
@@ -25,6 +26,8 @@ pub struct Options {
     pub strict_engine_version: bool,
     /// Codes of the errors that the user has acknowledged: they become warnings.
     pub accepted: BTreeSet<String>,
+    /// What is said of the account at AWS; nothing: the environment says it.
+    pub account: Account,
 }
 
 impl Options {
@@ -62,7 +65,7 @@ impl Options {
     /// AWS as a target, in the region of the spec.
     pub async fn aws(&self, spec: &Spec) -> Result<Aws, ProviderError> {
         let region = spec.place.region.known().map(String::as_str);
-        let session = session(region).await?;
+        let session = session(&self.account, region).await?;
         let options = AwsOptions {
             accepted: self.accepted.clone(),
             root_certificate: root_certificate(),
@@ -95,19 +98,20 @@ impl Options {
 pub fn acceptable() -> BTreeSet<&'static str> {
     let targets = [pgherd_aws::ACCEPTABLE, pgherd_digitalocean::ACCEPTABLE, pgherd_local::preflight::ACCEPTABLE];
     let of_checks = checks::ACCEPTABLE.iter().map(|(code, _)| *code);
-    of_checks.chain(targets.into_iter().flatten().copied()).collect()
+    of_checks.chain(targets.into_iter().flatten().copied()).chain([pgherd_digitalocean::NO_LAST_BACKUP]).collect()
 }
 
 /// Who we are at AWS: found once a process, however many databases there are. Regions may differ, the credentials are the same.
-async fn session(region: Option<&str>) -> Result<Arc<Session>, ProviderError> {
-    static SESSIONS: Mutex<BTreeMap<bool, Arc<Session>>> = Mutex::const_new(BTreeMap::new());
+async fn session(account: &Account, region: Option<&str>) -> Result<Arc<Session>, ProviderError> {
+    static SESSIONS: Mutex<BTreeMap<(Account, bool), Arc<Session>>> = Mutex::const_new(BTreeMap::new());
     let mut sessions = SESSIONS.lock().await;
     // A block without a region takes the environment's, which one with a region does not need.
-    if let Some(known) = sessions.get(&region.is_some()) {
+    let key = (account.clone(), region.is_some());
+    if let Some(known) = sessions.get(&key) {
         return Ok(Arc::clone(known));
     }
-    let session = Session::load(region).await?;
-    sessions.insert(region.is_some(), Arc::clone(&session));
+    let session = Session::load_as(account, region).await?;
+    sessions.insert(key, Arc::clone(&session));
     Ok(session)
 }
 

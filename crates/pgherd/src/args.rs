@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
 use crate::commands::Verb;
@@ -83,7 +84,13 @@ pub struct Global {
     pub postgres_dirs: Vec<PathBuf>,
 
     /// Accept what a diagnostic with this code says the target cannot promise
-    #[arg(long = "accept", global = true, value_name = "CODE")]
+    #[arg(
+        long = "accept",
+        global = true,
+        value_name = "CODE",
+        value_parser = PossibleValuesParser::new(pgherd_targets::acceptable()),
+        hide_possible_values = true
+    )]
     pub accepted: Vec<String>,
 
     /// `vars` and `var_files` in the order they were typed: the later one wins.

@@ -2,7 +2,8 @@
 //!
 //! The module calls both, so that an error is shown at the user's own line and another name of a setting is no change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -26,7 +27,14 @@ use crate::settings::Settings;
 pub struct Resolve;
 
 /// `problem`
-pub struct Problem;
+#[derive(Default)]
+pub struct Problem {
+    /// What was asked last, and answered: of a validation Terraform asks for the condition and then for the message, in the same words.
+    answered: Mutex<VecDeque<(Vec<Value>, String)>>,
+}
+
+/// As many as Terraform judges side by side, and some.
+const REMEMBERED: usize = 32;
 
 impl Function for Resolve {
     fn signature(&self) -> Signature {
@@ -80,7 +88,7 @@ impl Function for Problem {
         Signature {
             summary: "What is wrong with a variable".to_owned(),
             description: "The first error for certain that one variable of a database is part of, as text; empty when there is none, or when a \
-                variable that is not handed over might take it away. For validation blocks."
+                variable that is not handed over, or not known yet, might take it away. For validation blocks."
                 .to_owned(),
             parameters: vec![
                 ("variable".to_owned(), Type::Text, "Name of the variable.".to_owned()),
@@ -94,9 +102,27 @@ impl Function for Problem {
         let [Value::Text(variable), Value::Map(written)] = arguments else {
             return Err("the name of a variable and an object of variables are wanted here".to_owned());
         };
+        let answered = || self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = answered().iter().find(|(asked, _)| asked.as_slice() == arguments).map(|(_, said)| said.clone());
+        if let Some(said) = before {
+            return Ok(Value::text(said));
+        }
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        // What is not known yet may be anything, as what is not handed over.
+        let written: BTreeMap<String, Value> = written
+            .iter()
+            .filter(|(_, value)| **value != Value::Unknown)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let given = written.keys().map(String::as_str).collect();
-        Ok(Value::text(Self::among(variable, &inputs(written), &given, today)))
+        let said = Self::among(variable, &inputs(&written), &given, today);
+        // A secret is remembered by nobody.
+        if variables::variable(variable).is_some_and(|variable| !variable.sensitive) {
+            let mut answered = answered();
+            answered.truncate(REMEMBERED - 1);
+            answered.push_front((arguments.to_vec(), said.clone()));
+        }
+        Ok(Value::text(said))
     }
 }
 
@@ -160,8 +186,13 @@ mod tests {
 
     #[track_caller]
     fn check_problem(variable: &str, written: &[(&str, Value)], expected: &str) {
-        let said = Problem.call(&[Value::text(variable), object(written)]).expect("text");
-        assert_eq!(said.as_text(), Some(expected));
+        let problem = Problem::default();
+        for _ in ["asked", "asked again"] {
+            let said = problem.call(&[Value::text(variable), object(written)]).expect("text");
+            assert_eq!(said.as_text(), Some(expected));
+        }
+        let other = problem.call(&[Value::text(variable), object(&[])]).expect("text");
+        assert_eq!(other.as_text(), Some(""), "what was answered before is of what was asked before");
     }
 
     #[test]
@@ -196,6 +227,11 @@ mod tests {
         let days = [("backup_retention_period", Value::int(36))];
         check_problem("backup_retention_period", &days, MANY_DAYS);
         check_problem("name", &days, "");
+        check_problem(
+            "backup_retention_period",
+            &[&days[..], &[("cloud_provider", Value::Unknown)]].concat(),
+            MANY_DAYS,
+        );
         check_problem("vpc_id", &[("cloud_provider", Value::text("aws")), ("vpc_id", Value::Unknown)], "");
         let quick = [("storage_type", Value::text("gp3")), ("storage_iops", Value::int(12_000))];
         check_problem("storage_iops", &[&quick[..], &[("allocated_storage", Value::Unknown)]].concat(), "");

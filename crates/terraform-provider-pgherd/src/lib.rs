@@ -8,7 +8,9 @@ mod lookup;
 mod meaning;
 pub mod protocol;
 mod provider;
+mod reference;
 mod settings;
 
 pub use functions::Problem;
 pub use provider::plugin;
+pub use reference::reference;

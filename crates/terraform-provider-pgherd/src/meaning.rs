@@ -225,6 +225,22 @@ pub fn sentence(text: &str) -> String {
     format!("{first}{}{end}", letters.as_str())
 }
 
+/// The same, where a name that stands at the beginning is spelled as it is.
+pub fn named(mut said: Vec<Diagnostic>, name: &str) -> Vec<Diagnostic> {
+    let mut letters = name.chars();
+    let Some(first) = letters.next() else { return said };
+    let capital = format!("{}{}", first.to_uppercase(), letters.as_str());
+    let is_end = |rest: &str| rest.starts_with([' ', '\'', ':', ',']);
+    for one in &mut said {
+        for text in [&mut one.summary, &mut one.detail] {
+            if let Some(rest) = text.strip_prefix(&capital).filter(|rest| is_end(rest)) {
+                *text = format!("{name}{rest}");
+            }
+        }
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -385,6 +401,16 @@ mod tests {
             }
         }
         assert!(helps > 10, "{helps}");
+    }
+
+    #[test]
+    fn a_name_keeps_its_letter() {
+        let said = |text: &str| vec![Diagnostic::warning(sentence(text), "")];
+        let summary = |text: &str| named(said(text), "orders").remove(0).summary;
+        assert_eq!(summary("orders goes from PostgreSQL 16 to 17"), "orders goes from PostgreSQL 16 to 17.");
+        assert_eq!(summary("orders' storage is full"), "orders' storage is full.");
+        assert_eq!(summary("ordersof is another"), "Ordersof is another.");
+        assert_eq!(summary("too many days"), "Too many days.");
     }
 
     #[test]

@@ -82,7 +82,8 @@ pub fn plugin() -> Plugin {
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
     let credentials: Box<dyn Source> = Box::new(Credentials(Arc::clone(&shared)));
-    let functions: [(&str, Box<dyn Function>); 2] = [("resolve", Box::new(Resolve)), ("problem", Box::new(Problem))];
+    let functions: [(&str, Box<dyn Function>); 2] =
+        [("resolve", Box::new(Resolve)), ("problem", Box::<Problem>::default())];
     Plugin {
         provider: Box::new(Configured(shared)),
         resources: BTreeMap::from([("pgherd_postgres", database)]),

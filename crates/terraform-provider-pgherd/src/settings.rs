@@ -1,7 +1,6 @@
-//! The provider's own configuration: where databases run, where this machine's are kept, and what is accepted.
+//! The provider's own configuration: where databases run, whose account at AWS it is, where this machine's are kept, and what is accepted.
 //!
-//! Credentials and endpoints of a cloud come from where its own tools find them (for AWS: environment, profiles, SSO, roles,
-//! `AWS_ENDPOINT_URL`), and are no configuration here.
+//! Credentials come from where a cloud's own tools find them (for AWS: environment, profiles, SSO, roles), and are no configuration here.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -9,7 +8,7 @@ use std::sync::LazyLock;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
-use pgherd_targets::Options;
+use pgherd_targets::{Account, Options};
 
 use crate::protocol::{Attribute, Diagnostic, Schema, Shape, Type, Value};
 
@@ -58,12 +57,27 @@ fn schema() -> Schema {
     let texts = || Shape::Plain(Type::list(Type::Text));
     let clouds: Vec<&str> = Cloud::ALL.iter().map(|cloud| cloud.name()).collect();
     Schema {
-        description: "Managed PostgreSQL on this machine and in clouds. Credentials and endpoints are found where the cloud's own tools find them.".to_owned(),
+        description: "Managed PostgreSQL on this machine and in clouds. Credentials are found where the cloud's own tools find them.".to_owned(),
         attributes: vec![
             Attribute::optional(
                 "target",
                 text(),
                 format!("Runs every database there, whatever its cloud_provider says: {}. Default: PGHERD_TARGET, which functions and validations know as well.", clouds.join(", ")),
+            ),
+            Attribute::optional(
+                "aws_profile",
+                text(),
+                "Profile whose credentials are used at AWS, whatever keys the environment holds. Default: what AWS's own tools find.",
+            ),
+            Attribute::optional(
+                "aws_region",
+                text(),
+                "Region of databases on AWS that name none. Default: AWS_REGION, else that of the profile.",
+            ),
+            Attribute::optional(
+                "aws_endpoint",
+                text(),
+                "URL of all services of AWS, an emulator's say. Default: AWS_ENDPOINT_URL and its like, else AWS's own.",
             ),
             Attribute::optional("state_dir", text(), "Folder of this machine's databases. Default: PGHERD_STATE_DIR, else the usual one."),
             Attribute::optional("postgres_dirs", texts(), "Further folders in which PostgreSQL is installed on this machine."),
@@ -115,6 +129,11 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
             postgres_dirs: texts("postgres_dirs").into_iter().map(PathBuf::from).collect(),
             strict_engine_version: config.get("strict_engine_version").as_bool().unwrap_or(false),
             accepted: accepted.into_iter().collect(),
+            account: Account {
+                profile: text("aws_profile").map(str::to_owned),
+                region: text("aws_region").map(str::to_owned),
+                endpoint: text("aws_endpoint").map(str::to_owned),
+            },
         },
         program: text("program").map(PathBuf::from),
     })
@@ -123,11 +142,13 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
 /// What functions do not see of a block: they run in a process of their own, which Terraform configures with nothing.
 pub fn unseen(config: &Value, of_environment: Option<Cloud>) -> Option<Diagnostic> {
     let target = config.get("target").as_text().and_then(Cloud::from_name)?;
+    // A block that says nothing is on AWS.
+    let seen = of_environment.unwrap_or(Cloud::Aws);
     let help = format!(
         "Set PGHERD_TARGET={target} as well: a variable of the module is judged by that, else by cloud_provider, and so a value that fits \
          {target} may be refused. The resource pgherd_postgres is judged by this block."
     );
-    (of_environment != Some(target))
+    (seen != target)
         .then(|| Diagnostic::warning("The validations of the module do not see this target.", help).at("target"))
 }
 
@@ -142,8 +163,8 @@ fn cloud(name: &str) -> Result<Cloud, Diagnostic> {
 
 /// What decides where databases are looked for, and is not known when they are.
 pub fn unknown(config: &Value) -> Vec<Diagnostic> {
-    let names = ["target", "state_dir", "postgres_dirs", "strict_engine_version", "accept", "program"];
-    let unknown = names.into_iter().filter(|name| matches!(config.get(name), Value::Unknown));
+    let names = SCHEMA.attributes.iter().map(|attribute| attribute.name.as_str());
+    let unknown = names.filter(|name| matches!(config.get(name), Value::Unknown));
     let help = "Write it, or give it by a variable: what another resource tells only once it is made comes too late.";
     unknown.map(|name| Diagnostic::error(format!("{name} is not known yet."), help).at(name)).collect()
 }
@@ -234,6 +255,8 @@ mod tests {
         let local = config(Value::text("local"));
         assert!(unseen(&local, None).is_some() && unseen(&local, Some(Cloud::Aws)).is_some());
         assert_eq!(unseen(&local, Some(Cloud::Local)), None);
+        let aws = config(Value::text("aws"));
+        assert_eq!((unseen(&aws, None), unseen(&aws, Some(Cloud::Local)).is_some()), (None, true));
         assert_eq!((unseen(&config(Value::Null), None), unseen(&config(Value::Unknown), None)), (None, None));
     }
 
@@ -245,11 +268,15 @@ mod tests {
             ("accept", Value::List(vec![Value::text("unencrypted-storage")])),
             ("strict_engine_version", Value::Bool(true)),
             ("program", Value::Unknown),
+            ("aws_profile", Value::text("shop")),
+            ("aws_region", Value::text("")),
         ]);
         let settings = read(&config).expect("nothing is wrong");
         assert_eq!(settings.target, Some(Cloud::Local));
         assert_eq!(settings.options.state_dir, Some(PathBuf::from("/a")));
         assert!(settings.options.accepted.contains("unencrypted-storage") && settings.options.strict_engine_version);
         assert_eq!(settings.program, None);
+        let account = Account { profile: Some("shop".to_owned()), ..Account::default() };
+        assert_eq!(settings.options.account, account);
     }
 }

@@ -55,9 +55,24 @@ pub fn pack(provider: &Path, folder: &Path, compressed: bool) -> Result<Vec<Path
     let text = serde_json::json!({ "version": 1, "metadata": { "protocol_versions": [PROTOCOLS] } });
     fs::write(&manifest, format!("{text:#}\n")).map_err(told("write the manifest"))?;
     let sums = folder.join(format!("{NAME}_{version}_SHA256SUMS"));
-    let lines = [&archive, &manifest].into_iter().map(|file| sum(file)).collect::<Result<String, _>>()?;
+    // Of every platform that was packed here: registries take one file of sums, signed by whoever publishes.
+    let lines = released(&folder, &format!("{NAME}_{version}_"))?
+        .iter()
+        .map(|file| sum(file))
+        .collect::<Result<String, _>>()?;
     fs::write(&sums, lines).map_err(told("write the checksums"))?;
     Ok(vec![archive, manifest, sums])
+}
+
+/// The archives and the manifest of a version, by name.
+fn released(folder: &Path, prefix: &str) -> Result<Vec<PathBuf>, String> {
+    let is_released =
+        |name: &str| name.starts_with(prefix) && [".zip", "_manifest.json"].iter().any(|end| name.ends_with(end));
+    let entries = fs::read_dir(folder).map_err(told("look into a folder"))?.flatten();
+    let mut files: Vec<PathBuf> =
+        entries.filter(|entry| is_released(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect();
+    files.sort();
+    Ok(files)
 }
 
 fn archived(provider: &Path, archive: &Path, name: &str, compressed: bool) -> Result<(), String> {

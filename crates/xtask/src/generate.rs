@@ -9,6 +9,9 @@ use crate::module;
 /// What `pgherd reference` prints, each a page of the same name.
 const PAGES: [&str; 7] = ["cli", "variables", "clouds", "outputs", "checks", "functions", "exit-codes"];
 
+/// The page of what Terraform is offered.
+const TERRAFORM: &str = "terraform";
+
 /// Writes every page.
 pub fn write() -> Result<(), String> {
     for (file, text) in module::files() {
@@ -17,7 +20,7 @@ pub fn write() -> Result<(), String> {
     for page in PAGES {
         keep(&path(page), &print(page)?)?;
     }
-    Ok(())
+    keep(&path(TERRAFORM), &terraform_provider_pgherd::reference())
 }
 
 fn keep(path: &Path, text: &str) -> Result<(), String> {
@@ -33,6 +36,9 @@ pub fn check() -> Result<(), String> {
         if fs::read_to_string(path(page)).unwrap_or_default() != print(page)? {
             stale.push(format!("docs/src/reference/{page}.md"));
         }
+    }
+    if fs::read_to_string(path(TERRAFORM)).unwrap_or_default() != terraform_provider_pgherd::reference() {
+        stale.push(format!("docs/src/reference/{TERRAFORM}.md"));
     }
     for (file, text) in module::files() {
         if fs::read_to_string(root().join(&file)).unwrap_or_default() != text {

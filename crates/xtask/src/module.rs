@@ -86,35 +86,21 @@ fn variables_tf() -> String {
     text
 }
 
-/// Asks the provider what is wrong, with what the answer may depend on. What is wrong whatever else is written is asked for by itself as well:
-/// `terraform validate` knows nothing else.
+/// Asks the provider what is wrong, with what the answer may depend on: `terraform validate` knows this variable and takes all others for
+/// unknown. What is not written is not asked about.
 fn validation(variable: &Variable) -> String {
     let name = variable.name;
-    let beside = looked_at(variable);
-    let asked = |beside: BTreeSet<&str>| {
-        let each: Vec<String> = beside.iter().map(|name| format!("{name} = var.{name}")).collect();
-        let call = format!("provider::pgherd::problem(\"{name}\", {{ {} }})", each.join(", "));
+    let asked: BTreeSet<&str> = looked_at(variable).into_iter().chain([name]).collect();
+    let each: Vec<String> = asked.iter().map(|name| format!("{name} = var.{name}")).collect();
+    let call = format!("provider::pgherd::problem(\"{name}\", {{ {} }})", each.join(", "));
+    let (condition, message) = if variable.sensitive {
         // What is kept nowhere is in no message either.
-        let message = match variable.sensitive {
-            true => quoted(&format!("This is refused. It may be: {}.", variable.validation)),
-            false => call.clone(),
-        };
-        format!("\n  validation {{\n    condition     = {call} == \"\"\n    error_message = {message}\n  }}\n")
+        (format!("{call} == \"\""), quoted(&format!("This is refused. It may be: {}.", variable.validation)))
+    } else {
+        let written = |what: &str| format!("[for one in [var.{name}] : {what} if one != null]");
+        (format!("alltrue({})", written(&format!("{call} == \"\""))), format!("join(\"\", {})", written(&call)))
     };
-    let alone = (!beside.is_empty() && is_judged_alone(variable)).then(|| asked([name].into()));
-    alone.unwrap_or_default() + &asked(beside.into_iter().chain([name]).collect())
-}
-
-/// Whether an error about a variable needs nothing else to be written, by the examples of the checks; that something is no value of a
-/// variable at all has none.
-fn is_judged_alone(variable: &Variable) -> bool {
-    let about = format!("error {}", variable.canonical_name());
-    let is_about =
-        |said: &&str| said.strip_prefix(about.as_str()).is_some_and(|rest| rest.starts_with([':', '.', '[']));
-    let is_alone = |block: &str| block.lines().count() == 1;
-    let wrongs = || CHECKS.iter().flat_map(|check| check.wrong);
-    ["engine_version", "preset"].contains(&variable.canonical_name())
-        || wrongs().any(|wrong| is_alone(wrong.block) && wrong.says.iter().any(is_about))
+    format!("\n  validation {{\n    condition     = {condition}\n    error_message = {message}\n  }}\n")
 }
 
 /// The variables that errors which this one is part of depend on, by the examples of the checks and of [`PAIRS`]; its other names; and what

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::response::Response;
 use jiff::Timestamp;
-use pgherd_aws::{Form, Service, Session};
+use pgherd_aws::{Account, Form, Service, Session};
 use pgherd_engine::provider::ProviderError;
 use pgherd_http::Safety;
 use serde_json::{Value, json};
@@ -83,7 +83,10 @@ impl World {
 #[tokio::test]
 #[ignore = "it is started by the other tests, with an environment of its own"]
 async fn the_child_that_the_others_start() {
-    let session = match Session::load(std::env::var("CHILD_REGION").ok().as_deref()).await {
+    let of = |name: &str| std::env::var(name).ok();
+    let account =
+        Account { profile: of("CHILD_PROFILE"), region: of("CHILD_USUAL_REGION"), endpoint: of("CHILD_ENDPOINT") };
+    let session = match Session::load_as(&account, of("CHILD_REGION").as_deref()).await {
         Ok(session) => session,
         Err(error) => return say(&told(&error)),
     };
@@ -215,6 +218,45 @@ async fn the_region_that_is_given_wins() {
         .set("AWS_ACCESS_KEY_ID", "AKIDENV")
         .set("AWS_SECRET_ACCESS_KEY", "s");
     check(world, "sa-east-1", "AKIDENV with ").await;
+}
+
+/// As with `--profile` of AWS's command line: keys of the environment are somebody else's.
+#[tokio::test]
+async fn from_a_profile_that_is_named_whatever_the_environment_holds() {
+    let server = server().await;
+    let config = format!(
+        "[profile staging]\nregion = eu-north-1\nendpoint_url = {}\n[profile dba]\nrole_arn = arn:aws:iam::123456789012:role/dba\n\
+         region = us-east-2\nsource_profile = staging\n",
+        server.url
+    );
+    let world = || {
+        World::new()
+            .file("config", &config)
+            .file("credentials", "[staging]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = s\n")
+            .set("AWS_ACCESS_KEY_ID", "AKIDENV")
+            .set("AWS_SECRET_ACCESS_KEY", "s")
+            .set("AWS_PROFILE", "absent")
+    };
+    check(world().set("CHILD_PROFILE", "staging"), "eu-north-1", "AKIDPROFILE with ").await;
+    let role = world().set("CHILD_PROFILE", "dba").set("AWS_ENDPOINT_URL_STS", server.url.as_str());
+    check(role, "us-east-2", "AKIDROLE with role-token").await;
+    let said = world().set("CHILD_PROFILE", "nobody").set("AWS_REGION", "eu-north-1").says().await;
+    assert!(said["message"].as_str().is_some_and(|words| words.contains("the profile is \"nobody\"")), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_account_wins_over_the_environment() {
+    let server = server().await;
+    let world = World::new()
+        .set("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+        .set("CHILD_ENDPOINT", server.url.as_str())
+        .set("AWS_REGION", "eu-west-3")
+        .set("CHILD_USUAL_REGION", "sa-east-1")
+        .set("AWS_ACCESS_KEY_ID", "AKIDENV")
+        .set("AWS_SECRET_ACCESS_KEY", "s");
+    check(world, "sa-east-1", "AKIDENV with ").await;
+    let said = World::new().set("CHILD_ENDPOINT", "ftp://shop").set("AWS_REGION", "eu-west-3").says().await;
+    assert_eq!(said["message"], json!("the endpoint that is given is no http or https URL"));
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ mod outputs;
 mod table;
 mod types;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use crate::cloud::Cloud;
 
@@ -150,12 +152,24 @@ pub fn all() -> impl Iterator<Item = &'static Variable> {
 
 /// The variable of that name.
 pub fn variable(name: &str) -> Option<&'static Variable> {
-    all().find(|variable| variable.name == name)
+    // Whoever judges a block asks a hundred times, and Terraform has each variable of a block judged by itself.
+    static BY_NAME: LazyLock<BTreeMap<&str, &Variable>> =
+        LazyLock::new(|| all().map(|variable| (variable.name, variable)).collect());
+    BY_NAME.get(name).copied()
 }
 
 /// The other names of a setting, in the order in which they are compared.
-pub fn aliases(canonical: &str) -> impl Iterator<Item = &'static Variable> + use<'_> {
-    all().filter(move |variable| variable.canonical == Some(canonical))
+pub fn aliases(canonical: &str) -> impl Iterator<Item = &'static Variable> + use<> {
+    static OF: LazyLock<BTreeMap<&str, Vec<&Variable>>> = LazyLock::new(|| {
+        let mut of: BTreeMap<&str, Vec<&Variable>> = BTreeMap::new();
+        for variable in all() {
+            if let Some(canonical) = variable.canonical {
+                of.entry(canonical).or_default().push(variable);
+            }
+        }
+        of
+    });
+    OF.get(canonical).into_iter().flatten().copied()
 }
 
 #[cfg(test)]

@@ -45,7 +45,8 @@ enum What {
 ///
 /// The provider goes below ~/.terraform.d/plugins, where Terraform looks without any configuration, and the module into the
 /// folder modules of the working folder, for `source = "./modules/database_postgres"`. What is there already is brought to this
-/// version; files that pgherd did not write stay as they are, and nothing is done then.
+/// version; files that pgherd did not write stay as they are, and nothing is done then. Where a configuration of Terraform's own has
+/// `provider_installation`, Terraform looks only where that says, and a warning tells what to write into it.
 #[derive(Debug, Args)]
 struct InstallArgs {
     /// The provider [default: terraform-provider-pgherd beside this program]
@@ -74,6 +75,11 @@ pub fn run(context: &Context<'_>, args: &TerraformArgs) -> Result<Exit, CommandE
     let modules = folders.into();
     let installed = Installed { provider, modules };
     let printer = context.printer;
+    if let Some(file) = looks_elsewhere() {
+        let message =
+            format!("{} says where providers are looked for, and so Terraform does not look there", file.display());
+        printer.warn("provider-installation", &message, &mirror());
+    }
     if printer.is_json() {
         printer.json(&installed)?;
         return Ok(Exit::Done);
@@ -146,6 +152,31 @@ fn place(program: &Path) -> Result<PathBuf, CommandError> {
         .and_then(|()| fs::rename(&part, &there));
     copied.map_err(|cause| cannot_write(&there, &cause))?;
     Ok(there)
+}
+
+/// Terraform's configuration of its own, where that names the places of providers and ours is none of them.
+fn looks_elsewhere() -> Option<PathBuf> {
+    let named =
+        ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"].map(|name| std::env::var_os(name).filter(|file| !file.is_empty()));
+    let file = match named.into_iter().flatten().next() {
+        Some(file) => PathBuf::from(file),
+        None => Path::new(&std::env::var_os("HOME")?).join(".terraformrc"),
+    };
+    let text = fs::read_to_string(&file).ok()?;
+    let says =
+        |words: &str| text.lines().any(|line| !line.trim_start().starts_with(['#', '/']) && line.contains(words));
+    (says("provider_installation") && !says(".terraform.d/plugins")).then_some(file)
+}
+
+/// What has Terraform look there.
+fn mirror() -> String {
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let path = Path::new(&home).join(".terraform.d/plugins");
+    format!(
+        "write a block filesystem_mirror with path = \"{}\" and include = [\"local/pgherd/*\"] into provider_installation, and \
+         exclude = [\"local/pgherd/*\"] into the other blocks there",
+        path.display()
+    )
 }
 
 /// As Terraform calls this machine (`GOOS_GOARCH`).

@@ -100,3 +100,23 @@ fn a_provider_that_is_not_there_is_named() {
     -- exit 5
     ");
 }
+
+/// Terraform looks nowhere by itself then.
+#[test]
+fn a_configuration_that_says_where_providers_are_is_told_of() {
+    let sandbox = sandbox();
+    let file = sandbox.work().with_file_name("home").join(".terraformrc");
+    fs::write(&file, "provider_installation {\n  direct {}\n}\n").expect("written");
+    let said = sandbox.run(&INSTALL).with_code(0);
+    insta::assert_snapshot!(said.stderr, @r#"
+    warning: [SANDBOX]/home/.terraformrc says where providers are looked for, and so Terraform does not look there
+    hint: write a block filesystem_mirror with path = "[SANDBOX]/home/.terraform.d/plugins" and include = ["local/pgherd/*"] into provider_installation, and exclude = ["local/pgherd/*"] into the other blocks there
+    next: terraform init (with -upgrade where an earlier build was in use)
+    "#);
+    fs::write(
+        &file,
+        "provider_installation {\n  filesystem_mirror {\n    path = \"/home/ann/.terraform.d/plugins\"\n  }\n}\n",
+    )
+    .expect("written");
+    assert!(!sandbox.run(&INSTALL).with_code(0).stderr.contains("provider_installation"));
+}

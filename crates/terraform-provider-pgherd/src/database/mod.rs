@@ -21,7 +21,7 @@ use jiff::tz::TimeZone;
 use pgherd_engine::provider::ProviderError;
 
 use crate::fields;
-use crate::meaning::{Meaning, sentence};
+use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Apply, Attribute, Block, Diagnostic, Kept, Plan, Resource, Schema, Shape, Type, Value};
 use crate::provider::Shared;
 
@@ -45,24 +45,37 @@ impl Resource for Database {
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let mut said = Meaning::validated(config, self.0.judged(), today);
         said.extend(apply::wrong_times(config));
-        said
+        meaning::named(said, &name(&[config]))
     }
 
     async fn read(&self, kept: Kept) -> Answer {
-        look::read(&self.0, kept).await
+        let name = name(&[&kept.state]);
+        named(look::read(&self.0, kept).await, &name)
     }
 
     async fn plan(&self, asked: Plan) -> Answer {
-        plan::plan(&self.0, asked).await
+        let name = name(&[&asked.config, &asked.prior]);
+        named(plan::plan(&self.0, asked).await, &name)
     }
 
     async fn apply(&self, asked: Apply) -> Answer {
-        apply::apply(&self.0, asked).await
+        let name = name(&[&asked.config, &asked.prior]);
+        named(apply::apply(&self.0, asked).await, &name)
     }
 
     async fn import(&self, id: &str) -> Answer {
         look::import(&self.0, &SCHEMA, id)
     }
+}
+
+/// What a database is called, in the first of these that says it.
+fn name(written: &[&Value]) -> String {
+    let mut names = written.iter().filter_map(|value| value.get("name").as_text());
+    names.next().unwrap_or("database").to_owned()
+}
+
+fn named(answer: Answer, name: &str) -> Answer {
+    Answer { diagnostics: meaning::named(answer.diagnostics, name), ..answer }
 }
 
 /// Built once: it is asked for with every call.

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Child;
 use std::time::Instant;
 
+use pgherd_emulate::emulation::Emulation;
 use pgherd_emulate::faults::{Fault, Planned};
 use pgherd_emulate::wire::form::Form;
 use pgherd_emulate::wire::{Body, Fields, Said};
@@ -90,6 +91,19 @@ impl Cloud {
             .unwrap_or_else(|refusal| panic!("{action}: {refusal:?}"));
     }
 
+    /// The password that a database's secret holds.
+    fn password(&self, name: &str) -> String {
+        let asked = serde_json::json!({ "SecretId": format!("pgherd/{name}/master") });
+        let asked = Body::Fields(Fields::of(asked).expect("a structure"));
+        let read = |emulation: &mut Emulation| {
+            emulation.tamper("secretsmanager", REGION, "GetSecretValue", &asked, Instant::now())
+        };
+        let Ok(Said::Fields(told)) = self.emulator.with(read) else { panic!("the secret of {name} is read") };
+        let document: serde_json::Value =
+            serde_json::from_str(told["SecretString"].as_str().expect("text")).expect("JSON");
+        document["password"].as_str().expect("text").to_owned()
+    }
+
     /// Lets the emulator's time go on until the run has ended; its exit code.
     fn let_end(&self, child: &mut Child) -> Option<i32> {
         let mut code = None;
@@ -139,7 +153,7 @@ fn what_stays_although_it_was_taken_out_is_said() {
     world.run("init").fine();
     world.run("apply -auto-approve").fine();
     world.write("main.tf", FILE);
-    let planned = world.run("plan").fine().says(&format!("Orders stays encrypted with {key}"));
+    let planned = world.run("plan").fine().says(&format!("orders stays encrypted with {key}"));
     planned.says(&format!("Write kms_key_id = \"{key}\""));
 }
 
@@ -458,6 +472,124 @@ fn what_waits_is_told_and_what_is_looked_up_is_what_there_is() {
     world.run("destroy -auto-approve").fine().says("The last backup of aws/eu-central-1/orders is orders-final-");
 }
 
+const PASSWORDS: &str = r#"
+variable "password" {
+  type      = string
+  sensitive = true
+  ephemeral = true
+}
+
+module "given" {
+  source              = "./modules/database_postgres"
+  cloud_provider      = "aws"
+  aws_region          = "eu-central-1"
+  name                = "given"
+  skip_final_snapshot = true
+  master_password     = var.password
+}
+
+ephemeral "pgherd_credentials" "orders" {
+  name           = module.orders.db_instance_id
+  cloud_provider = "aws"
+  aws_region     = "eu-central-1"
+}
+
+resource "pgherd_postgres" "copy" {
+  name                = "copy"
+  cloud_provider      = "aws"
+  aws_region          = "eu-central-1"
+  skip_final_snapshot = true
+  master_password_wo  = ephemeral.pgherd_credentials.orders.password
+}
+"#;
+
+/// One that is generated, opened and given to another database, and one that somebody chose: in no plan, no state and no log, however much
+/// is logged.
+#[test]
+fn no_password_is_written_anywhere() {
+    let Some(mut cloud) = Cloud::quick("passwords") else { return };
+    let given = "Never-to-be-found-3";
+    for (name, value) in [("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "TRACE"), ("TF_LOG_PATH", "terraform.log")] {
+        cloud.world.set(name, value);
+    }
+    cloud.world.set("TF_VAR_password", given);
+    let world = &cloud.world;
+    world.write("main.tf", FILE).write("passwords.tf", PASSWORDS);
+    let looked_up = LOOKED_UP.replace("name           = \"orders\"", "name           = module.orders.db_instance_id");
+    world.write("looked_up.tf", &looked_up);
+    world.run("init").fine();
+    world.run("plan -out=saved").fine().says("3 to add");
+    world.run("apply saved").fine().says("insights = ");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    let generated = cloud.password("orders");
+    assert!(generated.len() > 8, "one was generated");
+    assert_eq!((cloud.password("copy"), cloud.password("given").as_str()), (generated.clone(), given));
+    for password in [given, &generated] {
+        assert_eq!(world.files_with(password), [] as [std::path::PathBuf; 0], "a password is written nowhere");
+    }
+    let log = fs::read_to_string(world.work().join("terraform.log")).expect("a log");
+    for told in ["instance orders: create begins", "instance orders: done in "] {
+        assert!(log.contains(told), "the log does not say {told:?}");
+    }
+}
+
+/// The usual way of Terraform: a configuration of the provider for each account, by an alias.
+#[test]
+fn two_accounts_are_served_side_by_side() {
+    let Some(mut cloud) = Cloud::quick("accounts") else { return };
+    let options = Options { speed: Speed::PerCall { seconds: 30 }, ..Options::default() };
+    let other = cloud._beside.block_on(Emulator::start(options)).expect("it listens");
+    let first = cloud.emulator.url();
+    // Neither keys nor endpoints of the environment are anybody's here.
+    for (name, value) in
+        [("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")]
+    {
+        cloud.world.set(name, value);
+    }
+    let world = &cloud.world;
+    let keys = "aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = nobodys\n";
+    fs::create_dir(world.home().join(".aws")).expect("a folder");
+    fs::write(world.home().join(".aws/credentials"), format!("[shop]\n{keys}[archive]\n{keys}")).expect("written");
+    let file = |archive: &str| {
+        let block = |alias: &str, profile: &str, region: &str, url: &str| {
+            format!(
+                "provider \"pgherd\" {{\n{alias}  aws_profile = \"{profile}\"\n  aws_region = \"{region}\"\n  aws_endpoint = \"{url}\"\n}}\n"
+            )
+        };
+        let module = |label: &str, more: &str| {
+            format!(
+                "module \"{label}\" {{\n  source = \"./modules/database_postgres\"\n  cloud_provider = \"aws\"\n  name = \"orders\"\n  \
+                 skip_final_snapshot = true\n{more}}}\n"
+            )
+        };
+        let required =
+            "terraform {\n  required_providers {\n    pgherd = { source = \"local/pgherd/pgherd\" }\n  }\n}\n";
+        [
+            required.to_owned(),
+            block("", "shop", "eu-central-1", &first),
+            block("  alias = \"archive\"\n", archive, "us-west-2", &other.url()),
+            module("shop", ""),
+            module("archive", "  providers = {\n    pgherd = pgherd.archive\n  }\n"),
+        ]
+        .concat()
+    };
+    world.write("main.tf", &file("nobody"));
+    world.run("init").fine();
+    world.run("plan").with_code(1).says("the profile is \"nobody\"");
+    world.write("main.tf", &file("archive"));
+    world.run("apply -auto-approve").fine().says("2 added");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    for (emulator, region) in [(&cloud.emulator, "eu-central-1"), (&other, "us-west-2")] {
+        let asked = emulator.asked();
+        let made: Vec<&str> = asked
+            .iter()
+            .filter(|asked| asked.action == "CreateDBInstance")
+            .map(|asked| asked.region.as_str())
+            .collect();
+        assert_eq!(made, [region]);
+    }
+}
+
 /// Before it is known it may be another one than the one in force, and once it is known it is compared.
 #[test]
 fn a_password_that_is_known_late_is_exchanged() {
@@ -563,6 +695,7 @@ resource "pgherd_postgres" "orders" {{
   aws_region          = "{REGION}"
   engine_version      = "17"
   skip_final_snapshot = true
+  master_password     = "Kept-on-purpose-1"
 
   timeouts {{
     create = "{time}"
@@ -584,4 +717,9 @@ resource "pgherd_postgres" "orders" {{
     let mut applying = world.spawn("apply -auto-approve");
     assert_eq!(cloud.let_end(&mut applying), Some(0), "{}", world.said());
     assert_eq!(cloud.times("CreateDBInstance"), 1, "nothing is made twice");
+    // The other way to give a password, for Terraforms that know none that is kept nowhere: the state holds it, as its description says.
+    assert_eq!(cloud.password("orders"), "Kept-on-purpose-1");
+    let state = fs::read_to_string(world.work().join("terraform.tfstate")).expect("a state");
+    assert!(state.contains("Kept-on-purpose-1"));
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::world::{World, plain};
+use rustix::process::Signal;
+
+use crate::world::{World, pgherd, plain, wait};
 
 /// Whoever finds it in a plan, in a state or in a log has found a leak.
 const PASSWORD: &str = "Never-to-be-found-1";
@@ -75,6 +77,9 @@ fn a_database_from_plan_to_destroy() {
     let (gracefully, killed) = (log.matches("plugin exited").count(), log.matches("failed to exit gracefully").count());
     assert!(gracefully > 0 && killed <= 1, "it ends when it is told to: {gracefully} did, {killed} did not");
     assert!(!log.contains("was promised otherwise"));
+    for told in ["instance orders: create begins", "instance orders: done in "] {
+        assert!(log.contains(told), "the log does not say {told:?}");
+    }
     assert_eq!(world.files_with(PASSWORD), [] as [std::path::PathBuf; 0], "the password is written nowhere");
     two_blocks_are_two_databases(&world);
     what_the_command_line_made_is_imported(&world);
@@ -275,6 +280,44 @@ fn what_the_command_line_made_is_imported(world: &World) {
     // The other way round, and what others change is told of what was read.
     assert!(world.pgherd("plan --file made.hcl").contains("No changes."));
     world.run("destroy -auto-approve").fine();
+}
+
+/// The agent goes on alone, and the next apply finds what it made. Where databases are and who keeps them stands in the provider's block.
+#[test]
+fn a_create_that_is_cut_short_is_gone_on_with() {
+    let Some(mut world) = World::new("cut short on this machine") else { return };
+    world.set("PGHERD_PROGRAM", "");
+    let file = |name: &str| {
+        format!(
+            "terraform {{\n  required_providers {{\n    pgherd = {{ source = \"local/pgherd/pgherd\" }}\n  }}\n}}\n\
+             provider \"pgherd\" {{\n  target = \"local\"\n  state_dir = \"{}\"\n  program = \"{}\"\n}}\n\
+             resource \"pgherd_postgres\" \"this\" {{\n  name = \"{name}\"\n  preset = \"dev\"\n}}\n",
+            world.state().join("own").display(),
+            pgherd().display()
+        )
+    };
+    let is_begun = |name: &str| world.state().join("own/instances").join(name).is_dir();
+    let line = "apply -auto-approve";
+    world.write("main.tf", &file("killed"));
+    world.run("init").fine();
+    let mut applying = world.spawn(line);
+    wait("the creation", || is_begun("killed"));
+    world.signal_providers(Signal::KILL);
+    assert_eq!(applying.wait().expect("it is ours").code(), Some(1), "{}", world.said());
+    world.run(line).fine().says("already, and this goes on with it").says("1 added");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.run("destroy -auto-approve").fine();
+    // As a terminal does: everybody in the foreground hears it, and what runs is brought to its end.
+    world.write("main.tf", &file("interrupted"));
+    let mut applying = world.spawn(line);
+    wait("the creation", || is_begun("interrupted"));
+    world.signal_group(&applying, Signal::INT);
+    applying.wait().expect("it is ours");
+    let said = plain(&world.said());
+    assert!(said.contains("Interrupt received") && !said.contains("plugin exited"), "{said}");
+    world.run(line).fine();
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.run("destroy -auto-approve").fine().says("1 destroyed");
 }
 
 /// The block of the provider decides by what its databases are judged, and what validations cannot know of it is said.

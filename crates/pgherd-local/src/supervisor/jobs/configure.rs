@@ -16,7 +16,10 @@ use crate::supervisor::site::{CONNECT_DEADLINE, Site};
 pub(super) async fn configure(site: &Site, record: &mut Record) -> Result<Option<Facts>, ProviderError> {
     site.reserve_node_ports(record)?;
     for node in record.nodes() {
-        Candidate::of(site, record, node)?.put_in_force().await?;
+        let written = Candidate::of(site, record, node)?.put_in_force().await;
+        // One that leaves takes its folder with it, and does so beside this.
+        let has_left = || node != record.primary() && !site.node(node).folder().is_dir();
+        written.or_else(|error| if has_left() { Ok(()) } else { Err(error) })?;
     }
     let primary = record.primary();
     for node in record.nodes().into_iter().filter(|node| *node != primary) {

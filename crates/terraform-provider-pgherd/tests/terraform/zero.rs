@@ -1,4 +1,4 @@
-//! The tutorial's page about Terraform is run as it stands, on this machine and on an emulated AWS.
+//! From zero: the tutorial's page about Terraform is run as it stands, on this machine and on an emulated AWS.
 
 use std::fs;
 use std::path::Path;
