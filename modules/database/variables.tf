@@ -193,8 +193,8 @@ variable "auto_grow_enabled" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) == "" if one != null])
+    error_message = join("", [for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) if one != null])
   }
 }
 
