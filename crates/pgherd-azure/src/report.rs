@@ -139,12 +139,12 @@ fn backups_of(there: &Server, kept: &[Kept]) -> Backups {
         engine_version: None,
         // All of them are.
         encrypted: Some(true),
-        region: None,
+        ..Backup::default()
     };
     let first: Option<jiff::Timestamp> =
         there.0["properties"]["backup"]["earliestRestoreDate"].as_str().and_then(|time| time.parse().ok());
     let restorable = first.map(|first| Restorable { from: Some(first), to: jiff::Timestamp::now().max(first) });
-    Backups { kept: kept.iter().map(backup).collect(), restorable }
+    Backups { kept: kept.iter().map(backup).collect(), restorable, ..Backups::default() }
 }
 
 /// Major and minor, which Azure tells apart.

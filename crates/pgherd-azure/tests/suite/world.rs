@@ -13,6 +13,7 @@ use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
 use pgherd_emulate::Speed;
 use pgherd_emulate::azure::{self as emulated, GROUP, Options, Running, VAULT};
+use pgherd_emulate::clock::Clock;
 use pgherd_emulate::faults::Planned;
 use pgherd_engine::provider::Provider;
 use pgherd_engine::suite::{self, Fault};
@@ -143,6 +144,9 @@ impl<const EACH: i64> World<EACH> {
 }
 
 impl<const EACH: i64> suite::World for World<EACH> {
+    /// It does; that the same command comes again at once is not played on Azure yet.
+    const TAKES_TIME: bool = false;
+
     async fn new() -> Self {
         let options = Options { speed: Speed::PerCall { seconds: EACH }, ..Options::default() };
         let emulator = emulated::AzureCloud::start(options).await.expect("loopback is there");
@@ -167,6 +171,18 @@ impl<const EACH: i64> suite::World for World<EACH> {
 
     fn rest(&self) {
         self.emulator.advance(SignedDuration::from_hours(2));
+    }
+
+    fn slowly(&self) {
+        self.emulator.with(|azure| {
+            let real = Instant::now();
+            azure.clock = Clock::new(Speed::PerCall { seconds: SECONDS }, azure.clock.now(real), real);
+        });
+    }
+
+    fn is_at_work(&self) -> bool {
+        let now = self.now();
+        self.emulator.with(|azure| azure.operations.iter().any(|one| !one.is_done || one.until > now))
     }
 
     fn calls(&self) -> usize {
