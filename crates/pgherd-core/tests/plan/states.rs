@@ -105,7 +105,7 @@ fn what_is_wanted_and_on_its_way_out_is_waited_for() {
     assert_snapshot!(print(Status::Busy(Status::DELETING.to_owned()), "small"), @r"
     error[busy]: database dev is busy: deleting
       help: `pgherd apply` waits until it is not, and then does what is left
-    No changes. Nothing of it can be applied: 1 error.
+    Nothing can be applied: 1 error.
     ");
 }
 

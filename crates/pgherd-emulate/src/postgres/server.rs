@@ -105,12 +105,15 @@ impl Server {
         self.configure(hands, region, wants).await
     }
 
-    /// Copies it, running.
+    /// Copies it, running or stopped; nobody starts it meanwhile, for what is ordered of a server is done one by one.
     pub async fn keep(&self, hands: &Hands, to: &Path) -> Result<(), Trouble> {
         if let Some(parent) = to.parent() {
             hands.run_as.make_dir(parent, 0o700)?;
         }
-        copied(hands, &self.programs, &self.folders.socket, self.port, to).await
+        match self.postmaster {
+            Some(_) => copied(hands, &self.programs, &self.folders.socket, self.port, to).await,
+            None => cloned(&self.folders.data(), to).await,
+        }
     }
 
     /// Gives it its data directory.
@@ -125,11 +128,7 @@ impl Server {
                 blocking(move || template::create(&programs, &run_as, &paths.templates(), &none, &data)).await?;
                 Ok(())
             }
-            Origin::Copy(copy) => {
-                let mut command = Command::new("cp");
-                command.args(["-a", "--reflink=auto"]).arg(hands.base.copy(region, copy)).arg(&data);
-                run(command).await
-            }
+            Origin::Copy(copy) => cloned(&hands.base.copy(region, copy), &data).await,
             Origin::Server(server) => {
                 let source = key(region, server);
                 let port = running_port(hands, &source)?;
@@ -271,6 +270,13 @@ fn running_port(hands: &Hands, key: &str) -> Result<u16, Trouble> {
     let mut names = sockets.filter_map(|entry| entry.file_name().into_string().ok());
     let port = names.find_map(|name| name.strip_prefix(".s.PGSQL.")?.parse().ok());
     port.ok_or_else(|| trouble("the server it is to be a copy of does not run"))
+}
+
+/// Copies a data directory that nobody uses.
+async fn cloned(from: &Path, to: &Path) -> Result<(), Trouble> {
+    let mut command = Command::new("cp");
+    command.args(["-a", "--reflink=auto"]).arg(from).arg(to);
+    run(command).await
 }
 
 async fn copied(

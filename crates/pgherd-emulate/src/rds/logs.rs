@@ -26,7 +26,7 @@ pub fn describe(region: &Region, form: &Form) -> Result<Element, Refusal> {
         Element::new("DescribeDBLogFilesDetails")
             .put("LogFileName", name)
             .put("LastWritten", file.written.as_millisecond())
-            .put("Size", file.lines.iter().map(String::len).sum::<usize>())
+            .put("Size", file.lines.iter().map(|line| line.text.len()).sum::<usize>())
     });
     paged(form, Listing { name: "DescribeDBLogFiles", items: files.collect() })
 }
@@ -43,14 +43,15 @@ pub fn download(region: &Region, form: &Form) -> Result<Element, Refusal> {
     let most = most.ok_or_else(|| Refusal::value("NumberOfLines must be between 1 and 10000."))?;
     let from = match form.text("Marker") {
         Some(marker) => marker.parse().map_err(|_| Refusal::value(format!("Invalid Marker: {marker}")))?,
-        None => lines.len().saturating_sub(most),
+        None => lines.len().checked_sub(most).map_or(0, |first| lines[first].number),
     };
-    let portion: Vec<_> = lines.iter().skip(from).take(most).map(String::as_str).collect();
-    let next = from + portion.len();
+    let mut rest = lines.iter().filter(|line| line.number >= from);
+    let portion: Vec<_> = rest.by_ref().take(most).collect();
+    let next = portion.last().map_or(from, |line| line.number + 1);
     Ok(Element::new("")
-        .put("LogFileData", portion.concat())
+        .put("LogFileData", portion.iter().map(|line| line.text.as_str()).collect::<String>())
         .put("Marker", next)
-        .put("AdditionalDataPending", next < lines.len()))
+        .put("AdditionalDataPending", rest.next().is_some()))
 }
 
 fn existing(region: &Region, form: &Form) -> Result<String, Refusal> {
@@ -58,34 +59,47 @@ fn existing(region: &Region, form: &Form) -> Result<String, Refusal> {
     region.instances.contains_key(&id).then(|| id.clone()).ok_or_else(|| Refusal::no_instance(&id))
 }
 
+/// A line of a log.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Its number, which it keeps when lines before it are forgotten; markers are such numbers.
+    pub number: usize,
+    /// When it came.
+    pub at: Timestamp,
+    /// The line, with its end.
+    pub text: String,
+}
+
 /// A file of the log.
 struct File {
-    lines: Vec<String>,
+    lines: Vec<Line>,
     written: Timestamp,
 }
 
 /// The files of an instance by name: RDS begins one every hour.
 fn files(region: &Region, id: &str) -> BTreeMap<String, File> {
     let mut files = BTreeMap::new();
-    for (at, line) in region.instances.get(id).into_iter().flat_map(|instance| lines(region, instance)) {
-        let name = format!("error/postgresql.log.{}", at.strftime("%Y-%m-%d-%H"));
-        let file = files.entry(name).or_insert_with(|| File { lines: Vec::new(), written: at });
+    for line in region.instances.get(id).into_iter().flat_map(|instance| since(region, instance, 0)) {
+        let name = format!("error/postgresql.log.{}", line.at.strftime("%Y-%m-%d-%H"));
+        let file = files.entry(name).or_insert_with(|| File { lines: Vec::new(), written: line.at });
+        file.written = line.at;
         file.lines.push(line);
-        file.written = at;
     }
     files
 }
 
-/// The whole log of an instance: when a line came, and the line.
-pub fn lines(region: &Region, instance: &Instance) -> Vec<(Timestamp, String)> {
+/// The log of an instance from the line of a number on.
+pub fn since(region: &Region, instance: &Instance, first: usize) -> Vec<Line> {
     if instance.backed.is_some() {
-        return region.said.get(&instance.resource_id).cloned().unwrap_or_default();
+        let Some(said) = region.said.get(&instance.resource_id) else { return Vec::new() };
+        return said.range(said.partition_point(|line| line.number < first)..).cloned().collect();
     }
-    let own = region.events.iter().filter(|event| event.source == instance.id);
-    let line = |Event { at, message, .. }: &Event| {
-        (*at, format!("{}:LOG:  {message}\n", at.strftime("%Y-%m-%d %H:%M:%S UTC")))
+    let own = region.events.iter().filter(|event| event.source == instance.id).enumerate();
+    let line = |(number, Event { at, message, .. }): (usize, &Event)| {
+        let text = format!("{}:LOG:  {message}\n", at.strftime("%Y-%m-%d %H:%M:%S UTC"));
+        Line { number, at: *at, text }
     };
-    own.map(line).collect()
+    own.skip(first).map(line).collect()
 }
 
 impl Region {
@@ -95,7 +109,10 @@ impl Region {
             return;
         }
         let said = self.said.entry(server.to_owned()).or_default();
-        said.extend(lines.into_iter().map(|line| (now, line)));
+        for text in lines {
+            said.push_back(Line { number: self.lines, at: now, text });
+            self.lines += 1;
+        }
         if said.len() > REMEMBERED {
             said.drain(..REMEMBERED / 2);
         }

@@ -1,4 +1,5 @@
-//! `ModifyDBInstance`, `RebootDBInstance` and what stops and starts: which changes ride at once, which wait for the window, and the phases they take.
+//! `ModifyDBInstance`, `RebootDBInstance` and what stops and starts: which changes ride at once, which wait for the window, and
+//! the phases they take.
 
 use std::collections::BTreeSet;
 

@@ -39,6 +39,7 @@ pub fn to_point_in_time(region: &mut Region, form: &Form, call: &Call) -> Result
         ));
     };
     moment(region, form, range)?;
+    running(region, &source, call.now)?;
     let retained = region.retained.get(&source).map(|kept| kept.copy.as_ref().map_or(Origin::New, Copied::origin));
     restored(region, id, &kept, retained.unwrap_or(Origin::Server(source)), form, call)
 }
@@ -68,6 +69,17 @@ fn moment(region: &Region, form: &Form, (earliest, latest): (Timestamp, Timestam
         }
     }
     Ok(())
+}
+
+/// The data of an instance that is there is copied from its server, which must run for that.
+fn running(region: &Region, source: &str, now: Timestamp) -> Result<(), Refusal> {
+    let found = region.instances.values().find(|instance| instance.resource_id == source && instance.backed.is_some());
+    match found.map(|instance| instance.status(now)) {
+        Some(status @ ("stopping" | "stopped" | "starting")) => Err(Refusal::state(format!(
+            "The emulator restores nothing of an instance that is {status}: start it first, or the emulator with --no-postgres."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The `db-…` id of the source, which may be gone.

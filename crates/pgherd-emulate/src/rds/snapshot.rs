@@ -20,8 +20,10 @@ pub struct Snapshot {
     pub resource_id: String,
     /// When the instance was made.
     pub instance_created: Timestamp,
-    /// When it was begun.
+    /// When it was begun; of a copy, when the copying was.
     pub taken: Timestamp,
+    /// When the first one was begun that it is a copy of, or a copy of a copy.
+    pub original: Timestamp,
     /// When it is complete.
     pub complete: Timestamp,
     /// What the instance was set to.
@@ -92,6 +94,7 @@ pub fn take(region: &mut Region, id: &str, of: &mut Instance, call: &Call) -> Re
         resource_id: of.resource_id.clone(),
         instance_created: of.created,
         taken: call.now,
+        original: call.now,
         complete: later(call.now, call.lasts(seconds(120))),
         set: of.set.clone(),
         copy,
@@ -147,7 +150,7 @@ pub fn copy(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Re
     }
     region.tags.insert(region.arn("snapshot", &id), given);
     let complete = later(call.now, call.lasts(seconds(120)));
-    region.snapshots.insert(id.clone(), Snapshot { id: id.clone(), complete, set, ..found });
+    region.snapshots.insert(id.clone(), Snapshot { id: id.clone(), taken: call.now, complete, set, ..found });
     Ok(Element::new("").with(shown(region, &region.snapshots[&id], call.now)))
 }
 
@@ -197,13 +200,14 @@ pub fn missing(id: &str) -> Refusal {
 }
 
 fn shown(region: &Region, snapshot: &Snapshot, now: Timestamp) -> Element {
-    let Snapshot { id, instance, resource_id, instance_created, taken, complete: _, set, copy: _ } = snapshot;
+    let Snapshot { id, instance, resource_id, instance_created, taken, original, complete: _, set, copy: _ } = snapshot;
     let is_complete = snapshot.is_complete(now);
     let arn = region.arn("snapshot", id);
     Element::new("DBSnapshot")
         .put("DBSnapshotIdentifier", id)
         .put("DBInstanceIdentifier", instance)
         .time("SnapshotCreateTime", *taken)
+        .time("OriginalSnapshotCreateTime", *original)
         .put("Engine", "postgres")
         .put("AllocatedStorage", set.storage_gib)
         .put("Status", snapshot.status(now))

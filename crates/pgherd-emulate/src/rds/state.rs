@@ -1,6 +1,6 @@
 //! What one region holds, and how it goes on with time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,6 +8,7 @@ use super::backed::Given;
 use super::backups::Retained;
 use super::copied::AllCopied;
 use super::instance::Instance;
+use super::logs::Line;
 use super::maintenance::Maintenance;
 use super::parameters::ParameterGroup;
 use super::proxy::{self, Proxies};
@@ -55,7 +56,9 @@ pub struct Region {
     /// Regions of which this one takes neither replicas nor copies.
     pub unreached: BTreeSet<String>,
     /// What the PostgreSQL behind each instance has written, by the instance's `db-…` id.
-    pub said: BTreeMap<String, Vec<(Timestamp, String)>>,
+    pub said: BTreeMap<String, VecDeque<Line>>,
+    /// How many lines they have ever written, together.
+    pub lines: usize,
     /// Whether new instances have a PostgreSQL behind them.
     pub is_backed: bool,
     /// How long what is told of settings lags behind how they are.
@@ -100,6 +103,7 @@ impl Region {
             maintenance: BTreeMap::new(),
             unreached: BTreeSet::new(),
             said: BTreeMap::new(),
+            lines: 0,
             is_backed: false,
             settings_lag: SignedDuration::ZERO,
             forgotten: Vec::new(),

@@ -52,6 +52,30 @@ async fn rows_are_in_a_snapshot_and_in_what_is_restored_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_while_it_is_stopped_can_be_restored() {
+    let world = world!();
+    world.create("orders", &[]).await;
+    let orders = world.connect("orders", "postgres", "correct-horse").await.unwrap();
+    orders.batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)").await.unwrap();
+    let id = world.field("orders", "DbiResourceId");
+    let restore = [
+        ("SourceDbiResourceId", id.as_str()),
+        ("TargetDBInstanceIdentifier", "latest"),
+        ("UseLatestRestorableTime", "true"),
+    ];
+    world.ok("StopDBInstance", &[("DBInstanceIdentifier", "orders")]).await;
+    let refusal = world.ask("RestoreDBInstanceToPointInTime", &restore).unwrap_err();
+    assert!(refusal.contains("is stopped"), "{refusal}");
+    let delete =
+        [("DBInstanceIdentifier", "orders"), ("SkipFinalSnapshot", "true"), ("DeleteAutomatedBackups", "false")];
+    world.ok("DeleteDBInstance", &delete).await;
+    world.ok("RestoreDBInstanceToPointInTime", &restore).await;
+    let latest = world.connect("latest", "postgres", "correct-horse").await.unwrap();
+    assert_eq!(world::count(&latest).await, 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_final_snapshot_holds_what_was_deleted() {
     let world = world!();
     world.create("orders", &[]).await;

@@ -131,7 +131,8 @@ impl World {
         self.ask("DescribeEvents", &[("Duration", "100000")]).unwrap()
     }
 
-    fn ask(&self, action: &str, sent: &[(&str, &str)]) -> Result<String, String> {
+    /// Asks for something; the answer, or the refusal.
+    pub fn ask(&self, action: &str, sent: &[(&str, &str)]) -> Result<String, String> {
         let pairs = sent.iter().map(|(name, value)| format!("{name}={value}"));
         let body = [format!("Action={action}")].into_iter().chain(pairs).collect::<Vec<_>>().join("&");
         let sent = Sent { path: "/", authorization: Some(SIGNED), target: None, body: body.as_bytes() };

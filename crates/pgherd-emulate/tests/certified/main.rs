@@ -33,9 +33,11 @@ async fn emulator() -> Running {
     Emulator::start(options).await.unwrap()
 }
 
-/// Has a client know nothing but the emulator.
+/// Has a client know nothing but the emulator: no profile, endpoint or proxy of whoever runs the test.
 fn sealed(command: &mut Command, emulator: &Running, home: &TempDir) {
     command
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .env("HOME", home.path())
         .env("AWS_ENDPOINT_URL", emulator.url())
         .env("AWS_EC2_METADATA_DISABLED", "true")

@@ -201,6 +201,8 @@ fn a_snapshot_is_copied_under_another_name_and_with_another_key() {
     let copy = [("SourceDBSnapshotIdentifier", "one"), ("TargetDBSnapshotIdentifier", "two")];
     assert_eq!(world.ask("CopyDBSnapshot", &copy).unwrap_err(), "InvalidDBSnapshotState");
     world.pass(3600);
+    let taken = times(&mut world, "one");
+    assert_eq!(taken.0, taken.1);
     assert_eq!(
         world.ask("CopyDBSnapshot", &changed(&copy, &[("KmsKeyId", "none")])).unwrap_err(),
         "KMSKeyNotAccessibleFault"
@@ -212,6 +214,16 @@ fn a_snapshot_is_copied_under_another_name_and_with_another_key() {
     assert!(shown.contains("<Encrypted>true</Encrypted>") && shown.contains("<Status>available</Status>"), "{shown}");
     world.ok("RestoreDBInstanceFromDBSnapshot", &[("DBInstanceIdentifier", "copy"), ("DBSnapshotIdentifier", "two")]);
     assert_eq!(world.of("copy", "StorageEncrypted"), "true");
+    let copied = times(&mut world, "two");
+    assert_eq!(copied.1, taken.1);
+    assert!(copied.0 > taken.0, "{copied:?} {taken:?}");
+}
+
+/// When a snapshot was made, and when what it holds was taken.
+fn times(world: &mut World, name: &str) -> (String, String) {
+    let shown = world.ok("DescribeDBSnapshots", &[("DBSnapshotIdentifier", name)]);
+    let time = |field: &str| super::inside(&shown, field).unwrap();
+    (time("SnapshotCreateTime"), time("OriginalSnapshotCreateTime"))
 }
 
 /// What a snapshot of 14 is restored as, once the standard support of it is over.

@@ -48,7 +48,7 @@ pub(crate) struct Snapshot {
     pub(crate) kind: String,
     /// RDS's word for how it is.
     pub(crate) status: String,
-    /// When it was taken.
+    /// When what it holds was taken, which copying does not change.
     pub(crate) taken: Option<Timestamp>,
     /// What it was taken of.
     pub(crate) kept: Kept,
@@ -62,7 +62,8 @@ impl Snapshot {
             instance: text("DBInstanceIdentifier"),
             kind: text("SnapshotType"),
             status: text("Status"),
-            taken: told.time("SnapshotCreateTime"),
+            // `SnapshotCreateTime` is when a copy was copied.
+            taken: told.time("OriginalSnapshotCreateTime").or_else(|| told.time("SnapshotCreateTime")),
             kept: Kept::read(told),
         }
     }
@@ -182,4 +183,25 @@ pub(crate) async fn rename(session: &Session, region: &str, id: &str, to: &str) 
         .set("NewDBInstanceIdentifier", to)
         .set("ApplyImmediately", true);
     asked(session, region, form).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(told: &str, taken: Option<&str>) {
+        let told = Element::parse(format!("<DBSnapshot>{told}</DBSnapshot>").as_bytes()).expect("it is XML");
+        assert_eq!(Snapshot::read(&told).taken, taken.map(|taken| taken.parse().expect("a time")));
+    }
+
+    /// Else an old backup that was copied today would stand as the newest.
+    #[test]
+    fn a_copy_is_as_old_as_what_it_holds() {
+        let copied = "<SnapshotCreateTime>2026-11-02T00:00:00Z</SnapshotCreateTime>";
+        let original = "<OriginalSnapshotCreateTime>2026-01-01T00:00:00Z</OriginalSnapshotCreateTime>";
+        check(&format!("{copied}{original}"), Some("2026-01-01T00:00:00Z"));
+        check(copied, Some("2026-11-02T00:00:00Z"));
+        check("<Status>creating</Status>", None);
+    }
 }

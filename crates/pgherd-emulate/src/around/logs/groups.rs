@@ -94,7 +94,7 @@ pub fn create_stream(logs: &mut Logs, sent: &Fields, now: Timestamp) -> Result<V
     if group.streams.contains_key(&name) {
         return Err(Refusal::of("ResourceAlreadyExistsException", "The specified log stream already exists"));
     }
-    group.streams.insert(name, Stream { created: now, events: Vec::new() });
+    group.streams.insert(name, Stream::new(now));
     Ok(json!({}))
 }
 

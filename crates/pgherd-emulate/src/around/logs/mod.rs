@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::around::Tags;
+use crate::rds::logs::Line;
 use crate::wire::{Fields, Refusal};
 
 /// The log groups of a region.
@@ -37,6 +38,9 @@ pub struct Stream {
     created: Timestamp,
     /// Oldest first.
     events: Vec<Event>,
+    /// The number of the first line of its service that is not written yet. How many events there are says nothing of it: those past
+    /// the retention are gone.
+    next: usize,
 }
 
 /// A line of a stream.
@@ -70,14 +74,10 @@ pub fn answer(logs: &mut Logs, region: &str, action: &str, sent: &Fields, now: T
 }
 
 impl Logs {
-    /// What a service writes: the group and the stream are made where they are absent, and lines that are there already are not
-    /// written again. A group made like this keeps for ever.
-    pub fn export(&mut self, group: &str, stream: &str, lines: &[(Timestamp, String)], now: Timestamp) {
+    /// The stream that a service writes to: it and its group are made where they are absent. A group made like this keeps for ever.
+    pub fn stream(&mut self, group: &str, stream: &str, now: Timestamp) -> &mut Stream {
         let group = self.groups.entry(group.to_owned()).or_insert_with(|| Group::new(now));
-        let stream = group.streams.entry(stream.to_owned()).or_insert_with(|| Stream { created: now, events: vec![] });
-        for (at, message) in lines.iter().skip(stream.events.len()) {
-            stream.events.push(Event { at: *at, taken: now, message: message.clone() });
-        }
+        group.streams.entry(stream.to_owned()).or_insert_with(|| Stream::new(now))
     }
 
     /// The group a request names.
@@ -94,6 +94,20 @@ impl Logs {
             for stream in group.streams.values_mut() {
                 stream.events.retain(|event| now.duration_since(event.at) <= kept);
             }
+        }
+    }
+}
+
+impl Stream {
+    fn new(now: Timestamp) -> Self {
+        Self { created: now, events: Vec::new(), next: 0 }
+    }
+
+    /// What a service writes: of its lines, asked for from a number on, those that are not written yet.
+    pub fn export(&mut self, since: impl FnOnce(usize) -> Vec<Line>, now: Timestamp) {
+        for Line { number, at, text } in since(self.next) {
+            self.events.push(Event { at, taken: now, message: text.trim_end().to_owned() });
+            self.next = number + 1;
         }
     }
 }
