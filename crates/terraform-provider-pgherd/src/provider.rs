@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use pgherd_core::cloud::Cloud;
 use pgherd_engine::stop::{Stop, Stopper, stop};
 
-use crate::database::Database;
+use crate::database::{Database, know_this_run};
 use crate::functions::{Problem, Resolve};
 use crate::lookup::{Credentials, Existing};
 use crate::protocol::{Diagnostic, Function, Plugin, Provider, Resource, Schema, Source, Value, log};
@@ -21,6 +22,8 @@ pub struct Shared {
     /// Which databases were meant since the last configuration, and for what: Terraform configures before each run over all blocks, and
     /// asks for each block once.
     meant: Mutex<BTreeSet<(For, String)>>,
+    /// Whose account it is on each target, as far as it was asked since the last configuration.
+    accounts: Mutex<BTreeMap<&'static str, String>>,
 }
 
 /// What a database was asked about for.
@@ -63,6 +66,16 @@ impl Shared {
         !self.meant.lock().unwrap_or_else(PoisonError::into_inner).insert((why, id.to_owned()))
     }
 
+    /// The account on this target, if it was asked.
+    pub fn account(&self, cloud: Cloud) -> Option<String> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(cloud.name()).cloned()
+    }
+
+    /// Notes which it is.
+    pub fn is_account(&self, cloud: Cloud, account: &str) {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(cloud.name(), account.to_owned());
+    }
+
     /// Hears when the run is to end.
     pub fn stop(&self) -> &Stop {
         &self.stop
@@ -71,6 +84,7 @@ impl Shared {
 
 /// Everything that Terraform is offered.
 pub fn plugin() -> Plugin {
+    know_this_run();
     let (stopper, stop) = stop();
     let shared = Arc::new(Shared {
         settings: RwLock::default(),
@@ -78,6 +92,7 @@ pub fn plugin() -> Plugin {
         stopper,
         stop,
         meant: Mutex::default(),
+        accounts: Mutex::default(),
     });
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
@@ -120,6 +135,7 @@ impl Provider for Configured {
                 *self.0.judged.write().unwrap_or_else(PoisonError::into_inner) = Judged::By(settings.target);
                 *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
                 self.0.meant.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Vec::new()
             }
             Err(diagnostics) => diagnostics,

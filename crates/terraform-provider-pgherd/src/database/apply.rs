@@ -15,7 +15,7 @@ use pgherd_engine::run::{self, Planned};
 use pgherd_engine::walk::Outcome;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{TIMEOUTS, begun::Begun, look, plan, refused, same, shown};
+use super::{TIMEOUTS, begun, begun::Begun, look, plan, refused, same, shown};
 use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Apply, Diagnostic, Value, has_error, log};
 use crate::provider::{For, Shared};
@@ -91,28 +91,29 @@ async fn carry_out(
         return Err(said);
     }
     let id = same::id(provider, spec);
+    let begun = match which {
+        Which::Create => Some(Begun::of(&id, &same::place(shared, &shared.settings(), provider).await.map_err(told)?)),
+        Which::Update | Which::Delete => None,
+    };
     let another = async || same::another(&asked.prior, provider, spec, &planned.observed).await.map_err(told);
-    let other = match which {
-        Which::Create => {
-            let taken = || plan::taken(&id, provider, spec, &planned.observed);
-            shared.is_second(For::Create, &id).then(|| same::twice(&id)).or_else(taken)
+    let other = match &begun {
+        Some(begun) => {
+            let taken = || plan::taken(&id, begun, provider, spec, &planned.observed);
+            let is_twice = shared.is_second(For::Create, &id) || begun.is_of_this_run();
+            is_twice.then(|| same::twice(&id)).or_else(taken)
         }
-        Which::Update => another().await?.or_else(|| same::gone(provider, spec, &planned.observed)),
-        Which::Delete => another().await?,
+        None if which == Which::Delete => another().await?,
+        None => another().await?.or_else(|| same::gone(provider, spec, &planned.observed)),
     };
     if let Some(other) = other.or_else(|| shown::moved(&asked.private, &id, spec, &planned)) {
         return Err(vec![other]);
     }
-    let begun = Begun::of(&id);
-    if which == Which::Create {
-        begun.write().map_err(|error| {
-            let help = "It is written so that a create that is cut short is gone on with. Make Terraform's data folder writable.";
-            vec![Diagnostic::error(format!("What is begun cannot be written down: {error}."), help)]
-        })?;
+    if let Some(begun) = &begun {
+        begun.write().map_err(|why| vec![not_begun(&id, why)])?;
     }
     let walked = walk(shared, provider, spec, &planned, now).await;
     let desired = planned.desired;
-    if let (Err(said), Which::Create) = (&walked, which) {
+    if let (Err(said), Some(begun)) = (&walked, &begun) {
         let observed = provider.observe(&desired).await;
         let is_away = |observed: &Vec<_>| same::left(provider.kinds(), observed).is_empty();
         if observed.as_ref().is_ok_and(|observed| !provider.is_among(observed)) {
@@ -130,12 +131,22 @@ async fn carry_out(
     }
     let observed = provider.observe(&desired).await.map_err(told)?;
     let drift = look::drift(provider, spec, &desired, &observed);
-    if which == Which::Create {
+    if let Some(begun) = &begun {
         // Whether Terraform gets to write its state is not known here: the next look takes it away.
         begun.made(same::own_id(provider, spec, &observed).as_deref());
     }
     let waiting = plan::waiting(&id, &run::timing(spec, Timestamp::now()), &[], &observed);
     Ok((look::state(&asked.planned, provider, told_of, &observed, drift), waiting.into_iter().collect()))
+}
+
+fn not_begun(id: &str, why: begun::Refused) -> Diagnostic {
+    match why {
+        begun::Refused::UnderWay => same::twice(id),
+        begun::Refused::Unwritten(error) => {
+            let help = "It is written so that a create that is cut short is gone on with. Make Terraform's data folder writable.";
+            Diagnostic::error(format!("What is begun cannot be written down: {error}."), help)
+        }
+    }
 }
 
 /// Where the data is that was destroyed. That it was asked for is no word of its being there.

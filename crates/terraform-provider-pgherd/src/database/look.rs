@@ -28,7 +28,9 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
         same::other_place(&kept.state, &*provider, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
         // The state knows of it, whoever made it.
         shared.is_known(&same::id(&*provider, &spec));
-        Begun::of(&same::id(&*provider, &spec)).remove();
+        if let Ok(place) = same::place(shared, &settings, &*provider).await {
+            Begun::of(&same::id(&*provider, &spec), &place).remove();
+        }
         let desired = provider.desired(&spec);
         let observed = provider.observe(&desired).await.map_err(told)?;
         let another = same::another(&kept.state, &*provider, &spec, &observed).await.map_err(told)?;

@@ -13,6 +13,8 @@ mod promised;
 pub mod same;
 mod shown;
 
+pub use begun::know_this_run;
+
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;

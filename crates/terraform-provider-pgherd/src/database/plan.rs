@@ -84,13 +84,19 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
             Err(error) => said.push(refused(&error)),
         }
     } else {
+        let begun = match same::place(shared, &settings, &*provider).await {
+            Ok(place) => Begun::of(&id, &place),
+            Err(error) => return Answer::refused(proposed, private, vec![refused(&error)]),
+        };
         if !is_there {
             // What was begun came to nothing: whatever is there later is somebody else's.
-            Begun::of(&id).remove();
+            begun.remove_if_over();
         }
-        let taken = taken(&id, &*provider, &spec, &planned.observed);
+        let taken = taken(&id, &begun, &*provider, &spec, &planned.observed);
         let taken = taken.map(|taken| if shared.knows(&id) { replaced(&id) } else { taken });
-        said.extend(taken.or_else(|| is_there.then(|| gone_on_with(&id))));
+        // Terraform plans again right before it makes one, and another process may have made it in the meantime.
+        let twice = begun.is_of_this_run().then(|| same::twice(&id));
+        said.extend(twice.or(taken).or_else(|| is_there.then(|| gone_on_with(&id))));
     }
     // One that is to be made anew is asked about twice: as the one that there is, and as a new one.
     let why = if old.is_some() { For::Plan } else { For::New };
@@ -257,9 +263,15 @@ pub fn moved(prior: &Value, old: &Spec, new: &Spec) -> Option<Diagnostic> {
 }
 
 /// Why a database cannot be made: there is one of that name, or somebody is making it, and nothing says that it was begun here.
-pub fn taken(id: &str, provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<Diagnostic> {
+pub fn taken(
+    id: &str,
+    begun: &Begun,
+    provider: &dyn Provider,
+    spec: &Spec,
+    observed: &[Observed],
+) -> Option<Diagnostic> {
     let own_id = || same::own_id(provider, spec, observed);
-    if !provider.is_among(observed) || Begun::of(id).is_about(own_id().as_deref()) {
+    if !provider.is_among(observed) || begun.is_about(own_id().as_deref()) {
         return None;
     }
     let help = format!(

@@ -6,9 +6,12 @@ use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
 use pgherd_engine::provider::{Provider, ProviderError};
 
+use super::begun::Place;
 use crate::fields;
 use crate::meaning::sentence;
 use crate::protocol::{Diagnostic, Value};
+use crate::provider::Shared;
+use crate::settings::Settings;
 
 /// Says where a database is, by which it is imported: `target/region/name`, or `target/name`.
 pub fn id(provider: &dyn Provider, spec: &Spec) -> String {
@@ -16,6 +19,18 @@ pub fn id(provider: &dyn Provider, spec: &Spec) -> String {
         Some(region) => format!("{}/{region}/{}", spec.target, spec.name),
         None => format!("{}/{}", spec.target, spec.name),
     }
+}
+
+/// Where the databases of this configuration of the provider are, which another one by an alias may share, whatever its profile is called.
+pub async fn place(shared: &Shared, settings: &Settings, provider: &dyn Provider) -> Result<Place, ProviderError> {
+    if let Some(known) = shared.account(provider.cloud()) {
+        return Ok(Place::Account(known));
+    }
+    let Some(account) = provider.account().await? else {
+        return Ok(Place::Folder(settings.options.paths().state));
+    };
+    shared.is_account(provider.cloud(), &account);
+    Ok(Place::Account(account))
 }
 
 /// A state of one target while another one is meant. Asked before the target is reached.
@@ -112,7 +127,8 @@ pub fn gone(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Opti
 
 /// Two blocks that mean one database would both change it, and the end of one of them would end it for both.
 pub fn twice(id: &str) -> Diagnostic {
-    let help = "Give each block a name of its own; without one it is `database`. Of two addresses in the state that are about one database take \
+    let help = "Give each block a name of its own, also where they have provider configurations of their own and these mean one account; without one it is \
+        `database`. Of two addresses in the state that are about one database take \
         one out with `terraform state rm`, which leaves the database as it is.";
     Diagnostic::error(format!("Two blocks mean {id}."), help).at("name")
 }

@@ -590,6 +590,48 @@ fn two_accounts_are_served_side_by_side() {
     }
 }
 
+const TWIN: &str = r#"
+terraform {
+  required_providers {
+    pgherd = { source = "local/pgherd/pgherd" }
+  }
+}
+
+provider "pgherd" {}
+
+provider "pgherd" {
+  alias = "again"
+}
+
+module "twin" {
+  providers = {
+    pgherd = pgherd.again
+  }
+"#;
+
+/// Each configuration of the provider is a process of its own, and no plan sees that two of them mean one account.
+#[test]
+fn a_database_that_two_configurations_mean_has_one_owner() {
+    let (_, arguments) = FILE.split_once("{\n").expect("a block");
+    let arguments = arguments.split("\n\noutput").next().expect("arguments");
+    // They begin at once, or one after the other.
+    for line in ["apply saved", "apply -parallelism=1 saved"] {
+        let Some(cloud) = Cloud::quick("owner") else { return };
+        let world = &cloud.world;
+        world.write("main.tf", FILE).write("twin.tf", &format!("{TWIN}{arguments}\n"));
+        world.run("init").fine();
+        world.run("plan -out=saved").fine().says("2 to add");
+        let has_one_owner = || {
+            let owners = world.run("state list").fine().said.matches("pgherd_postgres.this").count();
+            assert_eq!((owners, cloud.times("CreateDBInstance")), (1, 1));
+        };
+        world.run(line).with_code(1).says("Two blocks mean aws/eu-central-1/orders.");
+        has_one_owner();
+        world.run("apply -auto-approve").with_code(1).says("There is a database aws/eu-central-1/orders already");
+        has_one_owner();
+    }
+}
+
 /// Before it is known it may be another one than the one in force, and once it is known it is compared.
 #[test]
 fn a_password_that_is_known_late_is_exchanged() {
