@@ -17,8 +17,8 @@ pub fn timing(spec: &Spec) -> Timing {
 /// What there is to do, unless something is in the way. A verb that makes things deletes none.
 pub async fn planned(provider: &dyn Provider, spec: &Spec) -> Result<Planned, ProviderError> {
     let timing = timing(spec);
-    let look = || run::observe_and_plan(provider, spec, &timing, Intent::default());
-    let planned = run::once_free(&provider.until_free(), |_| {}, look).await?;
+    // Nobody is told here what would be waited for: whoever asks again is.
+    let planned = run::observe_and_plan(provider, spec, &timing, Intent::default()).await?;
     let is_error = |said: &&Diagnostic| said.severity == Severity::Error;
     let errors: Vec<&Diagnostic> = planned.plan.diagnostics.iter().filter(is_error).collect();
     if !errors.is_empty() {

@@ -298,7 +298,10 @@ async fn is_anything_left(aws: &Aws, database: &str) -> Result<bool, ProviderErr
     let servers = async { Ok::<_, ProviderError>(rds::instances(session, region, &ids).await?) };
     let alarms =
         async { Ok::<_, ProviderError>(cloudwatch::alarms(session, region, &names::alarm(database, "")).await?) };
-    let (servers, alarms, around) = try_join3(servers, alarms, super::around(aws, &bare)).await?;
+    let (servers, mut alarms, around) = try_join3(servers, alarms, super::around(aws, &bare)).await?;
+    // One that is on its way out refers to nothing any more, though it may be told.
+    let going = aws.leaving().at_work(database);
+    alarms.retain(|alarm| !going.contains(&Id::new(alarm::NAME, &alarm.name)));
     let is_ours = |seen: &&Observed| !matches!(seen.status, Status::Foreign(_));
     if around.iter().filter(is_ours).any(|seen| !is_referred_to(seen, database, region, &servers, &alarms)) {
         return Ok(true);

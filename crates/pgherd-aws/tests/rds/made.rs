@@ -160,7 +160,7 @@ async fn as_many_replicas_at_once_as_are_wanted() {
     let asked = world.emulator.asked();
     let tries = asked.iter().filter(|asked| asked.action == "CreateDBInstanceReadReplica");
     let outcomes: Vec<&str> = tries.map(|asked| asked.outcome.as_str()).collect();
-    assert!(outcomes.len() > 12, "most are refused at first: {outcomes:?}");
+    assert!(outcomes.len() > 6, "some are refused at first: {outcomes:?}");
 }
 
 /// What RDS refuses for good is an error in a minute, and not waited out for as long as a change may take.

@@ -82,8 +82,8 @@ async fn carry_out(
         Which::Delete => run::observe_and_plan_destroy(provider, spec).await.map_err(told)?,
         Which::Create | Which::Update => {
             let timing = run::timing(spec, now);
-            let look = || run::observe_and_plan(provider, spec, &timing, Intent::default());
-            run::once_free(&provider.until_free(), |_| {}, look).await.map_err(told)?
+            // Not waited for: Terraform tells nobody what it waits for, and its Ctrl-C would not be heard.
+            run::observe_and_plan(provider, spec, &timing, Intent::default()).await.map_err(told)?
         }
     };
     let said: Vec<Diagnostic> = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
