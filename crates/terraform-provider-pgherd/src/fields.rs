@@ -34,14 +34,21 @@ fn input(variable: &Variable) -> Vec<Attribute> {
         return vec![Attribute { given: Given::Either, ..attribute }];
     }
     let secret = Attribute { sensitive: true, ..attribute };
+    // What the table says besides is of the command line: Terraform has files of its own.
+    let meaning = variable.meaning.split_inclusive(". ").next().unwrap_or_default().trim_end();
     let unkept = Attribute {
         name: write_only(variable),
-        description: format!("{} It is kept in neither plan nor state.", variable.meaning),
+        description: format!(
+            "{meaning} The provider keeps it in neither plan nor state; written out in a file it stands in a saved plan, which holds the configuration: use a variable with `ephemeral = true`."
+        ),
         write_only: true,
         ..secret.clone()
     };
     let kept = Attribute {
-        description: format!("{} Terraform keeps it in its state; `{}` is not kept.", variable.meaning, unkept.name),
+        description: format!(
+            "{meaning} Terraform keeps it in its state and in saved plans; `{}` is not kept.",
+            unkept.name
+        ),
         ..secret
     };
     vec![kept, unkept]

@@ -77,7 +77,7 @@ fn schema() -> Schema {
             Attribute::optional(
                 "aws_endpoint",
                 text(),
-                "URL of all services of AWS, an emulator's say. Default: AWS_ENDPOINT_URL and its like, else AWS's own.",
+                "URL of all services of AWS, an emulator's say, but those that a profile's credentials come from. Default: AWS_ENDPOINT_URL and its like, else AWS's own.",
             ),
             Attribute::optional("state_dir", text(), "Folder of this machine's databases. Default: PGHERD_STATE_DIR, else the usual one."),
             Attribute::optional("postgres_dirs", texts(), "Further folders in which PostgreSQL is installed on this machine."),
@@ -114,6 +114,11 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
         (None, Some(name)) => Some(cloud(&name).map_err(|error| vec![error])?),
         (None, None) => None,
     };
+    // An empty variable would mean the account of the environment, in silence.
+    if config.get("aws_profile").as_text() == Some("") {
+        let help = "Name a profile; to have what AWS's own tools find, leave aws_profile out or write null.";
+        return Err(vec![Diagnostic::error("aws_profile is empty.", help).at("aws_profile")]);
+    }
     let accepted = texts("accept");
     let known = pgherd_targets::acceptable();
     if let Some(code) = accepted.iter().find(|code| !known.contains(code.as_str())) {
@@ -247,6 +252,12 @@ mod tests {
         let said = said.expect_err("there is none");
         assert_eq!(said[0].attribute.as_deref(), Some("accept"));
         assert!(said[0].detail.contains("unencrypted-storage, upgrade-path"), "{}", said[0].detail);
+    }
+
+    #[test]
+    fn an_empty_profile_is_not_the_environments_account() {
+        let said = read(&Value::object([("aws_profile", Value::text(""))])).expect_err("it names none");
+        assert_eq!(said[0].attribute.as_deref(), Some("aws_profile"));
     }
 
     #[test]

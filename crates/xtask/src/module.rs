@@ -183,7 +183,7 @@ module \"database\" {
 }
 ```
 
-The password is kept in neither plan nor state.
+The password is kept in neither plan nor state. Written out in a file it stands in a saved plan's copy of the configuration: use a variable with `ephemeral = true`.
 Terraform 1.11 or newer, OpenTofu 1.11 or newer. Older ones know no value that is kept nowhere: there write a resource `pgherd_postgres` with
 `master_password`, which the state then holds, or leave the password out, and one is generated and kept by the target.
 
