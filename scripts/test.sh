@@ -21,6 +21,8 @@ if [ -n "${PGHERD_OWN_MEMORY:-}" ]; then
 fi
 # Chance finds what is new where one looks for it; whether this lands depends on what was changed alone.
 export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20261123}"
+# Most tests wait for servers, disks and clocks rather than compute: twice as many at a time as there are cores.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$(($(nproc) * 2))}"
 # What tests leave out stands in their own output, most of which cargo does not show for tests that pass.
 command -v terraform >/dev/null || echo "SKIPPED: the tests with the real terraform, which is not installed"
 [ -d ../shared ] || echo "SKIPPED: the tests that read requirements and API descriptions, since ../shared is absent"
