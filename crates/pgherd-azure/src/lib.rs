@@ -12,6 +12,7 @@
 //!   kept in one: `geo_redundant_backup` with a key of one's own is refused.
 //! * Reading a block off a server (`Provider::inputs`), logs (`Provider::log`), and stable names by virtual endpoints.
 //! * API versions before 2026-10-01.
+//! * The proof that a run that was killed can be repeated at once, while what it began is on its way: the shared suite repeats it later.
 
 mod api;
 pub mod around;
