@@ -73,6 +73,9 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         said.extend(planned.plan.diagnostics.iter().filter_map(meaning::diagnostic));
     }
     let is_there = provider.is_among(&planned.observed);
+    // It may come to its end by itself before Terraform plans again, right before it applies.
+    let is_on_its_way =
+        old.is_none() && planned.observed.iter().any(|seen| matches!(seen.status, Status::Incomplete(_)));
     if old.is_some() {
         match same::another(&prior, &*provider, &spec, &planned.observed).await {
             Ok(another) => said.extend(another.or_else(|| {
@@ -96,7 +99,7 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         let taken = taken.map(|taken| if shared.knows(&id) { replaced(&id) } else { taken });
         // Terraform plans again right before it makes one, and another process may have made it in the meantime.
         let twice = begun.is_of_this_run().then(|| same::twice(&id));
-        said.extend(twice.or(taken).or_else(|| is_there.then(|| gone_on_with(&id))));
+        said.extend(twice.or(taken).or_else(|| is_there.then(|| gone_on_with(&id, &planned))));
     }
     // One that is to be made anew is asked about twice: as the one that there is, and as a new one.
     let why = if old.is_some() { For::Plan } else { For::New };
@@ -128,6 +131,9 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         is_undecided,
     };
     let mut state = promise(proposed, &prior, &*provider, &case, &planned, has_open_password);
+    if is_on_its_way {
+        state.set(shown::STEPS, Value::Unknown);
+    }
     if !is_open {
         if private == shown::IMPORTED && planned.plan.steps.is_empty() && state != prior {
             let help = "It is as the block says. What the block says of it in other words than were read off it, or cannot be read off it, is new to the state.";
@@ -176,10 +182,14 @@ fn as_before(config: &Value, prior: &Value, unknown: &[&'static Variable]) -> Va
 fn not_known_yet(id: &str, late: &[&str], planned: &Planned) -> Diagnostic {
     let said =
         format!("What will be done to {id} is not wholly known yet: {} will be known after apply.", late.join(", "));
-    let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
-    let lines = if lines.is_empty() { "nothing".to_owned() } else { format!("\n{}", lines.join("\n")) };
     let help = "It is done without being shown. To see it before, apply what it comes from first, with -target. As far as it is known: ";
-    Diagnostic::warning(said, format!("{help}{lines}"))
+    Diagnostic::warning(said, format!("{help}{}", steps_or_nothing(planned)))
+}
+
+/// The steps, where they cannot stand in an attribute.
+fn steps_or_nothing(planned: &Planned) -> String {
+    let lines: Vec<String> = text::lines(&planned.plan, false).into_iter().map(|line| line.text).collect();
+    if lines.is_empty() { "nothing".to_owned() } else { format!("\n{}", lines.join("\n")) }
 }
 
 /// The end of a database: what protects it stops the plan, not only the apply.
@@ -290,9 +300,10 @@ fn replaced(id: &str) -> Diagnostic {
 }
 
 /// A create that was cut short is no new database.
-fn gone_on_with(id: &str) -> Diagnostic {
+fn gone_on_with(id: &str, planned: &Planned) -> Diagnostic {
     let help = "A create from this folder was cut short before its end was known. If somebody else has made it since, choose another name: \
-        the apply changes this one.";
+        the apply changes this one. As of now is left to do: ";
+    let help = format!("{help}{}", steps_or_nothing(planned));
     Diagnostic::warning(format!("There is a database {id} already, and this goes on with it."), help)
 }
 
