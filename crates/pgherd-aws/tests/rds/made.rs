@@ -101,7 +101,7 @@ async fn what_is_told_meanwhile() {
     orders: creating
     orders: backing-up
     orders: available
-    in each database whose statements are to be seen: CREATE EXTENSION pg_stat_statements;
+    in each database whose statements are to be seen, unless shared_preload_libraries is without it: CREATE EXTENSION pg_stat_statements;
     ");
 }
 

@@ -2,7 +2,7 @@
 
 use pgherd_engine::suite::{self, World as _};
 
-use crate::world::{Cloudy, Hurried, PRIVATE, SMALL, WHOLE, with};
+use crate::world::{Cloudy, Hurried, PRIVATE, SMALL, STORM, WHOLE, with};
 
 #[tokio::test]
 async fn what_was_applied_is_kept_and_an_empty_plan_writes_nothing() {
@@ -52,7 +52,7 @@ async fn killed_after_any_call_of_a_destroy_it_ends_well() {
 
 #[tokio::test]
 async fn a_storm_of_throttling_ends_well() {
-    suite::throttled::<Cloudy>(WHOLE, 24, 2).await;
+    suite::throttled::<Cloudy>(WHOLE, 24, STORM).await;
 }
 
 /// Azure keeps no backup of a server that is gone.

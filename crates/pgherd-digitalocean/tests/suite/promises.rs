@@ -3,7 +3,7 @@
 use pgherd_engine::suite::{self, World as _};
 
 use crate::verbs::apply;
-use crate::world::{Hurried, Ocean, SMALL, WHOLE, spec, with};
+use crate::world::{Hurried, Ocean, SMALL, STORM, WHOLE, spec, with};
 
 #[tokio::test]
 async fn what_was_applied_is_kept_and_an_empty_plan_writes_nothing() {
@@ -44,8 +44,8 @@ async fn whichever_answer_is_lost_one_apply_is_enough() {
 
 #[tokio::test]
 async fn a_storm_of_throttling_ends_well() {
-    suite::throttled::<Ocean>(SMALL, 3, 3).await;
-    suite::throttled::<Ocean>(WHOLE, 12, 4).await;
+    suite::throttled::<Ocean>(SMALL, 3, STORM).await;
+    suite::throttled::<Ocean>(WHOLE, 12, STORM).await;
 }
 
 /// Backups go with their cluster; tags are the account's.

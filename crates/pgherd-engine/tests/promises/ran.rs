@@ -12,7 +12,7 @@ use pgherd_core::report::LogAsked;
 use pgherd_core::resource::Kind;
 use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
-use pgherd_engine::provider::{Deletion, ErrorKind, Goal, Provider as _};
+use pgherd_engine::provider::{Deletion, ErrorKind, Goal, Provider as _, ProviderError};
 use pgherd_engine::run;
 use pgherd_engine::stop::Stop;
 
@@ -88,8 +88,27 @@ async fn what_goes_on_by_itself_is_waited_for_and_nothing_else_is() {
     };
     let planned = run::once_free(&client.until_free(), |_| {}, always).await.expect("no fault is planned");
     assert_eq!(codes(&planned.plan.diagnostics), [BUSY]);
-    let (deadline, minute) = (client.until_free().deadline, std::time::Duration::from_secs(60));
-    assert!(began.elapsed() + minute > deadline && began.elapsed() <= deadline);
+    let (deadline, moment) = (client.until_free().deadline, std::time::Duration::from_secs(1));
+    assert!((deadline..deadline + moment).contains(&began.elapsed()), "{:?}", began.elapsed());
+    // A look that fails in passing is followed by another one, and not where it is the first.
+    let throttled = || Err(ProviderError::new(ErrorKind::Throttled, "asked too often"));
+    let looks = Cell::new(0);
+    let fails_at = async |nth: u32| {
+        looks.set(0);
+        let plan = || async {
+            looks.set(looks.get() + 1);
+            if looks.get() == nth {
+                throttled()
+            } else if looks.get() < 4 {
+                always().await
+            } else {
+                look().await
+            }
+        };
+        run::once_free(&client.until_free(), |_| {}, plan).await.map(|planned| planned.plan.is_refused())
+    };
+    assert!(!fails_at(2).await.expect("it passes"));
+    assert_eq!(fails_at(1).await.expect_err("nothing is known yet").kind, ErrorKind::Throttled);
 }
 
 #[tokio::test(start_paused = true)]
