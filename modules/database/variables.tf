@@ -6,8 +6,8 @@ variable "name" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.name] : provider::pgherd::problem("name", { name = var.name }) == "" if one != null])
-    error_message = join("", [for one in [var.name] : provider::pgherd::problem("name", { name = var.name }) if one != null])
+    condition     = alltrue([for one in [var.name] : provider::pgherd::problem("name", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_proxy = var.enable_proxy, name = var.name, preset = var.preset, read_replica_count = var.read_replica_count }) == "" if one != null])
+    error_message = join("", [for one in [var.name] : provider::pgherd::problem("name", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_proxy = var.enable_proxy, name = var.name, preset = var.preset, read_replica_count = var.read_replica_count }) if one != null])
   }
 }
 
@@ -39,8 +39,8 @@ variable "cloud_provider" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.cloud_provider] : provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, name = var.name, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.cloud_provider] : provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, name = var.name, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.cloud_provider] : provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.cloud_provider] : provider::pgherd::problem("cloud_provider", { cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
   }
 }
 
@@ -149,8 +149,8 @@ variable "allocated_storage" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.allocated_storage] : provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.allocated_storage] : provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.allocated_storage] : provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, max_allocated_storage = var.max_allocated_storage, preset = var.preset, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.allocated_storage] : provider::pgherd::problem("allocated_storage", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, max_allocated_storage = var.max_allocated_storage, preset = var.preset, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -160,8 +160,8 @@ variable "disk_size" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.disk_size] : provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.disk_size] : provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.disk_size] : provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, max_allocated_storage = var.max_allocated_storage, preset = var.preset, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.disk_size] : provider::pgherd::problem("disk_size", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, max_allocated_storage = var.max_allocated_storage, preset = var.preset, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -171,8 +171,8 @@ variable "storage_mb" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.storage_mb] : provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.storage_mb] : provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.storage_mb] : provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, max_allocated_storage = var.max_allocated_storage, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_mb] : provider::pgherd::problem("storage_mb", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, max_allocated_storage = var.max_allocated_storage, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -182,8 +182,8 @@ variable "max_allocated_storage" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.max_allocated_storage] : provider::pgherd::problem("max_allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) == "" if one != null])
-    error_message = join("", [for one in [var.max_allocated_storage] : provider::pgherd::problem("max_allocated_storage", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) if one != null])
+    condition     = alltrue([for one in [var.max_allocated_storage] : provider::pgherd::problem("max_allocated_storage", { cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.max_allocated_storage] : provider::pgherd::problem("max_allocated_storage", { cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) if one != null])
   }
 }
 
@@ -193,8 +193,8 @@ variable "auto_grow_enabled" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) == "" if one != null])
-    error_message = join("", [for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { allocated_storage = var.allocated_storage, auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, disk_size = var.disk_size, max_allocated_storage = var.max_allocated_storage, preset = var.preset, storage_mb = var.storage_mb }) if one != null])
+    condition     = alltrue([for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.auto_grow_enabled] : provider::pgherd::problem("auto_grow_enabled", { auto_grow_enabled = var.auto_grow_enabled, cloud_provider = var.cloud_provider, max_allocated_storage = var.max_allocated_storage, preset = var.preset }) if one != null])
   }
 }
 
@@ -204,8 +204,8 @@ variable "storage_type" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.storage_type] : provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.storage_type] : provider::pgherd::problem("storage_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.storage_type] : provider::pgherd::problem("storage_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_type] : provider::pgherd::problem("storage_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -215,8 +215,8 @@ variable "disk_type" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.disk_type] : provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.disk_type] : provider::pgherd::problem("disk_type", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.disk_type] : provider::pgherd::problem("disk_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.disk_type] : provider::pgherd::problem("disk_type", { cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -226,8 +226,8 @@ variable "storage_throughput" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.storage_throughput] : provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.storage_throughput] : provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.storage_throughput] : provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_throughput] : provider::pgherd::problem("storage_throughput", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -237,8 +237,8 @@ variable "storage_iops" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.storage_iops] : provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.storage_iops] : provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_throughput = var.storage_throughput, storage_type = var.storage_type, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.storage_iops] : provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_iops] : provider::pgherd::problem("storage_iops", { allocated_storage = var.allocated_storage, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, disk_size = var.disk_size, disk_type = var.disk_type, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, sku_name = var.sku_name, storage_iops = var.storage_iops, storage_mb = var.storage_mb, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -503,8 +503,8 @@ variable "create_read_replica" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.create_read_replica] : provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, name = var.name, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.create_read_replica] : provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, name = var.name, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.create_read_replica] : provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.create_read_replica] : provider::pgherd::problem("create_read_replica", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -514,8 +514,8 @@ variable "read_replica_count" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.read_replica_count] : provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.read_replica_count] : provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.read_replica_count] : provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.read_replica_count] : provider::pgherd::problem("read_replica_count", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, instance_class = var.instance_class, instance_type = var.instance_type, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -602,8 +602,8 @@ variable "backup_retention_period" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) if one != null])
   }
 }
 
@@ -613,8 +613,8 @@ variable "backup_retention_days" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, multi_az = var.multi_az, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) if one != null])
   }
 }
 
@@ -624,8 +624,8 @@ variable "enable_backup" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.enable_backup] : provider::pgherd::problem("enable_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.enable_backup] : provider::pgherd::problem("enable_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.enable_backup] : provider::pgherd::problem("enable_backup", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_backup] : provider::pgherd::problem("enable_backup", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) if one != null])
   }
 }
 
@@ -635,8 +635,8 @@ variable "enable_binary_log_backup" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -646,8 +646,8 @@ variable "backup_window" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) if one != null])
   }
 }
 
@@ -657,8 +657,8 @@ variable "backup_time" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) if one != null])
   }
 }
 
@@ -668,8 +668,8 @@ variable "enable_backup_encryption" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.enable_backup_encryption] : provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.enable_backup_encryption] : provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.enable_backup_encryption] : provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_backup_encryption] : provider::pgherd::problem("enable_backup_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
   }
 }
 
@@ -712,8 +712,8 @@ variable "maintenance_window" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.maintenance_window] : provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.maintenance_window] : provider::pgherd::problem("maintenance_window", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.maintenance_window] : provider::pgherd::problem("maintenance_window", { cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.maintenance_window] : provider::pgherd::problem("maintenance_window", { cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) if one != null])
   }
 }
 
@@ -745,8 +745,8 @@ variable "storage_encrypted" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.storage_encrypted] : provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
-    error_message = join("", [for one in [var.storage_encrypted] : provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
+    condition     = alltrue([for one in [var.storage_encrypted] : provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
+    error_message = join("", [for one in [var.storage_encrypted] : provider::pgherd::problem("storage_encrypted", { cloud_provider = var.cloud_provider, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
   }
 }
 
@@ -756,8 +756,8 @@ variable "enable_encryption" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.enable_encryption] : provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
-    error_message = join("", [for one in [var.enable_encryption] : provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_backup_encryption = var.enable_backup_encryption, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
+    condition     = alltrue([for one in [var.enable_encryption] : provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_encryption] : provider::pgherd::problem("enable_encryption", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
   }
 }
 
@@ -965,8 +965,8 @@ variable "enable_proxy" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.enable_proxy] : provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.enable_proxy] : provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.enable_proxy] : provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_proxy] : provider::pgherd::problem("enable_proxy", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -976,7 +976,7 @@ variable "proxy_config" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.proxy_config] : provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.proxy_config] : provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, sku_name = var.sku_name, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.proxy_config] : provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.proxy_config] : provider::pgherd::problem("proxy_config", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, database_name = var.database_name, db_instance_class = var.db_instance_class, enable_proxy = var.enable_proxy, instance_class = var.instance_class, instance_type = var.instance_type, parameters = var.parameters, preset = var.preset, proxy_config = var.proxy_config, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }

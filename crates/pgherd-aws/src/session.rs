@@ -233,7 +233,7 @@ fn keys_of(profile: &str, region: &str, through: Through) -> ProfileFileCredenti
 
 fn checked(region: Option<String>) -> Result<String, ProviderError> {
     let invalid = |words: String| {
-        Err(ProviderError::new(ErrorKind::Invalid, words).help("write region in the block, or set AWS_REGION"))
+        Err(ProviderError::new(ErrorKind::Invalid, words).help("write aws_region in the block, or set AWS_REGION"))
     };
     match region {
         None => invalid("there is no region for AWS".to_owned()),

@@ -45,6 +45,17 @@ pub async fn observe_and_plan(
 ) -> Result<Planned, ProviderError> {
     let desired = provider.desired(spec);
     let observed = provider.observe(&desired).await?;
+    plan_observed(provider, spec, timing, intent, (desired, observed)).await
+}
+
+/// The same of what was seen just now, when what should exist was looked for.
+pub async fn plan_observed(
+    provider: &dyn Provider,
+    spec: &Spec,
+    timing: &Timing,
+    intent: Intent,
+    (desired, observed): (Vec<Resource>, Vec<Observed>),
+) -> Result<Planned, ProviderError> {
     let mut plan = plan::plan(provider.kinds(), &spec.block, &desired, &observed, timing);
     for (id, words) in provider.derived(spec) {
         plan.derived.entry(id).or_default().push(words);

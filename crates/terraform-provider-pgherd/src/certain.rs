@@ -16,44 +16,49 @@ use pgherd_core::value::Value;
 use pgherd_core::variables::{self, Type, Variable};
 
 use crate::meaning;
-use crate::settings::Settings;
 
 /// The first error that is certain and that `variable` has a part in: it is about it, or is there because of what is written for it.
-/// `given` are the names that were handed over, written or not.
-pub fn error(variable: &str, inputs: &Inputs, given: &BTreeSet<&str>, today: Date) -> Option<Diagnostic> {
+/// `given` are the names that were handed over, written or not, and `target` is where everything runs, whatever it says itself.
+pub fn error(
+    variable: &str,
+    inputs: &Inputs,
+    given: &BTreeSet<&str>,
+    target: Option<Cloud>,
+    today: Date,
+) -> Option<Diagnostic> {
     // Whoever reads of it has to find it in front of them.
     inputs.get(variable)?;
     // That there is no such target nothing takes away, and without one nothing else can be told.
     if let Some(Value::Text(_)) = inputs.get("cloud_provider").filter(|_| variable == "cloud_provider") {
-        let (spec, told) = spec::resolve(inputs, Settings::of_environment().target);
+        let (spec, told) = spec::resolve(inputs, target);
         if spec.is_none() {
             return told.into_iter().find(|one| one.severity == Severity::Error && about(one) == Some(variable));
         }
     }
-    let mut said = errors(inputs, today)?;
+    let mut said = errors(inputs, target, today)?;
     let without = |inputs: &Inputs| -> Option<Vec<Diagnostic>> {
         let mut inputs = inputs.clone();
         inputs.values.remove(variable);
-        errors(&inputs, today)
+        errors(&inputs, target, today)
     };
     if said.iter().any(|one| about(one) != Some(variable)) {
         let others = without(inputs).unwrap_or_default();
         said.retain(|one| about(one) == Some(variable) || !others.iter().any(|other| is_same(one, other)));
     }
-    let target = inputs.get("cloud_provider").and_then(Value::as_text).and_then(Cloud::from_name);
+    let named = inputs.get("cloud_provider").and_then(Value::as_text).and_then(Cloud::from_name);
     let is_handed = |one: &Variable| {
         let names = || variables::aliases(one.name).map(|alias| alias.name).chain([one.name]);
         names().any(|name| inputs.get(name).is_some()) || names().all(|name| given.contains(name))
     };
     for other in variables::all().filter(|one| one.canonical.is_none() && !one.sensitive && !is_handed(one)) {
-        for value in values(other, target) {
+        for value in values(other, named) {
             if said.is_empty() {
                 return None;
             }
             let mut inputs = inputs.clone();
             inputs.values.insert(other.name.to_owned(), value);
             // A value that says nothing about a block takes nothing away.
-            let Some(then) = errors(&inputs, today) else { continue };
+            let Some(then) = errors(&inputs, target, today) else { continue };
             said.retain(|one| then.iter().any(|other| is_same(one, other)));
         }
     }
@@ -69,8 +74,8 @@ pub fn about(said: &Diagnostic) -> Option<&str> {
 }
 
 /// Every error about a block that is not to be accepted by name; `None`: what the block means cannot be told.
-fn errors(inputs: &Inputs, today: Date) -> Option<Vec<Diagnostic>> {
-    let (spec, mut told) = spec::resolve(inputs, Settings::of_environment().target);
+fn errors(inputs: &Inputs, target: Option<Cloud>, today: Date) -> Option<Vec<Diagnostic>> {
+    let (spec, mut told) = spec::resolve(inputs, target);
     let spec = spec?;
     // Whether it is accepted stands in the provider's block, of which a function never learns.
     let said = meaning::check(inputs, &spec, today);

@@ -21,14 +21,15 @@ use crate::certain;
 use crate::fields;
 use crate::meaning::{self, sentence};
 use crate::protocol::{Function, Signature, Type, Value};
-use crate::settings::Settings;
 
-/// `resolve`
-pub struct Resolve;
+/// `resolve`, where everything runs on this target, or where it says itself.
+pub struct Resolve(pub Option<Cloud>);
 
 /// `problem`
 #[derive(Default)]
 pub struct Problem {
+    /// Where everything runs, whatever it says itself.
+    target: Option<Cloud>,
     /// What was asked last, and answered: of a validation Terraform asks for the condition and then for the message, in the same words.
     answered: Mutex<VecDeque<(Vec<Value>, String)>>,
 }
@@ -51,7 +52,7 @@ impl Function for Resolve {
     fn call(&self, arguments: &[Value]) -> Result<Value, String> {
         let [Value::Map(written)] = arguments else { return Err("an object of variables is wanted here".to_owned()) };
         let inputs = inputs(written);
-        let (spec, _) = spec::resolve(&inputs, Settings::of_environment().target);
+        let (spec, _) = spec::resolve(&inputs, self.0);
         let each = fields::canonical().filter(|variable| !variable.sensitive);
         Ok(Value::object(each.map(|variable| (variable.name, folded(variable, written, &inputs, spec.as_ref())))))
     }
@@ -115,7 +116,7 @@ impl Function for Problem {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let given = written.keys().map(String::as_str).collect();
-        let said = Self::among(variable, &inputs(&written), &given, today);
+        let said = Self::among(variable, &inputs(&written), &given, self.target, today);
         // A secret is remembered by nobody.
         if variables::variable(variable).is_some_and(|variable| !variable.sensitive) {
             let mut answered = answered();
@@ -127,6 +128,11 @@ impl Function for Problem {
 }
 
 impl Problem {
+    /// Where everything runs on this target, or where it says itself.
+    pub fn on(target: Option<Cloud>) -> Self {
+        Self { target, ..Self::default() }
+    }
+
     /// The first error about a variable of a block that is wholly known.
     pub fn of(variable: &str, inputs: &Inputs, target: Option<Cloud>, today: Date) -> String {
         let (spec, mut told) = spec::resolve(inputs, target);
@@ -144,8 +150,14 @@ impl Problem {
     }
 
     /// The first error that a variable is part of, where only those of `given` are known.
-    pub fn among(variable: &str, inputs: &Inputs, given: &BTreeSet<&str>, today: Date) -> String {
-        let Some(one) = certain::error(variable, inputs, given, today) else { return String::new() };
+    pub fn among(
+        variable: &str,
+        inputs: &Inputs,
+        given: &BTreeSet<&str>,
+        target: Option<Cloud>,
+        today: Date,
+    ) -> String {
+        let Some(one) = certain::error(variable, inputs, given, target, today) else { return String::new() };
         let elsewhere = certain::about(&one).filter(|about| *about != variable);
         let place = elsewhere.map_or(String::new(), |about| format!("At {about}: "));
         format!("{place}{}", words(&one))
@@ -180,7 +192,7 @@ mod tests {
 
     #[track_caller]
     fn check(written: &[(&str, Value)], name: &str, expected: &Value) {
-        let resolved = Resolve.call(&[object(written)]).expect("an object");
+        let resolved = Resolve(None).call(&[object(written)]).expect("an object");
         assert!(resolved.get(name) == expected, "{:?}", resolved.get(name).as_text());
     }
 

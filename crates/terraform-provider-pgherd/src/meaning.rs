@@ -180,7 +180,7 @@ pub fn diagnostic(told: &Told) -> Option<Diagnostic> {
     })
 }
 
-/// Flags, and what does the same under Terraform. The first that is found is taken.
+/// Flags and verbs of the command line, and what does the same under Terraform.
 const FLAGS: &[(&str, &str)] = &[
     ("`apply --now`", "`apply_immediately = true`"),
     ("apply --now when", "write apply_immediately = true when"),
@@ -189,9 +189,15 @@ const FLAGS: &[(&str, &str)] = &[
     ("--state-dir", "state_dir in the provider's block"),
     ("--postgres-dir", "postgres_dirs in the provider's block"),
     ("--postgres-user", "PGHERD_POSTGRES_USER"),
+    (
+        "`pgherd apply` waits until it is not, and then does what is left",
+        "wait until it is not, then apply: that does what is left",
+    ),
+    ("aws_region in the block, or set", "aws_region in the block or in the provider's block, or set"),
+    ("`pgherd destroy` deletes", "`terraform destroy` deletes"),
 ];
 
-/// The same without the flags that only the command line has.
+/// The same without what only the command line has.
 fn without_flags(text: &str) -> String {
     let mut text = FLAGS.iter().fold(text.to_owned(), |text, (flag, ours)| text.replace(flag, ours));
     for verb in ["accept", "take"] {
@@ -352,6 +358,14 @@ mod tests {
                 "apply --now begins with them at once; or wait for the window",
                 "apply_immediately = true begins with them at once; or wait for the window.",
             ),
+            (
+                "write aws_region in the block, or set AWS_REGION",
+                "Write aws_region in the block or in the provider's block, or set AWS_REGION.",
+            ),
+            (
+                "`pgherd apply` waits until it is not, and then does what is left",
+                "Wait until it is not, then apply: that does what is left.",
+            ),
             ("`apply --now` does both", "`apply_immediately = true` does both."),
             (
                 "name a server you have with --postgres-dir",
@@ -371,11 +385,11 @@ mod tests {
         assert_eq!(with, [] as [String; 0]);
     }
 
-    /// Nor does what a target says before anything is done, as its tests have it.
+    /// Nor does what a target or the engine says before anything is done; nor do they have somebody run what Terraform runs.
     #[test]
-    fn no_target_names_a_flag() {
-        let mut files = Vec::new();
+    fn nobody_names_a_flag() {
         let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut files = ["plan/decide.rs", "lint.rs"].map(|file| crates.join("pgherd-core/src").join(file)).to_vec();
         let mut folders = ["pgherd-aws/src/preflight", "pgherd-aws/src/live", "pgherd-local/src"]
             .map(|folder| crates.join(folder))
             .to_vec();
@@ -385,7 +399,15 @@ mod tests {
                 if path.is_dir() { folders.push(path) } else { files.push(path) }
             }
         }
-        let flags = ["--accept ", "--now", "--state-dir", "--postgres-dir", "--postgres-user"];
+        let flags = [
+            "--accept ",
+            "--now",
+            "--state-dir",
+            "--postgres-dir",
+            "--postgres-user",
+            "`pgherd apply`",
+            "`pgherd destroy`",
+        ];
         let mut helps = 0;
         for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
             let text = std::fs::read_to_string(file).expect("a file");

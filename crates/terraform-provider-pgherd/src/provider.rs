@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use pgherd_core::cloud::Cloud;
+use pgherd_core::resource::{Observed, Resource as Wanted};
 use pgherd_engine::stop::{Stop, Stopper, stop};
 
 use crate::database::{Database, know_this_run};
@@ -22,9 +24,23 @@ pub struct Shared {
     /// Which databases were meant since the last configuration, and for what: Terraform configures before each run over all blocks, and
     /// asks for each block once.
     meant: Mutex<BTreeSet<(For, String)>>,
+    /// What was seen of databases that were read and are planned next, by their ids.
+    seen: Mutex<BTreeMap<String, Seen>>,
     /// Whose account it is on each target, as far as it was asked since the last configuration.
     accounts: Mutex<BTreeMap<&'static str, String>>,
 }
+
+/// What was seen, when and of what.
+struct Seen {
+    at: Instant,
+    desired: Vec<Wanted>,
+    observed: Vec<Observed>,
+}
+
+/// For how long: Terraform plans right after it has read.
+const FRESH: Duration = Duration::from_secs(10);
+/// More than Terraform asks about side by side.
+const MOST_SEEN: usize = 64;
 
 /// What a database was asked about for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +82,22 @@ impl Shared {
         !self.meant.lock().unwrap_or_else(PoisonError::into_inner).insert((why, id.to_owned()))
     }
 
+    /// Keeps what was seen when this was looked for, for the plan that Terraform asks for next.
+    pub fn has_seen(&self, id: &str, desired: Vec<Wanted>, observed: Vec<Observed>) {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // A refresh alone plans nothing.
+        if all.len() >= MOST_SEEN {
+            all.clear();
+        }
+        all.insert(id.to_owned(), Seen { at: Instant::now(), desired, observed });
+    }
+
+    /// What was seen a moment ago when the same was looked for. It is told once: whoever asks again wants to know what is new.
+    pub fn just_seen(&self, id: &str, desired: &[Wanted]) -> Option<Vec<Observed>> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(id)?;
+        (seen.at.elapsed() < FRESH && seen.desired == desired).then_some(seen.observed)
+    }
+
     /// The account on this target, if it was asked.
     pub fn account(&self, cloud: Cloud) -> Option<String> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(cloud.name()).cloned()
@@ -92,13 +124,16 @@ pub fn plugin() -> Plugin {
         stopper,
         stop,
         meant: Mutex::default(),
+        seen: Mutex::default(),
         accounts: Mutex::default(),
     });
     let database: Box<dyn Resource> = Box::new(Database(Arc::clone(&shared)));
     let existing: Box<dyn Source> = Box::new(Existing(Arc::clone(&shared)));
     let credentials: Box<dyn Source> = Box::new(Credentials(Arc::clone(&shared)));
+    // Terraform has functions run in a process that it hands no configuration.
+    let target = Settings::of_environment().target;
     let functions: [(&str, Box<dyn Function>); 2] =
-        [("resolve", Box::new(Resolve)), ("problem", Box::<Problem>::default())];
+        [("resolve", Box::new(Resolve(target))), ("problem", Box::new(Problem::on(target)))];
     Plugin {
         provider: Box::new(Configured(shared)),
         resources: BTreeMap::from([("pgherd_postgres", database)]),
@@ -135,6 +170,7 @@ impl Provider for Configured {
                 *self.0.judged.write().unwrap_or_else(PoisonError::into_inner) = Judged::By(settings.target);
                 *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
                 self.0.meant.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Vec::new()
             }

@@ -106,7 +106,7 @@ fn validation(variable: &Variable) -> String {
 /// The variables that errors which this one is part of depend on, by the examples of the checks and of [`PAIRS`]; its other names; and what
 /// decides most defaults. One that is missing here costs a user the line at which an error is said, and nothing else.
 pub fn looked_at(variable: &Variable) -> BTreeSet<&'static str> {
-    let before: Vec<&Variable> = variables::all().take_while(|one| one.name != variable.name).collect();
+    let before: Vec<&Variable> = judged().into_iter().take_while(|one| one.name != variable.name).collect();
     let named = |block: &'static str| -> BTreeSet<&'static str> {
         let names = block.lines().filter_map(|line| Some(line.split_once('=')?.0.trim()));
         names.filter_map(variables::variable).map(Variable::canonical_name).collect()
@@ -123,13 +123,47 @@ pub fn looked_at(variable: &Variable) -> BTreeSet<&'static str> {
         |check: &&'static Check| check.wrong.iter().flat_map(|wrong| wrong.says).any(|said| said.starts_with("error "));
     let together = CHECKS.iter().filter(is_error).map(of_check).chain(PAIRS.iter().copied().map(named));
     let own = variable.canonical_name();
-    let groups: BTreeSet<&str> =
+    let mut groups: BTreeSet<&str> =
         together.filter(|names| names.contains(own)).flatten().chain([own, "cloud_provider", "preset"]).collect();
+    groups
+        .extend(COUNTS.iter().filter(|(one, _)| groups.contains(one)).map(|(_, whether)| *whether).collect::<Vec<_>>());
     before
         .into_iter()
         .filter(|one| !one.sensitive && groups.contains(one.canonical_name()))
         .map(|one| one.name)
         .collect()
+}
+
+/// What decides whether another one counts is looked at wherever that is.
+const COUNTS: &[(&str, &str)] = &[
+    ("create_read_replica", "read_replica_count"),
+    ("backup_retention_period", "enable_backup"),
+    ("name", "enable_proxy"),
+];
+
+/// In which order variables are judged, each of which sees those before it. What two of them make wrong can be said only of the later one,
+/// so what is often not written comes before what is wrong with its default.
+const LATER: &[(&str, &str)] = &[
+    ("allocated_storage", "storage_type"),
+    ("storage_throughput", "storage_iops"),
+    ("create_read_replica", "read_replica_count"),
+    ("backup_retention_period", "enable_backup"),
+    ("backup_window", "maintenance_window"),
+    ("enable_backup_encryption", "storage_encrypted"),
+    // With what is appended to it.
+    ("name", "proxy_config"),
+];
+
+/// All variables in the order in which they are judged.
+fn judged() -> Vec<&'static Variable> {
+    let mut order: Vec<&Variable> = variables::all().collect();
+    for (name, after) in LATER {
+        let (late, rest): (Vec<&Variable>, Vec<&Variable>) =
+            order.into_iter().partition(|one| one.canonical_name() == *name);
+        let place = rest.iter().rposition(|one| one.canonical_name() == *after).map_or(rest.len(), |last| last + 1);
+        order = [&rest[..place], &late, &rest[place..]].concat();
+    }
+    order
 }
 
 /// Blocks with what contradicts each other: what reading says of them has no examples elsewhere.
@@ -223,7 +257,8 @@ fn quoted(text: &str) -> String {
 }
 
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
+    // What stands in angles is no tag.
+    text.replace('|', "\\|").replace('<', "\\<")
 }
 
 #[cfg(test)]
@@ -243,10 +278,14 @@ mod tests {
     /// Terraform calls it a cycle.
     #[test]
     fn a_validation_looks_only_at_variables_before_its_own() {
-        let names: Vec<&str> = variables::all().map(|variable| variable.name).collect();
+        let names: Vec<&str> = judged().into_iter().map(|variable| variable.name).collect();
         let place = |name: &str| names.iter().position(|one| *one == name);
         for variable in variables::all() {
             assert!(looked_at(variable).iter().all(|name| place(name) < place(variable.name)), "{}", variable.name);
+        }
+        assert_eq!(names.len(), variables::all().count());
+        for (name, after) in LATER {
+            assert!(place(after).is_some() && place(name) > place(after), "{name}");
         }
         let iops = variables::variable("storage_iops").expect("it stands in the table");
         assert!(looked_at(iops).contains("disk_size"), "{:?}", looked_at(iops));

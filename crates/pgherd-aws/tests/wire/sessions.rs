@@ -503,12 +503,12 @@ async fn without_a_region_it_ends() {
     let world = World::new().set("AWS_ACCESS_KEY_ID", "AKIDENV").set("AWS_SECRET_ACCESS_KEY", "s");
     insta::assert_snapshot!(refused(world).await, @r"
     invalid: there is no region for AWS
-    write region in the block, or set AWS_REGION
+    write aws_region in the block, or set AWS_REGION
     ");
     let world = of_keys().set("CHILD_REGION", "eu-west-3.evil.test");
     insta::assert_snapshot!(refused(world).await, @r#"
     invalid: "eu-west-3.evil.test" is no region of AWS
-    write region in the block, or set AWS_REGION
+    write aws_region in the block, or set AWS_REGION
     "#);
 }
 

@@ -200,6 +200,8 @@ fn plain(value: &str) -> String {
 fn on(target: Cloud, sample: &str) -> String {
     match (target, sample.split(" = ").next()) {
         (Cloud::DigitalOcean, Some("vpc_id")) => "vpc_id = \"5a4981aa-9653-4bd1-bef5-d6bff52042e4\"".to_owned(),
+        // A key of a cloud is none of this machine.
+        (Cloud::Local, Some("kms_key_id")) => "kms_key_id = \"/etc/pgherd/own.key\"".to_owned(),
         (Cloud::DigitalOcean, Some("dr_region")) => "dr_region = \"ams3\"".to_owned(),
         _ => sample.to_owned(),
     }

@@ -45,7 +45,7 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
     };
     let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
     let fixed = old.filter(|_| !ends).and_then(|old| plan::moved(&asked.prior, &old, &spec));
-    if let Some(other) = fixed.or_else(|| same::other_target(&asked.prior, &spec)) {
+    if let Some(other) = fixed.or_else(|| same::elsewhere(&asked.prior, &settings, &spec)) {
         return fails(asked, vec![other]);
     }
     let which = Which::of(&asked);

@@ -23,7 +23,7 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
     let Some(spec) = spec else { return Answer::of(kept.state, kept.private) };
     let told = |error: ProviderError| vec![refused(&error)];
     let looked = async {
-        same::other_target(&kept.state, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
+        same::elsewhere(&kept.state, &settings, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
         let provider = settings.provider(&spec).await.map_err(told)?;
         same::other_place(&kept.state, &*provider, &spec).map_or(Ok(()), |other| Err(vec![other]))?;
         // The state knows of it, whoever made it.
@@ -52,7 +52,9 @@ pub async fn read(shared: &Shared, kept: Kept) -> Answer {
             state.set(DRIFT, drift);
             return Ok(state);
         }
-        Ok(state(&kept.state, &*provider, &spec, &observed, drift))
+        let state = state(&kept.state, &*provider, &spec, &observed, drift);
+        shared.has_seen(&same::id(&*provider, &spec), desired, observed);
+        Ok(state)
     };
     match looked.await {
         Ok(state) => Answer::of(state, kept.private),

@@ -49,6 +49,9 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     if let Some(fixed) = old.as_ref().and_then(|old| moved(&asked.prior, old, &spec)) {
         return Answer::refused(asked.proposed, asked.private, vec![fixed]);
     }
+    if let Some(other) = same::elsewhere(&asked.prior, &settings, &spec) {
+        return Answer::refused(asked.proposed, asked.private, vec![other]);
+    }
     let provider = match settings.provider(&spec).await {
         Ok(provider) => provider,
         Err(error) => return Answer::refused(asked.proposed, asked.private, vec![refused(&error)]),
@@ -64,11 +67,11 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     let told = Meaning::of(&proposed, &settings).0.filter(|_| !is_open);
     drop(config);
     let timing = run::timing(&spec, now);
-    let planned = match run::observe_and_plan(&*provider, &spec, &timing, Intent::default()).await {
+    let id = same::id(&*provider, &spec);
+    let planned = match look_and_plan(shared, &*provider, &spec, &timing).await {
         Ok(planned) => planned,
         Err(error) => return Answer::refused(proposed, private, vec![refused(&error)]),
     };
-    let id = same::id(&*provider, &spec);
     if !is_open {
         said.extend(planned.plan.diagnostics.iter().filter_map(meaning::diagnostic));
     }
@@ -146,6 +149,21 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     Answer::refused(state, Vec::new(), said)
 }
 
+/// Plans by what was read a moment ago, if it was, else by what there is now.
+async fn look_and_plan(
+    shared: &Shared,
+    provider: &dyn Provider,
+    spec: &Spec,
+    timing: &Timing,
+) -> Result<Planned, ProviderError> {
+    let desired = provider.desired(spec);
+    let observed = match shared.just_seen(&same::id(provider, spec), &desired) {
+        Some(observed) => observed,
+        None => provider.observe(&desired).await?,
+    };
+    run::plan_observed(provider, spec, timing, Intent::default(), (desired, observed)).await
+}
+
 /// What is written, with what the state keeps in its place. Of what may follow from something that is not known yet, nothing is promised
 /// where nothing is written.
 fn written(
@@ -196,7 +214,7 @@ fn steps_or_nothing(planned: &Planned) -> String {
 async fn destroy(shared: &Shared, settings: &Settings, asked: Plan) -> Answer {
     let (spec, ..) = Meaning::of(&asked.prior, settings);
     let Some(spec) = spec else { return Answer::of(Value::Null, asked.private) };
-    if let Some(other) = same::other_target(&asked.prior, &spec) {
+    if let Some(other) = same::elsewhere(&asked.prior, settings, &spec) {
         return Answer::refused(Value::Null, asked.private, vec![other]);
     }
     let looked = async {

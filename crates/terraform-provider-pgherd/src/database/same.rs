@@ -1,6 +1,9 @@
 //! Whether the database that is meant now is the one a state is about. A state that is taken for another database's changes that one,
 //! and ends it.
 
+use std::path::Path;
+
+use pgherd_core::cloud::Cloud;
 use pgherd_core::resource::{Id, Kind, Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
@@ -33,8 +36,13 @@ pub async fn place(shared: &Shared, settings: &Settings, provider: &dyn Provider
     Ok(Place::Account(account))
 }
 
-/// A state of one target while another one is meant. Asked before the target is reached.
-pub fn other_target(state: &Value, spec: &Spec) -> Option<Diagnostic> {
+/// Whether a state is of another target, or another folder of this machine. Asked before the target is reached.
+pub fn elsewhere(state: &Value, settings: &Settings, spec: &Spec) -> Option<Diagnostic> {
+    other_target(state, spec).or_else(|| other_folder(state, settings, spec))
+}
+
+/// A state of one target while another one is meant.
+fn other_target(state: &Value, spec: &Spec) -> Option<Diagnostic> {
     let known = state.get("id").as_text()?;
     let target = known.split('/').next()?;
     (target != spec.target.name()).then(|| differs(known, &format!("one on {}", spec.target)))
@@ -58,6 +66,17 @@ pub async fn another(
     let Some(known) = known_account(state) else { return Ok(None) };
     let now = provider.account().await?.filter(|now| !now.is_empty() && now != known);
     Ok(now.map(|now| differs(&format!("a database of account {known}"), &format!("one of account {now}"))))
+}
+
+/// A state of one folder of this machine while another one is meant, where there is none of it: the file with its password is still in the
+/// one.
+fn other_folder(state: &Value, settings: &Settings, spec: &Spec) -> Option<Diagnostic> {
+    let known = state.get(SECRET).as_text().filter(|_| spec.target == Cloud::Local)?;
+    let file = Path::new(known).canonicalize().ok()?;
+    let folder = settings.options.paths().state;
+    let is_there = folder.canonicalize().is_ok_and(|folder| file.starts_with(folder));
+    let known = format!("the database whose password is in {known}");
+    (!is_there).then(|| differs(&known, &format!("one below {}", folder.display())))
 }
 
 /// A state of one place while another one is meant. Asked before anything is looked at.
@@ -101,10 +120,11 @@ pub fn anothers(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> 
 }
 
 const ARN: &str = "db_instance_arn";
+const SECRET: &str = "db_credentials_secret_arn";
 
 fn differs(known: &str, now: &str) -> Diagnostic {
     let help = "Nothing was touched. Have target, region and credentials be as they were (the provider's block, PGHERD_TARGET, AWS_REGION, \
-        AWS_PROFILE); or take it out of the state with `terraform state rm`, which leaves the database as it is.";
+        AWS_PROFILE, PGHERD_STATE_DIR); or take it out of the state with `terraform state rm`, which leaves the database as it is.";
     Diagnostic::error(format!("The state is about {known}, and what is meant now is {now}."), help)
 }
 

@@ -98,6 +98,12 @@ fn another_target_is_another_database(world: &mut World) {
     world.set("PGHERD_TARGET", "locl");
     world.run("plan").with_code(1).says("There is no target \"locl\".");
     world.set("PGHERD_TARGET", "");
+    // Nor one with another folder, in which there is no such database.
+    let nowhere = world.work().join("nowhere").display().to_string();
+    for verb in ["plan", "plan -destroy", "plan -refresh=false", "plan -destroy -refresh=false"] {
+        let refused = world.run_with(verb, &[("PGHERD_STATE_DIR", &nowhere)]).with_code(1);
+        refused.says("The state is about the database whose password is in ").says(&format!("one below {nowhere}"));
+    }
 }
 
 fn another_name_is_no_change(world: &World) {

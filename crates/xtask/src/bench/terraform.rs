@@ -1,5 +1,6 @@
 //! What the provider adds to Terraform's own work, as many databases as there are: the module, called with `for_each`, on an emulated AWS,
-//! and Terraform's built-in `terraform_data` as often, of which no provider of ours hears anything.
+//! and Terraform's built-in `terraform_data` as often, of which no provider of ours hears anything. What the validations of the module cost,
+//! which Terraform has the provider judge, is seen beside a module without them.
 //!
 //! Terraform starts the provider itself, so what it starts here is a script that has this program watch the true one. The databases are in
 //! ten regions, since an account may have 40 in each.
@@ -19,14 +20,14 @@ use crate::machine::{folder, memory_mib, run, told};
 
 const NAME: &str = "terraform-provider-pgherd";
 /// The most of all CPU that may be the provider's, in percent. A provider that does nothing but write a file has 3 to 5. This one speaks to a
-/// cloud, judges each variable that is written, and misses it with a hundred databases.
+/// cloud, judges each variable that is written, and misses it where it makes a hundred databases.
 const MOST_SHARE: f64 = 10.0;
 /// How often the provider's memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// So many databases, and what is told of them: the provider's share of a plan, an apply and a no-op plan, all CPU of the no-op plan,
-/// that of the control, and the provider's memory.
-struct Size(usize, [&'static str; 6], f64);
+/// the same two of the module without validations, the CPU of the control, and the provider's memory.
+struct Size(usize, [&'static str; 8], f64);
 
 const SIZES: [Size; 3] = [
     Size(
@@ -36,6 +37,8 @@ const SIZES: [Size; 3] = [
             "terraform: 1 database: provider's share of the CPU of an apply",
             "terraform: 1 database: provider's share of the CPU of a no-op plan",
             "terraform: 1 database: all CPU of a no-op plan",
+            "terraform: 1 database without validations: provider's share of the CPU of a no-op plan",
+            "terraform: 1 database without validations: all CPU of a no-op plan",
             "terraform: 1 terraform_data: all CPU of a no-op plan",
             "terraform: 1 database: provider's memory",
         ],
@@ -48,6 +51,8 @@ const SIZES: [Size; 3] = [
             "terraform: 100 databases: provider's share of the CPU of an apply",
             "terraform: 100 databases: provider's share of the CPU of a no-op plan",
             "terraform: 100 databases: all CPU of a no-op plan",
+            "terraform: 100 databases without validations: provider's share of the CPU of a no-op plan",
+            "terraform: 100 databases without validations: all CPU of a no-op plan",
             "terraform: 100 terraform_data: all CPU of a no-op plan",
             "terraform: 100 databases: provider's memory",
         ],
@@ -60,6 +65,8 @@ const SIZES: [Size; 3] = [
             "terraform: 300 databases: provider's share of the CPU of an apply",
             "terraform: 300 databases: provider's share of the CPU of a no-op plan",
             "terraform: 300 databases: all CPU of a no-op plan",
+            "terraform: 300 databases without validations: provider's share of the CPU of a no-op plan",
+            "terraform: 300 databases without validations: all CPU of a no-op plan",
             "terraform: 300 terraform_data: all CPU of a no-op plan",
             "terraform: 300 databases: provider's memory",
         ],
@@ -84,6 +91,7 @@ pub fn run_sizes() -> Result<Vec<Measured>, String> {
         let costs = ["plan -out=saved", "apply saved", "plan"].map(|line| place.measured(line));
         let [plan, apply, noop] = costs;
         let costs = [plan?, apply?, noop?];
+        let plain = place.without_validations()?;
         let control = Place::new(&terraform, &provider)?;
         control.write(&format!(
             "resource \"terraform_data\" \"this\" {{\n  for_each = {}\n  input = each.key\n}}\n",
@@ -97,8 +105,10 @@ pub fn run_sizes() -> Result<Vec<Measured>, String> {
         }
         let peak_mib = costs.iter().map(|cost| cost.provider_mib).fold(0.0, f64::max);
         all.push(told(names[3], costs[2].all_s, f64::INFINITY, "s"));
-        all.push(told(names[4], control.all_s, f64::INFINITY, "s"));
-        all.push(told(names[5], peak_mib, most_mib, "MiB"));
+        all.push(told(names[4], plain.provider_s / plain.all_s * 100.0, f64::INFINITY, "%"));
+        all.push(told(names[5], plain.all_s, f64::INFINITY, "s"));
+        all.push(told(names[6], control.all_s, f64::INFINITY, "s"));
+        all.push(told(names[7], peak_mib, most_mib, "MiB"));
     }
     Ok(all)
 }
@@ -150,6 +160,17 @@ module "orders" {{
     )
 }
 
+/// The text without its blocks `validation`, as `xtask generate` writes them.
+fn without_validations(text: &str) -> String {
+    let mut is_inside = false;
+    let is_kept = |line: &&str| {
+        let (begins, ends) = (*line == "  validation {", is_inside && *line == "  }");
+        is_inside = begins || is_inside && !ends;
+        !(begins || is_inside || ends)
+    };
+    text.lines().filter(is_kept).map(|line| format!("{line}\n")).collect()
+}
+
 /// What a run took.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
@@ -198,6 +219,19 @@ impl Place {
     fn write(&self, text: &str) -> Result<(), String> {
         fs::write(self.at("main.tf"), text).map_err(told("write a configuration"))?;
         self.run("init").map(drop)
+    }
+
+    /// A no-op plan of the same databases by the module as it would be without validations.
+    fn without_validations(&self) -> Result<Cost, String> {
+        let (link, module) = (self.at("modules"), "database_postgres");
+        let from = link.canonicalize().map_err(told("find the module"))?.join(module);
+        fs::remove_file(&link).map_err(told("take the module away"))?;
+        fs::create_dir_all(link.join(module)).map_err(told("make a folder"))?;
+        for name in ["main.tf", "outputs.tf", "variables.tf"] {
+            let text = fs::read_to_string(from.join(name)).map_err(told("read the module"))?;
+            fs::write(link.join(module).join(name), without_validations(&text)).map_err(told("write the module"))?;
+        }
+        self.measured("plan")
     }
 
     fn run(&self, line: &str) -> Result<(), String> {
