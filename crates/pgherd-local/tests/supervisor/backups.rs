@@ -118,7 +118,8 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
     let world = World::new();
     world.apply(PAIR).await;
     world.back_up("before").await;
-    world.sql("CREATE TABLE t (id int)").await;
+    world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (-1)").await;
+    let (first, _) = world.here().await;
     // Nothing is archived from here on, until the old primary's log is gone.
     let repository = world.paths.repository();
     let aside = repository.with_extension("aside");
@@ -135,8 +136,11 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
     world.told("that n2 had only streamed").await;
     let (at, _) = world.here().await;
     world.sql("INSERT INTO t VALUES (4)").await;
-    world.operate(restore(&world, COPY, Point::At(at))).await;
-    assert_eq!(world.rows(COPY).await, "4");
+    // From one backup to a moment on the timeline that was left, and to one on the next.
+    for (to, at, rows) in [("db-first", first, "1"), (COPY, at, "5")] {
+        world.operate(restore(&world, to, Point::At(at))).await;
+        assert_eq!(world.rows(to).await, rows, "{to}");
+    }
     // What leads from one timeline to the next comes back as long as the server has it.
     let history = repository.join(NAME).join("0001/wal/00000002/00000002.history.pgherd");
     std::fs::remove_file(&history).expect("it is archived");
@@ -161,7 +165,8 @@ async fn a_gap_in_the_archive_is_told_and_not_restored_across() {
         let is_segment = |path: &std::path::PathBuf| path.file_stem().is_some_and(|name| name.len() == 24);
         entries.filter(is_segment).collect::<std::collections::BTreeSet<_>>()
     };
-    world.becomes(|_| stored().len() >= 3).await;
+    // Both backups have finished some of them, too.
+    world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
     let lost = stored().into_iter().nth_back(1).expect("there are three");
     std::fs::remove_file(&lost).expect("removed");
     let refused = world.refused(restore(&world, COPY, Point::Latest)).await;
@@ -341,7 +346,7 @@ pub fn restore(world: &World, to: &str, point: Point) -> Operation {
 
 impl World {
     /// Changes one byte in the middle of a backup's data.
-    fn flip(&self, label: &str) {
+    pub fn flip(&self, label: &str) {
         let stored = self.texts().into_iter().map(|(path, _)| path);
         let of_it = |path: &std::path::PathBuf| {
             let text = path.to_string_lossy();

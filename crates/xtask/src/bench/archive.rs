@@ -302,7 +302,7 @@ impl<'a> Peer<'a> {
         let text = format!(
             "[global]\nrepo1-path={at}/repository\nrepo1-bundle=y\ncompress-type=zst\nprocess-max=2\nstart-fast=y\n\
              log-path={at}/log\nlock-path={at}/lock\nspool-path={at}/spool\nlog-level-console=warn\n\
-             [bench]\npg1-path={data}\npg1-socket-path={data}\npg1-port={PEER_PORT}\npg1-user=bench\n"
+             [bench]\npg1-path={data}\npg1-socket-path={data}.socket\npg1-port={PEER_PORT}\npg1-user=bench\n"
         );
         fs::write(&peer.config, text).map_err(told("write pgBackRest's settings"))?;
         bench.run_as.own(&peer.config).map_err(|error| error.message)?;
@@ -310,7 +310,7 @@ impl<'a> Peer<'a> {
         let push = format!("pgbackrest --config={} --stanza=bench archive-push %p", peer.config.display());
         peer.start(&peer.data, &format!("-c archive_mode=on -c max_wal_size=2GB -c 'archive_command={push}'"))?;
         let mut pgbench = Command::new(bench.server.program("pgbench"));
-        pgbench.args(["--initialize", "--quiet", "--scale", SCALE, "--host"]).arg(&peer.data);
+        pgbench.args(["--initialize", "--quiet", "--scale", SCALE, "--host"]).arg(socket_of(&peer.data));
         run(pgbench.args(["--port", PEER_PORT, "--username", "bench", "postgres"]))?;
         for verb in ["stanza-create", "backup"] {
             run(&mut peer.pgbackrest(&[verb]))?;
@@ -326,12 +326,14 @@ impl<'a> Peer<'a> {
     }
 
     fn start(&self, data: &Path, options: &str) -> Result<(), String> {
+        let socket = socket_of(data);
+        self.bench.run_as.make_dir(&socket, 0o700).map_err(|error| error.message)?;
         let mut command = self.bench.run_as.command(&self.bench.server, "pg_ctl");
         command.args(["start", "--wait", "--silent", "--timeout", "300", "--pgdata"]).arg(data);
         command.arg("--log").arg(data.with_extension("log"));
         command
             .arg("--options")
-            .arg(format!("-c listen_addresses= -c port={PEER_PORT} -k {} {options}", data.display()));
+            .arg(format!("-c listen_addresses= -c port={PEER_PORT} -k {} {options}", socket.display()));
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(told("run pg_ctl"))?;
         if status.success() { Ok(()) } else { Err("pg_ctl failed".to_owned()) }
     }
@@ -344,13 +346,18 @@ impl<'a> Peer<'a> {
         let to = format!("--pg1-path={}", data.display());
         run(&mut self.pgbackrest(&[&to, "--type=immediate", "--target-action=promote", "restore"]))?;
         self.start(&data, "-c archive_mode=off")?;
-        let address = format!("{} port={PEER_PORT}", over_socket(&data));
+        let address = format!("{} port={PEER_PORT}", over_socket(&socket_of(&data)));
         while psql(&self.bench.server, &address, "SELECT pg_is_in_recovery()")? != "f" {}
         let took = ms_since(start);
         end(&data)?;
         remove(&data)?;
         Ok(took)
     }
+}
+
+/// Not in the data directory: pgBackRest would store the lock of the socket, and what it restores would not start beside it.
+fn socket_of(data: &Path) -> PathBuf {
+    data.with_extension("socket")
 }
 
 fn ms(what: &'static str, figure: f64, bar: f64) -> Measured {
