@@ -312,7 +312,9 @@ fn a_create_that_is_cut_short_is_gone_on_with() {
     world.signal_providers(Signal::KILL);
     assert_eq!(applying.wait().expect("it is ours").code(), Some(1), "{}", world.said());
     world.run("plan -out=saved").fine().says("already, and this goes on with it").says("1 to add");
-    kill_process(server, Signal::CONT).expect("it is ours");
+    let goes_on = kill_process(server, Signal::CONT);
+    // One that hangs for long is ended by the agent, and started again.
+    assert!(matches!(goes_on, Ok(()) | Err(rustix::io::Errno::SRCH)), "it is ours: {goes_on:?}");
     // The agent has brought it to its end alone: what is left to do is less than was planned, which Terraform must not mind.
     wait("the agent", || plain(&world.run("plan").fine().said).contains("steps = []"));
     world.run("apply saved").fine().says("1 added");
