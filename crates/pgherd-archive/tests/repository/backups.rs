@@ -16,6 +16,7 @@ pub fn start(name: &str) -> BackupStart {
         version: "15.18".to_owned(),
         wal_segment_bytes: 16 << 20,
         tags: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),
+        base: None,
     }
 }
 

@@ -613,6 +613,9 @@ pub struct Backup {
     /// When it was last shown to be whole.
     #[serde(default)]
     pub verified_at: Option<Timestamp>,
+    /// The whole backup that it holds only the changes since; `None`: it is whole itself.
+    #[serde(default)]
+    pub base: Option<String>,
 }
 
 /// One row of `GET /v1/instances/{name}/params`.

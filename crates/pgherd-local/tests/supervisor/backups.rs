@@ -341,7 +341,7 @@ pub fn restore(world: &World, to: &str, point: Point) -> Operation {
 
 impl World {
     /// Changes one byte in the middle of a backup's data.
-    fn flip(&self, label: &str) {
+    pub fn flip(&self, label: &str) {
         let stored = self.texts().into_iter().map(|(path, _)| path);
         let of_it = |path: &std::path::PathBuf| {
             let text = path.to_string_lossy();

@@ -66,7 +66,7 @@ pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> 
     let report = write_down(site, &backup.name, begun, recovered.as_ref())?;
     if recovered.is_err() {
         // A damaged one is written down as such, and the next look takes another.
-        source::is_unusable(&source).await;
+        source::what_is_unusable(&source).await;
     }
     restore::remove(&place).await?;
     recovered?;

@@ -4,11 +4,12 @@
 //! the new instance is announced, the copy put into its place, and the ledger put into its own, as with a promoted replica. Cut short
 //! before, nothing is there but scratch, and the same request begins anew; cut short after, the next agent does the rest.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use pgherd_archive::Generation;
-use pgherd_core::backups::Backup;
+use pgherd_archive::{BackupReader, Generation};
+use pgherd_core::backups::{Backup, room_for};
 use pgherd_core::ha::{self, Copy, Duty, Member, NodeId};
 use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -16,11 +17,12 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::source::{self, Log, Source, Unusable};
-use super::take::DATA;
-use super::{archive, replace, room, second, store, telling};
+use super::take::{DATA, MANIFEST};
+use super::{archive, replace, rest, room, second, store, telling};
 use crate::paths::{Layout, Paths};
 use crate::postgres::backup::{self, Copying};
 use crate::postgres::recover::{End, Recovered, Recovery, Target, recover};
+use crate::postgres::runas::RunAs;
 use crate::postgres::{folders, io_error, packed, processes};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::jobs::choose_server;
@@ -281,9 +283,9 @@ async fn from_what_can_be_used(
             Err(error) => error,
         };
         let is_far = second::is_far(agent, generation);
-        if source::is_unusable(&source).await {
-            watcher.say(format!("the backup {} cannot be used: {error}", backup.name));
-            unusable.insert(source::key(&source));
+        if let Some(known) = source::what_is_unusable(&source).await {
+            watcher.say(format!("the backup {} cannot be used: {error}", known.2));
+            unusable.insert(known);
         } else if !is_far && let Some(second) = source::elsewhere(agent, of, &how.point, &source, &unusable).await {
             watcher.say(format!("restoring it failed, and the second repository is tried: {error}"));
             unusable.insert(source::key(&source));
@@ -314,40 +316,69 @@ pub async fn from_backup(
             used_by(agent, generation.instance()).await.unwrap_or_default()
         }
     };
-    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes.max(now))?;
     let until = matches!(target, Target::Backup).then_some(backup.end_lsn);
     let (own, of) = (generation.clone(), backup.clone());
-    let log = blocking(move || source::log_after(&own, &of)).await?;
+    let (log, base, room) = blocking(move || {
+        let backups = own.backups().map_err(store::refused)?;
+        let base = of.base.as_ref().and_then(|base| backups.iter().find(|known| known.name == *base)).cloned();
+        if let (Some(base), None) = (&of.base, &base) {
+            let message = format!("{} holds the changes since {base}, and that is not there", of.name);
+            return Err(ProviderError::new(ErrorKind::Unavailable, message));
+        }
+        Ok((source::log_after(&own, &of)?, base, room_for(&of, &backups)))
+    })
+    .await?;
+    super::refuse_without_room(&agent.options.paths.instances(), room.max(now))?;
     watcher.phase(match &far {
         Some(place) => format!("fetching the backup and the log from {place}"),
         None => "unpacking the backup".to_owned(),
     });
     let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
     let settings_file = place.root.join("restore.json");
-    let (own, stored, name) = (place.clone(), generation.clone(), backup.name.clone());
-    let (near, backup) = (agent.clone(), backup.clone());
+    let (own, stored) = (place.clone(), generation.clone());
+    let (near, backup, backup_of) = (agent.clone(), backup.clone(), backup.clone());
     let (written, hears) = (settings_file.clone(), watcher.clone());
+    let parts = [place.root.join("whole"), place.root.join("changes")];
+    let (is_increment, to) = (base.is_some(), parts.clone());
     blocking(move || {
         make_place(&paths, &own, &run_as)?;
         let (mut fetched, mut come) = (0, hears.progress(None));
         // What is fetched lies beside what is unpacked.
-        let (to, besides) = (own.root.join("fetched"), backup.original_bytes);
-        let generation = second::bring_near(&near, stored, &backup, until, &to, besides, |bytes| {
+        let near_by = own.root.join("fetched");
+        let generation = second::bring_near(&near, stored, &backup, until, &near_by, room, |bytes| {
             fetched += bytes;
             come.at(fetched);
         })?;
         if far.is_some() {
             hears.phase("unpacking the backup");
         }
-        let told = hears.progress(Some(backup.original_bytes));
+        let all = base.iter().map(|base| base.original_bytes).sum::<u64>() + backup.original_bytes;
+        let mut told = hears.progress(Some(all));
         let settings = archive::settings_to_read(&Site::of(near.clone(), generation.instance()), &generation)?;
         settings.write(&written, store::owner(&run_as)).map_err(store::refused)?;
-        let reader = generation.open_backup(&name).map_err(store::refused)?;
-        let tar = telling::Heard::new(reader.open(DATA).map_err(store::refused)?, told, &own.root);
-        packed::unpack_from(tar, &format!("the backup {name}"), &run_as, &own.data)
+        let mut unpack = |backup: &Backup, before, to: &Path| {
+            let reader = generation.open_backup(&backup.name).map_err(store::refused)?;
+            let data = reader.open(DATA).map_err(store::refused)?;
+            let tar = telling::Heard::new(data, before, &mut told, &own.root);
+            packed::unpack_from(tar, &format!("the backup {}", backup.name), &run_as, to)?;
+            Ok(reader)
+        };
+        let Some(base) = base else { return unpack(&backup, 0, &own.data).map(drop) };
+        for (backup, before, to) in [(&base, 0, &to[0]), (&backup, base.original_bytes, &to[1])] {
+            write_manifest(&unpack(backup, before, to)?, &run_as, to)?;
+        }
+        Ok(())
     })
     .await?;
+    if is_increment {
+        watcher.phase("putting the backup and what changed since together");
+        let [whole, changes] = &parts;
+        let work = backup::combine(chosen(record)?, &agent.run_as, &place.root, [whole, changes], &place.data);
+        room::within(place, work).await?;
+    }
     let command = archive::restore_command(&agent.options.paths, &settings_file);
+    let log =
+        if target == Target::Backup { log } else { rest::bring(agent, generation, &backup_of, place, log).await? };
     let replayed = async {
         let again = |target| replay(agent, record, place, Some((command.clone(), log)), target, watcher);
         let refused = match again(target.clone()).await? {
@@ -373,6 +404,16 @@ pub async fn from_backup(
         }
     };
     room::within(place, replayed).await
+}
+
+/// Has what the server said of a backup lie beside its files. Blocking.
+fn write_manifest(reader: &BackupReader, run_as: &RunAs, to: &Path) -> Result<(), ProviderError> {
+    let manifest = to.join(MANIFEST);
+    let refuse = |error: std::io::Error| io_error("write", &manifest, &error);
+    let mut from = reader.open(MANIFEST).map_err(store::refused)?;
+    let mut file = std::fs::File::create_new(&manifest).map_err(refuse)?;
+    std::io::copy(&mut from, &mut file).map_err(refuse)?;
+    run_as.own(&manifest)
 }
 
 /// How large an instance is that is there.
@@ -481,7 +522,7 @@ impl Drop for Port {
     }
 }
 
-fn make_place(paths: &Paths, place: &Layout, run_as: &crate::postgres::runas::RunAs) -> Result<(), ProviderError> {
+fn make_place(paths: &Paths, place: &Layout, run_as: &RunAs) -> Result<(), ProviderError> {
     for folder in place.root.ancestors().skip(2).take_while(|folder| folder.starts_with(paths.instances())) {
         if folder.exists() {
             break;
