@@ -102,10 +102,12 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
         watcher.say(format!("{of} would be copied as it is"));
         return Ok(());
     }
-    let source = source::find(agent, of, &how.point, &Unusable::new()).await?;
+    let source = source::look(agent, of, &how.point, &Unusable::new()).await?;
     let Source { generation, backup } = &source;
+    let base =
+        backup.base.as_ref().map_or(String::new(), |base| format!(", with {base}, since which it holds the changes"));
     watcher.say(format!(
-        "the backup {} of {} would be used, from {} to {}, generation {}{}",
+        "the backup {} of {} would be used, from {} to {}, generation {}{}{base}",
         backup.name,
         backup.finished_at,
         backup.start_lsn,
@@ -113,6 +115,15 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
         generation.info().number,
         where_from(agent, generation)
     ));
+    if matches!(how.point, RestorePoint::Backup(_)) {
+        return Ok(());
+    }
+    let (near, own, of) = (agent.clone(), generation.clone(), backup.clone());
+    let (log, goes_on) =
+        blocking(move || Ok((source::log_after(&own, &of)?, source::is_archived_to(&near, &own)?))).await?;
+    let until = log.until.map_or_else(|| "the end of that backup".to_owned(), |until| until.to_string());
+    let more = if goes_on { "; what is committed since then is archived first" } else { "" };
+    watcher.say(format!("what is archived after it reaches to {until}{more}"));
     Ok(())
 }
 

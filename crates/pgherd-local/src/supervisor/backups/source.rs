@@ -62,11 +62,7 @@ pub async fn find(
     point: &RestorePoint,
     unusable: &Unusable,
 ) -> Result<Source, ProviderError> {
-    if let RestorePoint::At(at) = point
-        && *at > Timestamp::now()
-    {
-        return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
-    }
+    refuse_future(point)?;
     // Where nothing can be looked at, the second repository may still have it.
     if !is_archived_already(agent, of, point).await.unwrap_or(false)
         && let Err(error) = finish_segment(agent, of).await
@@ -79,6 +75,26 @@ pub async fn find(
             }
         }
     }
+    look(agent, of, point, unusable).await
+}
+
+fn refuse_future(point: &RestorePoint) -> Result<(), ProviderError> {
+    if let RestorePoint::At(at) = point
+        && *at > Timestamp::now()
+    {
+        return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
+    }
+    Ok(())
+}
+
+/// The same of what is stored now: nothing is asked of a server.
+pub async fn look(
+    agent: &Arc<Agent>,
+    of: &str,
+    point: &RestorePoint,
+    unusable: &Unusable,
+) -> Result<Source, ProviderError> {
+    refuse_future(point)?;
     let (agent, of, point, unusable) = (agent.clone(), of.to_owned(), point.clone(), unusable.clone());
     blocking(move || {
         let life = Life::of(&agent, &of)?;
