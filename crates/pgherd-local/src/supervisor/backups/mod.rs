@@ -12,6 +12,7 @@ mod legacy;
 mod now;
 mod quiet;
 mod reading;
+mod recovery;
 mod remains;
 mod replace;
 mod rest;
