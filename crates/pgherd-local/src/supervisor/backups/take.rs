@@ -97,16 +97,22 @@ fn base_of(
 ) -> Result<Option<Base>, ProviderError> {
     let backups = generation.backups().map_err(store::refused)?;
     let Some(base) = base_for(kind, version, timeline, &backups, now) else { return Ok(None) };
-    let mut manifest = Vec::new();
-    let read = generation.open_backup(&base.name).and_then(|reader| reader.open(MANIFEST)).map_err(store::refused)?;
-    match { read }.read_to_end(&mut manifest) {
-        Ok(_) => Ok(Some(Base { name: base.name.clone(), manifest })),
+    match manifest_of(generation, &base.name) {
+        Ok(manifest) => Ok(Some(Base { name: base.name.clone(), manifest })),
         // A whole one is what is needed then.
         Err(error) => {
             tracing::warn!("the manifest of {}: {error}", base.name);
             Ok(None)
         }
     }
+}
+
+fn manifest_of(generation: &Generation, name: &str) -> Result<Vec<u8>, ProviderError> {
+    let mut manifest = Vec::new();
+    let reader = generation.open_backup(name).map_err(store::refused)?;
+    let mut from = reader.open(MANIFEST).map_err(store::refused)?;
+    from.read_to_end(&mut manifest).map_err(|error| storing(&error))?;
+    Ok(manifest)
 }
 
 /// A backup that another one holds the changes since.
