@@ -481,14 +481,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_this_machine_cannot_do_yet_is_refused_by_name() {
+    async fn what_is_not_there_is_not_adopted() {
         let (sender, _) = tokio::sync::mpsc::unbounded_channel();
-        let spec = Box::new(spec());
-        let operations = [Operation::Adopt { spec: spec.clone() }, Operation::Forget { spec }];
-        for operation in operations {
-            let refused =
-                local().operate(&operation, &Events::new("db", sender.clone())).await.expect_err("unsupported");
-            assert_eq!(refused.kind, ErrorKind::Unsupported, "{refused}");
-        }
+        let adopt = Operation::Adopt { spec: Box::new(spec()) };
+        let refused = local().operate(&adopt, &Events::new("db", sender)).await.expect_err("refused");
+        assert_eq!(refused.kind, ErrorKind::NotFound, "{refused}");
     }
 }
