@@ -67,6 +67,13 @@ impl Generation {
             }
         }
         findings.extend(without_history(&holdings).into_iter().map(of_lost_history));
+        let is_listed = |name: &String| holdings.backups.iter().any(|backup| backup.name == *name);
+        for backup in &holdings.backups {
+            let Some(base) = backup.base.as_ref().filter(|base| !is_listed(base)) else { continue };
+            let message =
+                format!("the backup {} holds the changes since it, and cannot be used without it", backup.name);
+            findings.insert(Finding { trouble: Trouble::Missing, at: format!("backups/{base}"), message });
+        }
         let mut expected = BTreeSet::from(["generation".to_owned()]);
         let manifests = self.expect_backups(&mut expected, &mut findings)?;
         expected.extend(holdings.wal.iter().map(|file| wal_key(file.name)));

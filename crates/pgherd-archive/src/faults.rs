@@ -72,6 +72,7 @@ fn take(generation: &Generation, day: u64, kind: BackupKind) -> crate::Result<Ba
         version: "15.18".to_owned(),
         wal_segment_bytes: SIZE,
         tags: std::collections::BTreeMap::new(),
+        base: None,
     })?;
     let mut file = writer.file("pg_wal.tar")?;
     file.write_all(&[7; 100_000]).map_err(|error| crate::ArchiveError::io("store it", &error))?;

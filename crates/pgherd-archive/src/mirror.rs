@@ -283,15 +283,15 @@ fn needed(from: &Generation, backup: &Backup, until: Option<Lsn>) -> Result<Vec<
     let last = until.map(|until| until.segment(backup.wal_segment_bytes));
     let first = backup.start_lsn.segment(backup.wal_segment_bytes);
     let wal = from.key("wal/");
+    // Changes are restored with what they are the changes since.
+    let names = [Some(&backup.name), backup.base.as_ref()];
+    let folders: Vec<String> = names.into_iter().flatten().map(|name| from.key(&format!("backups/{name}/"))).collect();
     let is_needed = |stored: &Stored| match stored.key.strip_prefix(&wal) {
         Some(name) => name.rsplit('/').next().and_then(|name| name.parse::<WalName>().ok()).is_some_and(|name| {
             let number = name.segment().map(|segment| segment.number(backup.wal_segment_bytes));
             number.is_none_or(|number| number >= first && last.is_none_or(|last| number <= last))
         }),
-        None => {
-            stored.key == from.key("generation")
-                || stored.key.starts_with(&from.key(&format!("backups/{}/", backup.name)))
-        }
+        None => stored.key == from.key("generation") || folders.iter().any(|folder| stored.key.starts_with(folder)),
     };
     match listed(from, |_| false)? {
         (_, Some(unlisted)) => Err(unlisted),

@@ -160,6 +160,15 @@ impl Generation {
         }
     }
 
+    /// Whether a file is the segment that its name says, of this cluster: what a server has ready to be written to still holds an earlier one.
+    pub fn is_segment(&self, segment: SegmentName, path: &Path) -> Result<bool> {
+        let reading = |error: io::Error| ArchiveError::io(&format!("read {}", path.display()), &error);
+        let mut start = [0; 64];
+        let count = fill(&mut files::open(path).map_err(reading)?, &mut start).map_err(reading)?;
+        let is_written = FirstPage::read(&start[..count]).is_some();
+        Ok(is_written && self.check_origin(WalName::Segment(segment), &start[..count]).is_ok())
+    }
+
     /// Refuses a segment of another cluster, or one that is not what its name says.
     fn check_origin(&self, name: WalName, start: &[u8]) -> Result<()> {
         let (WalName::Segment(segment) | WalName::Partial(segment)) = name else { return Ok(()) };

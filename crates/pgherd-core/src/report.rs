@@ -111,6 +111,9 @@ pub struct Backup {
     pub lsn: Option<String>,
     /// When it was last shown to be whole: read back, or restored; `None`: never, or the target does not tell.
     pub verified_at: Option<Timestamp>,
+    /// The whole backup that it holds only the changes since; absent: it is whole itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// Which of the databases that had the name one after the other it is of; `None`: the target does not tell.
     pub generation: Option<u32>,
 }

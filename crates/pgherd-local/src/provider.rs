@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use pgherd_core::cloud::Cloud;
-use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::diagnostic::{Diagnostic, Severity};
 use pgherd_core::event::What;
 use pgherd_core::outputs::{Facts, Named, Replica, outputs};
-use pgherd_core::plan::Change;
+use pgherd_core::plan::{Action, Change, Timing, plan};
 use pgherd_core::report::{Backups, LiveParameter, LogAsked, Restorable};
-use pgherd_core::resource::{Id, Kind, Observed, Resource};
+use pgherd_core::resource::{Id, Kind, Observed, Resource, Status};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::{Setting, Spec};
 use pgherd_core::value::{Props, Value};
@@ -185,8 +186,11 @@ impl Provider for Local {
                 return self.agent().await?.restore(name, &how, |line| tell(events, line)).await;
             }
             Operation::Drill { name } => return self.agent().await?.drill(name, |line| tell(events, line)).await,
-            // Refused above.
-            Operation::Adopt { .. } | Operation::Forget { .. } => return Ok(()),
+            Operation::Forget { spec } => (&spec.name, "forget"),
+            Operation::Adopt { spec } => {
+                self.refuse_differences(spec).await?;
+                (&spec.name, "adopt")
+            }
         };
         self.agent().await?.operate(name, verb, |line| tell(events, line)).await
     }
@@ -213,8 +217,8 @@ impl Provider for Local {
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {
-        let what = match operation {
-            Operation::Backup { label, .. } => return label.as_deref().map_or(Ok(()), check_backup_name),
+        match operation {
+            Operation::Backup { label, .. } => label.as_deref().map_or(Ok(()), check_backup_name),
             Operation::Start { .. }
             | Operation::Stop { .. }
             | Operation::Restart { .. }
@@ -224,11 +228,10 @@ impl Provider for Local {
             | Operation::Promote { .. }
             | Operation::Drill { .. }
             | Operation::Restore { .. }
-            | Operation::Clone { .. } => return Ok(()),
-            Operation::Adopt { .. } => "adopt a PostgreSQL that it did not make",
-            Operation::Forget { .. } => "forget a database and leave it running",
-        };
-        Err(unsupported(what))
+            | Operation::Clone { .. }
+            | Operation::Adopt { .. }
+            | Operation::Forget { .. } => Ok(()),
+        }
     }
 
     async fn backups(&self, spec: &Spec) -> Result<Backups, ProviderError> {
@@ -281,10 +284,6 @@ pub fn restore_point(point: &Point) -> RestorePoint {
     }
 }
 
-fn unsupported(what: &str) -> ProviderError {
-    ProviderError::new(ErrorKind::Unsupported, format!("this version of pgherd cannot {what} on this machine"))
-}
-
 /// What the outputs need, as [`observed_instance`] put it beside the compared fields.
 fn facts(observed: &Observed) -> Facts {
     let text = |field: &str| observed.props.get(field).and_then(Value::as_text).map(str::to_owned);
@@ -330,6 +329,37 @@ fn replica(instance: &str, seen: &Value, at: impl Fn(u16) -> Option<String>) -> 
 }
 
 /// An instance as the plan compares it, and what the outputs need.
+impl Local {
+    /// Refuses where a block says something else of an instance that is there, or there is none.
+    async fn refuse_differences(&self, spec: &Spec) -> Result<(), ProviderError> {
+        let desired = self.desired(spec);
+        let mut observed = self.observe(&desired).await?;
+        if observed.is_empty() {
+            let message = format!("there is no {} on this machine", spec.name);
+            return Err(ProviderError::new(ErrorKind::NotFound, message)
+                .help("what pgherd did not make it cannot take over here; pgherd apply makes a database"));
+        }
+        for seen in observed.iter_mut().filter(|seen| matches!(seen.status, Status::Foreign(_))) {
+            seen.status = Status::Available;
+        }
+        let timing = Timing { now: Timestamp::now(), window: spec.maintenance_window, apply_now: false };
+        let plan = plan(KINDS, &spec.block, &desired, &observed, &timing);
+        let errors = plan.diagnostics.iter().filter(|said| said.severity == Severity::Error);
+        let refused = errors.map(|error| error.message.clone());
+        let fields = plan.steps.iter().flat_map(|step| match &step.action {
+            Action::Update { changes, .. } => changes.iter().map(|change| change.field.clone()).collect(),
+            Action::Create { .. } | Action::Delete { .. } => vec![step.id.to_string()],
+        });
+        let differences: Vec<String> = refused.chain(fields).collect();
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let message = format!("{} is not as its block says: {}", spec.name, differences.join(", "));
+        Err(ProviderError::new(ErrorKind::Conflict, message)
+            .help("write into the block what there is; a plan changes it afterwards"))
+    }
+}
+
 fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
     let mut props: Props = instance.observed.iter().map(|(field, json)| (field.clone(), value_of(json))).collect();
     if let Some(verifier) = &instance.master_verifier {
@@ -451,14 +481,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_this_machine_cannot_do_yet_is_refused_by_name() {
+    async fn what_is_not_there_is_not_adopted() {
         let (sender, _) = tokio::sync::mpsc::unbounded_channel();
-        let spec = Box::new(spec());
-        let operations = [Operation::Adopt { spec: spec.clone() }, Operation::Forget { spec }];
-        for operation in operations {
-            let refused =
-                local().operate(&operation, &Events::new("db", sender.clone())).await.expect_err("unsupported");
-            assert_eq!(refused.kind, ErrorKind::Unsupported, "{refused}");
-        }
+        let adopt = Operation::Adopt { spec: Box::new(spec()) };
+        let refused = local().operate(&adopt, &Events::new("db", sender)).await.expect_err("refused");
+        assert_eq!(refused.kind, ErrorKind::NotFound, "{refused}");
     }
 }

@@ -48,6 +48,7 @@ pub(crate) fn backup(backup: messages::Backup) -> Backup {
         last: Some(backup.is_final),
         lsn: backup.start_lsn,
         verified_at: backup.verified_at,
+        base: backup.base,
         generation: backup.generation,
     }
 }

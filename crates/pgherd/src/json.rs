@@ -1,6 +1,7 @@
 //! The documents of `--json`: one a verb, versioned, the same envelope for all.
 
 use pgherd_core::diagnostic::Severity;
+use pgherd_core::event::Event;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -72,6 +73,11 @@ pub fn line(verb: &str, result: &impl Serialize, diagnostics: &[Located]) -> Str
 
 fn success(verb: &str, result: &impl Serialize, diagnostics: &[Located]) -> Value {
     json!({ "format": FORMAT, "verb": verb, "result": result, "diagnostics": diagnostics })
+}
+
+/// Something that happens before that, on one line.
+pub fn event(verb: &str, event: &Event) -> String {
+    format!("{}\n", json!({ "format": FORMAT, "verb": verb, "event": event }))
 }
 
 /// The document of a verb that came to none.

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use pgherd_core::diagnostic::Severity;
+use pgherd_core::event::Event;
 use serde::Serialize;
 
 use crate::args::{Color, Global};
@@ -117,6 +118,13 @@ impl Printer {
     pub fn say(&self, line: &str) {
         if !self.quiet && !self.json {
             self.write_err(&format!("{line}\n"));
+        }
+    }
+
+    /// What is going on, for a program: with `--json` each event is a line of JSON among the talk.
+    pub fn event(&self, event: &Event) {
+        if self.json && !self.quiet {
+            self.write_err(&json::event(self.verb, event));
         }
     }
 

@@ -63,6 +63,9 @@ impl<'a> Progress<'a> {
 
     /// Shows one event.
     pub fn show(&mut self, event: &Event) {
+        if self.printer.is_json() {
+            return self.printer.event(event);
+        }
         let key = (event.block.clone(), event.id.clone());
         let name = event.id.as_ref().map_or_else(|| event.block.clone(), Id::to_string);
         match &event.what {

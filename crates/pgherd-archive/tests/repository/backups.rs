@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write as _};
 
-use pgherd_archive::{BackupEnd, BackupStart, Depth, ErrorKind, Generation, Packing, Trouble};
+use pgherd_archive::{
+    BackupEnd, BackupStart, Depth, ErrorKind, Generation, Location, Options, Packing, Repository, Trouble, fetch,
+    fetch_bytes,
+};
 use pgherd_core::backups::{Backup, BackupKind, Lsn, Timeline};
 
 use crate::world::{World, noise, now};
@@ -16,6 +19,7 @@ pub fn start(name: &str) -> BackupStart {
         version: "15.18".to_owned(),
         wal_segment_bytes: 16 << 20,
         tags: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),
+        base: None,
     }
 }
 
@@ -66,6 +70,37 @@ fn a_backup_comes_back_as_it_was() {
         assert_eq!(generation.backups().expect("listed")[0].verified_at, Some(now()));
         assert_eq!(generation.check(Depth::Read, |_| {}), Ok(vec![]));
     }
+}
+
+#[test]
+fn changes_are_nothing_without_what_they_are_the_changes_since() {
+    let world = World::plain();
+    let generation = world.generation();
+    let changes = |name: &str| {
+        let writer =
+            generation.begin_backup(BackupStart { base: Some("whole".to_owned()), ..start(name) }).expect("begun");
+        writer.store("data.tar", [7; 1000].as_slice(), Packing::None, |_| Ok(())).expect("stored");
+        writer.finish(end()).expect("a backup")
+    };
+    let (whole, first) = (take(&generation, "whole", &[("data.tar", &noise(1, 100_000))]), changes("first"));
+    let damaged = || -> Vec<_> {
+        let listed = generation.backups().expect("listed").into_iter();
+        listed.filter(|backup| backup.damaged).map(|backup| backup.name).collect()
+    };
+    assert_eq!((damaged(), generation.check(Depth::Read, |_| {})), (vec![], Ok(vec![])));
+    // To be restored from elsewhere both are fetched.
+    let back = Repository::create(&Location::Folder(world.path("back")), Options::default()).expect("made");
+    let fetched = fetch(&generation, &first, None, &back, |_| {}).expect("fetched");
+    assert_eq!(fetched.backups().map(|backups| backups.len()), Ok(2));
+    assert_eq!(fetch_bytes(&generation, &whole, None).map(|bytes| bytes > whole.bytes), Ok(true));
+    generation.set_damaged("whole", now()).expect("written down");
+    assert_eq!(damaged(), ["first", "whole"]);
+    generation.set_verified("whole", now()).expect("written down");
+    assert_eq!(damaged(), [""; 0]);
+    generation.delete_backup("whole").expect("deleted");
+    assert_eq!(damaged(), ["first"]);
+    let findings = generation.check(Depth::Listed, |_| {}).expect("looked at");
+    assert_eq!((findings.len(), findings[0].at.as_str()), (1, "backups/whole"), "{findings:?}");
 }
 
 #[test]

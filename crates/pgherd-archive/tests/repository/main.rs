@@ -6,5 +6,6 @@ mod damage;
 mod helper;
 mod keys;
 mod mirror;
+mod proxy;
 mod wal;
 mod world;

@@ -171,7 +171,11 @@ fn old_enough(holdings: &Holdings, retention: Retention, now: Timestamp) -> Vec<
 fn deletions(holdings: &Holdings, ways: &[Way], kept: &BTreeSet<&str>, log: Log) -> Vec<Deletion> {
     let stays = |backup: &&Backup| backup.kind != BackupKind::Automated || kept.contains(backup.name.as_str());
     let (stay, mut go): (Vec<&Backup>, Vec<&Backup>) = holdings.backups.iter().partition(stays);
-    go.sort_by_key(|backup| place(backup));
+    // What a backup that stays holds the changes since stays with it. No log is kept for its sake: nothing is restored to behind it.
+    let bases: BTreeSet<&str> = stay.iter().filter_map(|backup| backup.base.as_deref()).collect();
+    go.retain(|backup| !bases.contains(backup.name.as_str()));
+    // Changes before what they are the changes since: cut short in between, what is left is whole.
+    go.sort_by_key(|backup| (backup.base.is_none(), place(backup)));
     let mut deletions: Vec<_> = go.iter().map(|backup| Deletion::Backup(backup.name.clone())).collect();
     // Without any backup nobody knows what the one that is being taken will need.
     let size = match holdings.backups.first() {

@@ -5,6 +5,7 @@
 mod due;
 mod expire;
 mod gone;
+mod increment;
 mod practice;
 mod reach;
 mod wal;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use due::{Due, Failed, Schedule, due, slot_before};
 pub use expire::{Clusters, Deletion, Retention, expire, expire_ended};
 pub use gone::{Gone, expire_gone};
+pub use increment::{base_for, knows_changes, room_for};
 pub use practice::{Drilled, PRACTISE_EVERY, check_due, drill_due, drill_overdue};
 pub use reach::{Chain, Gap, Leg, Reach, chains, lineage, lineages, reach, without_history};
 pub use wal::{History, Lsn, NotAName, SegmentName, Switch, Timeline, WalName};
@@ -68,8 +70,11 @@ pub struct Backup {
     pub tags: BTreeMap<String, String>,
     /// When somebody last proved that it can be used: every file read back, or restored. `None`: never.
     pub verified_at: Option<Timestamp>,
-    /// Whether it is known to be damaged. Such a backup takes the place of no other.
+    /// Whether it is known to be damaged, or what it holds the changes since. Such a backup takes the place of no other.
     pub damaged: bool,
+    /// The whole backup that it holds only the changes since, and is restored with; `None`: it is whole itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// A file of the log in a repository.

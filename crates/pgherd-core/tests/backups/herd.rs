@@ -38,6 +38,7 @@ pub fn backup(name: &str, timeline: u32, first: u64, last: u64, finished_at: Tim
         tags: BTreeMap::new(),
         verified_at: None,
         damaged: false,
+        base: None,
     }
 }
 

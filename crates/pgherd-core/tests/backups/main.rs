@@ -5,5 +5,6 @@ mod due;
 mod expire;
 mod gone;
 mod herd;
+mod increment;
 mod practice;
 mod reach;

@@ -12,11 +12,13 @@ use super::conf::SUPERUSER;
 use super::packed::{self, sync_all, sync_folder};
 use super::processes;
 use super::runas::RunAs;
-use super::server::Server;
+use super::server::{COMBINE, Server};
 use super::{Result, io_error};
 
 /// What works at a copy. The kernel knows no more than 15 letters of a name.
-const PROGRAMS: [&str; 2] = ["pg_basebackup", "pg_verifybackup"];
+const PROGRAMS: [&str; 3] = ["pg_basebackup", "pg_verifybackup", "pg_combinebacku"];
+/// The first major version that takes the files it need not change from what it puts together.
+const LINKS_SINCE: u32 = 18;
 /// How nice a backup is to everything else on the machine.
 const NICENESS: i32 = 10;
 
@@ -93,6 +95,20 @@ pub async fn copy(what: &Copying<'_>, work: &Path) -> Result<Copied> {
     })?;
     let wal_segment_bytes = super::replication::wal_segment_bytes(&data)?;
     Ok(Copied { data, start_lsn, end_lsn, timeline, wal_segment_bytes })
+}
+
+/// Puts a whole backup and what changed since it, both unpacked in `work`, together to `data`; nothing else is left of them. Dropped, it
+/// ends what it began.
+pub async fn combine(server: &Server, run_as: &RunAs, work: &Path, parts: [&Path; 2], data: &Path) -> Result<()> {
+    let mut command = run_as.command(server, COMBINE);
+    // What is restored is put on disk at the end, and is compared with nothing.
+    command.args(["--no-sync", "--no-manifest"]);
+    if server.major() >= LINKS_SINCE {
+        command.arg("--link");
+    }
+    command.args(parts).arg("--output").arg(data);
+    run(command, work).await?;
+    parts.into_iter().try_for_each(remove)
 }
 
 /// Removes what a copy left, and ends whatever still works at it.

@@ -94,6 +94,8 @@ pub struct Archive {
     pub command: String,
     /// After how many seconds a segment with anything in it is finished, full or not: that much is lost with the disk.
     pub timeout_s: u32,
+    /// Whether the server keeps what changed since which place in the log, for backups that hold only changes: 17 and later.
+    pub summarized: bool,
 }
 
 /// The text of the three files.
@@ -225,7 +227,10 @@ fn wal(config: &InstanceConfig) -> Vec<(&'static str, String)> {
     ];
     settings.extend(match &config.archive {
         Some(archive) => {
-            vec![("archive_command", archive.command.clone()), ("archive_timeout", format!("{}s", archive.timeout_s))]
+            let summaries = archive.summarized.then(|| ("summarize_wal", "on".to_owned()));
+            let timeout = format!("{}s", archive.timeout_s);
+            let always = [("archive_command", archive.command.clone()), ("archive_timeout", timeout)];
+            always.into_iter().chain(summaries).collect()
         }
         None => vec![("archive_command", NO_ARCHIVE.to_owned())],
     });

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use pgherd_core::backups::knows_changes;
 use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use super::{Result, io_error};
 
 /// Programs an instance needs beside `postgres`.
 const COMPANIONS: [&str; 5] = ["initdb", "pg_basebackup", "pg_controldata", "pg_resetwal", "pg_verifybackup"];
+
+/// Puts a backup and what changed since it together.
+pub(super) const COMBINE: &str = "pg_combinebackup";
 
 /// A server that answered `postgres --version`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +86,11 @@ pub enum Origin {
 }
 
 impl Server {
+    /// Whether it tells what changed since a backup, and puts the two together again.
+    pub fn knows_changes(&self) -> bool {
+        knows_changes(self.version) && self.program(COMBINE).is_file()
+    }
+
     /// Asks the server in `bin` who it is. Blocking.
     pub fn inspect(bin: &Path, origin: Origin) -> Result<Self> {
         Self::of(bin, origin, Said::by(bin)?)

@@ -179,6 +179,8 @@ async fn operate(
         "stop" => Ask::Stop,
         "restart" => Ask::Restart,
         "rotate" => Ask::Rotate,
+        "forget" => Ask::Forget,
+        "adopt" => Ask::Adopt,
         "switchover" => Ask::Servers(ha::Ask::Switchover),
         "failover" => Ask::Servers(ha::Ask::Failover { accept_loss: failover_how(&body)?.accept_loss }),
         "promote" => return promote(agent, name, promote_how(&body)?),

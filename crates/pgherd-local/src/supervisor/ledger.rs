@@ -93,6 +93,9 @@ pub struct Record {
     /// Data in the place of which other data was put, oldest first.
     #[serde(default)]
     pub aside: Vec<Aside>,
+    /// Whether it is to be left alone: it is looked after as before, and no plan changes or deletes it.
+    #[serde(default)]
+    pub forgotten: bool,
 }
 
 impl Record {
@@ -125,6 +128,7 @@ impl Record {
             exchange: None,
             exchanged: None,
             aside: Vec::new(),
+            forgotten: false,
         }
     }
 

@@ -76,6 +76,9 @@ fn replicas(agent: &Agent, record: &Record) -> Vec<Reader> {
 /// What it is doing, for a plan: one that is being made is not there yet, and whoever asks for it joins in.
 pub fn status_of(shown: &Shown) -> Status {
     let memory = &shown.record.memory;
+    if shown.record.forgotten {
+        return Status::Foreign("pgherd forget left it alone".to_owned());
+    }
     let trouble = |otherwise: &str| shown.record.trouble.clone().unwrap_or_else(|| otherwise.to_owned());
     match (&shown.busy, memory.made, &memory.goal, shown.pid) {
         (Some(busy), false, Goal::Serve, _) => Status::Incomplete(busy.clone()),

@@ -40,6 +40,10 @@ pub enum Ask {
     Restart,
     /// Have a new password.
     Rotate,
+    /// Leave it alone: no plan changes or deletes it.
+    Forget,
+    /// Take it back.
+    Adopt,
     /// Something of its servers.
     Servers(ha::Ask),
     /// Give one of its replicas a life of its own.
@@ -63,6 +67,8 @@ impl Ask {
             Self::Stop => "being stopped",
             Self::Restart => "being restarted",
             Self::Rotate => "getting a new password",
+            Self::Forget => "being left alone from now on",
+            Self::Adopt => "being taken back",
             Self::Servers(ha::Ask::Failover { .. }) => "failing over",
             Self::Servers(ha::Ask::Switchover) => "switching over",
             Self::Servers(ha::Ask::Restart { .. }) => "being restarted",
@@ -224,6 +230,9 @@ pub async fn accept(
     if matches!(record.memory.goal, Goal::Gone { .. }) && !matches!(ask, Ask::Delete(_)) {
         return Err(ProviderError::new(ErrorKind::Conflict, format!("{} is being deleted", site.name)));
     }
+    if record.forgotten && !matches!(ask, Ask::Forget | Ask::Adopt | Ask::TakeUp) {
+        return Err(left_alone(&site.name));
+    }
     match ask {
         Ask::Delete(how) => {
             if record.wanted.deletion_protection {
@@ -247,6 +256,13 @@ pub async fn accept(
         Ask::Stop => record.memory.goal = Goal::Stopped,
         Ask::Restart => (record.memory.goal, record.memory.restart) = (Goal::Serve, Restart::Now),
         Ask::Rotate => accept_rotation(site, &mut record, serves)?,
+        Ask::Forget | Ask::Adopt => {
+            let forgets = matches!(ask, Ask::Forget);
+            if record.forgotten != forgets {
+                site.note(if forgets { "is left alone from now on" } else { "was taken back" });
+            }
+            record.forgotten = forgets;
+        }
         Ask::Servers(_) => check_serving(&record)?,
         Ask::Promote(how) => {
             check_serving(&record)?;
@@ -274,6 +290,7 @@ async fn accept_put(
         promotion::promise(&site.agent, &site.name, &site.name)?;
     }
     let mut next = match record {
+        Some(known) if known.forgotten => return Err(left_alone(&site.name)),
         Some(known) => {
             check_change(&site.name, &known, &wanted)?;
             known
@@ -316,6 +333,12 @@ async fn accept_put(
         site.note(format!("asked for with {instance_class} and {allocated_storage_gib} GiB"));
     }
     Ok(next)
+}
+
+/// Whoever forgot it does not mean it any more.
+fn left_alone(name: &str) -> ProviderError {
+    let message = format!("pgherd was told to leave {name} alone");
+    ProviderError::new(ErrorKind::Conflict, message).help("pgherd adopt takes it back")
 }
 
 fn window_is_open(wanted: &Wanted) -> bool {

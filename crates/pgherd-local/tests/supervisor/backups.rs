@@ -118,7 +118,8 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
     let world = World::new();
     world.apply(PAIR).await;
     world.back_up("before").await;
-    world.sql("CREATE TABLE t (id int)").await;
+    world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (-1)").await;
+    let (first, _) = world.here().await;
     // Nothing is archived from here on, until the old primary's log is gone.
     let repository = world.paths.repository();
     let aside = repository.with_extension("aside");
@@ -135,8 +136,11 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
     world.told("that n2 had only streamed").await;
     let (at, _) = world.here().await;
     world.sql("INSERT INTO t VALUES (4)").await;
-    world.operate(restore(&world, COPY, Point::At(at))).await;
-    assert_eq!(world.rows(COPY).await, "4");
+    // From one backup to a moment on the timeline that was left, and to one on the next.
+    for (to, at, rows) in [("db-first", first, "1"), (COPY, at, "5")] {
+        world.operate(restore(&world, to, Point::At(at))).await;
+        assert_eq!(world.rows(to).await, rows, "{to}");
+    }
     // What leads from one timeline to the next comes back as long as the server has it.
     let history = repository.join(NAME).join("0001/wal/00000002/00000002.history.pgherd");
     std::fs::remove_file(&history).expect("it is archived");
@@ -341,7 +345,7 @@ pub fn restore(world: &World, to: &str, point: Point) -> Operation {
 
 impl World {
     /// Changes one byte in the middle of a backup's data.
-    fn flip(&self, label: &str) {
+    pub fn flip(&self, label: &str) {
         let stored = self.texts().into_iter().map(|(path, _)| path);
         let of_it = |path: &std::path::PathBuf| {
             let text = path.to_string_lossy();

@@ -2,11 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
+use pgherd_archive::{Location, Options, Repository};
 use pgherd_engine::provider::{ErrorKind, Operation, Point};
 use pgherd_local::postgres::runas::RunAs;
 
 use crate::backups::restore;
+use crate::proxy::{Way, proxy};
 use crate::second::moto;
 use crate::world::{Arguments, NAME, World};
 
@@ -98,6 +101,67 @@ async fn a_bucket_that_cannot_be_reached_is_told_and_the_log_waits() {
     world.operate(backup()).await;
     world.operate(restore(&world, "db-latest", Point::Latest)).await;
     assert_eq!(world.rows("db-latest").await, "1");
+}
+
+/// Settings of the archive as versions before wrote them know a generation by its number alone, and another place has another database of
+/// that number: nothing is stored there, read from there or deleted there.
+#[tokio::test]
+async fn a_place_that_has_another_database_of_the_name_is_refused() {
+    let world = World::new();
+    world.apply(&[]).await;
+    world.took_its_first().await;
+    let backup = || Operation::Backup { name: NAME.to_owned(), label: Some("second".to_owned()) };
+    let (file, was) = (world.paths.first_repository(), world.paths.repository());
+    let elsewhere = world.paths.state.join("elsewhere");
+    name(&file, &elsewhere.display().to_string());
+    let moved = format!("it archives to {}, and the first repository is {} now: ", was.display(), elsewhere.display());
+    let refused = world.refused(backup()).await;
+    assert_eq!(refused.message, format!("{moved}there is no repository at {}", elsewhere.display()));
+    // Nobody writes the settings anew as long as they are refused.
+    let settings = world.paths.instance(NAME).root.join("archive.json");
+    let mut known: serde_json::Value = serde_json::from_slice(&std::fs::read(&settings).expect("read")).expect("JSON");
+    assert!(known.as_object_mut().expect("an object").remove("id").is_some());
+    std::fs::write(&settings, known.to_string()).expect("written");
+    let place = Location::Folder(elsewhere.clone());
+    let theirs = Repository::create(&place, Options::default()).expect("made");
+    theirs.begin_generation(NAME, 7, None, jiff::Timestamp::now()).expect("begun");
+    let refused = world.refused(backup()).await;
+    let another = format!("{} has another database db as its generation 1", elsewhere.display());
+    assert_eq!((refused.kind, refused.message), (ErrorKind::Conflict, format!("{moved}{another}")));
+    let check = world.agent().await.check(NAME, |_| {}).await;
+    let listed = theirs.generation(NAME, 1).expect("there").holdings().expect("listed");
+    assert!(listed.backups.is_empty() && listed.wal.is_empty(), "{listed:?}, {check:?}");
+    // Where it was, it is known by its number and its cluster, and its identity is written down again.
+    std::fs::remove_file(&file).expect("removed");
+    world.operate(backup()).await;
+    assert!(std::fs::read_to_string(&settings).expect("read").contains("\"id\""));
+}
+
+/// A bucket that throttles, and one that does what it is asked and does not say so, slow a database's backups and lose nothing of them:
+/// PostgreSQL archives, the agent takes, checks and restores through them.
+#[tokio::test]
+async fn a_bucket_that_throttles_or_forgets_to_answer_loses_nothing() {
+    let Some(moto) = moto() else { return };
+    let world = World::new();
+    std::fs::create_dir_all(&world.paths.state).expect("made");
+    let ways = [Way::Throttled, Way::Forgetful].map(|way| proxy(moto.port, way));
+    let through = |port: u16| moto.place("of/shop").replace(&format!(":{}", moto.port), &format!(":{port}"));
+    name(&world.paths.first_repository(), &through(ways[0].0));
+    world.apply(ENCRYPTED).await;
+    world.took_its_first().await;
+    world.sql("CREATE TABLE t (id int)").await;
+    for (number, (port, faults)) in (1..).zip(&ways) {
+        name(&world.paths.first_repository(), &through(*port));
+        world.back_up(&format!("backup-{number}")).await;
+        world.sql(&format!("INSERT INTO t VALUES ({number}); SELECT pg_switch_wal()")).await;
+        world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
+        assert!(world.check().await.findings.is_empty());
+        let to = format!("db-{number}");
+        world.operate(restore(&world, &to, Point::Latest)).await;
+        assert_eq!(world.rows(&to).await, number.to_string());
+        assert!(faults.load(Ordering::Relaxed) > 1, "it was in the way {faults:?} times only");
+    }
+    assert_eq!(world.asked_for(NAME).await, ["backup-1", "backup-2"]);
 }
 
 /// PostgreSQL's user stores the log itself, and reads how; under root nobody else writes it.

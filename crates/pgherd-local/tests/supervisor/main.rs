@@ -7,12 +7,17 @@ mod bucket;
 mod change;
 mod crash;
 mod damage;
+mod destroyed;
+mod increments;
 mod life;
 #[path = "../common/majors.rs"]
 mod majors;
 mod pair;
 mod pooled;
 mod promote;
+#[path = "../../../pgherd-archive/tests/repository/proxy.rs"]
+#[expect(dead_code, reason = "not everything that a network does is done to a whole database")]
+mod proxy;
 mod replaced;
 mod second;
 mod secrets;

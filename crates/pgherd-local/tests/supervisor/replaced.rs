@@ -136,11 +136,13 @@ async fn a_database_whose_files_are_broken_or_gone_is_restored_in_its_place() {
     world.back_up("first").await;
     world.sql("INSERT INTO t VALUES (2); SELECT pg_switch_wal()").await;
     world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
+    // What is in no finished segment is in no archive.
+    world.sql("INSERT INTO t VALUES (3)").await;
     let data = world.data();
     crate::world::kill(world.postmaster_pid()).await;
     std::fs::rename(data.join("global"), data.join("lost")).expect("renamed");
     world.operate(restore(&world, NAME, Point::Latest)).await;
-    assert_eq!(world.rows(NAME).await, "2");
+    assert_eq!(world.rows(NAME).await, "3");
     let aside = world.status().await.aside.pop().expect("what is left of it is kept");
     assert!(aside.path.join("data/lost").exists(), "{aside:?}");
     // Without anything of it there is nothing to keep.
@@ -151,7 +153,7 @@ async fn a_database_whose_files_are_broken_or_gone_is_restored_in_its_place() {
     crate::world::kill(pid).await;
     std::fs::rename(&data, world.paths.state.join("elsewhere")).expect("renamed");
     world.operate(restore(&world, NAME, Point::Backup("second".to_owned()))).await;
-    assert_eq!((world.rows(NAME).await.as_str(), world.status().await.aside.len()), ("2", 1));
+    assert_eq!((world.rows(NAME).await.as_str(), world.status().await.aside.len()), ("3", 1));
 }
 
 impl World {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use pgherd_archive::{BackupEnd, BackupStart, Location, Options, Repository};
+use pgherd_archive::{BackupEnd, BackupStart, Generation, Location, Options, Repository};
 use pgherd_core::backups::BackupKind;
 use pgherd_engine::provider::{ErrorKind, Operation, Point};
 use pgherd_local::postgres::runas::RunAs;
@@ -164,38 +164,8 @@ async fn a_clock_that_was_set_back_loses_nothing_and_stops_nothing() {
     world.back_up("first").await;
     // What is written here is nobody's half-written backup to be cleared away meanwhile.
     world.kill_agent().await;
-    let run_as = RunAs::settle(None).expect("a user");
-    let owner = run_as.drops.then_some((run_as.uid, run_as.gid));
-    let options = Options { owner, ..Options::default() };
-    let repository = Repository::open(&Location::Folder(world.paths.repository()), options).expect("there");
-    let generation = repository.generation(NAME, 1).expect("there");
-    let first = generation.backups().expect("listed").into_iter().find(|one| one.name == "first").expect("listed");
-    let ahead = jiff::SignedDuration::from_hours(72);
     let name = "db-auto-ahead";
-    let writer = generation
-        .begin_backup(BackupStart {
-            name: name.to_owned(),
-            kind: BackupKind::Automated,
-            taken_at: first.taken_at + ahead,
-            version: first.version.clone(),
-            wal_segment_bytes: first.wal_segment_bytes,
-            tags: first.tags.clone(),
-        })
-        .expect("begun");
-    let stored = generation.open_backup("first").expect("there");
-    for file in stored.files() {
-        let mut to = writer.file(&file.name).expect("begun");
-        std::io::copy(&mut stored.open(&file.name).expect("there"), &mut to).expect("copied");
-        to.finish().expect("stored");
-    }
-    let end = BackupEnd {
-        finished_at: first.finished_at + ahead,
-        timeline: first.timeline,
-        start_lsn: first.start_lsn,
-        end_lsn: first.end_lsn,
-        self_contained: first.self_contained,
-    };
-    writer.finish(end).expect("a backup");
+    plant(&world, "first", name, jiff::SignedDuration::from_hours(72));
     world.told("took and verified the backup db-auto-2").await;
     world.sql("INSERT INTO t VALUES (2)").await;
     let (between, _) = world.here().await;
@@ -344,6 +314,41 @@ impl World {
     async fn warns(&self, words: &str) -> bool {
         self.status().await.warnings.iter().any(|warning| warning.contains(words))
     }
+}
+
+/// A backup that was taken so much later than another one, of the same content, and by the schedule.
+pub fn plant(world: &World, of: &str, name: &str, later: jiff::SignedDuration) -> Generation {
+    let run_as = RunAs::settle(None).expect("a user");
+    let owner = run_as.drops.then_some((run_as.uid, run_as.gid));
+    let options = Options { owner, ..Options::default() };
+    let repository = Repository::open(&Location::Folder(world.paths.repository()), options).expect("there");
+    let generation = repository.generation(NAME, 1).expect("there");
+    let known = generation.backups().expect("listed").into_iter().find(|one| one.name == of).expect("listed");
+    let start = BackupStart {
+        name: name.to_owned(),
+        kind: BackupKind::Automated,
+        taken_at: known.taken_at + later,
+        version: known.version.clone(),
+        wal_segment_bytes: known.wal_segment_bytes,
+        tags: known.tags.clone(),
+        base: None,
+    };
+    let writer = generation.begin_backup(start).expect("begun");
+    let stored = generation.open_backup(of).expect("there");
+    for file in stored.files() {
+        let mut to = writer.file(&file.name).expect("begun");
+        std::io::copy(&mut stored.open(&file.name).expect("there"), &mut to).expect("copied");
+        to.finish().expect("stored");
+    }
+    let end = BackupEnd {
+        finished_at: known.finished_at + later,
+        timeline: known.timeline,
+        start_lsn: known.start_lsn,
+        end_lsn: known.end_lsn,
+        self_contained: known.self_contained,
+    };
+    writer.finish(end).expect("a backup");
+    generation
 }
 
 fn is_data(path: &Path) -> bool {

@@ -55,14 +55,11 @@ pub fn run(context: &Context<'_>, args: &AdoptArgs) -> Result<Exit, CommandError
         }
         Ok(exit)
     };
-    // What this machine cannot do it says itself, and there is nothing to be asked.
-    if !database.is_here() {
-        if args.change.dry_run {
-            printer.say(&format!("would take {name} over if it is as its block says"));
-            return ended(false, Exit::Done);
-        }
-        confirm(printer, &args.change, Weight::Change, &format!("take {name} over if it is as its block says"))?;
+    if args.change.dry_run {
+        printer.say(&format!("would take {name} over if it is as its block says"));
+        return ended(false, Exit::Done);
     }
+    confirm(printer, &args.change, Weight::Change, &format!("take {name} over if it is as its block says"))?;
     let exit =
         applying::operate(context, &args.change, &[&database], |_| Operation::Adopt { spec: Box::new(spec.clone()) })?;
     ended(exit == Exit::Done, exit)

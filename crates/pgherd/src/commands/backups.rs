@@ -261,6 +261,7 @@ fn line(backup: &Backup, width: usize) -> String {
     more.extend(encrypted.map(|encrypted| if encrypted { "encrypted" } else { "not encrypted" }.to_owned()));
     more.extend(region.as_ref().map(|region| format!("in {region}")));
     more.extend(backup.lsn.as_ref().map(|lsn| format!("at {lsn}")));
+    more.extend(backup.base.as_ref().map(|base| format!("changes since {base}")));
     let verified = backup.verified_at.map(|at| format!("verified {}", time(at)));
     more.extend(verified.or(backup.lsn.as_ref().map(|_| "never verified".to_owned())));
     format!("{name:<width$}  {taken:<20}  {state}  {kept}  {}\n", more.join(", "))

@@ -15,7 +15,7 @@ use crate::error::{CommandError, Exit};
 /// Leave a database alone from now on
 ///
 /// It goes on as it is, with everything around it; only pgherd's own tags are taken off. No plan changes or deletes it then;
-/// pgherd adopt takes it back.
+/// pgherd adopt takes it back. On this machine the agent looks after it and its backups as before.
 #[derive(Debug, Args)]
 pub struct ForgetArgs {
     #[command(flatten)]
@@ -47,14 +47,11 @@ pub fn run(context: &Context<'_>, args: &ForgetArgs) -> Result<Exit, CommandErro
         }
         Ok(exit)
     };
-    // What this machine cannot do it says itself, and there is nothing to be asked.
-    if !database.is_here() {
-        if args.change.dry_run {
-            printer.say(&format!("would leave {name} alone"));
-            return ended(false, Exit::Done);
-        }
-        confirm(printer, &args.change, Weight::Change, &format!("leave {name} alone from now on"))?;
+    if args.change.dry_run {
+        printer.say(&format!("would leave {name} alone"));
+        return ended(false, Exit::Done);
     }
+    confirm(printer, &args.change, Weight::Change, &format!("leave {name} alone from now on"))?;
     let spec = &database.spec;
     let exit =
         applying::operate(context, &args.change, &[&database], |_| Operation::Forget { spec: Box::new(spec.clone()) })?;

@@ -143,8 +143,8 @@ fn a_database_is_left_alone_and_taken_back() {
 }
 
 #[test]
-fn this_machine_says_that_it_cannot() {
+fn this_machine_adopts_only_what_it_made() {
     let sandbox = Sandbox::new();
     sandbox.write("database.hcl", block("orders", "").replace("\"aws\"", "\"local\""));
-    insta::assert_snapshot!(sandbox.run(&["adopt"]).with_code(1).transcript());
+    insta::assert_snapshot!(sandbox.run(&["adopt", "--yes"]).with_code(5).transcript());
 }

@@ -39,6 +39,8 @@ pub enum Form {
 pub struct Stream {
     wire: Wire,
     form: Form,
+    /// Whether the server was told since which backup changes are wanted.
+    is_increment: bool,
     /// What was read and not given yet is behind `at`.
     piece: Vec<u8>,
     at: usize,
@@ -76,12 +78,30 @@ impl Stream {
             let _ = rustix::process::setpriority_process(Some(pid), NICENESS);
         }
         let state = State::Before;
-        Ok(Self { wire, form: Form::Tar, piece: Vec::new(), at: 0, state, manifest: Vec::new() })
+        let piece = Vec::new();
+        Ok(Self { wire, form: Form::Tar, is_increment: false, piece, at: 0, state, manifest: Vec::new() })
     }
 
     /// What ends it.
     pub fn cut(&self) -> Result<Cut> {
         self.wire.handle().map(Cut).map_err(|error| refused(&error))
+    }
+
+    /// Tells the server of a backup, by its manifest: what comes then is what changed since. Where it refuses, or refuses to begin with
+    /// it, one that is whole can be begun all the same.
+    pub fn since(&mut self, manifest: &[u8]) -> Result<()> {
+        let told = self.wire.upload("UPLOAD_MANIFEST", manifest);
+        if told.is_err() {
+            self.wire.until_ready().map_err(|error| refused(&error))?;
+        }
+        self.is_increment = told.is_ok();
+        told.map_err(|error| refused(&error))
+    }
+
+    /// Gives up on changes.
+    pub fn whole(&mut self) -> Result<()> {
+        self.is_increment = false;
+        self.wire.until_ready().map_err(|error| refused(&error))
     }
 
     /// Has the server begin a backup. Returns when its checkpoint is through; says how what comes is packed.
@@ -108,9 +128,10 @@ impl Stream {
                 Form::Zstd => format!(", COMPRESSION 'zstd', COMPRESSION_DETAIL 'level={LEVEL}'"),
                 Form::Tar => String::new(),
             };
+            let changes = if self.is_increment { ", INCREMENTAL" } else { "" };
             format!(
                 "BASE_BACKUP (LABEL '{label}', CHECKPOINT 'fast', WAL, WAIT 0, MANIFEST 'yes', \
-                 MANIFEST_CHECKSUMS 'CRC32C'{packed})"
+                 MANIFEST_CHECKSUMS 'CRC32C'{packed}{changes})"
             )
         };
         self.wire.query(&order)?;

@@ -9,6 +9,8 @@ const VERSION: u32 = 3 << 16;
 /// What a server sends at once is 32 KiB at the most, except for an error or a notice.
 const LONGEST_MESSAGE_BYTES: usize = 16 << 20;
 const BUFFER_BYTES: usize = 256 << 10;
+/// So much is sent at once.
+const PIECE_BYTES: usize = 64 << 10;
 /// A server that says nothing for so long hangs. The checkpoint that a backup begins with is the longest it is silent for.
 const SILENCE: Duration = Duration::from_secs(30 * 60);
 
@@ -85,6 +87,19 @@ impl Wire {
         let length = u32::try_from(text.len() + 5).map_err(io::Error::other)?;
         let all = [b"Q".as_slice(), &length.to_be_bytes(), text.as_bytes(), b"\0"].concat();
         self.from.get_mut().write_all(&all)
+    }
+
+    /// Has the server take something in.
+    pub fn upload(&mut self, order: &str, content: &[u8]) -> io::Result<()> {
+        self.query(order)?;
+        let mut body = Vec::new();
+        while self.message(&mut body)? != b'G' {}
+        for piece in content.chunks(PIECE_BYTES) {
+            let length = u32::try_from(piece.len() + 4).map_err(io::Error::other)?;
+            self.from.get_mut().write_all(&[b"d".as_slice(), &length.to_be_bytes(), piece].concat())?;
+        }
+        self.from.get_mut().write_all(b"c\0\0\0\x04")?;
+        self.until_ready()
     }
 
     /// The rows of the next answer.

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pgherd_archive::{Generation, Origin, Settings};
+use pgherd_archive::{Generation, Origin, Repository, Settings};
 use pgherd_core::backups::{History, Holdings, SegmentName, Timeline, WalName};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -16,6 +16,7 @@ use super::{second, store};
 use crate::paths::Paths;
 use crate::postgres::conf::Archive;
 use crate::postgres::runas::RunAs;
+use crate::postgres::server::Server;
 use crate::postgres::{folders, io_error};
 use crate::supervisor::ledger::Record;
 use crate::supervisor::messages::ArchiveReport;
@@ -39,7 +40,8 @@ pub fn of(site: &Site, record: &Record) -> Option<Archive> {
     let paths = &site.agent.options.paths;
     let words = [shell(&paths.program()), "archive-wal".to_owned(), shell(&settings_file(site)), "%p".to_owned()];
     let archived = record.wanted.is_archived();
-    archived.then(|| Archive { command: words.join(" "), timeout_s: TIMEOUT_S })
+    let summarized = record.server.as_ref().is_some_and(Server::knows_changes);
+    archived.then(|| Archive { command: words.join(" "), timeout_s: TIMEOUT_S, summarized })
 }
 
 /// The command that fetches log by these settings.
@@ -110,18 +112,11 @@ pub fn generation(site: &Site, record: &Record) -> Result<Generation, ProviderEr
         store::make(&site.agent, encrypt, own)?;
     }
     let repository = store::open(&site.agent, encrypt, own).map_err(|error| moved(site, known.as_ref(), error))?;
-    let identifier = record.system_identifier.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0);
-    if identifier == 0 {
-        return Err(ProviderError::new(
-            ErrorKind::Unavailable,
-            format!("which cluster {} is is not known yet", site.name),
-        ));
-    }
+    let identifier = identifier_of(record).ok_or_else(|| {
+        ProviderError::new(ErrorKind::Unavailable, format!("which cluster {} is is not known yet", site.name))
+    })?;
     let generation = match &known {
-        Some(known) => {
-            let error = |error| moved(site, Some(known), store::refused(error));
-            known.generation(&repository).map_err(error)?
-        }
+        Some(known) => named(site, known, &repository, Some(identifier))?,
         None => {
             let from = record.restored.as_ref().map(|restored| Origin {
                 instance: restored.of.clone(),
@@ -152,7 +147,10 @@ pub fn known_generation(site: &Site) -> Result<Option<Generation>, ProviderError
     let known = Settings::read(&path).map_err(store::refused)?;
     let moved = |error| moved(site, Some(&known), error);
     match store::open_if_there(&site.agent).map_err(moved)? {
-        Some(repository) => known.generation(&repository).map(Some).map_err(|error| moved(store::refused(error))),
+        Some(repository) => {
+            let record = Record::load(&site.layout.root).ok().flatten();
+            named(site, &known, &repository, record.as_ref().and_then(identifier_of)).map(Some)
+        }
         None if known.repository.starts_with('/') => Ok(None),
         // There is no bucket of the name, or nothing in it: not what is asked for.
         None => Err(moved(ProviderError::new(
@@ -195,14 +193,39 @@ pub fn settings(site: &Site, generation: &Generation, encrypt: bool) -> Result<S
     })
 }
 
+/// The identity of an instance's cluster, where it is known.
+fn identifier_of(record: &Record) -> Option<u64> {
+    record.system_identifier.as_ref()?.parse().ok().filter(|identifier| *identifier != 0)
+}
+
+/// The generation that settings name. Those of versions that wrote no identity into them name a number, which is another database's in
+/// another place: then it has to be of the same cluster.
+fn named(
+    site: &Site,
+    known: &Settings,
+    repository: &Repository,
+    identifier: Option<u64>,
+) -> Result<Generation, ProviderError> {
+    let generation = known.generation(repository).map_err(|error| moved(site, Some(known), store::refused(error)))?;
+    let theirs = generation.info().system_identifier;
+    let is_another = known.id.is_empty() && theirs != 0 && identifier.is_some_and(|own| own != theirs);
+    if !is_another {
+        return Ok(generation);
+    }
+    let (place, number) = (repository.location(), generation.info().number);
+    let message = format!("{place} has another database {} as its generation {number}", generation.instance());
+    let error = ProviderError::new(ErrorKind::Conflict, message)
+        .help("two machines keep their backups in one place: give each a folder of its own");
+    Err(moved(site, Some(known), error))
+}
+
 /// What it archives to may not be where the repository is said to be now: then nothing is begun anew there.
 fn moved(site: &Site, known: Option<&Settings>, error: ProviderError) -> ProviderError {
     let now = store::place(&site.agent.options.paths).map(|place| place.location.to_string());
     match (known, now) {
         (Some(known), Ok(now)) if known.repository != now => {
-            let was = &known.repository;
-            let message =
-                format!("it archives to {was}, and the first repository is {now} now, which has nothing of it");
+            let (was, why) = (&known.repository, &error.message);
+            let message = format!("it archives to {was}, and the first repository is {now} now: {why}");
             ProviderError::new(ErrorKind::Conflict, message)
                 .help("copy everything from the one to the other, as it is, or name the place it had again")
         }

@@ -177,12 +177,17 @@ fn delete_of(agent: &Agent, site: &Site, label: &str) -> Result<(), ProviderErro
             continue;
         }
         let is_current = lives && current == Some(generation.info().number);
-        let known = generation.backups().map_err(store::refused)?.into_iter().find(|backup| backup.name == label);
+        let listed = generation.backups().map_err(store::refused)?;
+        let known = listed.iter().find(|backup| backup.name == label);
         if is_current && known.is_some_and(|known| known.kind == BackupKind::Automated) {
             let message = format!("{label} was taken by the schedule, and the moments after it are restored from it");
             return Err(ProviderError::new(ErrorKind::Protected, message).help(
                 "it goes by itself after backup_retention_period days; what somebody asked for by name can be deleted",
             ));
+        }
+        if let Some(other) = listed.iter().find(|other| other.base.as_deref() == Some(label)) {
+            let message = format!("{} holds the changes since {label}, and is nothing without it", other.name);
+            return Err(ProviderError::new(ErrorKind::Protected, message).help("delete that one first"));
         }
         generation.delete(&[Deletion::Backup(label.to_owned())]).map_err(store::refused)?;
         if !is_current && names.len() == 1 {

@@ -8,7 +8,7 @@ use pgherd_core::backups::Drilled;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::source::Unusable;
-use super::{restore, source, store};
+use super::{recovery, restore, source, store};
 use crate::paths::Layout;
 use crate::postgres::recover::{Recovered, Target, check_pages};
 use crate::supervisor::files;
@@ -49,7 +49,7 @@ pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> 
     restore::remove(&place).await?;
     let (generation, backup) = (&source.generation, &source.backup);
     let recovered =
-        restore::from_backup(&site.agent, &record, &place, generation, backup, Target::Latest, watcher).await;
+        recovery::from_backup(&site.agent, &record, &place, generation, backup, Target::Latest, watcher).await;
     let recovered = match recovered {
         Ok(recovered) if !recovered.unopened.is_empty() => {
             let message = format!("a database was restored and does not open: {}", recovered.unopened.join("; "));
@@ -66,7 +66,7 @@ pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> 
     let report = write_down(site, &backup.name, begun, recovered.as_ref())?;
     if recovered.is_err() {
         // A damaged one is written down as such, and the next look takes another.
-        source::is_unusable(&source).await;
+        source::what_is_unusable(&source).await;
     }
     restore::remove(&place).await?;
     recovered?;

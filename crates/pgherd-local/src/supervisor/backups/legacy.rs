@@ -22,6 +22,7 @@ pub fn list(agent: &Agent, name: &str) -> Vec<Backup> {
             encrypted: Some(false),
             start_lsn: Some(known.start_lsn),
             verified_at: Some(known.taken_at),
+            base: None,
         })
         .collect()
 }

@@ -12,8 +12,10 @@ mod legacy;
 mod now;
 mod quiet;
 mod reading;
+mod recovery;
 mod remains;
 mod replace;
+mod rest;
 mod restore;
 mod room;
 mod schedule;
@@ -125,5 +127,6 @@ fn told(folder: &Path, generation: u32, backup: &core::Backup) -> Backup {
         encrypted: Some(backup.key.is_some()),
         start_lsn: Some(backup.start_lsn.to_string()),
         verified_at: backup.verified_at,
+        base: backup.base.clone(),
     }
 }

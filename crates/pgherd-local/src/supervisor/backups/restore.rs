@@ -8,30 +8,28 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use pgherd_archive::Generation;
-use pgherd_core::backups::Backup;
 use pgherd_core::ha::{self, Copy, Duty, Member, NodeId};
 use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::source::{self, Log, Source, Unusable};
-use super::take::DATA;
-use super::{archive, replace, room, second, store, telling};
+use super::recovery::{from_backup, make_place, replay, used_by};
+use super::source::{self, Source, Unusable};
+use super::{replace, room, second, telling};
 use crate::paths::{Layout, Paths};
 use crate::postgres::backup::{self, Copying};
-use crate::postgres::recover::{End, Recovered, Recovery, Target, recover};
+use crate::postgres::recover::{End, Recovered, Target};
 use crate::postgres::{folders, io_error, packed, processes};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::jobs::choose_server;
 use crate::supervisor::ledger::{self, Record};
 use crate::supervisor::messages::{RestoreHow, RestorePoint};
+use crate::supervisor::promotion;
 use crate::supervisor::requests::{Shown, Watcher};
 use crate::supervisor::secret::credentials;
 use crate::supervisor::site::{Site, blocking, chosen};
 use crate::supervisor::upkeep::Memory;
-use crate::supervisor::{configure, files, promotion};
-use crate::{sizing, storage};
 
 /// The one server of a new instance, until it is given others.
 const FIRST: NodeId = NodeId(1);
@@ -100,10 +98,12 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
         watcher.say(format!("{of} would be copied as it is"));
         return Ok(());
     }
-    let source = source::find(agent, of, &how.point, &Unusable::new()).await?;
+    let source = source::look(agent, of, &how.point, &Unusable::new()).await?;
     let Source { generation, backup } = &source;
+    let base =
+        backup.base.as_ref().map_or(String::new(), |base| format!(", with {base}, since which it holds the changes"));
     watcher.say(format!(
-        "the backup {} of {} would be used, from {} to {}, generation {}{}",
+        "the backup {} of {} would be used, from {} to {}, generation {}{}{base}",
         backup.name,
         backup.finished_at,
         backup.start_lsn,
@@ -111,6 +111,15 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
         generation.info().number,
         where_from(agent, generation)
     ));
+    if matches!(how.point, RestorePoint::Backup(_)) {
+        return Ok(());
+    }
+    let (near, own, of) = (agent.clone(), generation.clone(), backup.clone());
+    let (log, goes_on) =
+        blocking(move || Ok((source::log_after(&own, &of)?, source::is_archived_to(&near, &own)?))).await?;
+    let until = log.until.map_or_else(|| "the end of that backup".to_owned(), |until| until.to_string());
+    let more = if goes_on { "; what is committed since then is archived first" } else { "" };
+    watcher.say(format!("what is archived after it reaches to {until}{more}"));
     Ok(())
 }
 
@@ -281,9 +290,9 @@ async fn from_what_can_be_used(
             Err(error) => error,
         };
         let is_far = second::is_far(agent, generation);
-        if source::is_unusable(&source).await {
-            watcher.say(format!("the backup {} cannot be used: {error}", backup.name));
-            unusable.insert(source::key(&source));
+        if let Some(known) = source::what_is_unusable(&source).await {
+            watcher.say(format!("the backup {} cannot be used: {error}", known.2));
+            unusable.insert(known);
         } else if !is_far && let Some(second) = source::elsewhere(agent, of, &how.point, &source, &unusable).await {
             watcher.say(format!("restoring it failed, and the second repository is tried: {error}"));
             unusable.insert(source::key(&source));
@@ -294,92 +303,6 @@ async fn from_what_can_be_used(
         refused.get_or_insert(error);
         remove(place).await?;
     }
-}
-
-/// Unpacks a backup and replays the log up to the target.
-pub async fn from_backup(
-    agent: &Arc<Agent>,
-    record: &Record,
-    place: &Layout,
-    generation: &Generation,
-    backup: &Backup,
-    target: Target,
-    watcher: &Watcher,
-) -> Result<Recovered, ProviderError> {
-    let far = second::is_far(agent, generation).then(|| generation.repository().location().clone());
-    let now = match target {
-        Target::Backup => 0,
-        // With the log it may become what the database is now.
-        Target::Latest | Target::At(_) | Target::Lsn(_) => {
-            used_by(agent, generation.instance()).await.unwrap_or_default()
-        }
-    };
-    super::refuse_without_room(&agent.options.paths.instances(), backup.original_bytes.max(now))?;
-    let until = matches!(target, Target::Backup).then_some(backup.end_lsn);
-    let (own, of) = (generation.clone(), backup.clone());
-    let log = blocking(move || source::log_after(&own, &of)).await?;
-    watcher.phase(match &far {
-        Some(place) => format!("fetching the backup and the log from {place}"),
-        None => "unpacking the backup".to_owned(),
-    });
-    let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
-    let settings_file = place.root.join("restore.json");
-    let (own, stored, name) = (place.clone(), generation.clone(), backup.name.clone());
-    let (near, backup) = (agent.clone(), backup.clone());
-    let (written, hears) = (settings_file.clone(), watcher.clone());
-    blocking(move || {
-        make_place(&paths, &own, &run_as)?;
-        let (mut fetched, mut come) = (0, hears.progress(None));
-        // What is fetched lies beside what is unpacked.
-        let (to, besides) = (own.root.join("fetched"), backup.original_bytes);
-        let generation = second::bring_near(&near, stored, &backup, until, &to, besides, |bytes| {
-            fetched += bytes;
-            come.at(fetched);
-        })?;
-        if far.is_some() {
-            hears.phase("unpacking the backup");
-        }
-        let told = hears.progress(Some(backup.original_bytes));
-        let settings = archive::settings_to_read(&Site::of(near.clone(), generation.instance()), &generation)?;
-        settings.write(&written, store::owner(&run_as)).map_err(store::refused)?;
-        let reader = generation.open_backup(&name).map_err(store::refused)?;
-        let tar = telling::Heard::new(reader.open(DATA).map_err(store::refused)?, told, &own.root);
-        packed::unpack_from(tar, &format!("the backup {name}"), &run_as, &own.data)
-    })
-    .await?;
-    let command = archive::restore_command(&agent.options.paths, &settings_file);
-    let replayed = async {
-        let again = |target| replay(agent, record, place, Some((command.clone(), log)), target, watcher);
-        let refused = match again(target.clone()).await? {
-            End::Recovered(recovered) => return Ok(recovered),
-            End::BeforeTarget(refused) => refused,
-        };
-        let Target::At(at) = target else { return Err(refused) };
-        let (near, stored) = (agent.clone(), generation.clone());
-        let target = if blocking(move || source::is_archived_to(&near, &stored)).await? {
-            // What comes into the archive meanwhile may be what is to be left out: with a commit behind it PostgreSQL tells.
-            source::finish_segment(agent, generation.instance()).await?;
-            target
-        } else if log.until.is_some_and(|until| at <= until) {
-            // PostgreSQL stops at a commit after the moment, and there is none and will be none: all there is is what was asked for.
-            Target::Latest
-        } else {
-            return Err(refused);
-        };
-        match again(target).await? {
-            End::Recovered(recovered) if recovered.last_commit_at.is_some_and(|last| last > at) => Err(refused),
-            End::Recovered(recovered) => Ok(recovered),
-            End::BeforeTarget(refused) => Err(refused),
-        }
-    };
-    room::within(place, replayed).await
-}
-
-/// How large an instance is that is there.
-async fn used_by(agent: &Arc<Agent>, name: &str) -> Option<u64> {
-    let shown = agent.shown(name).ok()?;
-    let data = Site::of(agent.clone(), name).node(shown.record.primary()).data;
-    tokio::task::spawn_blocking(move || storage::used_bytes(&data)).await.ok().flatten()
 }
 
 /// Copies an instance as it is.
@@ -425,76 +348,6 @@ async fn copy(
     let to = Timestamp::now().to_string();
     let restored = Restored { of: of.to_owned(), generation: 0, backup: String::new(), point: RestorePoint::Now, to };
     Ok(Made { restored, recovered })
-}
-
-async fn replay(
-    agent: &Arc<Agent>,
-    record: &Record,
-    place: &Layout,
-    log: Option<(String, Log)>,
-    target: Target,
-    watcher: &Watcher,
-) -> Result<End, ProviderError> {
-    watcher.phase("replaying the log");
-    let run_as = agent.run_as.clone();
-    let server = chosen(record)?.clone();
-    // A name in the folder of sockets: nobody else is given the same number.
-    let port = Port::reserve(agent, format!("{}/restoring", record.name))?;
-    let agent_user = run_as.drops.then(|| "root".to_owned());
-    // Up to a moment it is not known how much that is.
-    let is_all = target == Target::Latest;
-    let recovery = Recovery {
-        server: &server,
-        run_as: &run_as,
-        layout: place,
-        port: port.number,
-        os_users: agent_user.into_iter().chain([run_as.name.clone()]).collect(),
-        sizing: sizing::size(&configure::size(&record.wanted), agent.machine(&record.name)),
-        parameters: record.wanted.parameters.clone(),
-        timeline: log.as_ref().and_then(|(_, log)| log.timeline).map(|timeline| timeline.0),
-        restore_command: log.as_ref().map(|(command, _)| command.clone()),
-        target,
-    };
-    match log.and_then(|(_, log)| log.segments).filter(|_| is_all) {
-        Some(segments) => telling::tell_replay(recover(&recovery), place.data.clone(), segments, watcher).await,
-        None => recover(&recovery).await,
-    }
-}
-
-/// A port that is nobody else's as long as this is held, also by who is cut short.
-struct Port {
-    agent: Arc<Agent>,
-    owner: String,
-    number: u16,
-}
-
-impl Port {
-    fn reserve(agent: &Arc<Agent>, owner: String) -> Result<Self, ProviderError> {
-        let number = agent.reserve_port(&owner, None, &[])?;
-        Ok(Self { agent: agent.clone(), owner, number })
-    }
-}
-
-impl Drop for Port {
-    fn drop(&mut self) {
-        self.agent.release_ports(&self.owner);
-    }
-}
-
-fn make_place(paths: &Paths, place: &Layout, run_as: &crate::postgres::runas::RunAs) -> Result<(), ProviderError> {
-    for folder in place.root.ancestors().skip(2).take_while(|folder| folder.starts_with(paths.instances())) {
-        if folder.exists() {
-            break;
-        }
-        files::make_folder(folder, 0o711).map_err(|error| io_error("make", folder, &error))?;
-    }
-    if let Some(scratch) = place.root.parent() {
-        run_as.make_dir(scratch, 0o700)?;
-    }
-    for folder in [&place.root, &place.log, &place.scratch] {
-        run_as.make_dir(folder, 0o700)?;
-    }
-    folders::make_sockets(paths, run_as)
 }
 
 /// The server for a copy: of the major version that wrote it.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use pgherd_core::backups::{
     Backup, BackupKind, Clusters, Deletion, Due, Failed, Holdings, Retention, Schedule, drill_due, drill_overdue, due,
-    expire, expire_ended,
+    expire, expire_ended, room_for,
 };
 use pgherd_core::window::Window;
 use pgherd_engine::provider::ProviderError;
@@ -156,7 +156,7 @@ async fn practise_what_is_due(site: &Site, shown: &Shown) -> Result<(), Provider
     if judge_drills(site, &schedule, &backups) != Due::Now {
         return Ok(());
     }
-    let newest = backups.iter().rfind(|backup| !backup.damaged).map_or(0, |backup| backup.original_bytes);
+    let newest = backups.iter().rfind(|backup| !backup.damaged).map_or(0, |backup| room_for(backup, &backups));
     let instances = site.agent.options.paths.instances();
     let room = blocking(move || super::refuse_without_room(&instances, newest)).await.err().map(|error| error.message);
     let was = desk.of(&site.name).drill_put_off;
@@ -332,4 +332,28 @@ fn delete_superfluous(site: &Site, retention: Retention, now: Timestamp) -> Resu
         deleted += what.len();
     }
     Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use pgherd_core::backups::{SegmentName, Timeline, WalFile, WalName};
+
+    use super::*;
+
+    /// A bucket tells when something was stored, and not when it was written.
+    #[test]
+    fn log_in_a_bucket_is_as_old_as_it_was_stored() {
+        let now: Timestamp = "2026-11-23T05:00:00Z".parse().expect("a time");
+        let name = WalName::Segment(SegmentName::new(Timeline(1), 7, 16 << 20));
+        let ago = |hours: Option<i64>| hours.map(|hours| now - SignedDuration::from_hours(hours));
+        let check = |written: Option<i64>, stored: Option<i64>| {
+            let file = WalFile { name, bytes: 1, written_at: ago(written), stored_at: ago(stored) };
+            let holdings = Holdings { wal: vec![file], ..Holdings::default() };
+            is_past(&Deletion::Wal(name), &holdings, Retention { days: 7, point_in_time: true }, now)
+        };
+        assert!(check(None, Some(7 * 24 + 1)) && !check(None, Some(7 * 24 - 1)));
+        // What was stored long after it was written, by a server whose archive failed, is as old as it is.
+        assert!(check(Some(7 * 24 + 1), Some(1)) && !check(Some(1), Some(1)));
+        assert!(!check(None, None), "nobody knows");
+    }
 }

@@ -35,13 +35,24 @@ pub struct Source {
     pub backup: Backup,
 }
 
-/// Backups that turned out not to be usable: their repository, generation and name.
-pub type Unusable = BTreeSet<(String, u32, String)>;
+/// What a backup is known by: its repository, generation and name.
+pub type Key = (String, u32, String);
+/// Backups that turned out not to be usable.
+pub type Unusable = BTreeSet<Key>;
 
 /// What a backup is known by among those.
-pub fn key(source: &Source) -> (String, u32, String) {
-    let place = source.generation.repository().location().to_string();
-    (place, source.generation.info().number, source.backup.name.clone())
+pub fn key(source: &Source) -> Key {
+    key_of(&source.generation, &source.backup.name)
+}
+
+fn key_of(generation: &Generation, name: &str) -> Key {
+    (generation.repository().location().to_string(), generation.info().number, name.to_owned())
+}
+
+/// Whether it is known not to be usable, or what it holds the changes since.
+fn is_among(unusable: &Unusable, Source { generation, backup }: &Source) -> bool {
+    let mut names = backup.base.iter().chain([&backup.name]);
+    names.any(|name| unusable.contains(&key_of(generation, name)))
 }
 
 /// What a point of an instance is restored from, but for what is not usable. What a server that runs has committed is archived first.
@@ -51,11 +62,7 @@ pub async fn find(
     point: &RestorePoint,
     unusable: &Unusable,
 ) -> Result<Source, ProviderError> {
-    if let RestorePoint::At(at) = point
-        && *at > Timestamp::now()
-    {
-        return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
-    }
+    refuse_future(point)?;
     // Where nothing can be looked at, the second repository may still have it.
     if !is_archived_already(agent, of, point).await.unwrap_or(false)
         && let Err(error) = finish_segment(agent, of).await
@@ -68,6 +75,26 @@ pub async fn find(
             }
         }
     }
+    look(agent, of, point, unusable).await
+}
+
+fn refuse_future(point: &RestorePoint) -> Result<(), ProviderError> {
+    if let RestorePoint::At(at) = point
+        && *at > Timestamp::now()
+    {
+        return Err(ProviderError::new(ErrorKind::Invalid, format!("{at} is in the future")));
+    }
+    Ok(())
+}
+
+/// The same of what is stored now: nothing is asked of a server.
+pub async fn look(
+    agent: &Arc<Agent>,
+    of: &str,
+    point: &RestorePoint,
+    unusable: &Unusable,
+) -> Result<Source, ProviderError> {
+    refuse_future(point)?;
     let (agent, of, point, unusable) = (agent.clone(), of.to_owned(), point.clone(), unusable.clone());
     blocking(move || {
         let life = Life::of(&agent, &of)?;
@@ -170,22 +197,27 @@ pub async fn elsewhere(
     found.ok().flatten()
 }
 
-/// Whether a backup that could not be restored is itself what is wrong. Which is damaged is written down, so that it takes the place of
-/// no other any more.
-pub async fn is_unusable(source: &Source) -> bool {
+/// What is wrong where a backup could not be restored, if it is a backup: the one that holds everything, or the one that holds the changes
+/// since. Which is damaged is written down, so that it takes the place of no other any more.
+pub async fn what_is_unusable(source: &Source) -> Option<Key> {
     let source = source.clone();
     let read = move || {
         let Source { generation, backup } = &source;
-        let read = generation.open_backup(&backup.name).and_then(|stored| stored.verify_sealed(|_| {}));
-        let Err(error) = read else { return Ok(false) };
-        if error.kind == Stored::Damaged
-            && let Err(error) = generation.set_damaged(&backup.name, Timestamp::now())
-        {
-            tracing::warn!("that the backup {} is damaged cannot be written down: {error}", backup.name);
+        for name in backup.base.iter().chain([&backup.name]) {
+            let read = generation.open_backup(name).and_then(|stored| stored.verify_sealed(|_| {}));
+            let Err(error) = read else { continue };
+            if error.kind == Stored::Damaged
+                && let Err(error) = generation.set_damaged(name, Timestamp::now())
+            {
+                tracing::warn!("that the backup {name} is damaged cannot be written down: {error}");
+            }
+            if matches!(error.kind, Stored::Damaged | Stored::Unavailable | Stored::Absent) {
+                return Ok(Some(key_of(generation, name)));
+            }
         }
-        Ok(matches!(error.kind, Stored::Damaged | Stored::Unavailable | Stored::Absent))
+        Ok(None)
     };
-    blocking(read).await.unwrap_or(false)
+    blocking(read).await.ok().flatten()
 }
 
 /// The log that follows a backup.
@@ -392,11 +424,11 @@ fn look_up(
     }
     let damaged: BTreeSet<String> = all
         .iter()
-        .filter(|source| source.backup.damaged || unusable.contains(&key(source)))
+        .filter(|source| source.backup.damaged || is_among(unusable, source))
         .map(|source| source.backup.name.clone())
         .collect();
     let is_damaged = |name: &str| damaged.contains(name);
-    let is_usable = |source: &Source| !source.backup.damaged && !unusable.contains(&key(source));
+    let is_usable = |source: &Source| !source.backup.damaged && !is_among(unusable, source);
     let whole = all.into_iter().filter(is_usable).collect::<Vec<_>>();
     // In the order in which they were taken, which is also that of the generations.
     let last = |fits: &dyn Fn(&Source) -> bool| whole.iter().rfind(|source| fits(source)).cloned();
@@ -508,6 +540,7 @@ mod tests {
             tags: std::collections::BTreeMap::new(),
             verified_at: None,
             damaged: false,
+            base: None,
         }
     }
 

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use pgherd_archive::{ArchiveError, BackupEnd, BackupStart, Generation, Packing};
-use pgherd_core::backups::{Backup, BackupKind, Deletion, Lsn, Timeline};
+use pgherd_core::backups::{Backup, BackupKind, Deletion, Lsn, Timeline, base_for};
 use pgherd_core::ha::NodeId;
+use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::{archive, quiet, second, store};
@@ -26,7 +27,7 @@ use crate::supervisor::upkeep::Goal;
 /// The file of a backup that its data directory is in, with the log that makes it consistent, as tar.
 pub const DATA: &str = "data.tar";
 /// What the server says of it: which files there are, with their checksums.
-const MANIFEST: &str = "backup_manifest";
+pub const MANIFEST: &str = "backup_manifest";
 /// After so much that is stored is looked whether there is room for more.
 const LOOK_FOR_ROOM_BYTES: u64 = 16 << 20;
 
@@ -66,14 +67,58 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
     .await?;
     // Whoever is not waited for any more ends.
     let cut = stream.cut()?;
-    let start = BackupStart { name, kind, taken_at, version, wal_segment_bytes, tags };
+    let start = BackupStart { name, kind, taken_at, version, wal_segment_bytes, tags, base: None };
     let (folder, run_as) = (store::folder(&site.agent.options.paths), site.agent.run_as.clone());
     let come = Arc::clone(&what.come);
-    let copying = Copying { stream, server, run_as, folder, work: work.clone(), come };
+    let since = if archive::of(site, record).is_some_and(|archive| archive.summarized) {
+        let (own, version, timeline) = (generation.clone(), server.version, Timeline(record.ha.timeline));
+        blocking(move || base_of(&own, kind, version, timeline, taken_at)).await?
+    } else {
+        None
+    };
+    let copying = Copying { stream, since, server, run_as, folder, work: work.clone(), come };
     let stored = blocking(move || keep(&generation, start, copying)).await;
     drop(cut);
     backup::clear(&work).await?;
-    stored
+    let (stored, whole_since) = stored?;
+    if let Some(why) = whole_since {
+        site.note(format!("the backup {} is whole, and not what changed since the last whole one: {why}", stored.name));
+    }
+    Ok(stored)
+}
+
+/// The backup that the next one is to hold the changes since, and its manifest; `None`: it is to be whole. Blocking.
+fn base_of(
+    generation: &Generation,
+    kind: BackupKind,
+    version: Version,
+    timeline: Timeline,
+    now: Timestamp,
+) -> Result<Option<Base>, ProviderError> {
+    let backups = generation.backups().map_err(store::refused)?;
+    let Some(base) = base_for(kind, version, timeline, &backups, now) else { return Ok(None) };
+    match manifest_of(generation, &base.name) {
+        Ok(manifest) => Ok(Some(Base { name: base.name.clone(), manifest })),
+        // A whole one is what is needed then.
+        Err(error) => {
+            tracing::warn!("the manifest of {}: {error}", base.name);
+            Ok(None)
+        }
+    }
+}
+
+fn manifest_of(generation: &Generation, name: &str) -> Result<Vec<u8>, ProviderError> {
+    let mut manifest = Vec::new();
+    let reader = generation.open_backup(name).map_err(store::refused)?;
+    let mut from = reader.open(MANIFEST).map_err(store::refused)?;
+    from.read_to_end(&mut manifest).map_err(|error| storing(&error))?;
+    Ok(manifest)
+}
+
+/// A backup that another one holds the changes since.
+struct Base {
+    name: String,
+    manifest: Vec<u8>,
 }
 
 /// A session for as long as which a server keeps its log.
@@ -90,6 +135,8 @@ async fn hold_log(socket: &Path, port: u16) -> Result<Session, ProviderError> {
 /// What is copied, and where to.
 struct Copying {
     stream: Stream,
+    /// Since which backup only changes are wanted.
+    since: Option<Base>,
     server: Server,
     run_as: RunAs,
     /// The repository's, where it is one.
@@ -99,15 +146,36 @@ struct Copying {
     come: Arc<AtomicU64>,
 }
 
-/// Stores what a server sends, checked against what it says of it. Blocking.
-fn keep(generation: &Generation, start: BackupStart, copying: Copying) -> Result<Backup, ProviderError> {
-    let Copying { mut stream, server, run_as, folder, work, come } = copying;
+/// Has the server begin: with the changes since a backup, where it can, else with everything, and says why.
+fn begin(stream: &mut Stream, name: &str, since: Option<&Base>) -> Result<(Form, Option<String>), ProviderError> {
+    let Some(base) = since else { return Ok((stream.begin(name)?, None)) };
+    if let Err(why) = stream.since(&base.manifest) {
+        return Ok((stream.begin(name)?, Some(why.message)));
+    }
+    match stream.begin(name) {
+        Ok(form) => Ok((form, None)),
+        Err(why) => {
+            stream.whole()?;
+            Ok((stream.begin(name)?, Some(why.message)))
+        }
+    }
+}
+
+/// Stores what a server sends, checked against what it says of it; says why it is everything where changes were wanted. Blocking.
+fn keep(
+    generation: &Generation,
+    start: BackupStart,
+    copying: Copying,
+) -> Result<(Backup, Option<String>), ProviderError> {
+    let Copying { mut stream, since, server, run_as, folder, work, come } = copying;
     let name = start.name.clone();
-    let writer = generation.begin_backup(start).map_err(store::refused)?;
-    let packing = match stream.begin(&name)? {
+    let (form, whole_since) = begin(&mut stream, &name, since.as_ref())?;
+    let packing = match form {
         Form::Tar => Packing::None,
         Form::Zstd => Packing::Zstd,
     };
+    let base = since.filter(|_| whole_since.is_none()).map(|base| base.name);
+    let writer = generation.begin_backup(BackupStart { base, ..start }).map_err(store::refused)?;
     let folders: Vec<PathBuf> = folder.into_iter().chain([work.clone()]).collect();
     let watched = Watched { from: &mut stream, folders: &folders, unlooked: LOOK_FOR_ROOM_BYTES };
     let looked = writer
@@ -123,7 +191,7 @@ fn keep(generation: &Generation, start: BackupStart, copying: Copying) -> Result
     let backup = writer.finish(end_of(&manifest)?).map_err(store::refused)?;
     // What was compressed by the server was expanded and looked at while it was stored; what we compressed was not.
     prove_new(generation, &name, packing == Packing::Zstd)?;
-    Ok(backup)
+    Ok((backup, whole_since))
 }
 
 fn end_of(manifest: &Manifest) -> Result<BackupEnd, ProviderError> {
@@ -406,6 +474,7 @@ mod tests {
             version: "15.18".to_owned(),
             wal_segment_bytes: 16 << 20,
             tags: BTreeMap::new(),
+            base: None,
         };
         let writer = generation.begin_backup(start).expect("begun");
         let mut file = writer.file(DATA).expect("begun");

@@ -16,27 +16,29 @@ const LOOK_FOR_ROOM_BYTES: u64 = 16 << 20;
 const MEASURE_EVERY: Duration = Duration::from_millis(500);
 
 /// Something that is read, and told as it is.
-pub struct Heard<R> {
+pub struct Heard<'a, R> {
     from: R,
     read: u64,
-    told: Counted,
+    /// What was read of others before it.
+    before: u64,
+    told: &'a mut Counted,
     /// Where it goes, which is to have room left.
     to: PathBuf,
     looked_at: u64,
 }
 
-impl<R> Heard<R> {
-    /// Nothing of it is read yet.
-    pub fn new(from: R, told: Counted, to: &Path) -> Self {
-        Self { from, read: 0, told, to: to.to_owned(), looked_at: 0 }
+impl<'a, R> Heard<'a, R> {
+    /// Nothing of it is read yet, and so much of others.
+    pub fn new(from: R, before: u64, told: &'a mut Counted, to: &Path) -> Self {
+        Self { from, read: 0, before, told, to: to.to_owned(), looked_at: 0 }
     }
 }
 
-impl<R: Read> Read for Heard<R> {
+impl<R: Read> Read for Heard<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.from.read(buffer)?;
         self.read += count as u64;
-        self.told.at(self.read);
+        self.told.at(self.before + self.read);
         if self.read - self.looked_at >= LOOK_FOR_ROOM_BYTES {
             self.looked_at = self.read;
             super::leave_room(&self.to).map_err(std::io::Error::from)?;

@@ -194,6 +194,7 @@ mod tests {
                 version: "15.18".to_owned(),
                 wal_segment_bytes: SEGMENT,
                 tags: BTreeMap::new(),
+                base: None,
             };
             let writer = self.current().begin_backup(start).expect("begun");
             let mut file = writer.file("data.tar").expect("begun");
