@@ -1,5 +1,6 @@
 //! The whole emulated cloud: time, regions, what shall go wrong and what was asked. A request and the time give a reply.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use crate::around::{Account, Around, cloudwatch, ec2, iam, kms, logs, secrets, s
 use crate::clock::{Clock, Speed};
 use crate::faults::{self, Fault, Planned};
 use crate::rds::backed::{Job, Outcome};
+use crate::rds::state::ACCOUNT;
 use crate::rds::{self, Call, Region};
 use crate::wire::{self, Body, Fields, Protocol, Refusal, Request, Said, Sent, Written};
 
@@ -32,6 +34,8 @@ pub struct Emulation {
     /// What stands around RDS in each region.
     around: BTreeMap<String, Around>,
     account: Account,
+    /// Its number on the wire; in here it is always [`ACCOUNT`].
+    number: String,
     speed: Speed,
     calls: u64,
     /// Whether instances have a PostgreSQL behind them.
@@ -51,6 +55,8 @@ pub struct Asked {
     pub service: String,
     /// `us-east-1`.
     pub region: String,
+    /// The id of the access key it was signed with.
+    pub key: String,
     /// `CreateDBInstance`.
     pub action: String,
     /// What was sent, nothing secret in it.
@@ -95,6 +101,7 @@ impl Emulation {
             regions: BTreeMap::new(),
             around: BTreeMap::new(),
             account: Account::default(),
+            number: ACCOUNT.to_owned(),
             speed,
             calls: 0,
             is_backed: false,
@@ -107,9 +114,15 @@ impl Emulation {
         Self { is_backed: true, ..self }
     }
 
+    /// The same, of an account of this number, which has twelve digits as all have.
+    pub fn numbered(self, number: &str) -> Self {
+        Self { number: number.to_owned(), ..self }
+    }
+
     /// Everything is as it was in the beginning.
     pub fn reset(&mut self, real: Instant) {
-        *self = Self { is_backed: self.is_backed, age: self.age + 1, ..Self::new(self.speed, real) };
+        let number = std::mem::take(&mut self.number);
+        *self = Self { is_backed: self.is_backed, age: self.age + 1, number, ..Self::new(self.speed, real) };
     }
 
     /// What is to be done since this was asked last, and in which age: what was begun in another one is needed no more.
@@ -170,7 +183,8 @@ impl Emulation {
         self.clock.called(real);
         self.calls += 1;
         let request_id = format!("00000000-0000-4000-8000-{:012x}", self.calls);
-        let request = match Request::read(sent) {
+        let body = exchanged(sent.body, &self.number, ACCOUNT);
+        let request = match Request::read(Sent { body: &body, ..sent }) {
             Ok(request) => request,
             Err((protocol, refusal)) => return refused("", protocol, &refusal, request_id, 0),
         };
@@ -186,11 +200,18 @@ impl Emulation {
             at: self.clock.now(real).to_string(),
             service: request.scope.service,
             region: request.scope.region,
+            key: request.scope.key,
             action: request.action,
             parameters,
             outcome,
         });
-        reply
+        match reply {
+            Reply::Answer(mut answer) => {
+                answer.written.body = exchanged(&answer.written.body, ACCOUNT, &self.number).into_owned();
+                Reply::Answer(answer)
+            }
+            Reply::Nothing | Reply::Never => reply,
+        }
     }
 
     fn met(&mut self, fault: Option<&Fault>, request: &Request, request_id: String, real: Instant) -> (Reply, String) {
@@ -280,6 +301,22 @@ impl Emulation {
             }
         }
     }
+}
+
+/// The same with another number of the account, in whichever protocol: all numbers are equally long.
+fn exchanged<'b>(body: &'b [u8], from: &str, to: &str) -> Cow<'b, [u8]> {
+    if from == to {
+        return Cow::Borrowed(body);
+    }
+    let mut body = body.to_vec();
+    let mut at = 0;
+    while let Some(window) = body.get_mut(at..at + from.len()) {
+        if window == from.as_bytes() {
+            window.copy_from_slice(to.as_bytes());
+        }
+        at += 1;
+    }
+    Cow::Owned(body)
 }
 
 /// Writes the logs that instances export to the groups RDS has for them, which it makes where nobody did before.

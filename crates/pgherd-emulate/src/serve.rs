@@ -23,6 +23,7 @@ use crate::faults::Planned;
 use crate::listen::{self, LARGEST, Silence};
 use crate::postgres::{self, Backing, Hands};
 use crate::rds::backed::{Job, Outcome};
+use crate::rds::state::ACCOUNT;
 use crate::wire::Sent;
 
 /// How to emulate.
@@ -32,6 +33,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// How time goes by.
     pub speed: Speed,
+    /// The number of the account that everything belongs to: twelve digits.
+    pub account: String,
     /// What puts a real PostgreSQL behind each instance; nothing: instances are words only.
     pub postgres: Option<Backing>,
 }
@@ -39,7 +42,8 @@ pub struct Options {
 impl Default for Options {
     /// On a free port of loopback, with a clock that stands still and without PostgreSQL.
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), speed: Speed::Still, postgres: None }
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { listen, speed: Speed::Still, account: ACCOUNT.to_owned(), postgres: None }
     }
 }
 
@@ -51,7 +55,7 @@ impl Emulator {
     pub async fn start(options: Options) -> std::io::Result<Running> {
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
-        let emulation = Emulation::new(options.speed, Instant::now());
+        let emulation = Emulation::new(options.speed, Instant::now()).numbered(&options.account);
         let emulation = if options.postgres.is_some() { emulation.backed() } else { emulation };
         let shared =
             Arc::new(Shared { emulation: Mutex::new(emulation), orders: Notify::new(), carried_out: Notify::new() });

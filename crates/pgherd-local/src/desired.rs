@@ -281,7 +281,7 @@ impl Wanted {
                 default_pool_size: proxy.default_pool_size,
                 max_client_conn: proxy.max_client_conn,
             }),
-            written: spec.untold(IGNORES).iter().map(|(name, value)| (name.clone(), json_of(value))).collect(),
+            written: untold(spec),
         }
     }
 
@@ -315,6 +315,15 @@ impl Wanted {
         );
         serde_json::from_value(json).map_err(|error| error.to_string())
     }
+}
+
+/// What the block says and nothing that exists tells, a key that encrypts nothing among it.
+fn untold(spec: &Spec) -> BTreeMap<String, serde_json::Value> {
+    let key = spec.encryption.kms_key_id.known();
+    let key = key.filter(|_| key_file(spec).is_none() || !spec.backup.encrypted).map(Value::text);
+    let untold = spec.untold(IGNORES);
+    let all = untold.into_iter().chain(key.map(|key| ("kms_key_id".to_owned(), key)));
+    all.map(|(name, value)| (name, json_of(&value))).collect()
 }
 
 /// What should exist on this machine for a spec.

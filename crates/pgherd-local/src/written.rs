@@ -26,6 +26,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("enable_binary_log_backup", "point_in_time"),
     ("backup_window", "backup_window"),
     ("enable_backup_encryption", "backup_encrypted"),
+    ("kms_key_id", "backup_key_file"),
+    ("geo_redundant_backup", "geo_redundant_backup"),
     ("enable_logging", "logging"),
     ("multi_az", "multi_az"),
     ("local_sync", "local_sync"),
@@ -117,6 +119,11 @@ mod tests {
             ("alarms", map(&[("cpu_percent", Value::Int(90))])),
             ("apply_immediately", true.into()),
             ("final_snapshot_identifier", "last".into()),
+            ("geo_redundant_backup", true.into()),
         ]);
+        // A key file that is used, one that is not, and a key of a cloud, which is none of this machine's.
+        check(&[("kms_key_id", "/etc/key".into())]);
+        check(&[("kms_key_id", "/etc/key".into()), ("enable_backup_encryption", false.into())]);
+        check(&[("kms_key_id", "arn:aws:kms:eu-west-1:1:key/1".into())]);
     }
 }

@@ -63,7 +63,8 @@ fn rows(text: &mut String, within: &str, attribute: &Attribute) {
         (*sensitive && !*write_only, "Sensitive."),
     ];
     let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect();
-    let meaning = [&marks[..], &[description.as_str()]].concat().join(" ").replace('|', "\\|");
+    let meaning = [&marks[..], &[description.as_str()]].concat().join(" ");
+    let meaning = cell(&meaning);
     let (ty, nested, within): (_, &[Attribute], _) = match shape {
         Shape::Plain(ty) => (spelled(ty), &[], String::new()),
         Shape::One(nested) => ("object".to_owned(), nested, format!("{name}.")),
@@ -73,6 +74,13 @@ fn rows(text: &mut String, within: &str, attribute: &Attribute) {
     for attribute in nested {
         rows(text, &within, attribute);
     }
+}
+
+/// A text in a table: neither the end of a cell nor the beginning of a tag. Code is as it is.
+fn cell(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(index, part)| if index % 2 == 0 { part.replace('<', "\\<") } else { part.to_owned() });
+    parts.collect::<Vec<_>>().join("`").replace('|', "\\|")
 }
 
 fn spelled(ty: &Type) -> String {
@@ -126,6 +134,7 @@ mod tests {
         ] {
             assert!(page.contains(line), "{line}");
         }
+        assert_eq!(cell("of `a|b<c>`: <name>-final"), "of `a\\|b<c>`: \\<name>-final");
         assert!(page.contains("| `master_password_wo` | string | Write-only. "));
         assert!(page.contains("### `provider::pgherd::problem(variable: string, variables: any) -> string`"));
     }

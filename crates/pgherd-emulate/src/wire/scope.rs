@@ -1,10 +1,12 @@
-//! Which service and region a request is for: as AWS does, by the scope of its signature. The signature itself is not checked.
+//! Who asks, and which service and region it is for: as AWS does, by the scope of its signature. The signature itself is not checked.
 
 use super::Refusal;
 
 /// The scope of a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
+    /// The id of the access key that signed: `AKIDEXAMPLE`.
+    pub key: String,
     /// `us-east-1`.
     pub region: String,
     /// `rds`.
@@ -24,8 +26,8 @@ impl Scope {
         let credential = credential.and_then(|rest| rest.split([',', ' ']).next()).unwrap_or_default();
         match credential.split('/').collect::<Vec<_>>()[..] {
             // An access key may hold no slash, so there are exactly five.
-            [_, _, region, service, "aws4_request"] if !region.is_empty() && !service.is_empty() => {
-                Ok(Self { region: region.to_owned(), service: service.to_owned() })
+            [key, _, region, service, "aws4_request"] if !region.is_empty() && !service.is_empty() => {
+                Ok(Self { key: key.to_owned(), region: region.to_owned(), service: service.to_owned() })
             }
             _ => Err(Refusal {
                 status: 403,
@@ -42,15 +44,15 @@ mod tests {
     #[track_caller]
     fn check(header: Option<&str>, expected: &str) {
         let found = Scope::of(header)
-            .map_or_else(|refusal| refusal.code.to_owned(), |it| format!("{} {}", it.service, it.region));
+            .map_or_else(|refusal| refusal.code.to_owned(), |it| format!("{} {} {}", it.key, it.service, it.region));
         assert_eq!(found, expected);
     }
 
     #[test]
-    fn the_scope_says_where() {
+    fn the_scope_says_who_and_where() {
         check(
             Some("AWS4-HMAC-SHA256 Credential=AK/20260101/eu-west-1/rds/aws4_request, SignedHeaders=host, Signature=0"),
-            "rds eu-west-1",
+            "AK rds eu-west-1",
         );
     }
 

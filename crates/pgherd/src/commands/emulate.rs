@@ -120,7 +120,8 @@ async fn emulate(context: &Context<'_>, args: &AwsArgs) -> Result<Exit, CommandE
         postgres_dirs: context.global.postgres_dirs.clone(),
         postgres_user: args.postgres_user.clone(),
     });
-    let options = Options { listen: args.listen, speed: Speed::Running { times: args.speed }, postgres };
+    let options =
+        Options { listen: args.listen, speed: Speed::Running { times: args.speed }, postgres, ..Options::default() };
     let running = Emulator::start(options).await.map_err(|cause| {
         CommandError::io(format!("the emulator cannot be started on {}", args.listen), &cause)
             .hint("--listen 127.0.0.1:0 takes a free port")

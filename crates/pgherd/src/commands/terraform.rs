@@ -139,11 +139,10 @@ fn unfinished(name: &str) -> String {
 
 /// Copies the provider to where Terraform looks; a run that goes on keeps the old one.
 fn place(program: &Path) -> Result<PathBuf, CommandError> {
-    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     let home =
-        home.ok_or_else(|| CommandError::failed("HOME is not set, below which Terraform looks for providers"))?;
+        home().ok_or_else(|| CommandError::failed("HOME is not set, below which Terraform looks for providers"))?;
     let version = env!("CARGO_PKG_VERSION");
-    let folder = Path::new(&home).join(MIRROR).join(version).join(platform()?);
+    let folder = home.join(MIRROR).join(version).join(platform()?);
     let there = folder.join(format!("{PROGRAM}_v{version}"));
     let part = folder.join(unfinished(PROGRAM));
     let copied = fs::create_dir_all(&folder)
@@ -154,24 +153,32 @@ fn place(program: &Path) -> Result<PathBuf, CommandError> {
     Ok(there)
 }
 
-/// Terraform's configuration of its own, where that names the places of providers and ours is none of them.
+/// A configuration of Terraform's or OpenTofu's own, where that names the places of providers and ours is none of them.
 fn looks_elsewhere() -> Option<PathBuf> {
-    let named =
-        ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"].map(|name| std::env::var_os(name).filter(|file| !file.is_empty()));
-    let file = match named.into_iter().flatten().next() {
-        Some(file) => PathBuf::from(file),
-        None => Path::new(&std::env::var_os("HOME")?).join(".terraformrc"),
-    };
-    let text = fs::read_to_string(&file).ok()?;
-    let says =
-        |words: &str| text.lines().any(|line| !line.trim_start().starts_with(['#', '/']) && line.contains(words));
-    (says("provider_installation") && !says(".terraform.d/plugins")).then_some(file)
+    let named = ["TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG", "TOFU_CLI_CONFIG_FILE"]
+        .map(|name| std::env::var_os(name).filter(|file| !file.is_empty()));
+    let home = home()?;
+    let usual = [".terraformrc", ".tofurc"].map(|name| home.join(name));
+    let named: Vec<PathBuf> = named.into_iter().flatten().map(PathBuf::from).collect();
+    let files = if named.is_empty() { usual.to_vec() } else { named };
+    let more = fs::read_dir(home.join(".terraform.d")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let more = more.filter(|path| path.extension().is_some_and(|extension| extension == "tfrc"));
+    let ours = home.join(".terraform.d/plugins").display().to_string();
+    files.into_iter().chain(more).find(|file| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let says =
+            |words: &str| text.lines().any(|line| !line.trim_start().starts_with(['#', '/']) && line.contains(words));
+        says("provider_installation") && !says(&ours)
+    })
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }
 
 /// What has Terraform look there.
 fn mirror() -> String {
-    let home = std::env::var_os("HOME").unwrap_or_default();
-    let path = Path::new(&home).join(".terraform.d/plugins");
+    let path = home().unwrap_or_default().join(".terraform.d/plugins");
     format!(
         "write a block filesystem_mirror with path = \"{}\" and include = [\"local/pgherd/*\"] into provider_installation, and \
          exclude = [\"local/pgherd/*\"] into the other blocks there",

@@ -113,10 +113,16 @@ fn a_configuration_that_says_where_providers_are_is_told_of() {
     hint: write a block filesystem_mirror with path = "[SANDBOX]/home/.terraform.d/plugins" and include = ["local/pgherd/*"] into provider_installation, and exclude = ["local/pgherd/*"] into the other blocks there
     next: terraform init (with -upgrade where an earlier build was in use)
     "#);
-    fs::write(
-        &file,
-        "provider_installation {\n  filesystem_mirror {\n    path = \"/home/ann/.terraform.d/plugins\"\n  }\n}\n",
-    )
-    .expect("written");
-    assert!(!sandbox.run(&INSTALL).with_code(0).stderr.contains("provider_installation"));
+    let home = file.parent().expect("a folder");
+    let is_told = |path: &std::path::Path| {
+        let text =
+            format!("provider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n", path.display());
+        fs::write(&file, text).expect("written");
+        sandbox.run(&INSTALL).with_code(0).stderr.contains("provider_installation")
+    };
+    assert!(!is_told(&home.join(".terraform.d/plugins")));
+    assert!(is_told("/home/ann/.terraform.d/plugins".as_ref()), "somebody else's");
+    // What stands in another file of Terraform's counts as well.
+    fs::rename(&file, home.join(".terraform.d/mine.tfrc")).expect("renamed");
+    assert!(sandbox.run(&INSTALL).with_code(0).stderr.contains("/.terraform.d/mine.tfrc says where providers are"));
 }

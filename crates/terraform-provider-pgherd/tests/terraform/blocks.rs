@@ -130,8 +130,8 @@ fn write(world: &World, fences: &BTreeMap<usize, String>, beside: usize) {
 }
 
 /// Everything that happens to a database, with all of them at once: 18 blocks and two fragments, six resources of another provider in the
-/// fences beside a module, and three around. So many of the blocks want something that was accepted as not to be had.
-fn lived_through(world: &World, fences: &BTreeMap<usize, String>, beside: usize, (warned, lacking): (&str, usize)) {
+/// fences beside a module, and three around.
+fn lived_through(world: &World, fences: &BTreeMap<usize, String>, beside: usize, warned: &str) {
     write(world, fences, beside);
     world.run("init").fine();
     world.run("validate").fine();
@@ -139,9 +139,9 @@ fn lived_through(world: &World, fences: &BTreeMap<usize, String>, beside: usize,
     world.run("plan -out=saved").fine().says("29 to add, 0 to change, 0 to destroy").says(warned);
     world.run("apply saved").fine().says("29 added, 0 changed, 0 destroyed");
     world.run("plan -detailed-exitcode").fine().says("No changes.");
-    // All of them are read back as their blocks have them, so nothing is to be changed but what is not to be had.
+    // All of them are read back as their blocks have them, also where what is not to be had was accepted.
     world.write("imports.tf", &world.forget_all());
-    world.run("plan").fine().says(&format!("20 to import, 0 to add, {lacking} to change, 0 to destroy"));
+    world.run("plan").fine().says("20 to import, 0 to add, 0 to change, 0 to destroy");
     let free: BTreeMap<usize, String> = fences
         .iter()
         .map(|(line, fence)| {
@@ -152,7 +152,7 @@ fn lived_through(world: &World, fences: &BTreeMap<usize, String>, beside: usize,
         .collect();
     let protected = fences.iter().filter(|(line, fence)| free[line] != **fence).count();
     write(world, &free, beside);
-    let freed = format!("20 imported, 0 added, {} changed, 0 destroyed", protected + lacking);
+    let freed = format!("20 imported, 0 added, {protected} changed, 0 destroyed");
     world.run("apply -auto-approve").fine().says(&freed);
     world.run("destroy -auto-approve").fine().says("Destroy complete! Resources: 29 destroyed.");
 }
@@ -168,7 +168,7 @@ fn every_block_lives_on_this_machine() {
     world.set("PGHERD_TARGET", "local");
     surrounded(&world, &["customer-key-unavailable", "geo-redundant-backup-unavailable"]);
     let warned = "Warning: This machine has no second repository that would keep a copy of its backups.";
-    lived_through(&world, &all(), 834, (warned, 2));
+    lived_through(&world, &all(), 834, warned);
 }
 
 /// The network of the blocks, into which one may come from outside.
@@ -216,9 +216,11 @@ fn every_block_lives_on_aws() {
     world.run("init").fine();
     let refused =
         world.run("plan").with_code(1).says("Error: RDS creates no PostgreSQL 11 without paid extended support");
+    // What the target says stands in the module, at the variable's name: no validation may ask it.
+    let refused = refused.says("engine_version = local.resolved.engine_version");
     let said = plain(&refused.said);
     let (_, advice) = said.split_once("Write engine_version = \"").expect("the line to write instead");
     let version = advice.split('"').next().unwrap_or_default();
     fences.insert(line, azure.replace(old, &format!("engine_version = \"{version}\"")));
-    lived_through(world, &fences, 787, ("Warning: No second region is named to keep the copies in.", 0));
+    lived_through(world, &fences, 787, "Warning: No second region is named to keep the copies in.");
 }

@@ -1,5 +1,6 @@
 //! Databases on an emulated AWS: from plan to destroy with the same module, and whatever else may happen to them on the way.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Child;
 use std::time::Instant;
@@ -12,7 +13,7 @@ use pgherd_emulate::{Emulator, Options, Running, Speed};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
 
-use crate::world::{World, plain, wait};
+use crate::world::{World, installed, plain, skipped, wait};
 
 pub const REGION: &str = "eu-central-1";
 
@@ -155,6 +156,25 @@ fn what_stays_although_it_was_taken_out_is_said() {
     world.write("main.tf", FILE);
     let planned = world.run("plan").fine().says(&format!("orders stays encrypted with {key}"));
     planned.says(&format!("Write kms_key_id = \"{key}\""));
+}
+
+/// The same file, module and provider under the other program that speaks this protocol.
+#[test]
+fn opentofu_does_the_same() {
+    let Some(tofu) = installed("tofu") else { return skipped("opentofu", "no tofu is installed") };
+    let Some(mut cloud) = Cloud::quick("opentofu") else { return };
+    cloud.world.run_by(tofu);
+    let world = &cloud.world;
+    world.write("main.tf", FILE);
+    world.run("init").fine();
+    world.run("validate").fine();
+    world.run("plan -out=saved").fine().says("1 to add").says("+ instance orders created now");
+    world.run("apply saved").fine().says("secret = \"arn:aws:secretsmanager:eu-central-1");
+    world.run("plan -detailed-exitcode").fine().says("No changes.");
+    world.write("main.tf", &FILE.replace("\n}\n\noutput", "\n  backup_retention_period = 36\n}\n\noutput"));
+    world.run("plan").with_code(1).says("Backups can be kept for at most 35 days, not 36.").says("on main.tf line");
+    world.write("main.tf", FILE);
+    world.run("destroy -auto-approve").fine().says("Destroy complete!");
 }
 
 fn another_label_is_no_change(cloud: &Cloud) {
@@ -533,27 +553,30 @@ fn no_password_is_written_anywhere() {
     }
 }
 
-/// The usual way of Terraform: a configuration of the provider for each account, by an alias.
+/// The usual way of Terraform: a configuration of the provider for each account, by an alias. Only the account tells the two databases apart.
 #[test]
 fn two_accounts_are_served_side_by_side() {
-    let Some(mut cloud) = Cloud::quick("accounts") else { return };
-    let options = Options { speed: Speed::PerCall { seconds: 30 }, ..Options::default() };
-    let other = cloud._beside.block_on(Emulator::start(options)).expect("it listens");
-    let first = cloud.emulator.url();
-    // Neither keys nor endpoints of the environment are anybody's here.
-    for (name, value) in
-        [("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")]
-    {
-        cloud.world.set(name, value);
-    }
-    let world = &cloud.world;
-    let keys = "aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = nobodys\n";
+    let Some(world) = World::beside("accounts") else { return };
+    let beside = Runtime::new().expect("a runtime");
+    let [shop, archive] = ["111111111111", "222222222222"].map(|account| {
+        let speed = Speed::PerCall { seconds: 30 };
+        let options = Options { speed, account: account.to_owned(), ..Options::default() };
+        beside.block_on(Emulator::start(options)).expect("it listens")
+    });
+    // Where an account is, is part of its profile; of keys and endpoints the environment has none.
+    let key = |key: &str| format!("aws_access_key_id = {key}\naws_secret_access_key = nobodys\n");
+    let profile = |name: &str, url: &str| format!("[profile {name}]\nendpoint_url = {url}\n");
     fs::create_dir(world.home().join(".aws")).expect("a folder");
-    fs::write(world.home().join(".aws/credentials"), format!("[shop]\n{keys}[archive]\n{keys}")).expect("written");
-    let file = |archive: &str| {
-        let block = |alias: &str, profile: &str, region: &str, url: &str| {
+    let (of_shop, of_archive) = (key("AKIDSHOP"), key("AKIDARCHIVE"));
+    let keys = format!("[shop]\n{of_shop}[archive]\n{of_archive}[lost]\n{of_archive}");
+    fs::write(world.home().join(".aws/credentials"), keys).expect("written");
+    let profiles = [("shop", shop.url()), ("archive", archive.url()), ("lost", "http://127.0.0.1:1".to_owned())];
+    let profiles = profiles.map(|(name, url)| profile(name, &url)).concat();
+    fs::write(world.home().join(".aws/config"), profiles).expect("written");
+    let file = |first: &str, second: &str, more: &str| {
+        let block = |alias: &str, profile: &str, more: &str| {
             format!(
-                "provider \"pgherd\" {{\n{alias}  aws_profile = \"{profile}\"\n  aws_region = \"{region}\"\n  aws_endpoint = \"{url}\"\n}}\n"
+                "provider \"pgherd\" {{\n{alias}  aws_profile = \"{profile}\"\n  aws_region = \"{REGION}\"\n{more}}}\n"
             )
         };
         let module = |label: &str, more: &str| {
@@ -566,27 +589,35 @@ fn two_accounts_are_served_side_by_side() {
             "terraform {\n  required_providers {\n    pgherd = { source = \"local/pgherd/pgherd\" }\n  }\n}\n";
         [
             required.to_owned(),
-            block("", "shop", "eu-central-1", &first),
-            block("  alias = \"archive\"\n", archive, "us-west-2", &other.url()),
+            block("", first, ""),
+            block("  alias = \"archive\"\n", second, more),
             module("shop", ""),
             module("archive", "  providers = {\n    pgherd = pgherd.archive\n  }\n"),
         ]
         .concat()
     };
-    world.write("main.tf", &file("nobody"));
+    world.write("main.tf", &file("shop", "nobody", ""));
     world.run("init").fine();
     world.run("plan").with_code(1).says("the profile is \"nobody\"");
-    world.write("main.tf", &file("archive"));
+    // What the block says of the place wins over the profile.
+    let endpoint = format!("  aws_endpoint = \"{}\"\n", archive.url());
+    world.write("main.tf", &file("shop", "lost", &endpoint));
     world.run("apply -auto-approve").fine().says("2 added");
     world.run("plan -detailed-exitcode").fine().says("No changes.");
-    for (emulator, region) in [(&cloud.emulator, "eu-central-1"), (&other, "us-west-2")] {
+    for (emulator, key) in [(&shop, "AKIDSHOP"), (&archive, "AKIDARCHIVE")] {
         let asked = emulator.asked();
-        let made: Vec<&str> = asked
-            .iter()
-            .filter(|asked| asked.action == "CreateDBInstance")
-            .map(|asked| asked.region.as_str())
-            .collect();
-        assert_eq!(made, [region]);
+        let keys: BTreeSet<&str> = asked.iter().map(|asked| asked.key.as_str()).collect();
+        assert_eq!(keys, BTreeSet::from([key]));
+        assert_eq!(asked.iter().filter(|asked| asked.action == "CreateDBInstance").count(), 1);
+    }
+    // With the profiles exchanged each state is about the other's database, which has the same name in the same region.
+    world.write("main.tf", &file("archive", "shop", ""));
+    let arn = |account: &str| format!("arn:aws:rds:{REGION}:{account}:db:orders");
+    let (shop, archive) = (arn("111111111111"), arn("222222222222"));
+    let refused = world.run("plan").with_code(1);
+    for (state, meant) in [(&shop, &archive), (&archive, &shop)] {
+        let whose = format!("The state is about {state}, and what is meant now is {meant}.");
+        assert!(plain(&refused.said).contains(&whose), "{whose}\n{}", refused.said);
     }
 }
 

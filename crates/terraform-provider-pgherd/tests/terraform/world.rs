@@ -104,7 +104,7 @@ impl World {
 
     /// One beside others, in which no database is made on this machine.
     pub fn beside(test: &str) -> Option<Self> {
-        let Some(terraform) = terraform() else {
+        let Some(terraform) = installed("terraform") else {
             // For whoever wants to be sure that nothing was left out.
             assert!(std::env::var_os("PGHERD_REQUIRE_TERRAFORM").is_none(), "no terraform is installed");
             skipped(test, "no terraform is installed");
@@ -145,6 +145,11 @@ impl World {
         if !there.is_file() {
             std::os::unix::fs::symlink(other(name), there).expect("a link");
         }
+    }
+
+    /// Has another program run what terraform would.
+    pub fn run_by(&mut self, program: PathBuf) {
+        self.terraform = program;
     }
 
     /// The program that is tried.
@@ -368,10 +373,10 @@ fn processes_of(root: &Path) -> Vec<i32> {
     entries.filter(|entry| is_of(&entry.path())).filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The terraform of this machine.
-fn terraform() -> Option<PathBuf> {
+/// A program of this machine.
+pub fn installed(name: &str) -> Option<PathBuf> {
     let path: OsString = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("terraform")).find(|program| program.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// The program that keeps this machine's databases: the one beside the provider, which a test of the workspace has built. Tests of
