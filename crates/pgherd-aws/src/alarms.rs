@@ -53,7 +53,9 @@ pub fn of(spec: &Spec, server: Server) -> Vec<Alarm> {
     let (statistic, missing) = ("Average", "missing");
     let above = |about, metric, threshold| Alarm { about, metric, threshold, below: false, statistic, missing };
     let below = |about, metric, threshold| Alarm { about, metric, threshold, below: true, statistic, missing };
-    // One that tells no lag does not follow, or is not there.
+    // One that tells no lag does not follow, or is not there. One that does not follow tells more and more: RDS tells of PostgreSQL the time since
+    // the last commit that was replayed ("Monitoring and tuning the replication process"). A lag of -1, as of its other engines, would ring nowhere;
+    // whether there is one was not seen.
     let lag = || Alarm { statistic: "Minimum", missing: "breaching", ..above("replica-lag", "ReplicaLag", LAG_S) };
     let is_replica = server == Server::Replica;
     [

@@ -184,9 +184,13 @@ impl Provider for Aws {
         IGNORES
     }
 
+    fn is_emulated(&self) -> bool {
+        self.session().is_emulated()
+    }
+
     fn until_free(&self) -> settle::Patience {
         let pause = self.patience().between_looks;
-        settle::Patience { deadline: self.patience().changing, first_pause: pause, longest_pause: pause }
+        settle::Patience { deadline: self.patience().changing, first_pause: pause, longest_pause: pause * 3 }
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

@@ -61,9 +61,8 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
     happened.extend(there.events);
     happened.sort_by_key(|event| event.at);
     warnings.extend(there.stopped.into_iter().chain(there.silent));
-    let mut pending = spelling::pending(primary);
+    let pending = spelling::pending(primary);
     let in_window = pending.iter().any(|one| one.waits_for == spelling::WINDOW);
-    pending.extend(maintenance.iter().map(of_rds));
     Ok(Report {
         name: name.clone(),
         status: spelling::status(primary, name),
@@ -78,6 +77,7 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
         storage: storage(primary),
         window_opens: in_window.then(|| opens(primary, now)).flatten(),
         pending,
+        maintenance: maintenance.iter().map(of_rds).collect(),
         backups,
         alarms: alarms.into_iter().map(alarm).collect(),
         happened: happened.into_iter().map(happening).collect(),

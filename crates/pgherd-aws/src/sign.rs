@@ -25,7 +25,18 @@ pub struct Scope<'a> {
 pub struct Unsignable(String);
 
 /// The request with `authorization`, `x-amz-date` and, for temporary credentials, `x-amz-security-token`.
-pub fn signed(mut request: Request, by: &Credentials, scope: Scope<'_>, at: SystemTime) -> Result<Request, Unsignable> {
+pub fn signed(request: Request, by: &Credentials, scope: Scope<'_>, at: SystemTime) -> Result<Request, Unsignable> {
+    signed_as(request, by, scope, at, SigningSettings::default())
+}
+
+/// The same in another way than our services want it: a path that is encoded once, a token that is not part of the signature.
+pub fn signed_as(
+    mut request: Request,
+    by: &Credentials,
+    scope: Scope<'_>,
+    at: SystemTime,
+    settings: SigningSettings,
+) -> Result<Request, Unsignable> {
     let mut headers = Vec::new();
     for (name, value) in &request.headers {
         let text = std::str::from_utf8(value.as_bytes()).map_err(unsignable)?;
@@ -34,7 +45,7 @@ pub fn signed(mut request: Request, by: &Credentials, scope: Scope<'_>, at: Syst
     let body = SignableBody::Bytes(&request.body);
     let signable = SignableRequest::new(request.method.as_str(), request.url.as_str(), headers.into_iter(), body)
         .map_err(unsignable)?;
-    let (headers, _) = instructions(signable, by, scope, at, SigningSettings::default())?.into_parts();
+    let (headers, _) = instructions(signable, by, scope, at, settings)?.into_parts();
     for header in headers {
         let mut value = HeaderValue::from_str(header.value()).map_err(unsignable)?;
         value.set_sensitive(header.sensitive() || header.name() == "authorization");

@@ -332,7 +332,7 @@ mod tests {
 
     fn assigned(value: Value) -> Value {
         match value {
-            Value::Output(_, field) if field == "Port" => Value::Int(5432),
+            Value::Output(_, field) if &*field == "Port" => Value::Int(5432),
             Value::Output(id, _) => given(&id),
             Value::List(items) => Value::List(items.into_iter().map(assigned).collect()),
             other => other,

@@ -38,6 +38,7 @@ pub(crate) async fn report(azure: &Azure, spec: &Spec) -> Result<Report, Provide
         address: address(&there, PORT),
         servers: servers(&there, &followers?, &settings),
         storage: storage(&there),
+        maintenance: Vec::new(),
         window_opens: None,
         pending: waits.map(|one| Pending { field: one.name.clone(), waits_for: "restart".to_owned() }).collect(),
         backups: backups_of(&there, &kept),

@@ -123,7 +123,7 @@ impl Session {
             token: fixed.token,
             client: Client::new(Options { answer_within: fixed.answer_within, ..Options::default() }),
             policy: fixed.policy,
-            pace: Pace::default(),
+            pace: Pace::hurried(fixed.policy.hurry),
             calls: AtomicU64::new(0),
         }))
     }

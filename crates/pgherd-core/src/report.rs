@@ -24,6 +24,8 @@ pub struct Report {
     pub storage: Storage,
     /// What was accepted and waits.
     pub pending: Vec<Pending>,
+    /// What the target itself will do to it, and when.
+    pub maintenance: Vec<Pending>,
     /// When the maintenance window opens next, while something waits for it.
     pub window_opens: Option<Timestamp>,
     /// Its backups.

@@ -36,14 +36,19 @@ pub enum Value {
     Secret(Secret),
     /// A reference that could not be followed, as written.
     Unknown(String),
-    /// A field of another resource, known once that resource exists.
-    Output(Id, String),
+    /// A field of another resource, known once that resource exists. Boxed, since every value would else be as large as this rare one.
+    Output(Box<Id>, Box<str>),
 }
 
 impl Value {
     /// A text value.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// A field of another resource.
+    pub fn output(of: Id, field: impl Into<Box<str>>) -> Self {
+        Self::Output(Box::new(of), field.into())
     }
 
     /// The text, when this is one.
@@ -110,7 +115,7 @@ impl Value {
     /// The outputs of other resources anywhere inside: whose, and which field.
     pub fn outputs(&self) -> Vec<(&Id, &str)> {
         match self {
-            Self::Output(id, field) => vec![(id, field)],
+            Self::Output(id, field) => vec![(&**id, &**field)],
             Self::List(list) => list.iter().flat_map(Self::outputs).collect(),
             Self::Map(map) => map.values().flat_map(Self::outputs).collect(),
             Self::Null

@@ -136,8 +136,7 @@ impl Session {
             if let Outcome::Throttled(wish) = attempt.outcome {
                 self.pace.throttled(turn, wish);
             }
-            tried = tried.and(&attempt.outcome);
-            match retry::next(&self.policy, safety, &tried, &attempt.outcome, chance()) {
+            match retry::next(&self.policy, safety, &mut tried, &attempt.outcome, chance()) {
                 Next::End => return attempt.result,
                 Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
             }

@@ -194,7 +194,7 @@ impl Provider for DigitalOcean {
 
     fn until_free(&self) -> settle::Patience {
         let pause = self.patience().between_looks;
-        settle::Patience { deadline: self.patience().changing, first_pause: pause, longest_pause: pause }
+        settle::Patience { deadline: self.patience().changing, first_pause: pause, longest_pause: pause * 3 }
     }
 
     fn can(&self, operation: &Operation) -> Result<(), ProviderError> {

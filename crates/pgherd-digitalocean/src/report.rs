@@ -49,6 +49,7 @@ pub(crate) async fn report(ocean: &DigitalOcean, spec: &Spec) -> Result<Report, 
         address,
         servers,
         storage: storage(&cluster),
+        maintenance: Vec::new(),
         window_opens: (!pending.is_empty()).then(|| spec.maintenance_window.next_opening(jiff::Timestamp::now())),
         pending: pending
             .into_iter()

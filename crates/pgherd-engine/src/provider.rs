@@ -99,6 +99,11 @@ pub trait Provider: Send + Sync {
         observed.iter().any(|seen| holds_data(&seen.id) && is_ours(seen))
     }
 
+    /// Whether somebody plays the target on this machine.
+    fn is_emulated(&self) -> bool {
+        false
+    }
+
     /// How patiently is waited for what is in the way of a plan and goes on by itself.
     fn until_free(&self) -> Patience {
         Patience {

@@ -58,7 +58,8 @@ pub async fn observe_and_plan(
 }
 
 /// Plans, and again as long as all that stops the plan is something that goes on by itself: what a run that was cut short began, a backup,
-/// a change of somebody else's. What is waited for is told once. When patience ends, the plan still says what is in the way.
+/// a change of somebody else's. What is waited for is told once, and looking less and less often. When patience ends, the plan still says
+/// what is in the way. That a later look fails in a way that may pass ends no wait.
 pub async fn once_free<F>(
     patience: &Patience,
     tell: impl Fn(String),
@@ -70,16 +71,21 @@ where
     let deadline = Instant::now() + patience.deadline;
     let (mut pause, mut told) = (patience.first_pause, String::new());
     loop {
-        let planned = plan().await?;
-        let Some(words) = planned.plan.waits_for() else { return Ok(planned) };
-        if Instant::now() + pause >= deadline {
-            return Ok(planned);
+        let planned = plan().await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let is_over = left.is_zero();
+        match planned {
+            Err(error) if is_over || told.is_empty() || !error.kind.is_transient() => return Err(error),
+            Err(_) => {}
+            Ok(planned) => {
+                let Some(words) = planned.plan.waits_for().filter(|_| !is_over) else { return Ok(planned) };
+                if words != told {
+                    tell(words.clone());
+                    told = words;
+                }
+            }
         }
-        if words != told {
-            tell(words.clone());
-            told = words;
-        }
-        sleep(pause).await;
+        sleep(pause.min(left)).await;
         pause = (pause * 3 / 2).min(patience.longest_pause);
     }
 }

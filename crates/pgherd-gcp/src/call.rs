@@ -115,8 +115,7 @@ impl Session {
             if attempt.outcome == Outcome::Corrected {
                 self.token.ended(&token).await;
             }
-            tried = tried.and(&attempt.outcome);
-            match retry::next(&self.policy, safety, &tried, &attempt.outcome, chance()) {
+            match retry::next(&self.policy, safety, &mut tried, &attempt.outcome, chance()) {
                 Next::End => return attempt.result,
                 Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
             }

@@ -56,6 +56,7 @@ pub(crate) async fn report(gcp: &Gcp, spec: &Spec) -> Result<Report, ProviderErr
         address: address(is_public, &there),
         servers,
         storage: storage(&there),
+        maintenance: Vec::new(),
         window_opens: None,
         pending: Vec::new(),
         backups: backups_of(&kept, recovery),

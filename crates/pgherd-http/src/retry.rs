@@ -12,8 +12,9 @@ const LONGEST_OBEYED: Duration = Duration::from_secs(300);
 /// How often and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Attempts after which "asked too often" is handed on.
-    pub throttled_at_most: u32,
+    /// "Asked too often" is handed on once the waits for it, each at its longest, add up to this. Whoever is refused all the time gives
+    /// up after half of it at the earliest.
+    pub throttled_for: Duration,
     /// Attempts after which a failure of the network or the server is handed on.
     pub failed_at_most: u32,
     /// The wait after the first attempt is between nothing and this; it doubles with every further one.
@@ -25,15 +26,37 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// As AWS's own clients: a throttle is worth more patience than a failure, since it says that all is well but busy.
+    /// A throttle is worth more patience than a failure, since it says that all is well but busy, and than AWS's own clients have, which end
+    /// after ten attempts, about half a minute: clouds count by the minute, others of the account ask as well, and what ends here is an
+    /// apply that has made half of a database. Five minutes outlast that for certain, and after ten it is no storm but the weather.
     fn default() -> Self {
         Self {
-            throttled_at_most: 10,
+            throttled_for: Duration::from_secs(600),
             failed_at_most: 4,
             first_wait: Duration::from_millis(200),
             longest_wait: Duration::from_secs(20),
             hurry: 1,
         }
+    }
+}
+
+impl Policy {
+    /// The usual one where all time goes so many times faster.
+    #[must_use]
+    pub fn hurried(times: u32) -> Self {
+        let Self { throttled_for, failed_at_most, first_wait, longest_wait, hurry } = Self::default();
+        Self {
+            throttled_for: throttled_for / times,
+            failed_at_most,
+            first_wait: first_wait / times,
+            longest_wait: longest_wait / times,
+            hurry: hurry * times,
+        }
+    }
+
+    /// The longest wait after so many attempts that ended in the same way.
+    fn longest_after(&self, times: u32) -> Duration {
+        self.first_wait.saturating_mul(1 << times.saturating_sub(1).min(16)).min(self.longest_wait)
     }
 }
 
@@ -70,6 +93,8 @@ pub enum Outcome {
 pub struct Tried {
     /// Throttled.
     pub throttled: u32,
+    /// What was waited for that, each wait at its longest.
+    pub throttled_for: Duration,
     /// Not sent, not answered, or failed.
     pub failed: u32,
     /// Answered by something else.
@@ -79,9 +104,8 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// With one more.
-    #[must_use]
-    pub fn and(mut self, outcome: &Outcome) -> Self {
+    /// One more, that ended so.
+    fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Final => {}
             Outcome::Throttled(_) => self.throttled += 1,
@@ -89,7 +113,6 @@ impl Tried {
             Outcome::Foreign => self.foreign += 1,
             Outcome::Corrected => self.corrected += 1,
         }
-        self
     }
 }
 
@@ -102,13 +125,12 @@ pub enum Next {
     Again(Duration),
 }
 
-/// What follows the attempt that ended with `outcome`, which `tried` counts already. `roll` is chance, from 0 to 1.
-pub fn next(policy: &Policy, safety: Safety, tried: &Tried, outcome: &Outcome, roll: f64) -> Next {
+/// Counts an attempt that ended with `outcome`, and says what follows. `roll` is chance, from 0 to 1.
+pub fn next(policy: &Policy, safety: Safety, tried: &mut Tried, outcome: &Outcome, roll: f64) -> Next {
+    tried.count(outcome);
     let repeatable = safety == Safety::Repeatable;
     match outcome {
-        Outcome::Throttled(wish) if tried.throttled < policy.throttled_at_most => {
-            waited(policy, *wish, tried.throttled, roll)
-        }
+        Outcome::Throttled(wish) => throttled(policy, *wish, tried, roll),
         Outcome::Failed(wish) if repeatable && tried.failed < policy.failed_at_most => {
             waited(policy, *wish, tried.failed, roll)
         }
@@ -119,7 +141,6 @@ pub fn next(policy: &Policy, safety: Safety, tried: &Tried, outcome: &Outcome, r
         Outcome::Foreign if repeatable && tried.foreign < 2 => waited(policy, None, tried.foreign, roll),
         Outcome::Corrected if tried.corrected < 2 => Next::Again(Duration::ZERO),
         Outcome::Final
-        | Outcome::Throttled(_)
         | Outcome::Failed(_)
         | Outcome::Foreign
         | Outcome::NotSent
@@ -128,16 +149,25 @@ pub fn next(policy: &Policy, safety: Safety, tried: &Tried, outcome: &Outcome, r
     }
 }
 
+/// Half of a limit that doubles, and up to as much again by chance: no bad luck uses up the patience within seconds. The server's wish is the
+/// least that is waited, since one that is not true, such as none at all, would be obeyed again and again.
+fn throttled(policy: &Policy, wish: Option<Duration>, tried: &mut Tried, roll: f64) -> Next {
+    let wish = wish.unwrap_or_default();
+    if wish > LONGEST_OBEYED || tried.throttled_for >= policy.throttled_for {
+        return Next::End;
+    }
+    let longest = policy.longest_after(tried.throttled);
+    tried.throttled_for += longest.max(wish);
+    Next::Again(longest.mul_f64(0.5 + roll.clamp(0.0, 1.0) / 2.0).max(wish))
+}
+
 /// The server's wish, or full jitter: anything between nothing and a limit that doubles, so that many who were refused together do
 /// not come back together.
 fn waited(policy: &Policy, wish: Option<Duration>, times: u32, roll: f64) -> Next {
     match wish {
         Some(wish) if wish > LONGEST_OBEYED => Next::End,
         Some(wish) => Next::Again(wish),
-        None => {
-            let doubled = policy.first_wait.saturating_mul(1 << times.saturating_sub(1).min(16));
-            Next::Again(doubled.min(policy.longest_wait).mul_f64(roll.clamp(0.0, 1.0)))
-        }
+        None => Next::Again(policy.longest_after(times).mul_f64(roll.clamp(0.0, 1.0))),
     }
 }
 
@@ -168,26 +198,47 @@ mod tests {
     /// The waits, in milliseconds, of a request that always ends the same way, with chance at its highest.
     #[track_caller]
     fn check(safety: Safety, outcome: &Outcome, waits_ms: &[u64]) {
-        let mut tried = Tried::default();
-        let mut waits = Vec::new();
-        loop {
-            tried = tried.and(outcome);
-            match next(&Policy::default(), safety, &tried, outcome, 1.0) {
-                Next::Again(wait) => waits.push(u64::try_from(wait.as_millis()).expect("short")),
-                Next::End => break,
-            }
-        }
+        let waits = waits(&Policy::default(), safety, outcome, 1.0);
+        let waits: Vec<u64> = waits.iter().map(|wait| u64::try_from(wait.as_millis()).expect("short")).collect();
         assert_eq!(waits, waits_ms, "{safety:?} {outcome:?}");
+    }
+
+    fn waits(policy: &Policy, safety: Safety, outcome: &Outcome, roll: f64) -> Vec<Duration> {
+        let mut tried = Tried::default();
+        let attempts = std::iter::from_fn(|| match next(policy, safety, &mut tried, outcome, roll) {
+            Next::Again(wait) => Some(wait),
+            Next::End => None,
+        });
+        attempts.collect()
     }
 
     const BOTH: [Safety; 2] = [Safety::Repeatable, Safety::LookFirst];
     const NEVER: &[u64] = &[];
 
     #[test]
-    fn a_throttle_is_waited_out_ten_times_whatever_was_asked() {
+    fn a_throttle_is_waited_out_for_five_to_ten_minutes_whatever_was_asked() {
+        let total = |safety, outcome: &Outcome, roll| -> Duration {
+            waits(&Policy::default(), safety, outcome, roll).iter().sum()
+        };
         for safety in BOTH {
-            check(safety, &Outcome::Throttled(None), &[200, 400, 800, 1600, 3200, 6400, 12800, 20000, 20000]);
+            let waits = waits(&Policy::default(), safety, &Outcome::Throttled(None), 1.0);
+            let begin: Vec<u128> = waits.iter().take(9).map(Duration::as_millis).collect();
+            assert_eq!(begin, [200, 400, 800, 1600, 3200, 6400, 12800, 20000, 20000]);
+            // A server that asks for none, or for a second, is given the same time.
+            for wish in [None, Some(Duration::ZERO), Some(Duration::from_secs(1))] {
+                let throttled = Outcome::Throttled(wish);
+                let minutes = [0.0, 1.0].map(|roll| total(safety, &throttled, roll).as_secs() / 60);
+                assert_eq!(minutes, [5, 10], "{wish:?}");
+            }
         }
+    }
+
+    #[test]
+    fn where_time_goes_faster_everything_does() {
+        let of = |policy: &Policy| waits(policy, Safety::LookFirst, &Outcome::Throttled(None), 1.0);
+        let faster: Vec<Duration> = of(&Policy::hurried(100)).iter().map(|wait| *wait * 100).collect();
+        assert_eq!(faster, of(&Policy::default()));
+        assert_eq!(Policy::hurried(100).hurry, 100);
     }
 
     #[test]
@@ -226,24 +277,32 @@ mod tests {
     #[test]
     fn the_wish_of_the_server_wins_unless_it_is_too_long() {
         let five = Some(Duration::from_secs(5));
-        check(Safety::LookFirst, &Outcome::Throttled(five), &[5000; 9]);
+        check(Safety::LookFirst, &Outcome::Throttled(Some(Duration::from_secs(250))), &[250_000; 3]);
         check(Safety::Repeatable, &Outcome::Failed(five), &[5000; 3]);
         check(Safety::Repeatable, &Outcome::Throttled(Some(Duration::from_secs(301))), NEVER);
     }
 
     #[test]
     fn chance_spreads_the_waits_from_nothing_to_the_limit() {
-        let tried = Tried { failed: 3, ..Tried::default() };
-        let of = |roll| next(&Policy::default(), Safety::Repeatable, &tried, &Outcome::NoAnswer, roll);
-        assert_eq!([0.0, 0.25, 1.0, 7.0].map(of), [0, 200, 800, 800].map(|ms| Next::Again(Duration::from_millis(ms))));
+        let tried = Tried { failed: 2, throttled: 2, ..Tried::default() };
+        let of = |outcome| {
+            let after = |roll| next(&Policy::default(), Safety::Repeatable, &mut { tried }, &outcome, roll);
+            [0.0, 0.25, 1.0, 7.0].map(after)
+        };
+        let ms = |waits: [u64; 4]| waits.map(|ms| Next::Again(Duration::from_millis(ms)));
+        assert_eq!(of(Outcome::NoAnswer), ms([0, 200, 800, 800]));
+        assert_eq!(of(Outcome::Throttled(None)), ms([400, 500, 800, 800]));
     }
 
     #[test]
     fn sorts_are_counted_apart() {
-        let tried = [Outcome::NotSent, Outcome::Throttled(None), Outcome::Foreign, Outcome::Corrected, Outcome::Final]
-            .iter()
-            .fold(Tried::default(), |tried, outcome| tried.and(outcome));
-        assert_eq!(tried, Tried { throttled: 1, failed: 1, foreign: 1, corrected: 1 });
+        let mut tried = Tried::default();
+        for outcome in
+            [Outcome::NotSent, Outcome::Throttled(None), Outcome::Foreign, Outcome::Corrected, Outcome::Final]
+        {
+            tried.count(&outcome);
+        }
+        assert_eq!(tried, Tried { throttled: 1, failed: 1, foreign: 1, corrected: 1, ..Tried::default() });
     }
 
     #[track_caller]

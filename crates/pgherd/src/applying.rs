@@ -54,13 +54,15 @@ fn question(plans: &Plans) -> String {
 /// Does it.
 pub fn carry_out(context: &Context<'_>, change: &Change, plans: &Plans) -> Result<Exit, CommandError> {
     let carrier = Carrier::of(plans.each.iter().map(|one| &one.database.spec));
+    // What was waited already counts.
+    let timeout = change.timeout.map(|timeout| timeout.saturating_sub(plans.waited));
+    let change = &Change { timeout, ..change.clone() };
     let ending = carrying::watch(context.printer, change, plans.steps(), carrier, |sender| {
         join_all(plans.each.iter().map(move |one| {
             let events = Events::new(one.database.spec.block.clone(), sender.clone());
             async move {
                 let database = &one.database;
-                run::apply(&*database.provider, &database.spec, &one.planned, context.now, &events, &Stop::never())
-                    .await
+                run::apply(&*database.provider, &database.spec, &one.planned, plans.at, &events, &Stop::never()).await
             }
         }))
     })?;

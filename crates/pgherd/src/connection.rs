@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pgherd_core::cloud::Cloud;
-use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::run;
 use pgherd_local::supervisor::messages::Endpoint;
@@ -44,24 +43,42 @@ pub async fn find(context: &Context<'_>, database: &Database) -> Result<Connecti
 }
 
 /// Says who connects that nobody checks who answers, where that is so: RDS's certificates are signed by authorities that no system knows.
-pub fn tell_of_certificates(context: &Context<'_>, spec: &Spec) {
-    // With this one libpq checks who signed the certificate, whatever else it is told.
-    let is_given = std::env::var_os("PGSSLROOTCERT").is_some_and(|file| !file.is_empty());
-    if spec.target != Cloud::Aws || is_given {
+pub fn tell_of_certificates(context: &Context<'_>, database: &Database) {
+    // Whoever plays RDS has authorities of their own.
+    if database.spec.target != Cloud::Aws || database.provider.is_emulated() {
         return;
     }
-    match targets::root_certificate() {
-        Some(file) if Path::new(&file).is_file() => {}
-        Some(file) => context.printer.warn(
-            "certificates-missing",
-            &format!("PGHERD_RDS_CA names {file}, which is not there: connections fail until it is"),
-            FETCH,
-        ),
-        None => context.printer.warn(
+    let given = std::env::var("PGSSLROOTCERT").ok();
+    let is_there = |file: &str| Path::new(file).is_file();
+    if let Some((code, message)) =
+        unchecked(&database.spec.name, given.as_deref(), targets::root_certificate().as_deref(), is_there)
+    {
+        context.printer.warn(code, &message, FETCH);
+    }
+}
+
+/// What is not checked, or cannot be: with `PGSSLROOTCERT` libpq checks who signed the certificate, whatever else it is told; `found` is
+/// where Amazon's authorities are looked for.
+fn unchecked(
+    name: &str,
+    given: Option<&str>,
+    found: Option<&str>,
+    is_there: impl Fn(&str) -> bool,
+) -> Option<(&'static str, String)> {
+    let missing = |variable: &str, file: &str| {
+        ("certificates-missing", format!("{variable} names {file}, which is not there: connections fail until it is"))
+    };
+    match (given.filter(|file| !file.is_empty()), found) {
+        // The system's own.
+        (Some("system"), _) => None,
+        (Some(file), _) => (!is_there(file)).then(|| missing("PGSSLROOTCERT", file)),
+        (None, Some(file)) => (!is_there(file)).then(|| missing("PGHERD_RDS_CA", file)),
+        (None, None) => Some((
             "certificate-unchecked",
-            &format!("connections to {} are encrypted, but nobody checks who answers: Amazon's authorities are not on this machine", spec.name),
-            FETCH,
-        ),
+            format!(
+                "connections to {name} are encrypted, but nobody checks who answers: Amazon's authorities are not on this machine"
+            ),
+        )),
     }
 }
 
@@ -153,4 +170,26 @@ fn libpq_at(endpoint: &Endpoint, port: u16) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(given: Option<&str>, found: Option<&str>, expected: Option<&str>) {
+        let said = unchecked("orders", given, found, |file| file == "/there.pem");
+        assert_eq!(said.as_ref().map(|(code, _)| *code), expected, "{said:?}");
+    }
+
+    #[test]
+    fn who_checks_nobody_is_told_so() {
+        check(None, None, Some("certificate-unchecked"));
+        check(Some(""), None, Some("certificate-unchecked"));
+        check(None, Some("/there.pem"), None);
+        check(None, Some("/elsewhere.pem"), Some("certificates-missing"));
+        check(Some("/there.pem"), None, None);
+        check(Some("/elsewhere.pem"), Some("/there.pem"), Some("certificates-missing"));
+        check(Some("system"), None, None);
+    }
 }

@@ -1,6 +1,8 @@
 //! From blocks to plans, and plans shown: what `plan`, `apply`, `up` and `destroy` have in common.
 
-use std::time::Instant;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +10,7 @@ use pgherd_core::diagnostic::{Diagnostic, Severity};
 use pgherd_core::lint::{self, Intent, Summary};
 use pgherd_core::plan::document::{Document, document};
 use pgherd_core::plan::text::{self, Sign};
-use pgherd_core::plan::{Action, Plan, Timing};
+use pgherd_core::plan::{Action, BUSY, Plan, Timing};
 use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::version::Version;
@@ -16,10 +18,10 @@ use pgherd_engine::provider::ProviderError;
 use pgherd_engine::run::{self, Planned};
 use pgherd_engine::settle::Patience;
 
-use crate::args::Change;
+use crate::args::{self, Change};
 use crate::commands::Context;
 use crate::databases::Database;
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 use crate::printer::Printer;
 use crate::project::Project;
 use crate::targets::{self, Engine};
@@ -77,45 +79,119 @@ pub struct Plans {
     pub each: Vec<PlannedDatabase>,
     /// All of them in figures.
     pub summary: Summary,
+    /// When they were made, as far as windows go.
+    pub at: Timestamp,
+    /// How long they waited for what was in the way.
+    pub waited: Duration,
 }
 
 /// Looks at all databases, and plans. Sends no write.
 pub fn plan(context: &Context<'_>, databases: Vec<Database>, goal: Goal) -> Result<Plans, CommandError> {
-    plan_all(context, databases, &async |database: &Database| plan_one(database, goal, context.now).await)
+    plan_all(context, databases, goal, Duration::ZERO)
 }
 
 /// The same for whoever is about to carry it out: what is in the way and goes on by itself, such as what a run began that was cut short,
-/// is waited for.
+/// is waited for, and then all is planned anew, since nothing that is seen meanwhile stays so. Where something else is in the way of any of
+/// them, waiting is of no use. Who is always asked is asked afterwards, but is not let wait where nobody could answer.
 pub fn plan_to_do(
     context: &Context<'_>,
     databases: Vec<Database>,
     goal: Goal,
     change: &Change,
+    asked: Asked,
 ) -> Result<Plans, CommandError> {
-    if change.dry_run || change.no_wait {
-        return plan(context, databases, goal);
-    }
     let began = Instant::now();
-    plan_all(context, databases, &async |database: &Database| {
-        let name = &database.spec.name;
-        let tell = |words: String| context.printer.say(&format!("{name}: {words}; waiting for it"));
-        // The window may open or close meanwhile.
-        let now = || context.now.saturating_add(SignedDuration::try_from(began.elapsed()).unwrap_or_default());
+    let mut plans = plan(context, databases, goal)?;
+    let waits = !change.dry_run && !change.no_wait;
+    let is_asked = asked == Asked::Always && !change.yes;
+    let mut told = HashSet::new();
+    while let Some(words) = plans.waits_for().filter(|_| waits) {
+        if is_asked && !args::can_ask() {
+            let message = format!("{words}; and nobody could be asked afterwards: there is no terminal");
+            return Err(
+                CommandError::refused(message).hint("add --yes to agree to what is left then, or run it on a terminal")
+            );
+        }
+        let left = change.timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+        let then = if is_asked { ", then asking" } else { "" };
+        let tell = |name: &str, words: &str| {
+            let line = format!("{name}: {words}; waiting for it{then}");
+            if told.insert(line.clone()) {
+                context.printer.say(&line);
+            }
+        };
+        let is_free = wait_for_busy(context, &plans, goal, began, left, tell)?;
+        let waited = began.elapsed();
+        let databases = plans.each.into_iter().map(|one| one.database).collect();
+        plans = plan_all(context, databases, goal, waited)?;
+        if is_free {
+            continue;
+        }
+        match plans.waits_for() {
+            Some(words) if change.timeout.is_some_and(|timeout| waited >= timeout) => {
+                let message = format!("stopped waiting at the timeout; {words}; nothing was touched");
+                return Err(CommandError::new(Kind::TimedOut, message).hint("the same command again goes on waiting"));
+            }
+            _ => break,
+        }
+    }
+    // Whoever has waited, or will not, is not told that `apply` does.
+    if !change.dry_run {
+        let all = plans.each.iter_mut().flat_map(|one| &mut one.planned.plan.diagnostics);
+        for busy in all.filter(|one| one.code == BUSY && one.severity == Severity::Error) {
+            "run it again when that is over".clone_into(&mut busy.help);
+        }
+    }
+    Ok(plans)
+}
+
+/// Whether a question comes before what is planned is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Whatever it is.
+    Always,
+    /// Where clients would notice.
+    Perhaps,
+}
+
+/// Looks at those that are busy until none is, which is `true`, or patience ends.
+fn wait_for_busy(
+    context: &Context<'_>,
+    plans: &Plans,
+    goal: Goal,
+    began: Instant,
+    left: Option<Duration>,
+    mut tell: impl FnMut(&str, &str),
+) -> Result<bool, CommandError> {
+    let tell = RefCell::new(&mut tell);
+    let busy = plans.each.iter().filter(|one| one.planned.plan.waits_for().is_some()).map(async |one| {
+        let (database, name) = (&one.database, &one.database.spec.name);
         let usual = database.provider.until_free();
-        let deadline = change.timeout.map_or(usual.deadline, |timeout| timeout.min(usual.deadline));
-        let patience = Patience { deadline, ..usual };
-        run::once_free(&patience, tell, || plan_one(database, goal, now().unwrap_or(context.now))).await
-    })
+        let deadline = usual.deadline.saturating_sub(began.elapsed());
+        let patience = Patience { deadline: left.map_or(deadline, |left| left.min(deadline)), ..usual };
+        let tell = |words: String| (*tell.borrow_mut())(name, &words);
+        run::once_free(&patience, tell, || plan_one(database, goal, later(context, began.elapsed()))).await
+    });
+    let looked = targets::wait_for(stream::iter(busy.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect::<Vec<_>>())??;
+    Ok(looked.iter().all(|planned| planned.plan.waits_for().is_none()))
+}
+
+/// The moment so long after the command began.
+fn later(context: &Context<'_>, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or_default();
+    context.now.saturating_add(by).unwrap_or(context.now)
 }
 
 fn plan_all(
     context: &Context<'_>,
     databases: Vec<Database>,
-    plan: &impl AsyncFn(&Database) -> Result<Planned, ProviderError>,
+    goal: Goal,
+    waited: Duration,
 ) -> Result<Plans, CommandError> {
+    let at = later(context, waited);
     let each = targets::wait_for(async {
         let plans = databases.into_iter().map(async |database| {
-            let planned = plan(&database).await?;
+            let planned = plan_one(&database, goal, at).await?;
             let is_new = planned.observed.is_empty();
             let engine = if is_new { targets::engine(context.global, &database.spec) } else { Engine::Unknown };
             Ok::<_, CommandError>(PlannedDatabase { database, planned, engine })
@@ -123,7 +199,7 @@ fn plan_all(
         stream::iter(plans).buffered(AT_ONCE).try_collect::<Vec<_>>().await
     })??;
     let summary = lint::summary(each.iter().map(|one| &one.planned.plan));
-    Ok(Plans { each, summary })
+    Ok(Plans { each, summary, at, waited })
 }
 
 async fn plan_one(database: &Database, goal: Goal, at: Timestamp) -> Result<Planned, ProviderError> {
@@ -139,6 +215,13 @@ async fn plan_one(database: &Database, goal: Goal, at: Timestamp) -> Result<Plan
 }
 
 impl Plans {
+    /// What is in the way and goes on by itself, where nothing else is in the way of any plan, in words.
+    fn waits_for(&self) -> Option<String> {
+        let refused = self.each.iter().filter(|one| one.planned.plan.is_refused());
+        let words = refused.map(|one| Some(format!("{}: {}", one.database.spec.name, one.planned.plan.waits_for()?)));
+        words.collect::<Option<Vec<_>>>().filter(|words| !words.is_empty()).map(|words| words.join("; "))
+    }
+
     /// Shows the plans and tells what is to be said about them. An error when something stops them.
     pub fn show(&self, printer: &Printer, project: &Project) -> Result<(), CommandError> {
         if !printer.is_json() {

@@ -85,7 +85,7 @@ pub(crate) fn setting(setting: &Setting<String>) -> Option<Value> {
 
 /// A field that another resource has once it exists.
 pub(crate) fn output(id: Id, field: &str) -> Value {
-    Value::Output(id, field.to_owned())
+    Value::output(id, field.to_owned())
 }
 
 /// A whole number.

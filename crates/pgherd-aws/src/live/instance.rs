@@ -58,7 +58,8 @@ pub(super) async fn create(
 
 /// What nobody but a user of the database can do, in SQL: RDS has no call for it, and it is nothing to log in for unasked.
 fn by_sql(seen: &DbInstance) -> Vec<String> {
-    let statements = "in each database whose statements are to be seen: CREATE EXTENSION pg_stat_statements;";
+    let statements = "in each database whose statements are to be seen, unless shared_preload_libraries is without it: \
+                      CREATE EXTENSION pg_stat_statements;";
     let login = "for each role that logs in with a token of IAM's: GRANT rds_iam TO …;";
     let by_token = seen.props.get("EnableIAMDatabaseAuthentication") == Some(&Value::Bool(true));
     [Some(statements), by_token.then_some(login)].into_iter().flatten().map(str::to_owned).collect()

@@ -4,7 +4,8 @@
 //! Steps of one database run side by side. So each that lets go of something is known as long as it is at work, the mark stays while one
 //! is, and nobody looks whether it may go while another is about to set it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join3;
@@ -29,11 +30,14 @@ use crate::provider::Aws;
 pub(crate) struct Leaving {
     /// Taken by whoever sets the mark or takes it off, from before it looks whether it should.
     turn: tokio::sync::Mutex<()>,
-    all: Mutex<Vec<Step>>,
+    /// By a number that no other one has had.
+    all: Mutex<BTreeMap<u64, Step>>,
+    /// How many there have been.
+    begun: AtomicU64,
 }
 
 /// A step at work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Step {
     database: String,
     /// What it changes or deletes.
@@ -46,21 +50,23 @@ impl Leaving {
     /// A step is at work until what is returned is dropped.
     fn begins(&self, database: &str, id: &Id) -> LettingGo<'_> {
         let step = Step { database: database.to_owned(), id: id.clone(), has_marked: false };
-        self.steps(|steps| steps.push(step.clone()));
-        LettingGo { leaving: self, step }
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        self.steps(|steps| steps.insert(number, step));
+        LettingGo { leaving: self, number }
     }
 
     /// Whether a step of a database is at work that the mark is for.
     fn is_awaited(&self, database: &str) -> bool {
-        self.steps(|steps| steps.iter().any(|step| step.database == database && step.has_marked))
+        self.steps(|steps| steps.values().any(|step| step.database == database && step.has_marked))
     }
 
     /// What the steps of a database that are at work change or delete.
     fn at_work(&self, database: &str) -> Vec<Id> {
-        self.steps(|steps| steps.iter().filter(|step| step.database == database).map(|step| step.id.clone()).collect())
+        let of = |step: &&Step| step.database == database;
+        self.steps(|steps| steps.values().filter(of).map(|step| step.id.clone()).collect())
     }
 
-    fn steps<T>(&self, then: impl FnOnce(&mut Vec<Step>) -> T) -> T {
+    fn steps<T>(&self, then: impl FnOnce(&mut BTreeMap<u64, Step>) -> T) -> T {
         then(&mut self.all.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -69,38 +75,28 @@ impl Leaving {
 #[derive(Debug)]
 pub(super) struct LettingGo<'a> {
     leaving: &'a Leaving,
-    step: Step,
+    number: u64,
 }
 
 impl LettingGo<'_> {
     /// Ends, and takes the mark off where it was set for this step and may go.
     pub(super) async fn ended(self, aws: &Aws) -> Result<(), ProviderError> {
-        let Step { database, id: _, has_marked } = self.step.clone();
-        drop(self);
-        if has_marked { after_any(aws, &database).await } else { Ok(()) }
+        let step = self.leaving.steps(|steps| steps.remove(&self.number));
+        match step.filter(|step| step.has_marked) {
+            Some(step) => after_any(aws, &step.database).await,
+            None => Ok(()),
+        }
     }
-}
 
-impl LettingGo<'_> {
     /// The database is marked for the sake of this step.
-    fn marks(&mut self) {
-        let marked = Step { has_marked: true, ..self.step.clone() };
-        self.leaving.steps(|steps| {
-            if let Some(own) = steps.iter_mut().find(|step| **step == self.step) {
-                own.clone_from(&marked);
-            }
-        });
-        self.step = marked;
+    fn marks(&self) {
+        self.leaving.steps(|steps| steps.get_mut(&self.number).map(|step| step.has_marked = true));
     }
 }
 
 impl Drop for LettingGo<'_> {
     fn drop(&mut self) {
-        self.leaving.steps(|steps| {
-            if let Some(own) = steps.iter().position(|step| *step == self.step) {
-                steps.swap_remove(own);
-            }
-        });
+        self.leaving.steps(|steps| steps.remove(&self.number));
     }
 }
 
@@ -128,7 +124,7 @@ pub(super) async fn before_creation<'a>(aws: &'a Aws, id: &Id) -> Result<Option<
 /// Marks a database, and has a step be at work.
 async fn marked<'a>(aws: &'a Aws, database: &str, id: &Id) -> Result<LettingGo<'a>, ProviderError> {
     let _turn = aws.leaving().turn.lock().await;
-    let mut at_work = aws.leaving().begins(database, id);
+    let at_work = aws.leaving().begins(database, id);
     marks::set(aws, database, &Mark::Left).await?;
     at_work.marks();
     Ok(at_work)
@@ -186,7 +182,7 @@ pub(super) async fn before_deletion<'a>(
     let Some(database) = database(aws.region(), id) else { return Ok(None) };
     let leaving = aws.leaving();
     let _turn = leaving.turn.lock().await;
-    let mut at_work = leaving.begins(&database, id);
+    let at_work = leaving.begins(&database, id);
     // Those that are at work now may be told all the same, and be gone when the answer is there.
     let going = leaving.at_work(&database);
     let all = cloudwatch::alarms(aws.session(), aws.region(), &names::alarm(&database, "")).await?;
@@ -387,7 +383,7 @@ mod tests {
         drop(one);
         assert_eq!(leaving.at_work("orders"), [id("orders-storage")]);
         assert!(!leaving.is_awaited("orders"), "one that marked nothing looks for nothing when it ends");
-        let mut marking = leaving.begins("orders", &id("orders-cpu"));
+        let marking = leaving.begins("orders", &id("orders-cpu"));
         marking.marks();
         assert!(leaving.is_awaited("orders") && !leaving.is_awaited("users"));
         drop(marking);

@@ -59,14 +59,14 @@ struct Shared {
 }
 
 /// How a request is disturbed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disturbance {
     /// It is done, and there is never an answer.
     Withheld,
     /// It is done, and the answer breaks off.
     Lost,
-    /// It and those after it are refused, so many in all, because there are too many of them.
-    Throttled(usize),
+    /// It and those after it are refused, because there are too many of them.
+    Throttled,
 }
 
 impl Proxy {
@@ -118,6 +118,11 @@ impl Proxy {
         *self.shared.disturbance.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, how));
     }
 
+    /// Disturbs no request any more.
+    pub fn calm(&self) {
+        self.withhold(None);
+    }
+
     /// Whether it came to that.
     pub fn was_disturbed(&self) -> bool {
         self.shared.was_disturbed.load(Ordering::Relaxed)
@@ -156,7 +161,7 @@ async fn forward(
     };
     let is_form = target.is_none();
     let disturbance = due(&shared);
-    if let Some(Disturbance::Throttled(_)) = disturbance {
+    if disturbance == Some(Disturbance::Throttled) {
         return throttled(is_form);
     }
     if let Some(code) = refusal(&shared, &action) {
@@ -194,7 +199,7 @@ async fn forward(
             let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken off")) });
             return Body::from_stream(broken).into_response();
         }
-        Some(Disturbance::Throttled(_)) | None => {}
+        Some(Disturbance::Throttled) | None => {}
     }
     match answer {
         Ok(answer) => {
@@ -216,10 +221,8 @@ fn due(shared: &Shared) -> Option<Disturbance> {
         *planned = Some((left - 1, how));
         return None;
     }
-    if let Disturbance::Throttled(times) = how
-        && times > 1
-    {
-        *planned = Some((0, Disturbance::Throttled(times - 1)));
+    if how == Disturbance::Throttled {
+        *planned = Some((0, how));
     }
     shared.was_disturbed.store(true, Ordering::Relaxed);
     Some(how)

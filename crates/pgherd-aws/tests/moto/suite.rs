@@ -34,6 +34,9 @@ struct Moto<const WHOLE: bool> {
 
 const REGION: &str = "eu-central-1";
 
+/// How many times faster than usual everybody goes on after a refusal or a failure.
+const HURRY: u32 = 100;
+
 /// Everything of a block.
 type Whole = Moto<true>;
 /// What is made in few calls, where an apply is begun once for each.
@@ -56,7 +59,7 @@ impl<const WHOLE: bool> suite::World for Moto<WHOLE> {
             secret_access_key: Secret::new("secret"),
             session_token: None,
             endpoint: Some(proxy.url.clone()),
-            policy: Policy { first_wait: Duration::from_millis(1), hurry: 10, ..Policy::default() },
+            policy: Policy::hurried(HURRY),
             answer_within: Duration::from_secs(30),
         });
         Self { proxy, session }
@@ -115,9 +118,13 @@ impl<const WHOLE: bool> suite::World for Moto<WHOLE> {
         let how = match fault {
             Fault::Hang => Disturbance::Withheld,
             Fault::Lost => Disturbance::Lost,
-            Fault::Throttled(times) => Disturbance::Throttled(times),
+            Fault::Throttled => Disturbance::Throttled,
         };
         self.proxy.disturb(nth - 1, how);
+    }
+
+    fn calm(&self) {
+        self.proxy.calm();
     }
 
     fn was_disturbed(&self) -> bool {
@@ -301,7 +308,7 @@ async fn what_was_applied_is_kept_by_doing_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_throttling_ends_well() {
     if server::url().is_some() {
-        suite::throttled::<Few>(SMALL, 4, 4).await;
+        suite::throttled::<Few>(SMALL, 4, Duration::from_secs(240) / HURRY).await;
     }
 }
 

@@ -183,3 +183,21 @@ async fn a_version_that_nobody_wrote_is_no_drift() {
     let left = world.left(&versionless).await;
     assert!(!left.iter().any(|change| change.contains("EngineVersion")), "{left:?}");
 }
+
+/// RDS changes nothing of what is stopped, and starts it again by itself after seven days.
+#[tokio::test]
+async fn what_somebody_has_stopped_takes_no_change_until_it_is_started() {
+    let world = World::with(SMALL).await;
+    let orders = [("DBInstanceIdentifier", "orders")];
+    world.tamper("StopDBInstance", &orders);
+    world.pass(3600);
+    assert_eq!(world.left(SMALL).await, [""; 0]);
+    let longer = with(SMALL, &[("backup_retention_period", "9")]);
+    let refused = world.plan(&longer).await.plan;
+    let said: Vec<_> = refused.diagnostics.iter().map(|said| (said.code, said.message.as_str())).collect();
+    assert_eq!(said, [("stopped", "orders is stopped, and RDS changes nothing of it meanwhile")]);
+    world.tamper("StartDBInstance", &orders);
+    world.pass(3600);
+    world.apply(&longer).await;
+    assert_eq!(world.left(&longer).await, [""; 0]);
+}

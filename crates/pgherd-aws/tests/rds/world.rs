@@ -34,7 +34,7 @@ pub const REGION: &str = "eu-central-1";
 const SECONDS: i64 = 20;
 
 /// How many times faster everybody goes on after a throttle than on AWS: it is another computer's time, and would be waited out here.
-pub const HURRY: u32 = 10;
+pub const HURRY: u32 = 100;
 
 /// The roles that blocks name, and who may act as them: somebody else has made them.
 pub const ROLES: [(&str, &str); 3] = [
@@ -49,6 +49,8 @@ pub struct World {
     is_whole: bool,
     /// What the user has accepted by name.
     pub accepted: BTreeSet<String>,
+    /// How patient its clients are: as they are on AWS, unless a test says otherwise.
+    pub policy: Policy,
 }
 
 impl World {
@@ -61,7 +63,7 @@ impl World {
         let options = Options { speed: Speed::PerCall { seconds }, ..Options::default() };
         let emulator = Emulator::start(options).await.expect("loopback is there");
         emulator.with(|emulation| ROLES.iter().for_each(|(name, service)| emulation.role(name, service)));
-        Self { emulator, is_whole: false, accepted: BTreeSet::new() }
+        Self { emulator, is_whole: false, accepted: BTreeSet::new(), policy: Policy::hurried(HURRY) }
     }
 
     /// The same, where blocks are planned with everything around RDS.
@@ -98,13 +100,7 @@ impl World {
             secret_access_key: Secret::new("emulated"),
             session_token: None,
             endpoint: Some(self.emulator.url().parse().expect("a URL")),
-            policy: Policy {
-                first_wait: Duration::from_millis(1),
-                longest_wait: Duration::from_millis(1),
-                throttled_at_most: 1000,
-                hurry: HURRY,
-                ..Policy::default()
-            },
+            policy: self.policy,
             answer_within: Duration::from_secs(30),
         });
         let patience = Patience {

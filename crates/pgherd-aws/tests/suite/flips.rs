@@ -74,8 +74,10 @@ fn no_variable_is_forgotten() {
 fn writes(line: &str, name: &str) -> bool {
     let code = line.trim_start();
     let is_argument = || code.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='));
-    !code.starts_with("//")
-        && (code.contains(&format!("\"{name}\"")) || is_argument() || code.contains(&format!("{name} = ")))
+    let assigned = format!("{name} = ");
+    let mut within = code.match_indices(&assigned).map(|(at, _)| code[..at].chars().next_back());
+    let is_whole = |before: Option<char>| before.is_none_or(|before| before != '_' && !before.is_alphanumeric());
+    !code.starts_with("//") && (code.contains(&format!("\"{name}\"")) || is_argument() || within.any(is_whole))
 }
 
 /// What is flipped by other tests, or can only be refused.

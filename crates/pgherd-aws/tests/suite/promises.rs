@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use pgherd_engine::suite;
+use pgherd_http::Policy;
 
 use crate::target::{Hurried, Servers, Whole};
-use crate::world::{LARGE, SMALL, WHOLE, World, with};
+use crate::world::{HURRY, LARGE, SMALL, WHOLE, World, with};
 
 /// A block with one of each kind of RDS, which is made in few calls.
 fn servers() -> String {
@@ -99,20 +100,26 @@ async fn whichever_answer_of_a_destroy_is_lost_one_is_enough() {
     suite::answers_of_a_destroy_lost::<Hurried<true>>(WHOLE, 30).await;
 }
 
+/// Four minutes of an AWS that refuses everything.
+const STORM: Duration = Duration::from_millis(240_000 / HURRY as u64);
+
 #[tokio::test]
 async fn a_storm_of_throttling_ends_well() {
-    suite::throttled::<Servers>(SMALL, 12, 30).await;
-    suite::throttled::<Whole>(WHOLE, 5, 30).await;
+    suite::throttled::<Servers>(SMALL, 12, STORM).await;
+    suite::throttled::<Whole>(WHOLE, 5, STORM).await;
 }
 
 /// So many steps run side by side.
 const SIDE_BY_SIDE: usize = 8;
 
 /// Alarms are made side by side while CloudWatch refuses everything. Whoever found that out alone would ask a thousand times within the
-/// second that this lasts; together they ask once for each pause.
+/// second that this lasts, since nobody waits for long of their own accord here; together they ask once for each pause.
 #[tokio::test]
 async fn in_a_storm_of_throttling_all_go_slower_together() {
-    let world = World::whole(20).await;
+    let moment = Duration::from_millis(1);
+    let policy = Policy { first_wait: moment, longest_wait: moment, ..Policy::hurried(10) };
+    let mut world = World::whole(20).await;
+    world.policy = policy;
     let planned = world.plan(WHOLE).await;
     world.fault(r#"{"action":"PutMetricAlarm","times":1000000,"fault":"throttle"}"#);
     let refused = || {
@@ -120,7 +127,9 @@ async fn in_a_storm_of_throttling_all_go_slower_together() {
         asked.iter().filter(|asked| asked.action == "PutMetricAlarm" && asked.outcome != "ok").count()
     };
     let storm = async {
+        let deadline = Instant::now() + Duration::from_secs(60);
         while refused() == 0 {
+            assert!(Instant::now() < deadline, "nobody was refused");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let began = Instant::now();

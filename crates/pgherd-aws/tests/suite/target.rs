@@ -82,9 +82,13 @@ impl<const WHOLE: bool, const SECONDS: i64> suite::World for Cloud<WHOLE, SECOND
         let fault = match fault {
             Fault::Hang => r#""fault":"hang""#.to_owned(),
             Fault::Lost => r#""fault":"lost""#.to_owned(),
-            Fault::Throttled(times) => format!(r#""fault":"throttle","times":{times}"#),
+            Fault::Throttled => format!(r#""fault":"throttle","times":{}"#, u32::MAX),
         };
         self.0.fault(&format!(r#"{{"nth":{nth},{fault}}}"#));
+    }
+
+    fn calm(&self) {
+        self.0.emulator.with(|emulation| emulation.faults.clear());
     }
 
     fn was_disturbed(&self) -> bool {

@@ -39,7 +39,7 @@ pub fn wanted(spec: &Spec) -> Option<Resource> {
 
 /// Who is told, as an alarm names them.
 pub fn told(spec: &Spec) -> Vec<Value> {
-    let own = wanted(spec).map(|group| Value::Output(group.id, PATH.to_owned()));
+    let own = wanted(spec).map(|group| Value::output(group.id, PATH.to_owned()));
     let others = spec.monitoring.alarm_targets.iter().filter_map(|target| match target {
         Setting::Known(path) if is_group(path) => Some(Value::text(path)),
         Setting::Unknown(reference) => Some(Value::Unknown(reference.clone())),

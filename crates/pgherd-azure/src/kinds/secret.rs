@@ -40,7 +40,7 @@ pub fn wanted(spec: &Spec) -> Resource {
     let mut props = props([
         ("username", spec.master_username.as_str().into()),
         ("dbname", spec.database_name.as_str().into()),
-        ("host", Value::Output(server::id(spec), server::HOST.to_owned())),
+        ("host", Value::output(server::id(spec), server::HOST.to_owned())),
         ("port", int(server::PORT)),
         ("in_force", true.into()),
     ]);

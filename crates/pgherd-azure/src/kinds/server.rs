@@ -124,7 +124,7 @@ pub fn wanted(spec: &Spec, around: &Around) -> Resource {
         ("iops", is_provisioned(spec).then(|| int(spec.storage.iops.unwrap_or(LEAST_IOPS)))),
         ("throughput", is_provisioned(spec).then(|| int(LEAST_MB_S))),
         ("availabilityZone", setting(&spec.place.zone)),
-        ("privateDnsZoneArmResourceId", is_private.then(|| Value::Output(zone::id(spec), zone::PATH.to_owned()))),
+        ("privateDnsZoneArmResourceId", is_private.then(|| Value::output(zone::id(spec), zone::PATH.to_owned()))),
         ("tenantId", around.tenant.as_deref().filter(|_| has_entra).map(Value::text)),
         (PASSWORD, spec.master_password.known().map(|password| Value::Secret(password.clone()))),
     ];

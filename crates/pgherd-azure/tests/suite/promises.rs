@@ -2,7 +2,7 @@
 
 use pgherd_engine::suite::{self, World as _};
 
-use crate::world::{Cloudy, Hurried, PRIVATE, SMALL, WHOLE, with};
+use crate::world::{Cloudy, Hurried, PRIVATE, SMALL, STORM, WHOLE, with};
 
 #[tokio::test]
 async fn what_was_applied_is_kept_and_an_empty_plan_writes_nothing() {
@@ -51,8 +51,13 @@ async fn killed_after_any_call_of_a_destroy_it_ends_well() {
 }
 
 #[tokio::test]
+async fn killed_in_a_destroy_and_wanted_again_it_is_there_again() {
+    suite::destroy_killed_and_wanted_again::<Hurried>(SMALL, 3).await;
+}
+
+#[tokio::test]
 async fn a_storm_of_throttling_ends_well() {
-    suite::throttled::<Cloudy>(WHOLE, 24, 2).await;
+    suite::throttled::<Cloudy>(WHOLE, 24, STORM).await;
 }
 
 /// Azure keeps no backup of a server that is gone.

@@ -20,6 +20,12 @@ use pgherd_engine::suite::{self, Fault};
 use pgherd_http::Policy;
 use serde_json::Value as Json;
 
+/// How many times faster than usual everybody goes on after a refusal or a failure: it is another computer's time.
+const HURRY: u32 = 100;
+
+/// Four minutes of a cloud that refuses everything.
+pub const STORM: Duration = Duration::from_millis(240_000 / HURRY as u64);
+
 /// The emulator's seconds that a call takes.
 const SECONDS: i64 = 20;
 
@@ -117,11 +123,7 @@ impl<const EACH: i64> World<EACH> {
             token: Token::Fixed(Secret::new("eyJ.emulated")),
             endpoint: Some(self.emulator.url().parse().expect("a URL")),
             subscription: Some("s".to_owned()),
-            policy: Policy {
-                first_wait: Duration::from_millis(1),
-                longest_wait: Duration::from_millis(1),
-                ..Policy::default()
-            },
+            policy: Policy::hurried(HURRY),
             answer_within: Duration::from_secs(30),
         });
         let minute = Duration::from_secs(60);
@@ -203,9 +205,13 @@ impl<const EACH: i64> suite::World for World<EACH> {
         let fault = match fault {
             Fault::Hang => r#""fault":"hang""#.to_owned(),
             Fault::Lost => r#""fault":"lost""#.to_owned(),
-            Fault::Throttled(times) => format!(r#""fault":"throttle","times":{times}"#),
+            Fault::Throttled => format!(r#""fault":"throttle","times":{}"#, u32::MAX),
         };
         self.fault(&format!(r#"{{"nth":{nth},{fault}}}"#));
+    }
+
+    fn calm(&self) {
+        self.emulator.with(|azure| azure.faults.clear());
     }
 
     fn was_disturbed(&self) -> bool {

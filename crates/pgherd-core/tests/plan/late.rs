@@ -8,7 +8,7 @@ use pgherd_core::value::{Props, Value};
 use super::{list, live, map, planned, printed, wanted};
 
 fn output(kind: &str, field: &str) -> Value {
-    Value::Output(Id::new(kind, "dev"), field.to_owned())
+    Value::output(Id::new(kind, "dev"), field.to_owned())
 }
 
 /// A database that wants a value of its network, and both as they are found; `None`: there is no network.
@@ -144,11 +144,11 @@ fn what_comes_of_what_comes_of_another_is_followed() {
 fn resources_that_want_values_of_each_other_are_our_bug() {
     let one = Resource {
         id: Id::new("network", "a"),
-        ..wanted("network", [("cidrs", Value::Output(Id::new("network", "b"), "x".to_owned()))])
+        ..wanted("network", [("cidrs", Value::output(Id::new("network", "b"), "x".to_owned()))])
     };
     let other = Resource {
         id: Id::new("network", "b"),
-        ..wanted("network", [("cidrs", Value::Output(Id::new("network", "a"), "x".to_owned()))])
+        ..wanted("network", [("cidrs", Value::output(Id::new("network", "a"), "x".to_owned()))])
     };
     let told = std::panic::catch_unwind(|| planned(&[one, other], &[])).expect_err("a circle");
     assert!(told.downcast_ref::<String>().is_some_and(|told| told.contains("in a circle")));

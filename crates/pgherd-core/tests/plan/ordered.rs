@@ -58,7 +58,7 @@ fn a_need_that_is_already_met_hands_on_its_own() {
 fn a_value_of_another_resource_is_a_need() {
     let network = named("network", "n", &[]);
     let mut database = named("database", "d", &[]);
-    database.props.insert("address".to_owned(), Value::Output(network.id.clone(), "address".to_owned()));
+    database.props.insert("address".to_owned(), Value::output(network.id.clone(), "address".to_owned()));
     insta::assert_snapshot!(order(&planned(&[database, network], &[])), @r"
     create n after []
     create d after [n]

@@ -30,7 +30,7 @@ fn rich() -> Plan {
     let replica = Resource {
         id: Id::new("replica", "dev-1"),
         needs: vec![database.id.clone()],
-        ..wanted("replica", [("class", Value::Output(database.id.clone(), "class".to_owned()))])
+        ..wanted("replica", [("class", Value::output(database.id.clone(), "class".to_owned()))])
     };
     let observed = [
         live("settings", [("parameters", map([("max_connections", "100")]))]),

@@ -54,7 +54,7 @@ pub fn wanted(spec: &Spec) -> Vec<Resource> {
                 ("value", Value::Float(value?)),
                 // Two periods of five minutes, as on the other clouds.
                 ("window", "10m".into()),
-                ("entities", Value::List(vec![Value::Output(cluster::id(spec), cluster::ID.to_owned())])),
+                ("entities", Value::List(vec![Value::output(cluster::id(spec), cluster::ID.to_owned())])),
                 ("emails", Value::List(emails.clone())),
                 ("enabled", true.into()),
             ]),

@@ -29,7 +29,7 @@ pub const KIND: Kind = Kind {
 /// The document a spec wants.
 pub fn wanted(spec: &Spec) -> Resource {
     let way = if spec.network.publicly_accessible { "connection" } else { "private_connection" };
-    let told = |field: &str| Value::Output(cluster::id(spec), format!("{way}.{field}"));
+    let told = |field: &str| Value::output(cluster::id(spec), format!("{way}.{field}"));
     let user = user::wanted(spec).map(|user| user.id);
     Resource {
         id: Id::new(NAME, &spec.name),

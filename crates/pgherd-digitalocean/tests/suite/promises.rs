@@ -3,7 +3,7 @@
 use pgherd_engine::suite::{self, World as _};
 
 use crate::verbs::apply;
-use crate::world::{Hurried, Ocean, SMALL, WHOLE, spec, with};
+use crate::world::{Hurried, Ocean, SMALL, STORM, WHOLE, spec, with};
 
 #[tokio::test]
 async fn what_was_applied_is_kept_and_an_empty_plan_writes_nothing() {
@@ -43,9 +43,19 @@ async fn whichever_answer_is_lost_one_apply_is_enough() {
 }
 
 #[tokio::test]
+async fn killed_in_a_destroy_the_next_one_leaves_no_more_than_without() {
+    suite::destroy_killed_anywhere::<Hurried>(WHOLE, 5).await;
+}
+
+#[tokio::test]
+async fn killed_in_a_destroy_and_wanted_again_it_is_there_again() {
+    suite::destroy_killed_and_wanted_again::<Hurried>(SMALL, 3).await;
+}
+
+#[tokio::test]
 async fn a_storm_of_throttling_ends_well() {
-    suite::throttled::<Ocean>(SMALL, 3, 3).await;
-    suite::throttled::<Ocean>(WHOLE, 12, 4).await;
+    suite::throttled::<Ocean>(SMALL, 3, STORM).await;
+    suite::throttled::<Ocean>(WHOLE, 12, STORM).await;
 }
 
 /// Backups go with their cluster; tags are the account's.

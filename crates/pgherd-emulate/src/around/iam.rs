@@ -63,7 +63,8 @@ impl Roles {
         self.trusting(arn, service).is_some()
     }
 
-    /// Whether a service that acts as the role of an ARN may do something to something. Conditions are taken for met.
+    /// Whether a service that acts as the role of an ARN may do something to something. The conditions of what allows are taken for
+    /// met, and those of what denies for not met, such as "where it is not TLS".
     pub fn allows(&self, arn: &str, service: &str, action: &str, resource: &str) -> bool {
         let Some(role) = self.trusting(arn, service) else { return false };
         let is_of_aws = |name: &str| role.attached.iter().any(|policy| policy.ends_with(name));
@@ -71,7 +72,10 @@ impl Roles {
         let is_said = |effect: &str| {
             all.iter().any(|statement| {
                 statement["Effect"] == effect
-                    && texts(&statement["Action"]).iter().any(|pattern| fits(pattern, action))
+                    && (effect == "Allow" || statement["Condition"].is_null())
+                    && texts(&statement["Action"])
+                        .iter()
+                        .any(|pattern| fits(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase()))
                     && texts(&statement["Resource"]).iter().any(|pattern| fits(pattern, resource))
             })
         };

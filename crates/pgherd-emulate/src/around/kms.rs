@@ -72,6 +72,11 @@ impl Keys {
         })
     }
 
+    /// Whether the key that somebody named is one that a service made for itself.
+    pub fn is_of_aws(&self, named: &str) -> bool {
+        self.find(named).ok().and_then(|id| self.held.get(&id)).is_some_and(|key| key.is_aws)
+    }
+
     fn arn(&self, id: &str) -> String {
         format!("arn:aws:kms:{}:{ACCOUNT}:key/{id}", self.region)
     }

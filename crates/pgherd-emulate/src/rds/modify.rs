@@ -81,6 +81,10 @@ pub fn start(region: &mut Region, form: &Form, call: &Call) -> Result<Element, R
     if instance.status(call.now) != "stopped" {
         return Err(Refusal::state(format!("Instance {id} is not in stopped state.")));
     }
+    if let Some(key) = instance.set.kms_key.clone() {
+        validate::key(region, &key)?;
+    }
+    let instance = region.instances.get_mut(&id).ok_or_else(|| Refusal::no_instance(&id))?;
     instance.starts(call.lasts(seconds(120)), call.now);
     let instance = region.instances[&id].clone();
     Ok(Element::new("").with(show::instance(region, &instance, call.now)))

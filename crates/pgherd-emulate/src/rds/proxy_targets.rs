@@ -230,7 +230,11 @@ fn health(
 fn logs_in(region: &Region, proxy: &Proxy, instance: &Instance, call: &Call) -> bool {
     let set = &instance.set;
     proxy.set.auth.iter().any(|auth| {
-        let is_let = call.roles.allows(&proxy.set.role, SERVICE, "secretsmanager:GetSecretValue", &auth.secret);
+        let may = |action: &str, of: &str| call.roles.allows(&proxy.set.role, SERVICE, action, of);
+        // The key of AWS's own is used by whoever may read the secret.
+        let key = call.secrets.key(&auth.secret, &region.keys);
+        let is_let =
+            may("secretsmanager:GetSecretValue", &auth.secret) && key.is_none_or(|key| may("kms:Decrypt", &key));
         let text = call.secrets.text(&auth.secret, &region.keys).filter(|_| is_let);
         let held: Option<Value> = text.and_then(|text| serde_json::from_str(text).ok());
         held.is_some_and(|held| held["username"] == *set.username && held["password"] == *set.password.0)

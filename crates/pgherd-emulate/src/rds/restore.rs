@@ -104,6 +104,9 @@ fn restored(
 ) -> Result<Element, Refusal> {
     // Only words are of another major: the PostgreSQL behind an instance stays what it is.
     let kept = &if region.is_backed { kept.clone() } else { lasting(kept, form, call.now)? };
+    if let Some(key) = &kept.kms_key {
+        validate::key(region, key)?;
+    }
     let set = settings(region, kept, form)?;
     let given = tags::sent(form)?;
     region.tags.insert(region.arn("db", &id), given);

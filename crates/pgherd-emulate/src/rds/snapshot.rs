@@ -139,8 +139,11 @@ pub fn copy(region: &mut Region, form: &Form, call: &Call) -> Result<Element, Re
         return Err(exists(&id));
     }
     let mut set = found.set.clone();
-    if let Some(key) = form.text("KmsKeyId") {
+    let key = form.text("KmsKeyId");
+    if let Some(key) = key.or(set.kms_key.as_deref()) {
         validate::key(region, key)?;
+    }
+    if let Some(key) = key {
         (set.encrypted, set.kms_key) = (true, Some(key.to_owned()));
     }
     let copied = form.bool("CopyTags")?.unwrap_or(false);

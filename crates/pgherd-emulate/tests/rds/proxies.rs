@@ -166,6 +166,24 @@ fn a_proxy_logs_in_with_what_its_role_may_read() {
     let denied = trusted::READS.replace("Allow", "Deny");
     let more = [policy[0], ("PolicyName", "not"), ("PolicyDocument", denied.as_str())];
     reached(|world| world.iam("PutRolePolicy", &more), NONE);
+    // What denies only where there is no TLS denies nothing.
+    let plain = denied.replace(r#""Action""#, r#""Condition":{"Bool":{"aws:SecureTransport":"false"}},"Action""#);
+    let more = [policy[0], ("PolicyName", "not"), ("PolicyDocument", plain.as_str())];
+    reached(|world| world.iam("PutRolePolicy", &more), "AVAILABLE");
+    // Under a key of the customer's the role has to be let use that, too.
+    let under_a_key = |world: &mut World| {
+        trusted::key(world, "SYMMETRIC_DEFAULT");
+        let under = json!({ "SecretId": "orders", "KmsKeyId": "alias/orders", "ClientRequestToken": "3".repeat(32) });
+        world.json("secretsmanager", "UpdateSecret", under);
+    };
+    reached(under_a_key, NONE);
+    let decrypts = r#"{"Statement":[{"Effect":"Allow","Action":["kms:decrypt"],"Resource":["*"]}]}"#;
+    let more = [policy[0], ("PolicyName", "key"), ("PolicyDocument", decrypts)];
+    let both = |world: &mut World| {
+        under_a_key(world);
+        world.iam("PutRolePolicy", &more);
+    };
+    reached(both, "AVAILABLE");
 }
 
 #[test]

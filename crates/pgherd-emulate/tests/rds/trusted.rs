@@ -56,7 +56,7 @@ fn encrypted(prepared: impl FnOnce(&mut World), expected: &str) {
 }
 
 /// A key of this kind behind the alias.
-fn key(world: &mut World, spec: &str) {
+pub fn key(world: &mut World, spec: &str) {
     world.json("kms", "CreateKey", json!({ "KeySpec": spec }));
     let id = "00000000-0000-4000-a000-000000000001";
     world.json("kms", "CreateAlias", json!({ "AliasName": "alias/orders", "TargetKeyId": id }));
@@ -73,4 +73,27 @@ fn data_is_encrypted_with_a_key_that_can() {
         world.json("kms", "DisableKey", json!({ "KeyId": "00000000-0000-4000-a000-000000000001" }));
     };
     encrypted(disabled, REFUSED);
+}
+
+#[test]
+fn what_is_encrypted_is_started_restored_and_copied_while_its_key_can_be_used() {
+    let mut world = World::new();
+    key(&mut world, "SYMMETRIC_DEFAULT");
+    world.ok("CreateDBInstance", &changed(PLAIN, &[("StorageEncrypted", "true"), ("KmsKeyId", "alias/orders")]));
+    world.pass(3600);
+    world.ok("CreateDBSnapshot", &[("DBInstanceIdentifier", "orders"), ("DBSnapshotIdentifier", "one")]);
+    world.pass(600);
+    let start = ("StartDBInstance", vec![("DBInstanceIdentifier", "orders")]);
+    world.ok("StopDBInstance", &start.1);
+    world.pass(600);
+    let restore = vec![("DBInstanceIdentifier", "again"), ("DBSnapshotIdentifier", "one")];
+    let copy = vec![("SourceDBSnapshotIdentifier", "one"), ("TargetDBSnapshotIdentifier", "two")];
+    let all = [start, ("RestoreDBInstanceFromDBSnapshot", restore), ("CopyDBSnapshot", copy)];
+    let id = json!({ "KeyId": "00000000-0000-4000-a000-000000000001" });
+    world.json("kms", "DisableKey", id.clone());
+    for (action, sent) in &all {
+        assert_eq!(world.ask(action, sent).unwrap_err(), "KMSKeyNotAccessibleFault", "{action}");
+    }
+    world.json("kms", "EnableKey", id);
+    all.iter().for_each(|(action, sent)| drop(world.ok(action, sent)));
 }

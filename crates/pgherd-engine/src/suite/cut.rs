@@ -1,5 +1,9 @@
 //! Whatever cuts a run short, the next one does the rest, and nothing is made twice.
 
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
 use super::{Fault, World, applied, carried_out, changes, planned};
 use crate::run::{self, Planned};
 
@@ -120,6 +124,7 @@ pub async fn destroy_killed_anywhere<W: World>(block: &str, at_least: usize) {
 pub async fn destroy_killed_and_wanted_again<W: World>(block: &str, at_least: usize) {
     let spec = W::spec(block);
     let ready = Ready::<W>::with(Some(block)).await;
+    let mut met = 0;
     for nth in 1.. {
         let world = ready.another().await;
         let before = running(&world.things());
@@ -130,11 +135,12 @@ pub async fn destroy_killed_and_wanted_again<W: World>(block: &str, at_least: us
             outcome = carried_out(&world, block, &plan) => {
                 assert!(outcome.is_success(), "{outcome:?}");
                 assert!(nth > at_least, "only {nth} calls");
+                assert!(met > 0 || !W::TAKES_TIME, "nothing was met on its way");
                 return;
             }
             () = world.hung() => {}
         }
-        world.slowly();
+        met += usize::from(Again::AtOnce.is_met(&world));
         applied(&world, block).await;
         assert_eq!(changes(&planned(&world, block).await), [""; 0], "killed after call {nth}, and wanted again");
         assert_eq!(running(&world.things()), before, "killed after call {nth}, and wanted again");
@@ -143,7 +149,8 @@ pub async fn destroy_killed_and_wanted_again<W: World>(block: &str, at_least: us
 
 /// What there is but for backups: a destroy may have taken one.
 fn running(things: &[String]) -> Vec<String> {
-    things.iter().filter(|thing| !thing.contains("snapshot") && !thing.contains("backup")).cloned().collect()
+    let is_kept = |thing: &&String| thing.starts_with("snapshot of ") || thing.starts_with("last backup of ");
+    things.iter().filter(|thing| !is_kept(thing)).cloned().collect()
 }
 
 /// Loses the answer of each call in turn: one apply is enough all the same.
@@ -199,16 +206,24 @@ pub async fn answers_of_a_destroy_lost<W: World>(block: &str, at_least: usize) {
     }
 }
 
-/// Refuses calls in a row, because there are too many of them: it takes longer, and no more.
+/// Refuses all calls for some time, because there are too many of them: it takes longer, and no more.
 ///
 /// # Panics
 /// When it does not hold.
-pub async fn throttled<W: World>(block: &str, from: usize, calls: usize) {
+pub async fn throttled<W: World>(block: &str, from: usize, lasting: Duration) {
     let (world, plan) = Ready::<W>::with(None).await.begun(block).await;
-    world.disturb(from, Fault::Throttled(calls));
-    let outcome = carried_out(&world, block, &plan).await;
+    world.disturb(from, Fault::Throttled);
+    let storm = async {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !world.was_disturbed() {
+            assert!(Instant::now() < deadline, "nobody was throttled");
+            sleep(Duration::from_millis(1)).await;
+        }
+        sleep(lasting).await;
+        world.calm();
+    };
+    let (outcome, ()) = tokio::join!(carried_out(&world, block, &plan), storm);
     assert!(outcome.is_success(), "{outcome:?}");
-    assert!(world.was_disturbed(), "nobody was throttled");
     assert_eq!(changes(&planned(&world, block).await), [""; 0]);
 }
 

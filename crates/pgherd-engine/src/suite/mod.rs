@@ -59,6 +59,8 @@ pub trait World: Sized {
     fn forget_calls(&self);
     /// Disturbs a call; the next one is the first.
     fn disturb(&self, nth: usize, fault: Fault);
+    /// Disturbs no call any more.
+    fn calm(&self);
     /// Whether a call was disturbed.
     fn was_disturbed(&self) -> bool;
     /// Returns once a call was disturbed by [`Fault::Hang`].
@@ -78,8 +80,8 @@ pub enum Fault {
     Hang,
     /// It is done, and its answer is lost.
     Lost,
-    /// So many calls in a row are refused, because there are too many of them.
-    Throttled(usize),
+    /// It and all after it are refused, because there are too many of them, until [`World::calm`].
+    Throttled,
 }
 
 /// Looks and plans, as whoever is about to carry it out.

@@ -156,7 +156,7 @@ fn prop(field: &Field, needs: &[Id]) -> BoxedStrategy<Value> {
     if !field.name.ends_with(".*") {
         let may_be_late = !needs.is_empty() && field.owner == Owner::Set && field.equality == Equality::Exact;
         return if may_be_late {
-            let late = select(needs.to_vec()).prop_map(|need| Value::Output(need, "arn".to_owned()));
+            let late = select(needs.to_vec()).prop_map(|need| Value::output(need, "arn".to_owned()));
             prop_oneof![1 => value(field), 1 => late].boxed()
         } else {
             value(field)

@@ -161,7 +161,7 @@ impl Client {
         let Value::Output(id, field) = value else { return Ok(value.clone()) };
         let thing = self.target.get(id).await?;
         thing
-            .and_then(|thing| thing.props.get(field).cloned())
+            .and_then(|thing| thing.props.get(&**field).cloned())
             .ok_or_else(|| ProviderError::new(ErrorKind::NotFound, format!("{id} has no {field}")))
     }
 }

@@ -202,7 +202,7 @@ async fn what_exists_gets_a_value_of_what_is_made_in_the_same_run() {
     let (network, database) = (wants[0].clone(), wants[1].id.clone());
     converge(&client(&target, &[Resource { needs: Vec::new(), ..wants[1].clone() }]), &saturday()).await;
     let mut addressed = resource("database", "d", &[]);
-    addressed.props.insert("address".to_owned(), Value::Output(network.id.clone(), "arn".to_owned()));
+    addressed.props.insert("address".to_owned(), Value::output(network.id.clone(), "arn".to_owned()));
     let client = client(&target, &[network, addressed]);
     let plan = planned(&client, &saturday()).await.expect("no fault is planned");
     let outcome = walk(&client, &plan, &Options::default(), &events().0, &Stop::never()).await;

@@ -29,7 +29,7 @@ pub fn wanted(spec: &Spec) -> Vec<Resource> {
 /// Who is told, as an alarm names them.
 pub fn told(spec: &Spec) -> Vec<Value> {
     let one = |target: &Setting<String>| match target {
-        Setting::Known(address) if is_mail(address) => Some(Value::Output(id(spec, address), ASSIGNED.to_owned())),
+        Setting::Known(address) if is_mail(address) => Some(Value::output(id(spec, address), ASSIGNED.to_owned())),
         Setting::Known(name) if is_channel(name) => Some(Value::text(name)),
         Setting::Unknown(reference) => Some(Value::Unknown(reference.clone())),
         // Said by the preflight.

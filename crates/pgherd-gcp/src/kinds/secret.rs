@@ -43,7 +43,7 @@ pub fn wanted(spec: &Spec) -> Resource {
     let mut props = props([
         ("username", spec.master_username.as_str().into()),
         ("dbname", spec.database_name.as_str().into()),
-        ("host", Value::Output(instance::id(spec), way.to_owned())),
+        ("host", Value::output(instance::id(spec), way.to_owned())),
         ("port", int(instance::PORT)),
         ("in_force", true.into()),
         (LABELS, labels::wanted(spec)),

@@ -56,13 +56,16 @@ pub enum Ask {
     LetGo(String),
 }
 
+/// What is said of one that somebody asked to delete, until that is written down.
+pub const BEING_DELETED: &str = "being deleted";
+
 impl Ask {
     /// What is said of an instance from the moment it was asked until the first action.
     pub fn doing(&self, is_new: bool) -> &'static str {
         match self {
             Self::Put(_) if is_new => "being created",
             Self::Put(_) => "being changed",
-            Self::Delete(_) => "being deleted",
+            Self::Delete(_) => BEING_DELETED,
             Self::Start => "being started",
             Self::Stop => "being stopped",
             Self::Restart => "being restarted",

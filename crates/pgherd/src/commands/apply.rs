@@ -13,7 +13,7 @@ use crate::args::{Blocks, Change, Global};
 use crate::connection;
 use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
-use crate::planning::{self, Goal, PlannedDatabase, Plans};
+use crate::planning::{self, Asked, Goal, PlannedDatabase, Plans};
 use crate::project::Project;
 use crate::remaining;
 
@@ -52,7 +52,7 @@ pub fn run(context: &Context<'_>, args: &ApplyArgs) -> Result<Exit, CommandError
     }
     let blocks = Blocks { blocks: args.what.clone(), by_flag: args.by_flag.clone() };
     let (project, databases) = databases::read(context, &blocks, Warnings::Tell)?;
-    let plans = planning::plan_to_do(context, databases, Goal::Apply { now: args.now }, &args.change)?;
+    let plans = planning::plan_to_do(context, databases, Goal::Apply { now: args.now }, &args.change, Asked::Always)?;
     show_and_do(context, args, &project, &plans)
 }
 
@@ -70,7 +70,7 @@ fn saved(context: &Context<'_>, args: &ApplyArgs, file: &Path) -> Result<Exit, C
     let blocks = Blocks::of(saved.blocks.iter().map(|block| block.block.clone()));
     let (project, databases) = databases::read(&context, &blocks, Warnings::Tell)?;
     let goal = if asked.destroy { Goal::Destroy } else { Goal::Apply { now: asked.apply_now || args.now } };
-    let plans = planning::plan_to_do(&context, databases, goal, &args.change)?;
+    let plans = planning::plan_to_do(&context, databases, goal, &args.change, Asked::Always)?;
     let moved = saved.moved(&plan::blocks(&plans));
     if !moved.is_empty() {
         context.printer.diagnostics(project.locate(&moved));
@@ -95,8 +95,8 @@ fn show_and_do(
     }
     applying::agree(context, &args.change, &args.confirm, plans)?;
     let exit = applying::carry_out(context, &args.change, plans)?;
-    for one in plans.each.iter().filter(|one| one.makes_data()) {
-        connection::tell_of_certificates(context, &one.database.spec);
+    for one in plans.each.iter().filter(|one| exit == Exit::Done && one.makes_data()) {
+        connection::tell_of_certificates(context, &one.database);
     }
     if printer.is_json() {
         printer.json(&remaining::document(context, plans, remaining::When::after(exit))?)?;

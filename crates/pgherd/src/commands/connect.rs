@@ -37,7 +37,7 @@ pub fn run(context: &Context<'_>, args: &ConnectArgs) -> Result<Exit, CommandErr
     }
     let database = databases::one_existing(context, &args.block)?;
     let connection = targets::wait_for(connection::find(context, &database))??;
-    connection::tell_of_certificates(context, &database.spec);
+    connection::tell_of_certificates(context, &database);
     let psql = psql(context);
     let mut variables = connection.libpq_past_pooler();
     // Where nobody keeps a file with the password, psql gets one of its own.

@@ -38,7 +38,7 @@ pub struct DestroyArgs {
 pub fn run(context: &Context<'_>, args: &DestroyArgs) -> Result<Exit, CommandError> {
     let printer = context.printer;
     let (project, databases) = databases::read(context, &args.blocks, Warnings::Leave)?;
-    let plans = planning::plan_to_do(context, databases, Goal::Destroy, &args.change)?;
+    let plans = planning::plan(context, databases, Goal::Destroy)?;
     plans.show(printer, &project)?;
     remaining::announce(context, &plans);
     if plans.summary.is_empty() || args.change.dry_run {

@@ -32,7 +32,7 @@ pub struct EnvArgs {
 pub fn run(context: &Context<'_>, args: &EnvArgs) -> Result<Exit, CommandError> {
     let database = databases::one_existing(context, &args.block)?;
     let connection = targets::wait_for(connection::find(context, &database))??;
-    connection::tell_of_certificates(context, &database.spec);
+    connection::tell_of_certificates(context, &database);
     let mut variables = connection.application.clone();
     let libpq = match args.each_server {
         true => connection.libpq_at_each_server().ok_or_else(|| {

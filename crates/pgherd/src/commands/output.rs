@@ -68,7 +68,7 @@ pub fn run(context: &Context<'_>, args: &OutputArgs) -> Result<Exit, CommandErro
     }
     outputs.retain(|output, _| name.is_none_or(|name| name == output));
     if outputs.contains_key("connection_string") {
-        connection::tell_of_certificates(context, &database.spec);
+        connection::tell_of_certificates(context, &database);
     }
     if context.printer.is_json() {
         let outputs = outputs.iter().map(|(name, value)| (name.clone(), json(value))).collect();

@@ -10,7 +10,7 @@ use crate::args::{Blocks, Change};
 use crate::confirm::Weight;
 use crate::databases::{self, Database, Warnings};
 use crate::error::{CommandError, Exit};
-use crate::planning::{self, AT_ONCE, Goal, PlannedDatabase, Plans};
+use crate::planning::{self, AT_ONCE, Asked, Goal, PlannedDatabase, Plans};
 use crate::project::Project;
 use crate::targets;
 
@@ -38,7 +38,7 @@ pub fn run(context: &Context<'_>, args: &UpArgs) -> Result<Exit, CommandError> {
     let context = &Context { global: &global, ..*context };
     let printer = context.printer;
     let databases = databases::bind(context, &project, &args.blocks, Warnings::Tell)?;
-    let plans = planning::plan_to_do(context, databases, Goal::Apply { now: args.now }, &args.change)?;
+    let plans = planning::plan_to_do(context, databases, Goal::Apply { now: args.now }, &args.change, Asked::Perhaps)?;
     plans.show(printer, &project)?;
     let resting: Vec<&Database> =
         plans.each.iter().filter(|one| one.may_be_stopped()).map(|one| &one.database).collect();

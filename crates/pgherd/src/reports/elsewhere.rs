@@ -29,7 +29,7 @@ pub fn report(block: &str, place: &str, report: &Report, now: Timestamp) -> Stri
     line("storage", &storage(&report.storage));
     line("backups", &backups(&report.backups, now));
     line("alarms", &alarms(&report.alarms));
-    for pending in &report.pending {
+    for pending in report.pending.iter().chain(&report.maintenance) {
         let opens = report.window_opens.filter(|_| pending.waits_for.contains("window"));
         let opens = opens.map_or(String::new(), |opens| format!(", {}", opens.strftime("%a %Y-%m-%d %H:%MZ")));
         line("pending", &format!("{} waits for {}{opens}", pending.field, pending.waits_for));

@@ -1,5 +1,7 @@
 //! Databases on AWS through the program alone, on an emulated RDS.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::Instant;
 
 use jiff::SignedDuration;
@@ -99,9 +101,66 @@ fn an_apply_waits_for_what_goes_on_and_then_does_the_rest() {
         assert!(refused.stderr.contains(said), "{}", refused.stderr);
     }
     busy();
+    // Nobody waits an hour for a question that nobody can answer.
+    let refused = cloud.sandbox.run(&["apply"]).with_code(4);
+    assert!(refused.stderr.contains("there is no terminal"), "{}", refused.stderr);
     let applied = cloud.sandbox.run(&["apply", "--yes"]).with_code(0);
     assert_eq!(applied.stderr.matches(&format!("orders: {said}; waiting for it")).count(), 1, "{}", applied.stderr);
     assert!(cloud.sandbox.run(&["plan"]).with_code(0).stdout.contains("nothing to do"));
+}
+
+/// Of several databases one is busy: all are planned before it is waited for, and again afterwards.
+#[test]
+fn of_several_databases_one_that_is_busy_hides_no_mistake_and_no_change_of_another() {
+    let cloud = Cloud::new();
+    let users = BLOCK.replace("orders", "users");
+    cloud.sandbox.write("database.hcl", format!("{BLOCK}{users}"));
+    drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
+    let changed = |block: &str, line: &str| block.replace("\n}\n", &format!("\n  {line}\n}}\n"));
+    let orders = changed(BLOCK, "copy_tags_to_snapshot = false");
+    let busy = |minutes: i64| {
+        cloud.emulator.with(|emulation| {
+            let now = emulation.clock.now(Instant::now());
+            let orders = emulation.region("eu-central-1").instances.get_mut("orders").expect("it was made");
+            orders.goes_through("modifying", SignedDuration::from_mins(minutes), Vec::new(), now);
+        });
+    };
+    // What another block lacks is told at once.
+    cloud.sandbox.write(
+        "database.hcl",
+        format!("{orders}{}", changed(&users, "engine_version = \"16\"").replacen("engine_version = \"17\"", "", 1)),
+    );
+    busy(600);
+    let asked = cloud.emulator.asked().len();
+    let refused = cloud.sandbox.run(&["apply", "--yes"]).with_code(1);
+    assert!(refused.stderr.contains("users"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("waiting for it"), "{}", refused.stderr);
+    assert!(cloud.emulator.asked().len() - asked < 40, "one look at each");
+    // The deadline has a code of its own.
+    cloud.sandbox.write("database.hcl", format!("{orders}{users}"));
+    busy(100_000);
+    let left = cloud.sandbox.run(&["apply", "--yes", "--timeout", "300ms"]).with_code(6);
+    assert!(left.stderr.contains("stopped waiting at the timeout; orders: instance orders is busy"), "{}", left.stderr);
+    // Whoever does not wait is not told that apply does.
+    let now = cloud.sandbox.run(&["apply", "--yes", "--no-wait"]).with_code(1);
+    assert!(now.stderr.contains("run it again when that is over"), "{}", now.stderr);
+    // What somebody does to the other one meanwhile is seen.
+    let mut command = cloud.sandbox.command(&["apply", "--yes"]);
+    let mut waiting = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let lines = BufReader::new(waiting.stderr.take().expect("piped")).lines();
+    let mut lines = lines.map(|line| line.expect("a line"));
+    assert!(lines.any(|line| line.contains("waiting for it")));
+    cloud.emulator.with(|emulation| {
+        let region = emulation.region("eu-central-1");
+        region.instances.get_mut("users").expect("it was made").set.copy_tags = false;
+        region.instances.get_mut("orders").expect("it was made").phases.clear();
+    });
+    let rest: Vec<String> = lines.collect();
+    assert!(waiting.wait().expect("it ends").success(), "{rest:?}");
+    cloud.emulator.with(|emulation| {
+        let region = emulation.region("eu-central-1");
+        assert!(region.instances["users"].set.copy_tags, "{rest:?}");
+    });
 }
 
 #[test]

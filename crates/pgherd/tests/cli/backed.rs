@@ -207,6 +207,11 @@ fn whoever_has_the_secret_gets_in_before_and_after_each_new_password() {
     let _ = cloud.run("rotate --yes").with_code(0);
     let refused = cloud.sql(&made, "SELECT").expect_err("the old password is no more");
     assert!(refused.contains("password authentication failed"), "{refused}");
+    // What the server says of that is in its log; the emulator reads it now and then.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !cloud.run("logs").with_code(0).stdout.contains("password authentication failed") {
+        assert!(Instant::now() < deadline, "the log tells nothing of it");
+    }
     assert_eq!(cloud.current("orders", who), format!("{user} shop {major}"));
 
     // Written down; given to the instance; moved: one of both stages opens it, and the next run goes on from there.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::BufReader;
 use std::path::Path;
 use std::process::Command;
 
@@ -144,7 +145,10 @@ pub fn child(cloud: &str, folder: &Path) -> Result<String, String> {
     let target = TARGETS.iter().find(|target| target.cloud.name() == cloud).ok_or("no such target")?;
     let read = |name: &str| fs::read(folder.join(name)).map_err(|error| format!("cannot read {name}: {error}"));
     let before_s = cpu_s();
-    let recorded: Vec<Recorded> = serde_json::from_slice(&read("observed.json")?).map_err(|error| error.to_string())?;
+    // Piece by piece, as answers come: no target sends those of a thousand databases at once.
+    let answers = fs::File::open(folder.join("observed.json")).map_err(|error| error.to_string())?;
+    let recorded: Vec<Recorded> =
+        serde_json::from_reader(BufReader::new(answers)).map_err(|error| error.to_string())?;
     let answers_s = cpu_s() - before_s;
     let specs = meant(target, BLOCKS, read("database.hcl")?)?;
     let plans: Vec<Plan> = specs.iter().zip(recorded).map(|(spec, recorded)| planned(target, spec, recorded)).collect();
@@ -208,11 +212,11 @@ fn record(target: &Target, number: usize, spec: &Spec) -> Recorded {
 /// A wanted value as a target answers it: fields of other resources are known by then, those that the target itself assigns included.
 fn seen(value: Value, known: &BTreeMap<Id, Props>, assigned: &mut BTreeMap<Id, Props>) -> Value {
     match value {
-        Value::Output(id, field) => match known.get(&id).and_then(|props| props.get(&field)) {
+        Value::Output(id, field) => match known.get(&*id).and_then(|props| props.get(&*field)) {
             Some(written) => written.clone(),
             None => {
                 let value = Value::text(format!("{id} {field}"));
-                assigned.entry(id).or_default().insert(field, value.clone());
+                assigned.entry(*id).or_default().insert(field.into(), value.clone());
                 value
             }
         },

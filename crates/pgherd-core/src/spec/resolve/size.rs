@@ -13,7 +13,7 @@ const CLASS: &str = "instance_class";
 pub(super) fn settle(draft: &mut Draft) -> Size {
     let written = draft.text(CLASS).unwrap_or_default().to_owned();
     let Some(found) = sizes::find(&written) else {
-        return match class_of_rds(&written).filter(|_| draft.target == Cloud::Aws) {
+        return match class_of_rds(&written).filter(|_| matches!(draft.target, Cloud::Aws | Cloud::Local)) {
             Some(family) => {
                 unlisted(draft, &written);
                 let burstable = family.starts_with('t');
@@ -57,8 +57,13 @@ fn class_of_rds(written: &str) -> Option<String> {
     (is_family && is_size).then(|| family.to_owned())
 }
 
-/// What only RDS can tell.
+/// What only RDS can tell. On this machine it is a small one, so that a block for AWS does not have to be another one here.
 fn unlisted(draft: &mut Draft, written: &str) {
+    if draft.target == Cloud::Local {
+        let message = format!("pgherd does not know the class {written}: here it is one with 1 vCPU and 1 GiB");
+        let help = "write a class that the catalogue has, where this machine is to give it more";
+        return draft.say(Severity::Warning, "unlisted-size", CLASS, message, help);
+    }
     let message = format!("pgherd does not know the class {written}: RDS is asked whether it has it");
     let help = "nothing is judged by its memory, and without alarms = { connections = … } or max_connections no alarm watches connections";
     draft.say(Severity::Warning, "unlisted-size", CLASS, message, help);

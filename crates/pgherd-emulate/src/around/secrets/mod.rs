@@ -154,6 +154,12 @@ impl Secrets {
         }
     }
 
+    /// The ARN of the customer's key that the secret of an ARN is encrypted with, if it is one.
+    pub fn key(&self, arn: &str, keys: &Keys) -> Option<String> {
+        let secret = self.held.values().find(|secret| secret.arn == arn)?;
+        secret.kms_key.as_deref().filter(|key| !keys.is_of_aws(key)).and_then(|key| keys.arn_of(key))
+    }
+
     /// The text that counts of the secret of an ARN, if it is there and can be read with its key.
     pub fn text(&self, arn: &str, keys: &Keys) -> Option<&str> {
         let secret = self.held.values().find(|secret| secret.arn == arn && secret.gone.is_none())?;

@@ -184,12 +184,13 @@ fn a7_a_class_that_only_rds_knows_is_a_warning_there() {
     for class in ["db.r6gd.xlarge", "db.x2iedn.32xlarge", "db.m5d.large"] {
         assert_eq!(on(Cloud::Aws, class), (false, false, unlisted.clone()), "{class}");
     }
-    assert_eq!(on(Cloud::Aws, "db.t2.micro"), (false, true, unlisted));
+    assert_eq!(on(Cloud::Aws, "db.t2.micro"), (false, true, unlisted.clone()));
     let error = vec![(Severity::Error, "unknown-size")];
     for wrong in ["db.t3.mcro", "db.r6gd", "r6gd.xlarge", "db.r6gd.xxlarge", "db.gigantic.large", "db.-6.large"] {
         assert_eq!(on(Cloud::Aws, wrong).2, error, "{wrong}");
     }
-    assert_eq!(on(Cloud::Local, "db.r6gd.xlarge").2, error);
+    assert_eq!(on(Cloud::Local, "db.r6gd.xlarge").2, unlisted);
+    assert_eq!(on(Cloud::Gcp, "db.r6gd.xlarge").2, error);
 }
 
 #[test]
