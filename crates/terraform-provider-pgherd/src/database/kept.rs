@@ -138,7 +138,7 @@ mod tests {
         let config = [("cloud_provider", Value::text("aws")), ("name", Value::text("orders"))];
         let spec = Meaning::of(&Value::object(config), &Settings::default()).0.expect("it is known where it is");
         let instance = |own: bool, groups: &[&str]| {
-            let own = own.then(|| Ours::Output(Id::new("security-group", "orders-db"), "GroupId".to_owned()));
+            let own = own.then(|| Ours::Output(Box::new(Id::new("security-group", "orders-db")), "GroupId".into()));
             let groups = own.into_iter().chain(groups.iter().map(|group| Ours::text(*group))).collect();
             let props = [(GROUPS.name.to_owned(), Ours::List(groups))].into();
             [Resource { id: Id::new("instance", "orders"), props, needs: Vec::new() }]
