@@ -165,7 +165,9 @@ async fn a_bucket_that_throttles_or_forgets_to_answer_loses_nothing() {
 }
 
 /// PostgreSQL's user stores the log itself, and reads how; under root nobody else writes it.
-fn name(file: &Path, place: &str) {
+fn name(named: &Path, place: &str) {
+    // Beside it first: agent and helper may read it at any moment.
+    let file = &named.with_extension("next");
     std::fs::write(file, place).expect("written");
     let run_as = RunAs::settle(None).expect("a user");
     let mode = if run_as.drops { 0o640 } else { 0o600 };
@@ -173,4 +175,5 @@ fn name(file: &Path, place: &str) {
     if run_as.drops {
         std::os::unix::fs::chown(file, Some(0), Some(run_as.gid)).expect("root's");
     }
+    std::fs::rename(file, named).expect("renamed");
 }

@@ -253,8 +253,10 @@ async fn a_bucket_is_a_second_repository_too() {
     world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1); SELECT pg_switch_wal()").await;
     world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
     world.is_in_step().await;
-    let copy = world.status().await.second_copy.expect("told");
-    assert_eq!((copy.place.as_str(), copy.segments, copy.failure), ("s3://backups/of/shop", 0, None));
+    // The first backup by schedule may come just now.
+    let is_all =
+        |copy: &CopyReport| copy.place == "s3://backups/of/shop" && copy.segments == 0 && copy.failure.is_none();
+    world.becomes(|status| status.second_copy.as_ref().is_some_and(is_all)).await;
 
     // The machine is lost, but for the block, the file and the keys.
     let there = World::new();

@@ -35,6 +35,8 @@ pub struct World {
     folder: tempfile::TempDir,
     pub paths: Paths,
     pub local: Local,
+    /// Half a day from now: no second backup and no drill comes by schedule.
+    window: String,
 }
 
 /// What the block of a test says, besides what every test says.
@@ -57,7 +59,8 @@ impl World {
             announce: false,
         };
         let local = Local::new(LocalOptions { agent, program: agent_program(), accepted: BTreeSet::new() });
-        Self { folder, paths, local }
+        let hour = (Timestamp::now() + jiff::SignedDuration::from_hours(12)).strftime("%H").to_string();
+        Self { folder, paths, local, window: format!("{hour}:00-{hour}:59") }
     }
 
     pub fn agent_options(&self) -> AgentOptions {
@@ -76,6 +79,7 @@ impl World {
             ("engine_version".to_owned(), "15".into()),
             ("instance_class".to_owned(), "db.t3.micro".into()),
             ("skip_final_snapshot".to_owned(), true.into()),
+            ("backup_window".to_owned(), self.window.as_str().into()),
         ]);
         values.extend(arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let inputs = Inputs { block: "test".to_owned(), values };

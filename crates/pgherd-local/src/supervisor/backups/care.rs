@@ -18,8 +18,9 @@ use crate::supervisor::site::{Site, blocking, cannot};
 /// So many findings are written into the history; the report has all.
 const FINDINGS_NOTED: usize = 5;
 
-/// How nice it is to everything else on the machine.
-const NICENESS: i32 = 19;
+/// How nice it is to everything else on the machine: a little where somebody waits for it, and very much where nobody does.
+const AWAITED: i32 = 5;
+const UNSEEN: i32 = 19;
 
 /// The report of the last look over what is stored of an instance, where there was one.
 pub fn last_check(site: &Site) -> Option<CheckReport> {
@@ -33,25 +34,27 @@ pub fn file(site: &Site) -> PathBuf {
 
 /// Reads back everything that is stored of an instance, which may be gone, and tells what is wrong with it.
 pub async fn check(agent: &Arc<Agent>, name: &str, watcher: &Watcher) -> Result<CheckReport, ProviderError> {
-    check_at(agent, name, Depth::Read, watcher).await
+    check_at(agent, name, Depth::Read, AWAITED, watcher).await
 }
 
 /// The same as it is done by schedule: what is in a bucket is listed.
 pub async fn check_by_itself(agent: &Arc<Agent>, name: &str) -> Result<CheckReport, ProviderError> {
     let is_folder = store::folder(&agent.options.paths).is_some();
-    check_at(agent, name, if is_folder { Depth::Read } else { Depth::Listed }, &Watcher::nobody()).await
+    let depth = if is_folder { Depth::Read } else { Depth::Listed };
+    check_at(agent, name, depth, UNSEEN, &Watcher::nobody()).await
 }
 
 async fn check_at(
     agent: &Arc<Agent>,
     name: &str,
     depth: Depth,
+    niceness: i32,
     watcher: &Watcher,
 ) -> Result<CheckReport, ProviderError> {
     watcher.phase("reading back what is stored");
     let look = |depth| {
         let (own, site, hears) = (agent.clone(), Site::of(agent.clone(), name), watcher.clone());
-        nicely(move || look_over(&own, &site, depth, &hears))
+        nicely(niceness, move || look_over(&own, &site, depth, &hears))
     };
     let mut report = look(depth).await?;
     if report.findings.iter().any(is_about_what_is_not_there) {
@@ -76,12 +79,13 @@ fn is_about_what_is_not_there(finding: &messages::Finding) -> bool {
 
 /// Runs what computes for long, and whoever else does comes first.
 async fn nicely<T: Send + 'static>(
+    niceness: i32,
     work: impl FnOnce() -> Result<T, ProviderError> + Send + 'static,
 ) -> Result<T, ProviderError> {
     let (tell, told) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("reading".to_owned()).spawn(move || {
         // Who may not be nice does it all the same.
-        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), niceness);
         drop(tell.send(work()));
     });
     let cut_short = || ProviderError::new(ErrorKind::Unavailable, "what is stored was not looked at to its end");
