@@ -23,6 +23,7 @@ mod wait;
 pub use desired::desired;
 pub use error::GcpError;
 pub use kinds::{IGNORES, KINDS};
+pub use preflight::ACCEPTABLE;
 pub use provider::{Gcp, GcpOptions};
 pub use session::{Fixed, Session};
 pub use token::Token;

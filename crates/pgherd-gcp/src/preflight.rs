@@ -17,7 +17,7 @@ use crate::kinds::{alert, channel, instance, replica};
 use crate::provider::Gcp;
 
 /// Errors that a user may accept. The others are about what Google refuses for sure.
-const ACCEPTABLE: &[&str] = &["class-not-offered", "flag-refused", "interrupts-now", "major-upgrade"];
+pub const ACCEPTABLE: &[&str] = &["class-not-offered", "flag-refused", "interrupts-now", "major-upgrade"];
 
 /// Longest `project:name` (Cloud SQL documentation, "Instance settings").
 const LONGEST: usize = 98;
@@ -33,7 +33,7 @@ pub(crate) async fn preflight(
     let said = match intended.goal {
         Goal::Destroy => about.destroyed(gcp).await,
         Goal::Apply { now } => {
-            let (tiers, flags) = join(about.tiers(gcp), about.flags(gcp)).await;
+            let (tiers, flags) = join(about.tiers(gcp), about.flags(gcp, now)).await;
             [about.at_once(now), about.upgraded(), about.reached(), about.fits(), tiers, flags, about.unheard()]
                 .concat()
         }
@@ -240,8 +240,8 @@ impl<'a> About<'a> {
         ]
     }
 
-    /// Whether there are the flags, and take the values.
-    async fn flags(&self, gcp: &Gcp) -> Vec<Diagnostic> {
+    /// Whether there are the flags, and take the values; and which restart the instance though PostgreSQL itself would not.
+    async fn flags(&self, gcp: &Gcp, now: bool) -> Vec<Diagnostic> {
         let made = self.made(instance::NAME).filter_map(|one| one.props.get(FLAGS)?.as_map()).flatten();
         let made = made.map(|(name, value)| (name.clone(), value.clone()));
         let changed = self.changes(instance::NAME).filter_map(|change| {
@@ -251,7 +251,8 @@ impl<'a> About<'a> {
         let wanted: Vec<(String, String)> =
             made.chain(changed).filter_map(|(name, value)| Some((name, value.as_text()?.to_owned()))).collect();
         let major = self.spec.engine_version.map(|version| version.major).or(self.spec.newest_major);
-        let (Some(major), false) = (major, wanted.is_empty()) else { return Vec::new() };
+        let is_asked = !wanted.is_empty() || self.changes(instance::NAME).any(|change| change.field.starts_with(FLAGS));
+        let (Some(major), true) = (major, is_asked) else { return Vec::new() };
         let known = match api::flags(gcp.at(), &major.to_string()).await {
             Ok(known) if known.is_empty() => return Vec::new(),
             Ok(known) => known,
@@ -267,7 +268,24 @@ impl<'a> About<'a> {
             let help = "leave it out, or accept that it is refused with --accept flag-refused";
             Some(self.error("flag-refused", "parameters", why?).help(help))
         };
-        wanted.iter().filter_map(refused).collect()
+        wanted.iter().filter_map(refused).chain(self.restarting(&known, now)).collect()
+    }
+
+    /// Changes that only Cloud SQL's own list tells to restart.
+    fn restarting(&self, known: &[Flag], now: bool) -> Option<Diagnostic> {
+        let restarts = |change: &&Change| {
+            let name = change.field.strip_prefix(FLAGS).and_then(|rest| rest.strip_prefix('.'));
+            !change.impact.interrupts()
+                && name.is_some_and(|name| known.iter().any(|flag| flag.name == name && flag.restarts))
+        };
+        let change = self.changes(instance::NAME).find(restarts)?;
+        let message = format!("Cloud SQL restarts for {}, and does so at once", change.field);
+        if self.spec.apply_immediately == Some(false) && !now {
+            let help = "run apply when an interruption is fine, with --now";
+            return Some(self.error("interrupts-now", "apply_immediately", message).help(help));
+        }
+        let help = "apply when an interruption of about a minute is fine";
+        Some(Diagnostic::warning("flag-restarts", message).at(&self.spec.block, "parameters").help(help))
     }
 
     fn unchecked(&self, what: &str, error: &GcpError) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! How a database is, from calls side by side. What may not be read is left out with a warning.
 
-use futures_util::future::join4;
+use futures_util::future::{join4, try_join};
 use pgherd_core::catalogue::parameters::{self as catalogue, Context};
 use pgherd_core::report::{
     Address, Backup, Backups, Happened, LiveParameter, Report, Restorable, Server, Storage, TakesEffect,
@@ -13,7 +13,7 @@ use crate::api::{self, Flag, Instance, Kept, Operation};
 use crate::error::GcpError;
 use crate::fields::{self, FLAGS};
 use crate::kinds::instance::PORT;
-use crate::observe::{ours, replicas};
+use crate::observe::{Found, find, foreign, ours, replicas};
 use crate::provider::Gcp;
 use crate::wait::status;
 
@@ -67,10 +67,22 @@ pub(crate) async fn report(gcp: &Gcp, spec: &Spec) -> Result<Report, ProviderErr
     })
 }
 
-/// Its backups.
+/// Its backups, and the last ones of those that had its name and are gone.
 pub(crate) async fn backups(gcp: &Gcp, name: &str) -> Result<Backups, ProviderError> {
-    ours(gcp, name).await?;
-    Ok(backups_of(&api::backups(gcp.at(), name).await?, api::recovery(gcp.at(), name).await?))
+    let at = gcp.at();
+    let found = find(gcp, name).await?;
+    let last = api::last_backups(at, name).await?;
+    match found {
+        Found::Ours(_) => {
+            let (kept, recovery) = try_join(api::backups(at, name), api::recovery(at, name)).await?;
+            Ok(backups_of(&[last, kept].concat(), recovery))
+        }
+        Found::Foreign(_, why) if last.is_empty() => Err(foreign(name, &why)),
+        Found::Nothing if last.is_empty() => {
+            Err(ProviderError::new(ErrorKind::NotFound, format!("{name} does not exist, and has no last backup")))
+        }
+        Found::Foreign(..) | Found::Nothing => Ok(backups_of(&last, None)),
+    }
 }
 
 /// What happened to it.
@@ -137,8 +149,17 @@ fn told<T: Default>(warnings: &mut Vec<String>, what: &str, asked: Result<T, Gcp
 }
 
 fn backups_of(kept: &[Kept], restorable: Option<(jiff::Timestamp, jiff::Timestamp)>) -> Backups {
+    // Cloud SQL's own name of a last backup says nothing to anybody; its description was chosen, and may be another's, too.
+    let called = |one: &Kept| {
+        let of = |other: &&Kept| other.is_last && other.description == one.description;
+        match &one.description {
+            Some(words) if one.is_last && kept.iter().filter(of).count() == 1 => words.clone(),
+            Some(_) | None => one.id.clone(),
+        }
+    };
     let backup = |one: &Kept| Backup {
-        name: one.id.clone(),
+        name: called(one),
+        last: Some(one.is_last),
         automatic: one.automatic,
         state: if one.status == "SUCCESSFUL" { "available".to_owned() } else { one.status.to_lowercase() },
         taken_at: one.taken_at,

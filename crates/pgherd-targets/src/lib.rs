@@ -1,4 +1,4 @@
-//! The targets as this version offers them, this machine, AWS and DigitalOcean: the same for the command line and for Terraform.
+//! The targets as this version offers them, this machine, AWS, Google Cloud and DigitalOcean: the same for the command line and for Terraform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 pub use pgherd_aws::Account;
 use pgherd_aws::{Aws, AwsOptions, Patience, Session};
 use pgherd_core::checks;
-use pgherd_core::spec::Spec;
+use pgherd_core::spec::{Setting, Spec};
 use pgherd_digitalocean::{DigitalOcean, DigitalOceanOptions};
 use pgherd_engine::provider::ProviderError;
+use pgherd_gcp::{Gcp, GcpOptions};
 use pgherd_local::paths::{Paths, Surroundings};
 use pgherd_local::provider::{Local, LocalOptions};
 use pgherd_local::supervisor::AgentOptions;
@@ -74,6 +75,23 @@ impl Options {
         Ok(Aws::new(session, region, options))
     }
 
+    /// Google Cloud as a target, in the project and the region of the spec.
+    pub fn gcp(&self, spec: &Spec) -> Result<Gcp, ProviderError> {
+        // One for a process: the token, and the rate that a project may ask at, are shared.
+        static SESSION: OnceLock<Arc<pgherd_gcp::Session>> = OnceLock::new();
+        let session = match SESSION.get() {
+            Some(session) => Arc::clone(session),
+            None => Arc::clone(SESSION.get_or_init({
+                let session = pgherd_gcp::Session::load()?;
+                || session
+            })),
+        };
+        let options = GcpOptions { accepted: self.accepted.clone(), patience: pgherd_gcp::Patience::with(&session) };
+        let place = &spec.place;
+        let known = |setting: &Setting<String>| setting.known().cloned();
+        Gcp::new(session, known(&place.gcp_project).as_deref(), known(&place.region).as_deref(), options)
+    }
+
     /// DigitalOcean as a target.
     pub fn digitalocean(&self, spec: &Spec) -> Result<DigitalOcean, ProviderError> {
         // One for a process: the rate that an account may ask at is shared.
@@ -96,7 +114,12 @@ impl Options {
 
 /// The codes of all errors that may be accepted, on whichever target of these.
 pub fn acceptable() -> BTreeSet<&'static str> {
-    let targets = [pgherd_aws::ACCEPTABLE, pgherd_digitalocean::ACCEPTABLE, pgherd_local::preflight::ACCEPTABLE];
+    let targets = [
+        pgherd_aws::ACCEPTABLE,
+        pgherd_gcp::ACCEPTABLE,
+        pgherd_digitalocean::ACCEPTABLE,
+        pgherd_local::preflight::ACCEPTABLE,
+    ];
     let of_checks = checks::ACCEPTABLE.iter().map(|(code, _)| *code);
     of_checks.chain(targets.into_iter().flatten().copied()).chain([pgherd_digitalocean::NO_LAST_BACKUP]).collect()
 }

@@ -53,7 +53,8 @@ pub fn provider(global: &Global, spec: &Spec) -> Result<Box<dyn Provider>, Comma
         Cloud::Local => Ok(Box::new(local(global)?)),
         Cloud::Aws => Ok(Box::new(wait_for(options(global).aws(spec))??)),
         Cloud::DigitalOcean => Ok(Box::new(options(global).digitalocean(spec)?)),
-        Cloud::Gcp | Cloud::Azure => Err(unavailable(spec)),
+        Cloud::Gcp => Ok(Box::new(options(global).gcp(spec)?)),
+        Cloud::Azure => Err(unavailable(spec)),
     }
 }
 
@@ -69,7 +70,8 @@ pub fn ignores(target: Cloud) -> &'static [(&'static str, &'static str)] {
         Cloud::Local => pgherd_local::desired::IGNORES,
         Cloud::Aws => pgherd_aws::IGNORES,
         Cloud::DigitalOcean => pgherd_digitalocean::IGNORES,
-        Cloud::Gcp | Cloud::Azure => &[],
+        Cloud::Gcp => pgherd_gcp::IGNORES,
+        Cloud::Azure => &[],
     }
 }
 

@@ -51,6 +51,11 @@ async fn killed_after_any_call_of_a_destroy_it_ends_well() {
 }
 
 #[tokio::test]
+async fn killed_in_a_destroy_and_wanted_again_it_is_there_again() {
+    suite::destroy_killed_and_wanted_again::<Hurried>(SMALL, 3).await;
+}
+
+#[tokio::test]
 async fn a_storm_of_throttling_ends_well() {
     suite::throttled::<Cloudy>(WHOLE, 24, STORM).await;
 }

@@ -129,13 +129,15 @@ pub fn is_custom(name: &str) -> bool {
 
 /// What changing a parameter does to those who use the database. `restart` is what a restart means to the caller.
 ///
-/// Without a major, as in the newest that has it. A custom `prefix.name` takes effect on reload; of an unknown name nothing is known.
+/// Without a major, as in the newest that has it. A custom `prefix.name` takes effect on reload, but for flags of Cloud SQL; of an unknown name nothing is known.
 pub fn impact(name: &str, major: Option<u32>, restart: Impact) -> Impact {
     let known = major.and_then(|major| find(name, major)).or_else(|| newest(name));
     match known.map(|parameter| parameter.context) {
         Some(Context::Postmaster) => restart,
         Some(Context::Backend | Context::SuperuserBackend) => Impact::NewConnections,
         Some(Context::Sighup | Context::Superuser | Context::User) => Impact::None,
+        // Cloud SQL's own load libraries and open doors, which a server does only when it starts.
+        None if name.starts_with("cloudsql.") => restart,
         None if is_custom(name) => Impact::None,
         Some(Context::Internal) | None => Impact::Unknown,
     }
@@ -201,6 +203,7 @@ mod tests {
         assert_eq!(of("autovacuum_max_workers", Some(17)), RESTART);
         assert_eq!(of("autovacuum_max_workers", Some(18)), Impact::None);
         assert_eq!(of("pgaudit.log", None), Impact::None);
+        assert_eq!(of("cloudsql.iam_authentication", None), RESTART);
         assert_eq!(of("shared_bufers", None), Impact::Unknown);
     }
 }

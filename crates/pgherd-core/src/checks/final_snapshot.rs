@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const CHECK: Check = Check {
     code: "final-snapshot",
     words: "A fixed `final_snapshot_identifier` is taken after the first destroy, because that snapshot is still there: on AWS the next one gets the \
-            time behind that name, on other clouds the second destroy fails; left out, a name with the time is made. It is 1 to 255 letters, digits and single hyphens and begins with a letter.",
+            time behind that name, on Google Cloud the name is a description that several may have, on Azure the second destroy fails; left out, a name with the time is made. It is 1 to 255 letters, digits and single hyphens and begins with a letter.",
     fine: &[
         "skip_final_snapshot = false",
         "skip_final_snapshot = true",
@@ -23,6 +23,12 @@ pub(super) const CHECK: Check = Check {
         },
         Wrong {
             block: "cloud_provider = \"gcp\"\nfinal_snapshot_identifier = \"orders-final\"",
+            says: &[
+                "note final_snapshot_identifier: Cloud SQL names backups itself: \"orders-final\" is the description of the last one, which several may have [leave it out and \"database-final-<time>\" is used]",
+            ],
+        },
+        Wrong {
+            block: "cloud_provider = \"azure\"\nfinal_snapshot_identifier = \"orders-final\"",
             says: &[
                 "warning final_snapshot_identifier: destroying a second instance of this name fails, because the snapshot \"orders-final\" of the first is still there [leave it out and \"database-final-<time>\" is used]",
             ],
@@ -64,7 +70,13 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
                 format!("should a snapshot \"{name}\" be there already, the last one is called \"{name}-<time>\"");
             vec![block.note(at, message, help)]
         }
-        Cloud::Gcp | Cloud::Azure => {
+        Cloud::Gcp => {
+            let message = format!(
+                "Cloud SQL names backups itself: \"{name}\" is the description of the last one, which several may have"
+            );
+            vec![block.note(at, message, help)]
+        }
+        Cloud::Azure => {
             let message = format!(
                 "destroying a second instance of this name fails, because the snapshot \"{name}\" of the first is still there"
             );

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     code: "dr-region-missing",
     words: "On aws `geo_redundant_backup` and `dr_read_replica` are kept in `dr_region`, which is another region than the database's: AWS \
             chooses none by itself. The other `dr_` variables say how things are there. `--accept dr-region-missing` does without the \
-            second region.",
+            second region. On gcp this version makes no replica in a second region, so that `dr_read_replica` has to be done without in the same words.",
     fine: &[
         "dr_region = \"eu-west-1\"\ngeo_redundant_backup = true",
         "aws_region = \"eu-central-1\"\ndr_region = \"eu-west-1\"\ndr_read_replica = true",
@@ -43,13 +43,25 @@ pub(super) const CHECK: Check = Check {
                 "error dr_region: \"eu-west-1\" is the region of the database itself [write another region, or leave it out]",
             ],
         },
+        Wrong {
+            block: "cloud_provider = \"gcp\"\ngcp_region = \"us-central1\"\ndr_read_replica = true",
+            says: &[
+                "error dr_read_replica: this version makes no replica in a second region on Google Cloud [leave it out: backups are in several regions near the instance anyway]",
+            ],
+        },
     ],
     rule,
 };
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
-    if block.target() != Cloud::Aws {
-        return Vec::new();
+    match block.target() {
+        Cloud::Aws => {}
+        Cloud::Gcp if block.inputs.get("dr_read_replica").and_then(Value::as_bool) == Some(true) => {
+            let message = "this version makes no replica in a second region on Google Cloud";
+            let help = "leave it out: backups are in several regions near the instance anyway";
+            return vec![block.error("dr_read_replica", message, help)];
+        }
+        Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean | Cloud::Local => return Vec::new(),
     }
     match &block.spec.dr {
         Some(recovery) => match (recovery.region.known(), block.spec.place.region.known()) {

@@ -217,6 +217,19 @@ impl Google {
         let has_replicas = there.json["replicaNames"].as_array().is_some_and(|names| !names.is_empty());
         settings::changes(&there.json, call.body, &after, has_replicas)?;
         settings::check(&after)?;
+        let source = there.source().map(str::to_owned);
+        let followers: Vec<String> = there.json["replicaNames"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| Some(one.as_str()?.to_owned()))
+            .collect();
+        for one in followers {
+            settings::holds(&self.instance(&one)?.json, &after)?;
+        }
+        if let Some(source) = source {
+            settings::holds(&after, &self.instance(&source)?.json)?;
+        }
         self.begin(call, project, name, "UPDATE", UPDATE_S, Then::Patched(call.body.clone()))
     }
 
@@ -236,8 +249,23 @@ impl Google {
             if !(1..=365).contains(&days.parse::<i64>().unwrap_or_default()) {
                 return Err(Refusal::invalid("finalBackupTtlDays is out of range"));
             }
-            let words = call.asked("finalBackupDescription").unwrap_or_default();
-            self.last_backups.push(json!({ "instance": name, "type": "FINAL", "ttlDays": days, "description": words }));
+            let days = days.parse::<i64>().unwrap_or(1);
+            let of = format!("projects/{project}/backups/00000000-0000-4000-9000-{:012x}", self.number());
+            self.last_backups.push(json!({
+                "kind": "sql#backup",
+                "name": of,
+                "selfLink": format!("https://sqladmin.googleapis.com/v1/{of}"),
+                "instance": name,
+                "type": "FINAL",
+                "state": "SUCCESSFUL",
+                "description": call.asked("finalBackupDescription").unwrap_or_default(),
+                "location": "us",
+                "databaseVersion": there.json["databaseVersion"],
+                "backupInterval": { "startTime": call.now.to_string(), "endTime": call.now.to_string() },
+                "expiryTime": call.after(days * DAY_S).to_string(),
+                "instanceSettings": there.json,
+            }));
+            self.held.insert(of, there);
         }
         Ok(said)
     }
@@ -312,21 +340,36 @@ impl Google {
     /// `instances.restoreBackup`.
     pub(super) fn restored(&mut self, project: &str, name: &str, call: &Call<'_>) -> Said {
         schema::check("InstancesRestoreBackupRequest", call.body)?;
+        let absent = || Refusal::new(404, "backupRunDoesNotExist", "The backup run does not exist.");
         let context = &call.body["restoreBackupContext"];
-        let (of, id) =
-            (context["instanceId"].as_str().unwrap_or(name), context["backupRunId"].as_str().unwrap_or_default());
-        let mut source = self.instance(of)?.clone();
-        if !source.kept(call.now).iter().any(|one| one["id"] == id && one["status"] == "SUCCESSFUL") {
-            return Err(Refusal::new(404, "backupRunDoesNotExist", "The backup run does not exist."));
-        }
+        let run = context["backupRunId"].as_str().unwrap_or_default();
+        let (mut source, of, id) = match call.body["backup"].as_str() {
+            Some(backup) => {
+                let held = self.held.get(backup).ok_or_else(absent)?.clone();
+                let of = held.text("/name").to_owned();
+                (held, of, backup)
+            }
+            None => {
+                let of = context["instanceId"].as_str().unwrap_or(name);
+                let source = self.instance(of)?.clone();
+                if !source.kept(call.now).iter().any(|one| one["id"] == run && one["status"] == "SUCCESSFUL") {
+                    return Err(absent());
+                }
+                (source, of.to_owned(), run)
+            }
+        };
         let there = self.instance(name)?;
         if there.text("/databaseVersion") != source.text("/databaseVersion") {
             return Err(Refusal::invalid("The backup is of another version of PostgreSQL."));
         }
+        let disk = |one: &Instance| one.text("/settings/dataDiskSizeGb").parse::<u64>().unwrap_or_default();
+        if disk(there) < disk(&source) {
+            return Err(Refusal::invalid("The disk of the target instance is smaller than that of the backup."));
+        }
         if there.json["replicaNames"].as_array().is_some_and(|names| !names.is_empty()) {
             return Err(Refusal::invalid("The target instance has read replicas."));
         }
-        source.origin = Some((of.to_owned(), Some(id.to_owned())));
+        source.origin = Some((of, Some(id.to_owned())));
         self.begin(call, project, name, "RESTORE_VOLUME", CREATE_S, Then::Restored(Box::new(source)))
     }
 }

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod instance;
+mod machine;
 mod monitoring;
 mod operations;
 mod routes;
@@ -36,6 +37,9 @@ const REMEMBERED: usize = 100_000;
 /// What is put in the place of a password in what is remembered.
 const HIDDEN: &str = "(secret)";
 
+/// The project that whoever asks for one is told of. Any other is as good.
+pub const PROJECT: &str = "learning";
+
 /// The network that is connected to Google's from the beginning: private services access is set up.
 pub const NETWORK: &str = "projects/learning/global/networks/default";
 
@@ -60,6 +64,8 @@ pub struct Google {
     pub channels: BTreeMap<u64, Json>,
     /// Last backups of instances that are gone.
     pub last_backups: Vec<Json>,
+    /// What is in them, by their names.
+    held: BTreeMap<String, Instance>,
     /// Networks with private services access.
     pub networks: BTreeSet<String>,
     /// Whether the name of a deleted instance is kept, as Google once did for a week.
@@ -207,6 +213,7 @@ impl Google {
             policies: BTreeMap::new(),
             channels: BTreeMap::new(),
             last_backups: Vec::new(),
+            held: BTreeMap::new(),
             networks: BTreeSet::from([NETWORK.to_owned()]),
             keeps_names: false,
             reserved: BTreeSet::new(),
@@ -238,6 +245,8 @@ impl Google {
         self.done = false;
         let now = self.clock.now(real);
         self.advance(now);
+        let path = routes::meant(sent.path);
+        let sent = Sent { path: &path, ..sent };
         let body: Result<Json, _> =
             if sent.body.is_empty() { Ok(Json::Null) } else { serde_json::from_slice(sent.body) };
         let action = routes::action(sent.method, sent.path);

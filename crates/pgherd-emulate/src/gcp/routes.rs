@@ -14,6 +14,11 @@ impl Call<'_> {
     }
 }
 
+/// A path as it is meant: Cloud SQL is at an older place, too, where gcloud and Terraform look for it.
+pub(super) fn meant(path: &str) -> String {
+    path.strip_prefix("/sql/v1beta4/").map_or_else(|| path.to_owned(), |rest| format!("/v1/{rest}"))
+}
+
 /// The description's name for a request.
 pub(super) fn action(method: &str, path: &str) -> String {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
@@ -81,7 +86,13 @@ pub(super) fn route(google: &mut Google, method: &str, path: &str, call: &Call<'
     match action.as_str() {
         "sql.flags.list" => Ok((200, catalogue::flags(&call.asked("databaseVersion").unwrap_or_default()))),
         "sql.tiers.list" => Ok((200, catalogue::tiers())),
-        "sql.Backups.ListBackups" => Ok((200, json!({ "backups": google.last_backups }))),
+        "sql.Backups.ListBackups" => {
+            let filter = call.asked("filter").unwrap_or_default();
+            let of = filter.split(' ').find_map(|word| word.strip_prefix("instance:"));
+            let is_of = |one: &&Json| of.is_none_or(|of| one["instance"].as_str().is_some_and(|it| it.starts_with(of)));
+            let backups: Vec<Json> = google.last_backups.iter().filter(is_of).cloned().collect();
+            Ok((200, json!({ "backups": backups })))
+        }
         "sql.operations.list" => {
             let target = call.asked("instance");
             let all = google.operations.iter().rev();

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Answer, Asked, Google, Reply, Sent};
+use super::{Answer, Asked, Google, Reply, Sent, machine};
 use crate::clock::Speed;
 use crate::faults::Planned;
 use crate::listen::{self, LARGEST, Silence};
@@ -105,6 +105,9 @@ async fn answered(request: Request<Incoming>, google: Arc<Mutex<Google>>) -> Res
         if let Some(what) = path.strip_prefix(crate::control::PREFIX) {
             let (status, said) = controlled(&mut google, method, what, &body);
             return listen::response(status, "application/json", said.to_string());
+        }
+        if let Some((status, said)) = machine::told(path) {
+            return machine::answer(status, said, head.headers.contains_key("metadata-flavor"));
         }
         let authorization = head.headers.get("authorization").and_then(|header| header.to_str().ok());
         google.reply(Sent { method, path, query: head.uri.query(), authorization, body: &body }, Instant::now())

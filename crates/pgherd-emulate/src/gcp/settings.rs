@@ -251,5 +251,33 @@ pub(super) fn follows(replica: &Json, primary: &Json) -> Result<(), Refusal> {
     if primary["replicaNames"].as_array().is_some_and(|names| names.len() >= 20) {
         return refused("There are too many replicas.");
     }
-    Ok(())
+    holds(replica, primary)
+}
+
+/// Refuses a replica that holds fewer connections than its primary, which PostgreSQL would not start.
+pub(super) fn holds(replica: &Json, primary: &Json) -> Result<(), Refusal> {
+    if connections(replica) >= connections(primary) {
+        return Ok(());
+    }
+    Err(Refusal::invalid("max_connections of a read replica must not be lower than that of its primary."))
+}
+
+/// How many there can be: as a flag says, else more with more memory.
+fn connections(json: &Json) -> i64 {
+    let settings = &json["settings"];
+    let mut flags = settings["databaseFlags"].as_array().into_iter().flatten();
+    let written = flags.find(|flag| flag["name"] == "max_connections").and_then(|flag| flag["value"].as_str());
+    let memory = || settings["tier"].as_str().and_then(sizes::find).map_or(0, |size| size.memory_mib);
+    let by_memory = || match memory() {
+        0..1024 => 25,
+        1024..3840 => 50,
+        3840..6144 => 100,
+        6144..7680 => 200,
+        7680..15360 => 400,
+        15360..30720 => 500,
+        30720..61440 => 600,
+        61440..122_880 => 800,
+        _ => 1000,
+    };
+    written.and_then(|text| text.parse().ok()).unwrap_or_else(by_memory)
 }

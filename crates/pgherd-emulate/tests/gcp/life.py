@@ -3,6 +3,7 @@
 import base64
 import sys
 
+import google.auth
 from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
@@ -56,6 +57,10 @@ refused("while it is made", sql.databases().insert(project=P, instance="orders",
 print("created", done(operation))
 there = instances.get(project=P, instance="orders").execute()
 print("state", there["state"], there["settings"]["dataDiskSizeGb"], there["ipAddresses"][0]["type"])
+# As gcloud asks, and with what is found where a machine of Google's finds it.
+found, project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+older = build("sqladmin", "v1beta4", credentials=found, client_options={"api_endpoint": sys.argv[1]}, cache_discovery=False)
+print("found", project, [one["name"] for one in older.instances().list(project=project).execute()["items"]])
 print("database", done(sql.databases().insert(project=P, instance="orders", body={"name": "shop"}).execute()))
 print("user", done(sql.users().update(project=P, instance="orders", name="app", body={"password": "secret"}).execute()))
 print("users", [one["name"] for one in sql.users().list(project=P, instance="orders").execute()["items"]])
@@ -113,4 +118,6 @@ policies.delete(name=policy).execute()
 channels.delete(name=channel).execute()
 for one in ["orders", "copy", "orders-replica-1"]:
     done(instances.delete(project=P, instance=one, enableFinalBackup=True, finalBackupTtlDays=30).execute())
+last = sql.Backups().ListBackups(parent=f"projects/{P}", filter="type:FINAL AND instance:orders").execute()
+print("last backups", [(one["instance"], one["type"]) for one in last["backups"]])
 print("left", len(instances.list(project=P).execute().get("items", [])))

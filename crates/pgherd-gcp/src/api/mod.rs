@@ -7,7 +7,7 @@ mod monitoring;
 mod secret;
 mod within;
 
-pub(crate) use backup::{Kept, backup, backups, recovery, restore};
+pub(crate) use backup::{Kept, backup, backups, last_backups, major, recovery, restore};
 pub(crate) use catalogue::{Flag, flags, tiers};
 pub(crate) use instance::{
     Instance, Operation, clone, create, delete, failover, instance, operation, patch, promote, restart, running,

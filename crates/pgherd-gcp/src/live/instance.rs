@@ -6,9 +6,10 @@ use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{Deletion, ErrorKind, Events, ProviderError};
 use serde_json::Value as Json;
 
-use super::{not_known, secret};
+use super::{ahead, not_known, secret};
 use crate::api::{self, Instance};
 use crate::fields::{self, FLAGS, LABELS, POOL_FLAGS};
+use crate::kinds;
 use crate::labels::Labels;
 use crate::observe::{Found, find, foreign};
 use crate::provider::Gcp;
@@ -84,13 +85,16 @@ pub(super) fn creation(resource: &Resource) -> Result<Json, ProviderError> {
 }
 
 /// Changes it, one sort of thing after another, as the API wants it: the major alone, tier and edition alone, then the rest. A
-/// smaller edition comes last, since it takes less of the rest.
+/// smaller edition comes last, since it takes less of the rest. What its replicas need first they have first.
 pub(super) async fn update(
     gcp: &Gcp,
     resource: &Resource,
     changes: &[Change],
     events: &Events,
 ) -> Result<(), ProviderError> {
+    if resource.id.kind == kinds::instance::NAME {
+        ahead::grown(gcp, &resource.id.name, changes, events).await?;
+    }
     let of = |fields: &[&str]| -> Vec<&Change> {
         changes.iter().filter(|change| fields.contains(&change.field.as_str())).collect()
     };
@@ -133,7 +137,7 @@ pub(crate) async fn relabelled(
 
 /// One request for some changes. Nothing that somebody else has changed meanwhile is written over: it is looked at again, and what is
 /// neither as it was planned nor as it should be ends it.
-async fn changed(gcp: &Gcp, name: &str, changes: &[&Change], events: &Events) -> Result<(), ProviderError> {
+pub(super) async fn changed(gcp: &Gcp, name: &str, changes: &[&Change], events: &Events) -> Result<(), ProviderError> {
     let at_most = gcp.patience().changing;
     for _ in 0..TRIES {
         let there = settled(gcp, name, at_most, events).await?;
@@ -237,9 +241,22 @@ pub(super) async fn delete(gcp: &Gcp, id: &Id, how: &Deletion, events: &Events) 
     let last = how.final_backup.as_deref().filter(|_| there.state() != "FAILED").map(|words| (words, KEPT_DAYS));
     gone(gcp, name, last, events).await?;
     if let Some((words, days)) = last {
-        say(events, format!("the last backup of {name}, described as {words}, is kept for {days} days"));
+        say(events, kept(gcp, name, words, days).await);
     }
     secret::remove(gcp, name).await
+}
+
+/// Where the last backup of an instance that is gone is. That it cannot be looked for is no reason not to go on.
+async fn kept(gcp: &Gcp, name: &str, words: &str, days: u32) -> String {
+    let all = api::last_backups(gcp.at(), name).await.unwrap_or_default();
+    match all.iter().rfind(|one| one.description.as_deref() == Some(words)) {
+        Some(one) => format!("the last backup of {name}, described as {words}, is kept for {days} days as {}", one.id),
+        None => format!(
+            "the last backup of {name}, described as {words}, was asked for, to be kept for {days} days, and is not to be \
+             seen yet: gcloud sql backups list --project={} --filter=type:FINAL shows it",
+            gcp.project()
+        ),
+    }
 }
 
 /// Deletes an instance and waits until it is gone.

@@ -1,5 +1,6 @@
 //! What is done to things that exist: one kind a file. Everything can be repeated.
 
+mod ahead;
 mod instance;
 mod monitoring;
 mod replica;

@@ -1,13 +1,14 @@
 //! `restore` and `clone`: an instance of its own of a moment or a backup of another, and then everything of its block around it.
 
 use pgherd_core::spec::Spec;
+use pgherd_core::version::Version;
 use pgherd_engine::provider::{ErrorKind, Events, Point, ProviderError};
 use pgherd_engine::through::through;
 
 use crate::api::{self, Instance, Kept};
 use crate::kinds::instance;
 use crate::live::{ensure, password_of_role, relabelled};
-use crate::observe::{Found, find, foreign, ours};
+use crate::observe::{Found, find, foreign};
 use crate::provider::Gcp;
 use crate::wait::{Trouble, carried, idle, say, settled};
 use crate::{labels, names};
@@ -24,7 +25,16 @@ pub(super) async fn restore(
         let words = format!("{name} cannot be a copy of itself");
         return Err(ProviderError::new(ErrorKind::Conflict, words).help("--as names the new database"));
     }
-    ours(gcp, name).await?;
+    match (point, find(gcp, name).await?) {
+        (_, Found::Foreign(_, why)) => return Err(foreign(name, &why)),
+        // Its last backup outlives it.
+        (Point::Backup(_), Found::Nothing) | (_, Found::Ours(_)) => {}
+        (_, Found::Nothing) => {
+            let words = format!("{name} does not exist");
+            let help = "pgherd backups lists what is left of it: --backup says which";
+            return Err(ProviderError::new(ErrorKind::NotFound, words).help(help));
+        }
+    }
     match point {
         Point::Latest => cloned(gcp, name, to, None, events).await,
         Point::At(moment) => cloned(gcp, name, to, Some(&moment.to_string()), events).await,
@@ -72,14 +82,31 @@ async fn cloned(gcp: &Gcp, name: &str, to: &Spec, moment: Option<&str>, events: 
 
 /// A new instance that is filled with a backup.
 async fn refilled(gcp: &Gcp, name: &str, to: &Spec, id: &str, events: &Events) -> Result<(), ProviderError> {
-    let all = api::backups(gcp.at(), name).await?;
-    let is_it = |one: &&Kept| one.id == id || one.description.as_deref() == Some(id);
-    let Some(kept) = all.iter().find(|one| is_it(one) && one.status == "SUCCESSFUL") else {
-        let listed: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
-        let words = format!("{name} has no backup {id}");
-        return Err(ProviderError::new(ErrorKind::NotFound, words).help(format!("its backups: {}", listed.join(", "))));
+    let mut all = api::last_backups(gcp.at(), name).await?;
+    if let Found::Ours(source) = find(gcp, name).await? {
+        let disk_gib = source.setting("dataDiskSizeGb").and_then(|size| size.parse().ok());
+        let of_source = |one: Kept| Kept { major: one.major.or_else(|| api::major(&source.0)), disk_gib, ..one };
+        all.extend(api::backups(gcp.at(), name).await?.into_iter().map(of_source));
+    }
+    let is_it = |one: &&Kept| one.status == "SUCCESSFUL" && (one.id == id || one.description.as_deref() == Some(id));
+    let fitting: Vec<&Kept> = all.iter().filter(is_it).collect();
+    let kept = match fitting.as_slice() {
+        [kept] => *kept,
+        [] => {
+            let listed: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
+            let words = format!("{name} has no backup {id}");
+            let help = format!("its backups: {}", listed.join(", "));
+            return Err(ProviderError::new(ErrorKind::NotFound, words).help(help));
+        }
+        several => {
+            let listed: Vec<&str> = several.iter().map(|one| one.id.as_str()).collect();
+            let words = format!("{} backups of {name} are described as {id}", several.len());
+            let help = format!("write which: {}", listed.join(", "));
+            return Err(ProviderError::new(ErrorKind::Conflict, words).help(help));
+        }
     };
-    let (empty, full) = (mark(name, &format!("{}-begun", kept.id)), mark(name, &kept.id));
+    let id = kept.id.rsplit('/').next().unwrap_or(&kept.id);
+    let (empty, full) = (mark(name, &format!("{id}-begun")), mark(name, id));
     let at_most = gcp.patience().making;
     let is_full = match find(gcp, &to.name).await? {
         Found::Nothing => false,
@@ -89,17 +116,34 @@ async fn refilled(gcp: &Gcp, name: &str, to: &Spec, id: &str, events: &Events) -
         Found::Foreign(_, why) => return Err(foreign(&to.name, &why)),
     };
     if !is_full {
-        say(events, format!("{} is made of the backup {} of {name}", to.name, kept.id));
-        // Nothing can be put into one that has replicas.
-        let alone = Spec { replicas: 0, ..to.clone() };
+        let alone = alone(to, kept)?;
+        say(events, format!("{} is made of the backup {id} of {name}", to.name));
         through(&gcp.restoring(empty), &alone, events).await?;
-        let attempt = || api::restore(gcp.at(), &to.name, name, &kept.id);
+        let attempt = || api::restore(gcp.at(), &to.name, name, kept);
         carried(gcp, &to.name, at_most, events, attempt).await?;
         settled(gcp, &to.name, at_most, events).await?;
         relabelled(gcp, &to.name, &[(labels::RESTORED, Some(full.as_str()))], events).await?;
     }
     password_put(gcp, to, events).await?;
     through(&gcp.restoring(full), to, events).await
+}
+
+/// What a backup is put into: of its major, with room for it, and without replicas, into which nothing can be put.
+fn alone(to: &Spec, kept: &Kept) -> Result<Spec, ProviderError> {
+    let mut alone = Spec { replicas: 0, ..to.clone() };
+    match (to.engine_version, kept.major) {
+        (Some(wanted), Some(major)) if wanted.major != major => {
+            let words = format!("the backup is of PostgreSQL {major}, and the block says {}", wanted.major);
+            let help = format!("write engine_version = \"{major}\", restore it, and change the version then");
+            return Err(ProviderError::new(ErrorKind::Conflict, words).help(help));
+        }
+        (None, Some(major)) => alone.engine_version = Some(Version { major, minor: None }),
+        (_, None) | (Some(_), Some(_)) => {}
+    }
+    let storage = &mut alone.storage;
+    storage.allocated_gib = storage.allocated_gib.max(kept.disk_gib.unwrap_or_default());
+    storage.max_gib = storage.max_gib.map(|most| most.max(storage.allocated_gib));
+    Ok(alone)
 }
 
 /// What there is under the name of what is to be made.

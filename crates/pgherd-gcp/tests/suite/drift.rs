@@ -62,7 +62,9 @@ pub fn tamper<const EACH: i64>(world: &World<EACH>, id: &Id, field: &str, _seen:
 
 fn of_instance<const EACH: i64>(world: &World<EACH>, name: &str, field: &str) -> bool {
     let settings = match field {
-        "tier" => json!({ "tier": "db-custom-8-32768" }),
+        // A replica is never smaller than its primary.
+        "tier" if name.contains("-replica-") => json!({ "tier": "db-custom-8-32768" }),
+        "tier" => json!({ "tier": "db-custom-1-3840" }),
         "storageAutoResize" => json!({ "storageAutoResize": false }),
         "storageAutoResizeLimit" => json!({ "storageAutoResizeLimit": "300" }),
         "sslMode" => json!({ "ipConfiguration": { "sslMode": "ALLOW_UNENCRYPTED_AND_ENCRYPTED" } }),

@@ -40,6 +40,16 @@ async fn whichever_answer_is_lost_one_apply_is_enough() {
 }
 
 #[tokio::test]
+async fn killed_in_a_destroy_the_next_one_leaves_no_more_than_without() {
+    suite::destroy_killed_anywhere::<Hurried>(WHOLE, 5).await;
+}
+
+#[tokio::test]
+async fn killed_in_a_destroy_and_wanted_again_it_is_there_again() {
+    suite::destroy_killed_and_wanted_again::<Hurried>(SMALL, 3).await;
+}
+
+#[tokio::test]
 async fn a_storm_of_throttling_ends_well() {
     suite::throttled::<Google>(WHOLE, 24, STORM).await;
 }

@@ -75,6 +75,9 @@ async fn what_cannot_be_changed_and_what_is_not_ours() {
     check(&world, &replicas, stays).await;
     world.accepted.clear();
     check(&world, &[("engine_version", "\"17\"")], "major-upgrade: PostgreSQL 16 becomes 17").await;
+    let own = "[{ name = \"cloudsql.enable_pgaudit\", value = \"on\" }]";
+    let restart = [("parameters", own), ("apply_immediately", "false")];
+    check(&world, &restart, "interrupts-now: Cloud SQL changes databaseFlags.cloudsql.enable_pgaudit at once").await;
     let later = [("instance_class", "\"db-custom-4-16384\""), ("apply_immediately", "false")];
     check(&world, &later, "interrupts-now: Cloud SQL changes tier at once").await;
     let body = json!({ "name": "others", "databaseVersion": "POSTGRES_15", "settings": { "tier": "db-f1-micro" } });

@@ -128,6 +128,79 @@ async fn a_restore_is_an_instance_of_its_own_and_repeating_it_makes_no_second() 
     assert_eq!(long_ago.expect_err("nothing is kept").kind, ErrorKind::NotFound);
 }
 
+/// The last backup outlives its instance under the words that were chosen for it, and what was in it comes back.
+#[tokio::test]
+async fn what_was_destroyed_is_made_again_of_its_last_backup() {
+    let world = Google::new().await;
+    let last = ("final_snapshot_identifier", "\"orders-last\"");
+    let size = ("allocated_storage", "70");
+    let block = with(SMALL, &[("skip_final_snapshot", "false"), last, size, ("engine_version", "\"15\"")]);
+    let destroy = async || {
+        let planned = run::observe_and_plan_destroy(world.provider().as_ref(), &spec(&block)).await.expect("a look");
+        assert!(carried_out(&world, &spec(&block), &planned).await.is_success());
+    };
+    apply(&world, &block).await;
+    destroy().await;
+    let gcp = world.gcp();
+    let kept = gcp.backups(&spec(&block)).await.expect("one is left").kept;
+    assert_eq!(kept.iter().map(|one| (one.name.as_str(), one.last)).collect::<Vec<_>>(), [("orders-last", Some(true))]);
+    let restore = |point: Point| Operation::Restore { name: name(), to: renamed(SMALL, "again"), point };
+    let of = |words: &str| Point::Backup(words.to_owned());
+    let latest = operate(&world, &restore(Point::Latest)).await.expect_err("it is gone");
+    assert_eq!((latest.kind, latest.message.as_str()), (ErrorKind::NotFound, "orders does not exist"));
+    let newer = Box::new(spec(&with(SMALL, &[("engine_version", "\"16\"")])).called("again"));
+    let newer = Operation::Restore { name: name(), to: newer, point: of("orders-last") };
+    let other = operate(&world, &newer).await.expect_err("another major");
+    assert_eq!(other.message, "the backup is of PostgreSQL 15, and the block says 16");
+    // Where the block says less, the instance is as large and of the major that the backup needs.
+    operate(&world, &restore(of("orders-last"))).await.expect("restored");
+    let origin = world.emulator.with(|google| google.instances["again"].origin.clone().expect("one"));
+    assert!(origin.0 == "orders" && origin.1.is_some_and(|name| name.starts_with("projects/learning/backups/")));
+    written(&world, SMALL, "again", "postgres").await;
+    // Of a second life of the name there is one with the same words: each is then called by Google's name.
+    apply(&world, &block).await;
+    destroy().await;
+    let kept = gcp.backups(&spec(&block)).await.expect("two are left").kept;
+    assert!(kept.len() == 2 && kept.iter().all(|one| one.name.starts_with("projects/learning/backups/")), "{kept:?}");
+    let other = Operation::Restore { name: name(), to: renamed(SMALL, "other"), point: of("orders-last") };
+    let which = operate(&world, &other).await.expect_err("which?");
+    assert_eq!(which.message, "2 backups of orders are described as orders-last");
+    let missing = gcp.backups(&spec(&block).called("nobody")).await.expect_err("none");
+    assert_eq!(missing.kind, ErrorKind::NotFound);
+}
+
+/// One that holds fewer connections than its primary cannot follow it: the emulator refuses both orders that would make one.
+#[tokio::test]
+async fn what_grows_grows_in_replicas_first_and_what_shrinks_shrinks_there_last() {
+    let world = Google::new().await;
+    let connections =
+        |most: &str| with(WHOLE, &[("parameters", &format!("[{{ name = \"max_connections\", value = \"{most}\" }}]"))]);
+    let order = || {
+        let asked = world.emulator.asked();
+        let patches = asked.iter().filter(|one| one.action == "sql.instances.patch" && one.status == 200);
+        let all: Vec<String> = patches.map(|one| one.path.rsplit('/').next().unwrap_or_default().to_owned()).collect();
+        world.forget_calls();
+        all
+    };
+    apply(&world, &connections("200")).await;
+    world.forget_calls();
+    apply(&world, &connections("300")).await;
+    assert_eq!(order(), ["orders-replica-1", "orders"]);
+    apply(&world, &connections("150")).await;
+    assert_eq!(order(), ["orders", "orders-replica-1"]);
+    // Without the flag there are more, by memory.
+    apply(&world, &with(WHOLE, &[("parameters", "")])).await;
+    assert_eq!(order(), ["orders-replica-1", "orders"]);
+    apply(&world, &connections("150")).await;
+    assert_eq!(order(), ["orders", "orders-replica-1"]);
+    let larger = with(&connections("150"), &[("instance_class", "\"db-custom-4-16384\"")]);
+    apply(&world, &larger).await;
+    assert_eq!(order(), ["orders-replica-1", "orders"]);
+    apply(&world, &connections("150")).await;
+    assert_eq!(order(), ["orders", "orders-replica-1"]);
+    assert_eq!(left(&world, &connections("150")).await, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_clone_that_was_cut_short_is_gone_on_with() {
     let world = Google::new().await;

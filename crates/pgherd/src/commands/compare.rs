@@ -133,7 +133,7 @@ fn there(context: &Context<'_>, inputs: &Inputs, spec: &Spec, mut said: Vec<Diag
     let reason = |name: &str| ignores.iter().find(|(ignored, _)| *ignored == name).map(|(_, reason)| *reason);
     There {
         target: spec.target,
-        reached: !matches!(spec.target, Cloud::Gcp | Cloud::Azure),
+        reached: spec.target != Cloud::Azure,
         size: Size {
             name: spec.size.name.clone(),
             vcpu: spec.size.is_known().then_some(spec.size.vcpu),

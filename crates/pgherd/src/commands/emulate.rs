@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{Args, Subcommand};
-use pgherd_emulate::{Backing, Emulator, Options, Running, Speed, digitalocean};
+use pgherd_emulate::{Backing, Emulator, Options, Running, Speed, digitalocean, gcp};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,6 +27,7 @@ pub struct EmulateArgs {
 #[derive(Debug, Subcommand)]
 enum Emulated {
     Aws(AwsArgs),
+    Gcp(GcpArgs),
     #[command(name = "digitalocean")]
     DigitalOcean(DigitalOceanArgs),
 }
@@ -55,6 +56,21 @@ struct AwsArgs {
     /// User who owns the databases when this one is root [default: one is chosen or made]
     #[arg(long = "postgres-user", value_name = "USER", env = "PGHERD_POSTGRES_USER", hide_env_values = true)]
     postgres_user: Option<String>,
+}
+
+/// Cloud SQL for PostgreSQL, Secret Manager and Cloud Monitoring, without a PostgreSQL behind: connections lead nowhere
+///
+/// pgherd is led here by the variables it prints, and gcloud to Cloud SQL: copy the lines into their terminal. Google's own
+/// libraries find a token by them, and take the address as `api_endpoint`. Everything is gone when it ends.
+#[derive(Debug, Clone, Copy, Args)]
+struct GcpArgs {
+    /// Where to listen, on this machine only; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4592", value_parser = address)]
+    listen: SocketAddr,
+
+    /// How many times faster than ours the cloud's time goes: 1 is real, and then an instance takes 5 minutes
+    #[arg(long, value_name = "TIMES", default_value_t = 60.0, value_parser = times)]
+    speed: f64,
 }
 
 /// Databases of DigitalOcean with what is in them, without a PostgreSQL behind: connections lead nowhere
@@ -87,6 +103,7 @@ struct Told {
 pub fn run(context: &Context<'_>, args: &EmulateArgs) -> Result<Exit, CommandError> {
     let listen = match &args.cloud {
         Emulated::Aws(args) => args.listen,
+        Emulated::Gcp(args) => args.listen,
         Emulated::DigitalOcean(args) => args.listen,
     };
     if !listen.ip().is_loopback() {
@@ -102,6 +119,7 @@ pub fn run(context: &Context<'_>, args: &EmulateArgs) -> Result<Exit, CommandErr
     let ended = runtime.block_on(async {
         match &args.cloud {
             Emulated::Aws(args) => emulate(context, args).await,
+            Emulated::Gcp(args) => emulate_gcp(context, *args).await,
             Emulated::DigitalOcean(args) => emulate_digitalocean(context, *args).await,
         }
     });
@@ -135,6 +153,56 @@ async fn emulate(context: &Context<'_>, args: &AwsArgs) -> Result<Exit, CommandE
         }
     }
     // Even when nobody could be told, no server is left behind.
+    running.stop().await;
+    told.map(|()| Exit::Done)
+}
+
+/// What programs of Google Cloud are to be told.
+#[derive(Debug, Serialize)]
+struct ToldOfGoogleCloud {
+    endpoint_url: String,
+    project: &'static str,
+    token: &'static str,
+    /// Where a machine of Google's would find its credentials.
+    metadata_host: String,
+}
+
+async fn emulate_gcp(context: &Context<'_>, args: GcpArgs) -> Result<Exit, CommandError> {
+    let cannot_listen = |cause: std::io::Error| CommandError::io("signals cannot be listened for", &cause);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
+    let options = gcp::Options { listen: args.listen, speed: Speed::Running { times: args.speed } };
+    let running = gcp::GoogleCloud::start(options).await.map_err(|cause| {
+        CommandError::io(format!("the emulator cannot be started on {}", args.listen), &cause)
+            .hint("--listen 127.0.0.1:0 takes a free port")
+    })?;
+    let told = ToldOfGoogleCloud {
+        endpoint_url: running.url(),
+        project: gcp::PROJECT,
+        token: KEY,
+        metadata_host: running.addr.to_string(),
+    };
+    let told = if context.printer.is_json() {
+        context.printer.json_line(&told)
+    } else {
+        let ToldOfGoogleCloud { endpoint_url, project, token, metadata_host } = &told;
+        context.printer.result(&format!(
+            "export PGHERD_GCP_ENDPOINT={endpoint_url}\n\
+             export PGHERD_GCP_TOKEN={token}\n\
+             export GOOGLE_CLOUD_PROJECT={project}\n\
+             export GCE_METADATA_HOST={metadata_host}\n\
+             export GCE_METADATA_IP={metadata_host}\n\
+             export CLOUDSDK_CORE_PROJECT={project}\n\
+             export CLOUDSDK_API_ENDPOINT_OVERRIDES_SQLADMIN={endpoint_url}/\n"
+        ))
+    };
+    if told.is_ok() {
+        context.printer.say("an emulated Google Cloud listens; Ctrl-C ends it, and everything in it is gone then");
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
     running.stop().await;
     told.map(|()| Exit::Done)
 }

@@ -15,7 +15,7 @@ use super::cell;
 use crate::targets::ignores;
 
 /// The targets that this version reaches.
-const TARGETS: [Cloud; 3] = [Cloud::Local, Cloud::Aws, Cloud::DigitalOcean];
+const TARGETS: [Cloud; 4] = [Cloud::Local, Cloud::Aws, Cloud::Gcp, Cloud::DigitalOcean];
 
 /// The day on which the checks are made: what they say of versions is by a dated catalogue.
 const DAY: Date = date(2026, 11, 21);
@@ -134,7 +134,9 @@ pub fn clouds() -> String {
          done about it, and why.\n",
     );
     for section in Section::ALL {
-        page.push_str(&format!("\n## {section}\n\n| variable | local | aws | digitalocean |\n|---|---|---|---|\n"));
+        page.push_str(&format!(
+            "\n## {section}\n\n| variable | local | aws | gcp | digitalocean |\n|---|---|---|---|---|\n"
+        ));
         for variable in variables::all().filter(|one| one.section == *section && one.canonical.is_none()) {
             page.push_str(&row(variable));
         }
@@ -202,6 +204,14 @@ fn on(target: Cloud, sample: &str) -> String {
         (Cloud::DigitalOcean, Some("vpc_id")) => "vpc_id = \"5a4981aa-9653-4bd1-bef5-d6bff52042e4\"".to_owned(),
         // A key of a cloud is none of this machine.
         (Cloud::Local, Some("kms_key_id")) => "kms_key_id = \"/etc/pgherd/own.key\"".to_owned(),
+        (Cloud::Gcp, Some("vpc_id")) => "vpc_id = \"projects/my-project/global/networks/default\"".to_owned(),
+        // Private ones never come over the internet, and only that is asked about there.
+        (Cloud::Gcp, Some("security_group_rules")) => sample.replace("10.0.0.0/16", "198.51.100.0/24"),
+        (Cloud::Gcp, Some("availability_zone")) => "availability_zone = \"us-central1-b\"".to_owned(),
+        (Cloud::Gcp, Some("dr_region")) => "dr_region = \"us-east4\"".to_owned(),
+        (Cloud::Gcp, Some("kms_key_id")) => {
+            "kms_key_id = \"projects/my-project/locations/us-central1/keyRings/r/cryptoKeys/k\"".to_owned()
+        }
         (Cloud::DigitalOcean, Some("dr_region")) => "dr_region = \"ams3\"".to_owned(),
         _ => sample.to_owned(),
     }
@@ -210,9 +220,17 @@ fn on(target: Cloud, sample: &str) -> String {
 /// What lines mean on a target, and what is said of them.
 fn meaning(lines: &[String], target: Cloud) -> (Spec, Vec<Diagnostic>) {
     let has = |name: &str| lines.iter().any(|line| line.split(" = ").next() == Some(name));
-    let needed = [("aws_region", "eu-west-1"), ("do_region", "fra1"), ("name", "orders")];
+    let needed = [
+        ("aws_region", "eu-west-1"),
+        ("gcp_region", "us-central1"),
+        ("gcp_project", "my-project"),
+        ("do_region", "fra1"),
+        ("name", "orders"),
+    ];
+    // Without it a Cloud SQL instance has no door that addresses are let in by.
+    let open = (target == Cloud::Gcp && !has("publicly_accessible")).then(|| "publicly_accessible = true".to_owned());
     let needed = needed.iter().filter(|(name, _)| !has(name)).map(|(name, value)| format!("{name} = \"{value}\""));
-    let lines: Vec<String> = needed.chain(lines.iter().cloned()).collect();
+    let lines: Vec<String> = needed.chain(open).chain(lines.iter().cloned()).collect();
     let text = format!("module \"database\" {{\nsource = \"./modules/database_postgres\"\n{}\n}}\n", lines.join("\n"));
     let document = read(&Sources::from_bytes("database.hcl", text.into_bytes()), &Given::default());
     let inputs = document.blocks.first().expect("a block of our own");
@@ -232,7 +250,8 @@ fn wanted(spec: &Spec) -> Vec<Resource> {
         Cloud::Local => pgherd_local::desired::desired(spec),
         Cloud::Aws => pgherd_aws::desired(spec, spec.place.region.known().map_or("eu-west-1", String::as_str)),
         Cloud::DigitalOcean => pgherd_digitalocean::desired(spec),
-        Cloud::Gcp | Cloud::Azure => Vec::new(),
+        Cloud::Gcp => pgherd_gcp::desired(spec, "my-project"),
+        Cloud::Azure => Vec::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `pgherd emulate aws`: what it tells programs, how it ends, and that nothing is left even when it was killed.
+//! `pgherd emulate`: what it tells programs, how it ends, and that nothing is left even when it was killed.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -55,7 +55,7 @@ impl Emulating {
     }
 
     /// A signal, and the code it ends with.
-    fn ends(mut self, signal: Signal) -> (Option<i32>, String) {
+    pub fn ends(mut self, signal: Signal) -> (Option<i32>, String) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a number")).expect("a process");
         kill_process(pid, signal).expect("ours");
         let mut rest = self.told.clone();

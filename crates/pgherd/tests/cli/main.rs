@@ -13,6 +13,7 @@ mod errors;
 mod files;
 mod flask;
 mod following;
+mod google_cloud;
 mod help;
 mod live;
 mod pair;
