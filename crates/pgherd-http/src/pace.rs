@@ -1,6 +1,6 @@
 //! Throttling is shared: after one throttle everybody who asks the same service waits, and the rate halves; it recovers by itself.
 //!
-//! Without it every parallel step finds out for itself, with ten attempts each, and together they keep the service busy refusing.
+//! Without it every parallel step finds out for itself, with a dozen attempts each, and together they keep the service busy refusing.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

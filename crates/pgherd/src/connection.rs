@@ -57,23 +57,22 @@ pub fn tell_of_certificates(context: &Context<'_>, database: &Database) {
     }
 }
 
-/// What is not checked, or cannot be: with `PGSSLROOTCERT` libpq checks who signed the certificate, whatever else it is told; `found` is
-/// where Amazon's authorities are looked for.
+/// What is not checked, or cannot be. `found` is where Amazon's authorities are looked for; where they are nowhere, libpq checks who signed
+/// the certificate with a file that `PGSSLROOTCERT` names and that is there.
 fn unchecked(
     name: &str,
     given: Option<&str>,
     found: Option<&str>,
     is_there: impl Fn(&str) -> bool,
 ) -> Option<(&'static str, String)> {
-    let missing = |variable: &str, file: &str| {
-        ("certificates-missing", format!("{variable} names {file}, which is not there: connections fail until it is"))
-    };
-    match (given.filter(|file| !file.is_empty()), found) {
-        // The system's own.
-        (Some("system"), _) => None,
-        (Some(file), _) => (!is_there(file)).then(|| missing("PGSSLROOTCERT", file)),
-        (None, Some(file)) => (!is_there(file)).then(|| missing("PGHERD_RDS_CA", file)),
-        (None, None) => Some((
+    match (found, given) {
+        // What connections say goes before the environment.
+        (Some(file), _) => {
+            let message = format!("PGHERD_RDS_CA names {file}, which is not there: connections fail until it is");
+            (!is_there(file)).then_some(("certificates-missing", message))
+        }
+        (None, Some(file)) if is_there(file) => None,
+        (None, _) => Some((
             "certificate-unchecked",
             format!(
                 "connections to {name} are encrypted, but nobody checks who answers: Amazon's authorities are not on this machine"
@@ -189,7 +188,9 @@ mod tests {
         check(None, Some("/there.pem"), None);
         check(None, Some("/elsewhere.pem"), Some("certificates-missing"));
         check(Some("/there.pem"), None, None);
-        check(Some("/elsewhere.pem"), Some("/there.pem"), Some("certificates-missing"));
-        check(Some("system"), None, None);
+        check(Some("/elsewhere.pem"), Some("/there.pem"), None);
+        check(Some("/there.pem"), Some("/elsewhere.pem"), Some("certificates-missing"));
+        check(Some("/elsewhere.pem"), None, Some("certificate-unchecked"));
+        check(Some("system"), None, Some("certificate-unchecked"));
     }
 }

@@ -135,8 +135,13 @@ pub fn plan_to_do(
             _ => break,
         }
     }
+    if change.timeout.is_some_and(|timeout| began.elapsed() >= timeout) && !plans.waited.is_zero() {
+        let error =
+            CommandError::new(Kind::TimedOut, "the timeout passed while something was waited for; nothing was touched");
+        return Err(error.hint("the same command again does it"));
+    }
     // Whoever has waited, or will not, is not told that `apply` does.
-    if !change.dry_run {
+    if !change.dry_run && plans.waits_for().is_some() {
         let all = plans.each.iter_mut().flat_map(|one| &mut one.planned.plan.diagnostics);
         for busy in all.filter(|one| one.code == BUSY && one.severity == Severity::Error) {
             "run it again when that is over".clone_into(&mut busy.help);

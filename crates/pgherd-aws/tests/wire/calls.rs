@@ -221,6 +221,20 @@ async fn a_server_that_says_when_to_come_back_is_obeyed() {
     let session = session(&server.url, NEVER);
     describe(&session, Safety::Repeatable).await.expect("the second answers");
     assert_eq!(session.calls(), 2);
+    // Of a throttle it is the least that is waited.
+    let server = Server::start(|nth, _| match nth {
+        1 => answer(
+            400,
+            &[("retry-after", "1")],
+            "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>",
+        ),
+        _ => no_instances(),
+    })
+    .await;
+    let session = self::session(&server.url, AT_ONCE);
+    let began = std::time::Instant::now();
+    describe(&session, Safety::Repeatable).await.expect("the second answers");
+    assert_eq!((session.calls(), began.elapsed() >= Duration::from_secs(1)), (2, true));
 }
 
 /// Every step would use up its own attempts against a service that takes five requests a second.

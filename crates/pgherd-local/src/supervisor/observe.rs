@@ -81,10 +81,10 @@ pub fn status_of(shown: &Shown) -> Status {
     }
     let trouble = |otherwise: &str| shown.record.trouble.clone().unwrap_or_else(|| otherwise.to_owned());
     match (&shown.busy, memory.made, &memory.goal, shown.pid) {
+        (Some(busy), ..) if busy == BEING_DELETED => Status::Busy(Status::DELETING.to_owned()),
         (Some(busy), false, Goal::Serve, _) => Status::Incomplete(busy.clone()),
         // Whatever is done just now, such as a last backup: who wants it again waits until it is gone.
         (Some(_), _, Goal::Gone { .. }, _) => Status::Busy(Status::DELETING.to_owned()),
-        (Some(busy), ..) if busy == BEING_DELETED => Status::Busy(Status::DELETING.to_owned()),
         (Some(busy), ..) => Status::Busy(busy.clone()),
         (None, _, Goal::Gone { .. }, _) => Status::Incomplete(trouble("its deletion was cut short")),
         (None, false, ..) => Status::Incomplete(trouble("its creation was cut short")),

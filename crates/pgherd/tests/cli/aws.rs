@@ -145,7 +145,7 @@ fn of_several_databases_one_that_is_busy_hides_no_mistake_and_no_change_of_anoth
     let now = cloud.sandbox.run(&["apply", "--yes", "--no-wait"]).with_code(1);
     assert!(now.stderr.contains("run it again when that is over"), "{}", now.stderr);
     // What somebody does to the other one meanwhile is seen.
-    let mut command = cloud.sandbox.command(&["apply", "--yes"]);
+    let mut command = cloud.sandbox.command(&["apply", "--yes", "--timeout", "120s"]);
     let mut waiting = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
     let lines = BufReader::new(waiting.stderr.take().expect("piped")).lines();
     let mut lines = lines.map(|line| line.expect("a line"));
