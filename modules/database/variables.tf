@@ -6,8 +6,8 @@ variable "name" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.name] : provider::pgherd::problem("name", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_proxy = var.enable_proxy, name = var.name, preset = var.preset, read_replica_count = var.read_replica_count }) == "" if one != null])
-    error_message = join("", [for one in [var.name] : provider::pgherd::problem("name", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_proxy = var.enable_proxy, name = var.name, preset = var.preset, read_replica_count = var.read_replica_count }) if one != null])
+    condition     = alltrue([for one in [var.name] : provider::pgherd::problem("name", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_proxy = var.enable_proxy, name = var.name, preset = var.preset, proxy_config = var.proxy_config, read_replica_count = var.read_replica_count }) == "" if one != null])
+    error_message = join("", [for one in [var.name] : provider::pgherd::problem("name", { cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_proxy = var.enable_proxy, name = var.name, preset = var.preset, proxy_config = var.proxy_config, read_replica_count = var.read_replica_count }) if one != null])
   }
 }
 

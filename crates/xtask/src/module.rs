@@ -139,6 +139,7 @@ const COUNTS: &[(&str, &str)] = &[
     ("create_read_replica", "read_replica_count"),
     ("backup_retention_period", "enable_backup"),
     ("name", "enable_proxy"),
+    ("name", "proxy_config"),
 ];
 
 /// In which order variables are judged, each of which sees those before it. What two of them make wrong can be said only of the later one,

@@ -159,6 +159,8 @@ fn lived_through(world: &World, fences: &BTreeMap<usize, String>, beside: usize,
 
 /// As they stand, pairs, replicas and poolers among them. What this machine does not have (a second repository, a key of AWS's
 /// own) is accepted by name; of a version that it does not have it runs the nearest newer one, and says so.
+///
+/// Twenty databases of some forty servers at once take 3.6 GB of disk and 0.4 GB of memory: the check's own /tmp has 6 GB.
 #[test]
 fn every_block_lives_on_this_machine() {
     if !is_there() {
