@@ -1,9 +1,12 @@
 //! Which backup holds everything, and which only what changed since another.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
+use super::reach::chains;
 use super::wal::Timeline;
-use super::{Backup, BackupKind};
+use super::{Backup, BackupKind, Holdings};
 use crate::version::Version;
 
 /// The first major version whose servers tell what changed since a backup.
@@ -21,13 +24,13 @@ pub fn knows_changes(version: Version) -> bool {
 /// All are changes since the last whole one, and not since each other: a restore reads two, and one that is damaged takes no other down. It
 /// has to have been read back, to be of the same timeline and major version, and less than a week old; and once the changes are half of it,
 /// another whole one costs little more. What somebody asked for, and the last one of a database, stand alone.
-pub fn base_for<'a>(
+pub fn base_for(
     kind: BackupKind,
     version: Version,
     timeline: Timeline,
-    backups: &'a [Backup],
+    backups: &[Backup],
     now: Timestamp,
-) -> Option<&'a Backup> {
+) -> Option<&Backup> {
     if kind != BackupKind::Automated || !knows_changes(version) {
         return None;
     }
@@ -42,6 +45,15 @@ pub fn base_for<'a>(
     let is_large = changes.any(|backup| backup.bytes.saturating_mul(2) > base.bytes);
     let is_good = !base.damaged && base.verified_at.is_some();
     (is_young && is_same && is_good && !is_large).then_some(base)
+}
+
+/// The backups that are kept only for those that hold the changes since them: the log behind them has gone, and nobody restores to a moment
+/// from them.
+pub fn kept_for_changes(holdings: &Holdings) -> BTreeSet<&str> {
+    let bases = holdings.backups.iter().filter_map(|backup| backup.base.as_deref()).collect::<BTreeSet<_>>();
+    let chains = chains(holdings);
+    let has_log = |name: &str| chains.iter().any(|chain| chain.backup == name && chain.last.is_some());
+    bases.into_iter().filter(|name| !has_log(name)).collect()
 }
 
 /// Bytes that unpacking a backup takes at most. Changes lie beside what they are changes of, and beside what is made of both.

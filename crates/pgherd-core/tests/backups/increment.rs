@@ -1,7 +1,9 @@
 //! Which backups hold everything, and what stays for the sake of those that do not.
 
 use jiff::Timestamp;
-use pgherd_core::backups::{Backup, BackupKind, Holdings, Retention, Timeline, base_for, expire, room_for};
+use pgherd_core::backups::{
+    Backup, BackupKind, Holdings, Retention, Timeline, base_for, chains, expire, kept_for_changes, room_for,
+};
 use pgherd_core::version::Version;
 use proptest::prelude::*;
 
@@ -101,6 +103,17 @@ fn what_changes_are_since_stays_with_them_and_without_its_log() {
     let gone = ["day1", "day2", "day3", "day4", "day5", "day6", "day8", "day9", "day0"];
     assert_eq!(backups, gone, "changes go before what they are the changes since");
     assert_eq!(log, (0..20).map(|number| format!("1:{number}")).collect::<Vec<_>>());
+}
+
+/// The log behind it has gone with its days, and that is no hole.
+#[test]
+fn what_is_kept_for_changes_is_known_as_such() {
+    let holdings = weeks(18);
+    assert!(kept_for_changes(&holdings).is_empty());
+    let left = without(&holdings, &expire(&holdings, Retention { days: 7, point_in_time: true }, now()));
+    assert_eq!(kept_for_changes(&left).into_iter().collect::<Vec<_>>(), ["day7"]);
+    let scheduled = chains(&left).into_iter().filter(|chain| chain.backup != "day7");
+    assert!(scheduled.into_iter().all(|chain| chain.gaps.is_empty()));
 }
 
 proptest! {
