@@ -11,8 +11,10 @@ use crate::version::Version;
 
 /// The first major version whose servers tell what changed since a backup.
 const FIRST_MAJOR: u32 = 17;
-/// A whole one is taken once a week: windows are a day apart, and one that is that much early is the right one.
-const WHOLE_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24 - 12);
+/// A whole one is taken once a week, or as often as there are days to go back, so that not all of them lean on one.
+const WHOLE_EVERY_DAYS: u32 = 7;
+/// Windows are a day apart: one that is that much early is the right one.
+const EARLY: SignedDuration = SignedDuration::from_hours(12);
 
 /// Whether servers of a version tell what changed since a backup.
 pub fn knows_changes(version: Version) -> bool {
@@ -22,13 +24,14 @@ pub fn knows_changes(version: Version) -> bool {
 /// The whole backup whose changes the next one by schedule holds; `None`: it is to be whole itself.
 ///
 /// All are changes since the last whole one, and not since each other: a restore reads two, and one that is damaged takes no other down. It
-/// has to have been read back, to be of the same timeline and major version, and less than a week old; and once the changes are half of it,
-/// another whole one costs little more. What somebody asked for, and the last one of a database, stand alone.
+/// has to have been read back, to be of the same timeline and major version, and less than a week old, or than the days that can be gone back; and once the changes are
+/// half of it, another whole one costs little more. What somebody asked for, and the last one of a database, stand alone.
 pub fn base_for(
     kind: BackupKind,
     version: Version,
     timeline: Timeline,
     backups: &[Backup],
+    retention_days: u32,
     now: Timestamp,
 ) -> Option<&Backup> {
     if kind != BackupKind::Automated || !knows_changes(version) {
@@ -38,7 +41,8 @@ pub fn base_for(
     // In the order of the log: clocks may be set.
     let base = backups.iter().filter(is_whole).max_by_key(|backup| (backup.timeline, backup.start_lsn))?;
     let age = now.duration_since(base.taken_at);
-    let is_young = SignedDuration::ZERO <= age && age < WHOLE_EVERY;
+    let every = SignedDuration::from_hours(24 * i64::from(retention_days.clamp(1, WHOLE_EVERY_DAYS))) - EARLY;
+    let is_young = SignedDuration::ZERO <= age && age < every;
     let is_same =
         Version::parse(&base.version).is_some_and(|of| of.major == version.major) && base.timeline == timeline;
     let mut changes = backups.iter().filter(|backup| backup.base.as_deref() == Some(base.name.as_str()));

@@ -34,7 +34,7 @@ fn changes(name: &str, base: &str, ago: i64, bytes: u64) -> Backup {
 
 #[track_caller]
 fn check(backups: &[Backup], expected: Option<&str>) {
-    let base = base_for(BackupKind::Automated, NEW, Timeline(1), backups, now());
+    let base = base_for(BackupKind::Automated, NEW, Timeline(1), backups, 7, now());
     assert_eq!(base.map(|base| base.name.as_str()), expected);
 }
 
@@ -62,14 +62,24 @@ fn a_whole_one_is_taken_where_changes_would_be_large_or_nothing() {
 }
 
 #[test]
+fn not_all_days_that_can_be_gone_back_lean_on_one_whole_backup() {
+    let base = |ago: i64, days: u32| {
+        let all = [whole("sunday", ago)];
+        base_for(BackupKind::Automated, NEW, Timeline(1), &all, days, now()).is_some()
+    };
+    assert!(base(48, 3) && !base(72, 3) && base(6 * 24, 35) && !base(7 * 24, 35));
+    assert!(!base(24, 1), "of one day each is whole");
+}
+
+#[test]
 fn what_somebody_asks_for_and_what_is_the_last_one_stand_alone() {
     let all = [whole("sunday", 24)];
     for kind in [BackupKind::Manual, BackupKind::Final] {
-        assert_eq!(base_for(kind, NEW, Timeline(1), &all, now()), None);
+        assert_eq!(base_for(kind, NEW, Timeline(1), &all, 7, now()), None);
     }
     let old = Version { major: 16, minor: None };
     let all = [Backup { version: "16.15".to_owned(), ..whole("sunday", 24) }];
-    assert_eq!(base_for(BackupKind::Automated, old, Timeline(1), &all, now()), None);
+    assert_eq!(base_for(BackupKind::Automated, old, Timeline(1), &all, 7, now()), None);
 }
 
 #[test]

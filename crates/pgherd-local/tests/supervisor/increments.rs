@@ -22,7 +22,11 @@ enum How {
 async fn check(major: u32, how: How) {
     let Some(_) = server(major) else { return };
     let world = World::new();
-    let version = [("engine_version", Value::Text(major.to_string())), ("storage_encrypted", Value::Bool(false))];
+    let version = [
+        ("engine_version", Value::Text(major.to_string())),
+        ("storage_encrypted", Value::Bool(false)),
+        ("backup_retention_period", 7.into()),
+    ];
     world.apply(&version).await;
     world.sql("CREATE TABLE filler AS SELECT i, md5(i::text) FROM generate_series(1, 100000) i").await;
     world.sql("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;

@@ -110,7 +110,15 @@ pub async fn from_backup(
         watcher.phase("putting the backup and what changed since together");
         let [whole, changes] = &parts;
         let work = backup::combine(chosen(record)?, &agent.run_as, &place.root, [whole, changes], &place.data);
-        room::within(place, work).await?;
+        let combined = room::within(place, work).await;
+        if let Err(error) = combined.as_ref()
+            && is_uncombined(error)
+            && agent.shown(generation.instance()).is_ok()
+        {
+            // The next one by schedule is whole.
+            agent.desk.note(generation.instance(), |known| known.doubts_changes = true);
+        }
+        combined?;
     }
     let command = archive::restore_command(&agent.options.paths, &settings_file);
     let log = if target == Target::Backup {
@@ -143,6 +151,11 @@ pub async fn from_backup(
         }
     };
     room::within(place, replayed).await
+}
+
+/// Whether a whole backup and what changed since did not become one, for another reason than that there is no room for it.
+pub fn is_uncombined(error: &ProviderError) -> bool {
+    error.message.starts_with("pg_combinebackup failed") && !error.message.contains("No space left")
 }
 
 /// Has what the server said of a backup lie beside its files. Blocking.
