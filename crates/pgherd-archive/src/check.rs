@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write as _};
 
-use pgherd_core::backups::{BackupKind, Gap, Timeline, WalName, chains, without_history};
+use pgherd_core::backups::{BackupKind, Gap, Timeline, WalName, chains, kept_for_changes, without_history};
 use serde::Serialize;
 
 use crate::error::{ArchiveError, ErrorKind, Result};
@@ -61,7 +61,8 @@ impl Generation {
             holdings.backups.iter().any(|backup| backup.name == name && backup.kind == BackupKind::Automated)
         };
         let all = !holdings.backups.iter().any(|backup| scheduled(&backup.name));
-        for chain in chains(&holdings) {
+        let kept = kept_for_changes(&holdings);
+        for chain in chains(&holdings).iter().filter(|chain| !kept.contains(chain.backup.as_str())) {
             if all || scheduled(&chain.backup) || !chain.consistent {
                 findings.extend(chain.gaps.iter().map(of_gap));
             }

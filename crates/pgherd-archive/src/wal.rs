@@ -160,13 +160,34 @@ impl Generation {
         }
     }
 
-    /// Whether a file is the segment that its name says, of this cluster: what a server has ready to be written to still holds an earlier one.
-    pub fn is_segment(&self, segment: SegmentName, path: &Path) -> Result<bool> {
-        let reading = |error: io::Error| ArchiveError::io(&format!("read {}", path.display()), &error);
-        let mut start = [0; 64];
-        let count = fill(&mut files::open(path).map_err(reading)?, &mut start).map_err(reading)?;
-        let is_written = FirstPage::read(&start[..count]).is_some();
-        Ok(is_written && self.check_origin(WalName::Segment(segment), &start[..count]).is_ok())
+    /// Copies a segment of a server's log, for that server's user; `false`: there is none, or it is not the one of this cluster that its name
+    /// says: what a server has ready to be written to still holds an earlier one. Both folders are that user's: no link is followed.
+    pub fn copy_segment(
+        &self,
+        segment: SegmentName,
+        from: &Path,
+        to: &Path,
+        owner: Option<(u32, u32)>,
+    ) -> Result<bool> {
+        let reading = |error: io::Error| ArchiveError::io(&format!("read {}", from.display()), &error);
+        let writing = |error: io::Error| ArchiveError::io(&format!("write {}", to.display()), &error);
+        let mut file = match files::open(from) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other.map_err(reading)?,
+        };
+        let mut start = vec![0; 64];
+        let count = fill(&mut file, &mut start).map_err(reading)?;
+        start.truncate(count);
+        let is_written = FirstPage::read(&start).is_some();
+        if !is_written || self.check_origin(WalName::Segment(segment), &start).is_err() {
+            return Ok(false);
+        }
+        let unfinished = to.with_extension("unfinished");
+        let mut written = files::create(&unfinished, owner).map_err(writing)?;
+        written.write_all(&start).map_err(writing)?;
+        copy(&mut file, &mut written, &format!("read {}", from.display()), &format!("write {}", to.display()))?;
+        files::rename_over(&unfinished, to).map_err(writing)?;
+        Ok(true)
     }
 
     /// Refuses a segment of another cluster, or one that is not what its name says.

@@ -328,7 +328,6 @@ fn replica(instance: &str, seen: &Value, at: impl Fn(u16) -> Option<String>) -> 
     Some(Replica { arn: format!("pgherd:local:{instance}/{id}"), id, endpoint })
 }
 
-/// An instance as the plan compares it, and what the outputs need.
 impl Local {
     /// Refuses where a block says something else of an instance that is there, or there is none.
     async fn refuse_differences(&self, spec: &Spec) -> Result<(), ProviderError> {
@@ -360,6 +359,7 @@ impl Local {
     }
 }
 
+/// An instance as the plan compares it, and what the outputs need.
 fn observed_instance(instance: &Instance, wanted: &Resource) -> Observed {
     let mut props: Props = instance.observed.iter().map(|(field, json)| (field.clone(), value_of(json))).collect();
     if let Some(verifier) = &instance.master_verifier {

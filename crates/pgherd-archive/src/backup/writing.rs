@@ -42,6 +42,11 @@ impl BackupWriter {
         Ok(FileWriter { backup: self, name: name.to_owned(), key, writer })
     }
 
+    /// It holds everything after all, and not only the changes since another one.
+    pub fn is_whole(&mut self) {
+        self.start.base = None;
+    }
+
     /// Makes what was stored a backup: from now on it is listed.
     pub fn finish(self, end: BackupEnd) -> Result<Backup> {
         let generation = &self.generation;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use due::{Due, Failed, Schedule, due, slot_before};
 pub use expire::{Clusters, Deletion, Retention, expire, expire_ended};
 pub use gone::{Gone, expire_gone};
-pub use increment::{base_for, knows_changes, room_for};
+pub use increment::{base_for, kept_for_changes, knows_changes, room_for};
 pub use practice::{Drilled, PRACTISE_EVERY, check_due, drill_due, drill_overdue};
 pub use reach::{Chain, Gap, Leg, Reach, chains, lineage, lineages, reach, without_history};
 pub use wal::{History, Lsn, NotAName, SegmentName, Switch, Timeline, WalName};

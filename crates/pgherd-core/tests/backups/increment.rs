@@ -1,7 +1,9 @@
 //! Which backups hold everything, and what stays for the sake of those that do not.
 
 use jiff::Timestamp;
-use pgherd_core::backups::{Backup, BackupKind, Holdings, Retention, Timeline, base_for, expire, room_for};
+use pgherd_core::backups::{
+    Backup, BackupKind, Holdings, Retention, Timeline, base_for, chains, expire, kept_for_changes, room_for,
+};
 use pgherd_core::version::Version;
 use proptest::prelude::*;
 
@@ -32,7 +34,7 @@ fn changes(name: &str, base: &str, ago: i64, bytes: u64) -> Backup {
 
 #[track_caller]
 fn check(backups: &[Backup], expected: Option<&str>) {
-    let base = base_for(BackupKind::Automated, NEW, Timeline(1), backups, now());
+    let base = base_for(BackupKind::Automated, NEW, Timeline(1), backups, 7, now());
     assert_eq!(base.map(|base| base.name.as_str()), expected);
 }
 
@@ -60,14 +62,24 @@ fn a_whole_one_is_taken_where_changes_would_be_large_or_nothing() {
 }
 
 #[test]
+fn not_all_days_that_can_be_gone_back_lean_on_one_whole_backup() {
+    let base = |ago: i64, days: u32| {
+        let all = [whole("sunday", ago)];
+        base_for(BackupKind::Automated, NEW, Timeline(1), &all, days, now()).is_some()
+    };
+    assert!(base(48, 3) && !base(72, 3) && base(6 * 24, 35) && !base(7 * 24, 35));
+    assert!(!base(24, 1), "of one day each is whole");
+}
+
+#[test]
 fn what_somebody_asks_for_and_what_is_the_last_one_stand_alone() {
     let all = [whole("sunday", 24)];
     for kind in [BackupKind::Manual, BackupKind::Final] {
-        assert_eq!(base_for(kind, NEW, Timeline(1), &all, now()), None);
+        assert_eq!(base_for(kind, NEW, Timeline(1), &all, 7, now()), None);
     }
     let old = Version { major: 16, minor: None };
     let all = [Backup { version: "16.15".to_owned(), ..whole("sunday", 24) }];
-    assert_eq!(base_for(BackupKind::Automated, old, Timeline(1), &all, now()), None);
+    assert_eq!(base_for(BackupKind::Automated, old, Timeline(1), &all, 7, now()), None);
 }
 
 #[test]
@@ -101,6 +113,17 @@ fn what_changes_are_since_stays_with_them_and_without_its_log() {
     let gone = ["day1", "day2", "day3", "day4", "day5", "day6", "day8", "day9", "day0"];
     assert_eq!(backups, gone, "changes go before what they are the changes since");
     assert_eq!(log, (0..20).map(|number| format!("1:{number}")).collect::<Vec<_>>());
+}
+
+/// The log behind it has gone with its days, and that is no hole.
+#[test]
+fn what_is_kept_for_changes_is_known_as_such() {
+    let holdings = weeks(18);
+    assert!(kept_for_changes(&holdings).is_empty());
+    let left = without(&holdings, &expire(&holdings, Retention { days: 7, point_in_time: true }, now()));
+    assert_eq!(kept_for_changes(&left).into_iter().collect::<Vec<_>>(), ["day7"]);
+    let scheduled = chains(&left).into_iter().filter(|chain| chain.backup != "day7");
+    assert!(scheduled.into_iter().all(|chain| chain.gaps.is_empty()));
 }
 
 proptest! {

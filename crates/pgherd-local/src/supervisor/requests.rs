@@ -339,7 +339,7 @@ async fn accept_put(
 }
 
 /// Whoever forgot it does not mean it any more.
-fn left_alone(name: &str) -> ProviderError {
+pub fn left_alone(name: &str) -> ProviderError {
     let message = format!("pgherd was told to leave {name} alone");
     ProviderError::new(ErrorKind::Conflict, message).help("pgherd adopt takes it back")
 }

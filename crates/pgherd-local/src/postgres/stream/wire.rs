@@ -44,6 +44,7 @@ impl Wire {
     pub fn connect(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(SILENCE))?;
+        stream.set_write_timeout(Some(SILENCE))?;
         Ok(Self { from: BufReader::with_capacity(BUFFER_BYTES, stream), server_pid: None, is_new: false })
     }
 

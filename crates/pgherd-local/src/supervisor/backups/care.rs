@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pgherd_archive::{ArchiveError, Depth, Finding, Generation, Trouble};
-use pgherd_core::backups::{BackupKind, Deletion, Holdings};
+use pgherd_core::backups::{Backup, BackupKind, Deletion, Holdings};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::{archive, second, store};
@@ -162,6 +162,13 @@ pub async fn delete(agent: &Arc<Agent>, name: &str, label: &str) -> Result<(), P
     blocking(move || delete_of(&own, &site, &label)).await
 }
 
+/// Refuses to delete what another backup holds the changes since.
+pub fn refuse_base(listed: &[Backup], label: &str) -> Result<(), ProviderError> {
+    let Some(other) = listed.iter().find(|other| other.base.as_deref() == Some(label)) else { return Ok(()) };
+    let message = format!("{} holds the changes since {label}, and is nothing without it", other.name);
+    Err(ProviderError::new(ErrorKind::Protected, message).help("delete that one first"))
+}
+
 fn delete_of(agent: &Agent, site: &Site, label: &str) -> Result<(), ProviderError> {
     let name = &site.name;
     // One whose ledger cannot be read is not one that is gone.
@@ -189,10 +196,7 @@ fn delete_of(agent: &Agent, site: &Site, label: &str) -> Result<(), ProviderErro
                 "it goes by itself after backup_retention_period days; what somebody asked for by name can be deleted",
             ));
         }
-        if let Some(other) = listed.iter().find(|other| other.base.as_deref() == Some(label)) {
-            let message = format!("{} holds the changes since {label}, and is nothing without it", other.name);
-            return Err(ProviderError::new(ErrorKind::Protected, message).help("delete that one first"));
-        }
+        refuse_base(&listed, label)?;
         generation.delete(&[Deletion::Backup(label.to_owned())]).map_err(store::refused)?;
         if !is_current && names.len() == 1 {
             // Nothing can be restored from the log alone.

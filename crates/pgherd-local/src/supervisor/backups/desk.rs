@@ -21,6 +21,8 @@ pub struct Known {
     pub failure: Option<String>,
     /// Backups that were not read back when they were taken, and cannot be now.
     pub unproven: BTreeSet<String>,
+    /// Whether a whole backup and what changed since it did not become one: the next is whole.
+    pub doubts_changes: bool,
     /// On which timeline, by which primary, everything that it only streamed was found to be archived.
     pub filled: Option<(u32, NodeId)>,
     /// When that was found.

@@ -39,6 +39,9 @@ pub async fn from_backup(
             used_by(agent, generation.instance()).await.unwrap_or_default()
         }
     };
+    if target != Target::Backup {
+        rest::archive_finished(agent, generation).await?;
+    }
     let until = matches!(target, Target::Backup).then_some(backup.end_lsn);
     let (own, of) = (generation.clone(), backup.clone());
     let (log, base, room) = blocking(move || {
@@ -51,6 +54,16 @@ pub async fn from_backup(
         Ok((source::log_after(&own, &of)?, base, room_for(&of, &backups)))
     })
     .await?;
+    let server = chosen(record)?;
+    if base.is_some() && !server.knows_changes() {
+        let message = format!(
+            "{} has no pg_combinebackup, which puts a backup and what changed since together",
+            server.bin.display()
+        );
+        return Err(
+            ProviderError::new(ErrorKind::Unsupported, message).help("install the whole server of that version")
+        );
+    }
     super::refuse_without_room(&agent.options.paths.instances(), room.max(now))?;
     watcher.phase(match &far {
         Some(place) => format!("fetching the backup and the log from {place}"),
@@ -97,11 +110,22 @@ pub async fn from_backup(
         watcher.phase("putting the backup and what changed since together");
         let [whole, changes] = &parts;
         let work = backup::combine(chosen(record)?, &agent.run_as, &place.root, [whole, changes], &place.data);
-        room::within(place, work).await?;
+        let combined = room::within(place, work).await;
+        if let Err(error) = combined.as_ref()
+            && is_uncombined(error)
+            && agent.shown(generation.instance()).is_ok()
+        {
+            // The next one by schedule is whole.
+            agent.desk.note(generation.instance(), |known| known.doubts_changes = true);
+        }
+        combined?;
     }
     let command = archive::restore_command(&agent.options.paths, &settings_file);
-    let log =
-        if target == Target::Backup { log } else { rest::bring(agent, generation, &backup_of, place, log).await? };
+    let log = if target == Target::Backup {
+        log
+    } else {
+        rest::bring(agent, generation, &backup_of, place, log, watcher).await?
+    };
     let replayed = async {
         let again = |target| replay(agent, record, place, Some((command.clone(), log)), target, watcher);
         let refused = match again(target.clone()).await? {
@@ -127,6 +151,11 @@ pub async fn from_backup(
         }
     };
     room::within(place, replayed).await
+}
+
+/// Whether a whole backup and what changed since did not become one, for another reason than that there is no room for it.
+pub fn is_uncombined(error: &ProviderError) -> bool {
+    error.message.starts_with("pg_combinebackup failed") && !error.message.contains("No space left")
 }
 
 /// Has what the server said of a backup lie beside its files. Blocking.

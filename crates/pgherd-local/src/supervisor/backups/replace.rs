@@ -23,7 +23,7 @@ use crate::supervisor::agent::Agent;
 use crate::supervisor::hands;
 use crate::supervisor::ledger::Record;
 use crate::supervisor::messages::{AsideReport, RestoreHow, RestorePoint};
-use crate::supervisor::requests::Watcher;
+use crate::supervisor::requests::{Watcher, left_alone};
 use crate::supervisor::site::{Site, blocking, cannot, chosen};
 use crate::supervisor::{files, upkeep};
 use crate::{limits, storage};
@@ -139,6 +139,7 @@ fn refuse_unfit(record: &Record) -> Result<(), ProviderError> {
     let refuse = |message: String| Err(ProviderError::new(ErrorKind::Conflict, message));
     let name = &record.name;
     match record {
+        Record { forgotten: true, .. } => Err(left_alone(name)),
         Record { exchange: Some(_), .. } => refuse(format!("other data is just being put in the place of {name}")),
         Record { promotion: Some(promotion), .. } => {
             refuse(format!("a replica of {name} is just becoming {}", promotion.to))

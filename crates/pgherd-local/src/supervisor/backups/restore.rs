@@ -14,7 +14,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::recovery::{from_backup, make_place, replay, used_by};
+use super::recovery::{self, from_backup, make_place, replay, used_by};
 use super::source::{self, Source, Unusable};
 use super::{replace, room, second, telling};
 use crate::paths::{Layout, Paths};
@@ -293,6 +293,10 @@ async fn from_what_can_be_used(
         if let Some(known) = source::what_is_unusable(&source).await {
             watcher.say(format!("the backup {} cannot be used: {error}", known.2));
             unusable.insert(known);
+        } else if recovery::is_uncombined(&error) {
+            // Both are as they were stored, and are no database all the same.
+            watcher.say(format!("the backup {} cannot be used: {error}", backup.name));
+            unusable.insert(source::key(&source));
         } else if !is_far && let Some(second) = source::elsewhere(agent, of, &how.point, &source, &unusable).await {
             watcher.say(format!("restoring it failed, and the second repository is tried: {error}"));
             unusable.insert(source::key(&source));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use pgherd_archive::{ErrorKind as Stored, Generation, Repository};
 use pgherd_core::backups::{
-    Backup, BackupKind, Chain, Gap, Holdings, Lsn, Timeline, WalName, chains, reach, without_history,
+    Backup, BackupKind, Chain, Gap, Holdings, Lsn, Timeline, WalName, chains, kept_for_changes, reach, without_history,
 };
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
@@ -414,8 +414,15 @@ fn look_up(
     unusable: &Unusable,
 ) -> Result<Source, ProviderError> {
     let mut all = Vec::new();
+    // Which have no log behind them any more.
+    let mut without_log = BTreeSet::new();
     for generation in store::readable_generations(repository, of)? {
-        for backup in generation.backups().map_err(store::refused)? {
+        let backups = generation.backups().map_err(store::refused)?;
+        if backups.iter().any(|backup| backup.base.is_some()) {
+            let holdings = generation.holdings().map_err(store::refused)?;
+            without_log.extend(kept_for_changes(&holdings).into_iter().map(|name| key_of(&generation, name)));
+        }
+        for backup in backups {
             all.push(Source { generation: generation.clone(), backup });
         }
     }
@@ -465,7 +472,7 @@ fn look_up(
                 false => refuse(format!("there is no backup {name} of {of}")),
             })
         }
-        RestorePoint::At(at) => last(&|source| source.backup.finished_at <= *at)
+        RestorePoint::At(at) => last(&|source| source.backup.finished_at <= *at && !without_log.contains(&key(source)))
             .ok_or_else(|| refuse(format!("no backup of {of} is from before {at}"))),
         RestorePoint::Lsn(text) => {
             let lsn: Lsn = text.parse().map_err(|_| {
@@ -475,7 +482,9 @@ fn look_up(
             let newest = whole.iter().max_by_key(|source| source.generation.info().number);
             let cluster = newest.map(|source| source.generation.info().system_identifier);
             let fits = |source: &Source| {
-                Some(source.generation.info().system_identifier) == cluster && source.backup.end_lsn <= lsn
+                Some(source.generation.info().system_identifier) == cluster
+                    && source.backup.end_lsn <= lsn
+                    && !without_log.contains(&key(source))
             };
             last(&fits).ok_or_else(|| refuse(format!("no backup of {of} is from before {lsn}")))
         }

@@ -70,9 +70,11 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
     let start = BackupStart { name, kind, taken_at, version, wal_segment_bytes, tags, base: None };
     let (folder, run_as) = (store::folder(&site.agent.options.paths), site.agent.run_as.clone());
     let come = Arc::clone(&what.come);
-    let since = if archive::of(site, record).is_some_and(|archive| archive.summarized) {
+    let knows = archive::of(site, record).is_some_and(|archive| archive.summarized);
+    let since = if knows && !site.agent.desk.of(&site.name).doubts_changes {
         let (own, version, timeline) = (generation.clone(), server.version, Timeline(record.ha.timeline));
-        blocking(move || base_of(&own, kind, version, timeline, taken_at)).await?
+        let days = record.wanted.backup_retention_days;
+        blocking(move || base_of(&own, kind, version, timeline, days, taken_at)).await?
     } else {
         None
     };
@@ -81,6 +83,10 @@ pub async fn take(site: &Site, record: &Record, what: &Taking, say: impl Fn(&str
     drop(cut);
     backup::clear(&work).await?;
     let (stored, whole_since) = stored?;
+    if kind == BackupKind::Automated && stored.base.is_none() {
+        // What comes then has another one to be the changes since.
+        site.agent.desk.note(&site.name, |known| known.doubts_changes = false);
+    }
     if let Some(why) = whole_since {
         site.note(format!("the backup {} is whole, and not what changed since the last whole one: {why}", stored.name));
     }
@@ -93,10 +99,11 @@ fn base_of(
     kind: BackupKind,
     version: Version,
     timeline: Timeline,
+    retention_days: u32,
     now: Timestamp,
 ) -> Result<Option<Base>, ProviderError> {
     let backups = generation.backups().map_err(store::refused)?;
-    let Some(base) = base_for(kind, version, timeline, &backups, now) else { return Ok(None) };
+    let Some(base) = base_for(kind, version, timeline, &backups, retention_days, now) else { return Ok(None) };
     match manifest_of(generation, &base.name) {
         Ok(manifest) => Ok(Some(Base { name: base.name.clone(), manifest })),
         // A whole one is what is needed then.
@@ -154,6 +161,8 @@ fn begin(stream: &mut Stream, name: &str, since: Option<&Base>) -> Result<(Form,
     }
     match stream.begin(name) {
         Ok(form) => Ok((form, None)),
+        // Of everything there is none either.
+        Err(why) if why.kind == ErrorKind::Invalid => Err(why),
         Err(why) => {
             stream.whole()?;
             Ok((stream.begin(name)?, Some(why.message)))
@@ -169,13 +178,16 @@ fn keep(
 ) -> Result<(Backup, Option<String>), ProviderError> {
     let Copying { mut stream, since, server, run_as, folder, work, come } = copying;
     let name = start.name.clone();
+    let base = since.as_ref().map(|base| base.name.clone());
+    let mut writer = generation.begin_backup(BackupStart { base, ..start }).map_err(store::refused)?;
     let (form, whole_since) = begin(&mut stream, &name, since.as_ref())?;
+    if whole_since.is_some() {
+        writer.is_whole();
+    }
     let packing = match form {
         Form::Tar => Packing::None,
         Form::Zstd => Packing::Zstd,
     };
-    let base = since.filter(|_| whole_since.is_none()).map(|base| base.name);
-    let writer = generation.begin_backup(BackupStart { base, ..start }).map_err(store::refused)?;
     let folders: Vec<PathBuf> = folder.into_iter().chain([work.clone()]).collect();
     let watched = Watched { from: &mut stream, folders: &folders, unlooked: LOOK_FOR_ROOM_BYTES };
     let looked = writer

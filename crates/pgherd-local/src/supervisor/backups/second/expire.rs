@@ -13,7 +13,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use super::turn::Turn;
 use crate::supervisor::agent::Agent;
 use crate::supervisor::backups::schedule::is_past;
-use crate::supervisor::backups::{archive, store};
+use crate::supervisor::backups::{archive, care, store};
 use crate::supervisor::site::Site;
 
 /// Deletes there what is past its retention there, and not here any more; says how much that was. `current` is the generation that is
@@ -93,7 +93,9 @@ fn delete_from(second: &Repository, name: &str, label: &str, current: Option<u32
             continue;
         }
         let is_current = current == Some(generation.info().number);
-        let known = generation.backups().map_err(store::refused)?.into_iter().find(|backup| backup.name == label);
+        let listed = generation.backups().map_err(store::refused)?;
+        care::refuse_base(&listed, label)?;
+        let known = listed.into_iter().find(|backup| backup.name == label);
         if is_current && known.is_some_and(|known| known.kind == BackupKind::Automated) {
             let message = format!("{label} was taken by the schedule, and the second repository alone has it");
             let help =
