@@ -1,6 +1,6 @@
 //! Everything there is of a block, all kinds side by side.
 
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join, try_join, try_join_all};
 use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::value::{Props, Value};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -101,12 +101,17 @@ pub(crate) async fn observe(gcp: &Gcp, wanted: &[Resource]) -> Result<Vec<Observ
         if told != Status::Available {
             return Ok(None);
         }
-        try_join(api::databases(gcp.at(), name), api::users(gcp.at(), name))
-            .await
-            .map(Some)
-            .map_err(ProviderError::from)
+        try_join(api::databases(gcp.at(), name), api::users(gcp.at(), name)).await.map(Some)
     };
-    let (within, replicas) = try_join(within, replicas(gcp, &there)).await?;
+    let (within, replicas) = join(within, replicas(gcp, &there)).await;
+    let (within, replicas) = match within {
+        // What somebody was deleting is gone since it was looked at, and its replicas went before it.
+        Err(error) if error.is_absent() => {
+            all.retain(|one| one.id != want.id);
+            return Ok(all);
+        }
+        within => (within?, replicas?),
+    };
     for one in wanted.iter().filter(|one| [database::NAME, user::NAME].contains(&one.id.kind.as_str())) {
         let name = one.props.get("name").and_then(Value::as_text).unwrap_or_default().to_owned();
         let exists = within.as_ref().is_none_or(|(databases, users)| match one.id.kind.as_str() {

@@ -205,8 +205,6 @@ fn on(target: Cloud, sample: &str) -> String {
         // A key of a cloud is none of this machine.
         (Cloud::Local, Some("kms_key_id")) => "kms_key_id = \"/etc/pgherd/own.key\"".to_owned(),
         (Cloud::Gcp, Some("vpc_id")) => "vpc_id = \"projects/my-project/global/networks/default\"".to_owned(),
-        // Private ones never come over the internet, and only that is asked about there.
-        (Cloud::Gcp, Some("security_group_rules")) => sample.replace("10.0.0.0/16", "198.51.100.0/24"),
         (Cloud::Gcp, Some("availability_zone")) => "availability_zone = \"us-central1-b\"".to_owned(),
         (Cloud::Gcp, Some("dr_region")) => "dr_region = \"us-east4\"".to_owned(),
         (Cloud::Gcp, Some("kms_key_id")) => {
@@ -227,10 +225,8 @@ fn meaning(lines: &[String], target: Cloud) -> (Spec, Vec<Diagnostic>) {
         ("do_region", "fra1"),
         ("name", "orders"),
     ];
-    // Without it a Cloud SQL instance has no door that addresses are let in by.
-    let open = (target == Cloud::Gcp && !has("publicly_accessible")).then(|| "publicly_accessible = true".to_owned());
     let needed = needed.iter().filter(|(name, _)| !has(name)).map(|(name, value)| format!("{name} = \"{value}\""));
-    let lines: Vec<String> = needed.chain(open).chain(lines.iter().cloned()).collect();
+    let lines: Vec<String> = needed.chain(lines.iter().cloned()).collect();
     let text = format!("module \"database\" {{\nsource = \"./modules/database_postgres\"\n{}\n}}\n", lines.join("\n"));
     let document = read(&Sources::from_bytes("database.hcl", text.into_bytes()), &Given::default());
     let inputs = document.blocks.first().expect("a block of our own");
