@@ -74,6 +74,14 @@ pub(crate) async fn replicas(azure: &Azure, database: &str) -> Result<Vec<Server
 
 /// What there is of a block: what is wanted, what is somebody else's under our names, and what nobody wants any more.
 pub(crate) async fn observe(azure: &Azure, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
+    match look(azure, wanted).await {
+        // What is being deleted went between two calls of it, and now is seen to be gone.
+        Err(error) if error.kind == ErrorKind::NotFound => look(azure, wanted).await,
+        answer => answer,
+    }
+}
+
+async fn look(azure: &Azure, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
     let Some(want) = wanted.iter().find(|one| one.id.kind == server::NAME) else { return Ok(Vec::new()) };
     let name = want.id.name.as_str();
     let is_watched = wanted.iter().any(|one| [alert::NAME, action_group::NAME].contains(&one.id.kind.as_str()));

@@ -85,7 +85,7 @@ pub(crate) async fn observe(ocean: &DigitalOcean, wanted: &[Resource]) -> Result
     let (found, alerts) = futures_util::future::try_join(find(ocean, name), alerts(ocean, asks_for_alerts)).await?;
     let alerts: Vec<Observed> = alerts.iter().filter_map(|told| seen_alert(name, told)).collect();
     let there = match found {
-        Found::Nothing => return Ok(alerts),
+        Found::Nothing => return Ok(left_behind(ocean, wanted, name).into_iter().chain(alerts).collect()),
         Found::Foreign(cluster, why) => {
             let props = Props::from([("name".to_owned(), Value::text(&cluster.name))]);
             return Ok([vec![seen(want.id.clone(), props, Status::Foreign(why), None)], alerts].concat());
@@ -155,6 +155,14 @@ pub(crate) async fn observe(ocean: &DigitalOcean, wanted: &[Resource]) -> Result
     all.extend(pools.iter().filter(|pool| pool.name == names::pool(name)).map(|pool| seen_pool(&want.id, pool)));
     all.extend(alerts);
     Ok(all)
+}
+
+/// The credentials of a cluster that is gone: a destroy was cut short before it took them away, or somebody else has deleted it.
+fn left_behind(ocean: &DigitalOcean, wanted: &[Resource], database: &str) -> Option<Observed> {
+    let one = wanted.iter().find(|one| one.id.kind == secret::NAME)?;
+    let is_there = ocean.secrets(database).is_some_and(|folder| folder.holds_credentials());
+    let status = || Status::Incomplete("its cluster is gone".to_owned());
+    is_there.then(|| seen(one.id.clone(), Props::new(), status(), None))
 }
 
 /// The alerts of the account. Whoever wants none need not be allowed to see them.

@@ -102,6 +102,11 @@ impl Folder {
         self.intent().exists() && self.read().is_none()
     }
 
+    /// Whether something of a database is here that nobody is about to make.
+    pub(crate) fn holds_credentials(&self) -> bool {
+        !self.intent().exists() && [self.secret(), self.passfile(), self.certificate()].iter().any(|path| path.exists())
+    }
+
     /// What was intended is done, or came to nothing.
     pub(crate) fn done(&self) -> Result<(), ProviderError> {
         match fs::remove_file(self.intent()) {

@@ -197,10 +197,14 @@ async fn finished(gcp: &Gcp, begun: Operation, at_most: Duration, events: &Event
         None => Ok(()),
         Some((code, message)) => {
             let words = format!("Google Cloud: the operation {name} ({}) failed: {code}: {message}", ended.kind);
-            Err(ProviderError::new(ErrorKind::Invalid, words))
+            let error = ProviderError::new(ErrorKind::Invalid, words);
+            Err(if code == "NETWORK_NOT_PEERED" { error.help(UNCONNECTED) } else { error })
         }
     }
 }
+
+/// What cannot be seen before: only the network's owner may be allowed to look.
+const UNCONNECTED: &str = "give the network private services access (`gcloud services vpc-peerings connect`), destroy the instance that failed, and apply again";
 
 /// Tells the user something that no plan shows.
 pub(crate) fn say(events: &Events, message: impl Into<String>) {

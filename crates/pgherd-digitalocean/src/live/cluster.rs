@@ -295,6 +295,14 @@ async fn deletable(ocean: &DigitalOcean, name: &str, how: &Deletion) -> Result<O
     Ok(Some(cluster))
 }
 
+/// The credentials go with their cluster, and are of use for as long as that is there.
+pub(super) async fn forgotten_if_gone(ocean: &DigitalOcean, name: &str) -> Result<(), ProviderError> {
+    match find(ocean, name).await? {
+        Found::Nothing => forgotten(ocean, name),
+        Found::Ours(_) | Found::Foreign(..) => Ok(()),
+    }
+}
+
 /// Removes what this machine knows of a database that is gone.
 fn forgotten(ocean: &DigitalOcean, name: &str) -> Result<(), ProviderError> {
     ocean.secrets(name).map_or(Ok(()), |folder| folder.remove())

@@ -63,11 +63,8 @@ pub(crate) async fn delete(
         kinds::replica::NAME => replica::delete(ocean, id, events).await,
         kinds::pool::NAME => within::delete_pool(ocean, id, events).await,
         kinds::alert::NAME => alert::delete(ocean, id).await,
-        kinds::config::NAME
-        | kinds::database::NAME
-        | kinds::user::NAME
-        | kinds::firewall::NAME
-        | kinds::secret::NAME => Ok(()),
+        kinds::config::NAME | kinds::database::NAME | kinds::user::NAME | kinds::firewall::NAME => Ok(()),
+        kinds::secret::NAME => cluster::forgotten_if_gone(ocean, &id.name).await,
         kind => Err(unknown(kind)),
     }
 }

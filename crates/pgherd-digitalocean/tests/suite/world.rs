@@ -169,6 +169,8 @@ fn copied(from: &Path, to: &Path) {
 }
 
 impl<const EACH: i64> suite::World for World<EACH> {
+    const DELETION_TAKES_TIME: bool = false;
+
     async fn new() -> Self {
         let options = Options { speed: Speed::PerCall { seconds: EACH }, ..Options::default() };
         let emulator = emulated::DigitalOcean::start(options).await.expect("loopback is there");

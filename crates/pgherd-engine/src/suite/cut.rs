@@ -103,7 +103,7 @@ pub async fn destroy_killed_anywhere<W: World>(block: &str, at_least: usize) {
                 outcome = carried_out(&world, block, &planned) => {
                     assert!(outcome.is_success(), "{outcome:?}");
                     assert!(nth > at_least, "only {nth} calls");
-                    assert!(met > 0 || !W::TAKES_TIME, "nothing was met on its way");
+                    assert!(met > 0 || !W::DELETION_TAKES_TIME, "nothing was met on its way");
                     return;
                 }
                 () = world.hung() => {}
@@ -135,7 +135,7 @@ pub async fn destroy_killed_and_wanted_again<W: World>(block: &str, at_least: us
             outcome = carried_out(&world, block, &plan) => {
                 assert!(outcome.is_success(), "{outcome:?}");
                 assert!(nth > at_least, "only {nth} calls");
-                assert!(met > 0 || !W::TAKES_TIME, "nothing was met on its way");
+                assert!(met > 0 || !W::DELETION_TAKES_TIME, "nothing was met on its way");
                 return;
             }
             () = world.hung() => {}

@@ -32,6 +32,8 @@ use crate::walk::Outcome;
 pub trait World: Sized {
     /// Whether what is begun there goes on by itself for a while; where all is over at once, nobody can meet it on its way.
     const TAKES_TIME: bool = true;
+    /// Whether a deletion does, too.
+    const DELETION_TAKES_TIME: bool = Self::TAKES_TIME;
 
     /// A new one, with nothing in it.
     fn new() -> impl Future<Output = Self>;
