@@ -525,8 +525,8 @@ variable "geo_redundant_backup" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
   }
 }
 
@@ -536,8 +536,8 @@ variable "dr_region" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 
@@ -547,8 +547,8 @@ variable "dr_read_replica" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 
@@ -569,8 +569,8 @@ variable "dr_subnet_ids" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 

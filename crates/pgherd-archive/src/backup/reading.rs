@@ -49,7 +49,7 @@ impl BackupReader {
     }
 
     /// Reads every file back as it is stored, and does not expand it: what was looked at when it was stored
-    /// ([`BackupWriter::store`]) is what is there. `progress` hears of every part, in bytes that are stored.
+    /// ([`super::BackupWriter::store`]) is what is there. `progress` hears of every part, in bytes that are stored.
     pub fn verify_sealed(&self, mut progress: impl FnMut(u64)) -> Result<()> {
         for file in self.files() {
             let trailer = self.object(&file.name)?.verify_sealed(&mut progress)?;
