@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 /// Whose what is made here is to be.
@@ -28,9 +28,10 @@ pub(crate) fn create(path: &Path, owner: Owner) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a folder and its parents below `root`, which must be there; durable. Nothing below `root` is followed: whoever owns a
-/// folder there could otherwise have root give away what a link of theirs leads to.
-pub(crate) fn make_folders(root: &Path, folder: &Path, owner: Owner) -> io::Result<()> {
+/// Makes a folder and its parents below `root`, which must be there with a file of the name `marker` in it; durable. Where the disk was
+/// taken away a moment ago nothing is made on its mount point. Nothing below `root` is followed: whoever owns a folder there could
+/// otherwise have root give away what a link of theirs leads to.
+pub(crate) fn make_folders(root: &Path, folder: &Path, marker: &str, owner: Owner) -> io::Result<()> {
     let below = folder.strip_prefix(root).map_err(|_| {
         let message = format!("{} is not below {}", folder.display(), root.display());
         io::Error::new(ErrorKind::InvalidInput, message)
@@ -39,6 +40,14 @@ pub(crate) fn make_folders(root: &Path, folder: &Path, owner: Owner) -> io::Resu
         let gone = error.kind() == ErrorKind::NotFound;
         if gone { io::Error::new(error.kind(), format!("{} is not there", root.display())) } else { error }
     })?;
+    if below.components().next().is_some() {
+        rustix::fs::accessat(&parent, marker, Access::EXISTS, AtFlags::empty()).map_err(|error| match error {
+            Errno::NOENT => {
+                io::Error::new(ErrorKind::NotFound, format!("there is no repository at {}", root.display()))
+            }
+            other => other.into(),
+        })?;
+    }
     for name in below {
         parent = enter(&parent, Path::new(name), owner)?;
     }
@@ -198,19 +207,27 @@ pub(crate) fn claim(file: &File) -> io::Result<bool> {
 mod tests {
     use super::*;
 
+    const MARKER: &str = "marker";
+
+    fn mark(root: &Path) {
+        std::fs::write(root.join(MARKER), "").expect("written");
+    }
+
     /// A folder that somebody put something else in the place of, and a place elsewhere that is none of theirs.
     fn check(replace: impl FnOnce(&Path, &Path)) {
         let world = tempfile::tempdir().expect("a folder");
         let (root, elsewhere) = (world.path().join("repository"), world.path().join("elsewhere"));
         std::fs::create_dir_all(root.join("shop/0001")).expect("made");
         std::fs::create_dir(&elsewhere).expect("made");
+        mark(&root);
         replace(&root.join("shop/0001/backups"), &elsewhere);
         let before = std::fs::metadata(&elsewhere).expect("there");
         let (user, group) = (before.uid(), before.gid());
         // Whoever runs this as root gives to another; anybody else could give nothing away.
         let owner = if rustix::process::geteuid().is_root() { (4711, 4711) } else { (user, group) };
-        make_folders(&root, &root.join("shop/0001/backups/daily"), Some(owner)).expect_err("a link is no folder");
-        make_folders(&root, &root.join("shop/0001/backups"), Some(owner)).expect_err("a link is no folder");
+        make_folders(&root, &root.join("shop/0001/backups/daily"), MARKER, Some(owner))
+            .expect_err("a link is no folder");
+        make_folders(&root, &root.join("shop/0001/backups"), MARKER, Some(owner)).expect_err("a link is no folder");
         let after = std::fs::metadata(&elsewhere).expect("there");
         assert_eq!((after.uid(), after.gid()), (user, group));
         assert_eq!(std::fs::read_dir(&elsewhere).expect("a folder").count(), 0);
@@ -231,21 +248,31 @@ mod tests {
         let world = tempfile::tempdir().expect("a folder");
         let (root, file) = (world.path().join("repository"), world.path().join("shadow"));
         std::fs::create_dir(&root).expect("made");
+        mark(&root);
         std::fs::write(&file, "secret").expect("written");
         std::os::unix::fs::symlink(&file, root.join("shop")).expect("linked");
         let before = std::fs::metadata(&file).expect("there").uid();
         let owner = if rustix::process::geteuid().is_root() { (4711, 4711) } else { (before, before) };
-        make_folders(&root, &root.join("shop"), Some(owner)).expect_err("a link is no folder");
+        make_folders(&root, &root.join("shop"), MARKER, Some(owner)).expect_err("a link is no folder");
         assert_eq!(std::fs::metadata(&file).expect("there").uid(), before);
+    }
+
+    #[test]
+    fn nothing_is_made_on_the_mount_point_of_a_disk_that_is_away() {
+        let world = tempfile::tempdir().expect("a folder");
+        let refused = make_folders(world.path(), &world.path().join("shop/0001"), MARKER, None).expect_err("refused");
+        assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
+        assert_eq!(std::fs::read_dir(world.path()).expect("a folder").count(), 0);
     }
 
     #[test]
     fn folders_are_made_and_given_away() {
         let world = tempfile::tempdir().expect("a folder");
+        mark(world.path());
         let folder = world.path().join("shop/0001");
         let owner = rustix::process::geteuid().is_root().then_some((4711, 4711));
         for _ in 0..2 {
-            make_folders(world.path(), &folder, owner).expect("made");
+            make_folders(world.path(), &folder, MARKER, owner).expect("made");
             let made = std::fs::metadata(&folder).expect("there");
             assert!(owner.is_none_or(|owner| owner == (made.uid(), made.gid())));
         }

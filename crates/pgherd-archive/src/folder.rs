@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 
 use crate::error::{ArchiveError, ErrorKind, Result};
 use crate::files::{self, Owner};
+use crate::repository::MARKER;
 use crate::store::{Store, Stored, Upload};
 
 /// What stored objects end with; nothing else in a repository is looked at.
@@ -37,8 +38,13 @@ impl Folder {
     }
 
     fn make_folders(&self, folder: &Path) -> Result<()> {
-        files::make_folders(&self.root, folder, self.owner).map_err(|error| refuse("make", folder, &error))
+        files::make_folders(&self.root, folder, &marker(), self.owner).map_err(|error| refuse("make", folder, &error))
     }
+}
+
+/// The file of what says that a folder is a repository.
+fn marker() -> String {
+    format!("{MARKER}{SUFFIX}")
 }
 
 fn refuse(doing: &str, path: &Path, error: &io::Error) -> ArchiveError {
@@ -218,7 +224,7 @@ impl Writing {
     fn settle(&mut self, key: &str) -> Result<PathBuf> {
         let place = self.root.join(format!("{key}{SUFFIX}"));
         let refuse = |error: io::Error| refuse("write", &place, &error);
-        files::make_folders(&self.root, place.parent().unwrap_or(&self.root), self.owner).map_err(refuse)?;
+        files::make_folders(&self.root, place.parent().unwrap_or(&self.root), &marker(), self.owner).map_err(refuse)?;
         files::sync(&self.file).map_err(refuse)?;
         Ok(place)
     }

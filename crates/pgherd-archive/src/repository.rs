@@ -44,7 +44,7 @@ pub struct Repository {
 }
 
 /// What says that a folder is a repository, so that the mount point of a disk that is away is not taken for an empty one.
-const MARKER: &str = "repository";
+pub(crate) const MARKER: &str = "repository";
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Marker {
