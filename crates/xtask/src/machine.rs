@@ -108,12 +108,16 @@ impl Place {
         fs::rename(self.at("state"), self.at(name)).map_err(told("rename a folder"))
     }
 
+    /// Ends the agent; its servers go on.
+    pub fn end_agent(&self) -> Result<(), String> {
+        let Ok(agent) = self.agent() else { return Ok(()) };
+        signal(agent, Signal::TERM);
+        wait("the end of the agent", || !runs(agent))
+    }
+
     /// Ends the agent, its servers and what stands before them.
     pub fn end(&self) -> Result<(), String> {
-        if let Ok(agent) = self.agent() {
-            signal(agent, Signal::TERM);
-            wait("the end of the agent", || !runs(agent))?;
-        }
+        self.end_agent()?;
         // A server that is told so gives its shared memory back, and makes no checkpoint; one that is frozen does not hear it.
         self.end_all(Signal::QUIT);
         if wait_for(QUIT_DEADLINE, || self.processes().is_empty()).is_err() {
