@@ -126,7 +126,7 @@ mod tests {
         assert!(!is_lost(true, &Goal::Serve, &alone), "however long it leaves a question unanswered");
         assert!(is_lost(false, &Goal::Serve, &alone));
         let mut broken = alone.clone();
-        broken.members.insert(NodeId(1), Member { retry: ha::Retry { failures: 2, ..member.retry.clone() }, ..member });
+        broken.members.insert(NodeId(1), Member { retry: ha::Retry { failures: 2, ..member.retry }, ..member });
         assert!(is_lost(true, &Goal::Serve, &broken), "it ends whenever it is started");
         let pair = ha::Memory { promotable: Some(NodeId(2)), ..alone };
         assert!(!is_lost(false, &Goal::Serve, &pair), "another one takes over");
