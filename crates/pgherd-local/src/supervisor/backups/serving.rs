@@ -18,8 +18,8 @@ use crate::supervisor::upkeep::Goal;
 const ARCHIVED_WITHIN: Duration = Duration::from_secs(60);
 /// How long one that runs may leave unanswered that it is to finish something.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// After that it is looked whether it runs still.
-const LOOK_WHETHER_IT_RUNS: Duration = Duration::from_secs(1);
+/// After that it is looked whether it runs still: longer than a busy machine takes to let somebody in.
+const LOOK_WHETHER_IT_RUNS: Duration = Duration::from_secs(8);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Whether nobody writes the log of a database, and nobody is about to: its server does not run, or ends whenever it is started, and none
