@@ -70,6 +70,9 @@ pub(crate) struct Manifest {
     /// The folder of its files: each attempt has its own, so that none writes over another's.
     pub(crate) attempt: String,
     pub(crate) files: Vec<StoredFile>,
+    /// The attempt of the whole backup that it holds the changes since: a name may be given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<String>,
 }
 
 /// That a backup was found to be damaged.
@@ -102,8 +105,12 @@ impl Generation {
             Err(error) if error.kind == ErrorKind::Absent => {}
             Err(error) => return Err(error),
         }
+        let since = match &start.base {
+            Some(base) => Some(self.manifest(base)?.attempt),
+            None => None,
+        };
         let files = Default::default();
-        Ok(BackupWriter { generation: self.clone(), start, attempt: random_name()?, files, _claim: claim })
+        Ok(BackupWriter { generation: self.clone(), start, attempt: random_name()?, since, files, _claim: claim })
     }
 
     /// The backups that were finished, oldest first. One whose files are gone, or were cut short, is said to be damaged, and so is one that
@@ -114,7 +121,7 @@ impl Generation {
         let folder = self.key("backups");
         let stored: BTreeMap<String, u64> =
             store.list(&folder)?.into_iter().map(|stored| (stored.key, stored.bytes)).collect();
-        let mut backups = Vec::new();
+        let (mut backups, mut attempts) = (Vec::new(), BTreeMap::new());
         for key in stored.keys() {
             let Some(name) = key.strip_prefix(&folder).and_then(|rest| rest[1..].strip_suffix("/manifest")) else {
                 continue;
@@ -136,14 +143,21 @@ impl Generation {
             } else {
                 None
             };
+            attempts.insert(name.to_owned(), (manifest.attempt, manifest.since));
             backups.push(Backup { damaged, verified_at, ..manifest.backup });
         }
         backups.sort_by(|one, other| (one.taken_at, &one.name).cmp(&(other.taken_at, &other.name)));
         // Changes are nothing without what they are the changes since.
         let sound: BTreeSet<String> =
             backups.iter().filter(|backup| !backup.damaged).map(|backup| backup.name.clone()).collect();
+        // One of that name that was taken since is another one. Who wrote none down trusts the name.
+        let is_another = |name: &str, base: &str| {
+            let since = attempts.get(name).and_then(|(_, since)| since.as_ref());
+            since.is_some_and(|since| attempts.get(base).is_none_or(|(attempt, _)| attempt != since))
+        };
         for backup in &mut backups {
-            backup.damaged |= backup.base.as_ref().is_some_and(|base| !sound.contains(base));
+            let is_lost = |base: &String| !sound.contains(base) || is_another(&backup.name, base);
+            backup.damaged |= backup.base.as_ref().is_some_and(is_lost);
         }
         Ok(backups)
     }

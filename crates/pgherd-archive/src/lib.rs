@@ -36,4 +36,4 @@ pub use mirror::{Copied, Copies, Heard, Lag, copy, copy_while, fetch, fetch_byte
 pub use place::Place;
 pub use repository::{Options, Repository};
 pub use settings::{Settings, Source};
-pub use wal::Pushed;
+pub use wal::{Pushed, read_history};

@@ -3,7 +3,8 @@
 //! Invariants: what is copied was verified, where its key is at hand; what is damaged in the first one is not copied, and what makes
 //! files a backup only when all of them are there. Nothing is deleted, and what is written over is only what says what others are: the
 //! manifest of a name that was given to a later backup, and when a backup was last verified. A backup that is found to be damaged is
-//! marked where it is, and left alone from then on.
+//! marked where it is, and left alone from then on. What holds only the changes since another one may be listed there without it, and is
+//! listed as damaged then, as it is here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read, Write as _};

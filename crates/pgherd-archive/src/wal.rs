@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use jiff::Timestamp;
-use pgherd_core::backups::{SegmentName, WalName};
+use pgherd_core::backups::{History, SegmentName, Timeline, WalName};
 
 use crate::error::{ArchiveError, ErrorKind, Result};
 use crate::files;
@@ -30,6 +30,8 @@ pub enum Pushed {
 const BUFFER_BYTES: usize = 256 << 10;
 /// Longer than any history or backup note, and any segment but the largest there are.
 const LONGEST_READ_BYTES: u64 = 1 << 30;
+/// A line for each failover there ever was.
+const LONGEST_HISTORY_BYTES: u64 = 1 << 20;
 
 impl Generation {
     /// Stores a file of the log, durably. The same content again is a success; other content under a name that is taken is
@@ -190,6 +192,18 @@ impl Generation {
         Ok(true)
     }
 
+    /// Copies what a server says of where a timeline comes from, for that server's user, as [`Self::copy_segment`] does; `false`: it says nothing.
+    pub fn copy_history(&self, timeline: Timeline, from: &Path, to: &Path, owner: Option<(u32, u32)>) -> Result<bool> {
+        let Some(text) = history_text(from)?.filter(|text| History::parse(timeline, text).is_some()) else {
+            return Ok(false);
+        };
+        let writing = |error: io::Error| ArchiveError::io(&format!("write {}", to.display()), &error);
+        let unfinished = to.with_extension("unfinished");
+        files::create(&unfinished, owner).and_then(|mut file| file.write_all(text.as_bytes())).map_err(writing)?;
+        files::rename_over(&unfinished, to).map_err(writing)?;
+        Ok(true)
+    }
+
     /// Refuses a segment of another cluster, or one that is not what its name says.
     fn check_origin(&self, name: WalName, start: &[u8]) -> Result<()> {
         let (WalName::Segment(segment) | WalName::Partial(segment)) = name else { return Ok(()) };
@@ -206,6 +220,22 @@ impl Generation {
         }
         Ok(())
     }
+}
+
+/// Where a timeline comes from, as a server's own file says; `None`: there is none, or it cannot be read as one.
+pub fn read_history(timeline: Timeline, path: &Path) -> Result<Option<History>> {
+    Ok(history_text(path)?.and_then(|text| History::parse(timeline, &text)))
+}
+
+fn history_text(path: &Path) -> Result<Option<String>> {
+    let reading = |error: io::Error| ArchiveError::io(&format!("read {}", path.display()), &error);
+    let file = match files::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(reading)?,
+    };
+    let mut text = Vec::new();
+    file.take(LONGEST_HISTORY_BYTES).read_to_end(&mut text).map_err(reading)?;
+    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// What the first page of a segment says (`XLogLongPageHeaderData`, the same from PostgreSQL 14 to 18).

@@ -32,7 +32,7 @@ impl BackupReader {
     }
 
     fn object(&self, name: &str) -> Result<ObjectReader<Box<dyn Read + Send>>> {
-        let Manifest { backup, attempt, files } = &self.manifest;
+        let Manifest { backup, attempt, files, since: _ } = &self.manifest;
         if !files.iter().any(|file| file.name == name) {
             let message = format!("the backup {} has no file named {name}", backup.name);
             return Err(ArchiveError::new(ErrorKind::Absent, message));

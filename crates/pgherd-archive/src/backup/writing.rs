@@ -18,6 +18,8 @@ pub struct BackupWriter {
     pub(super) generation: Generation,
     pub(super) start: BackupStart,
     pub(super) attempt: String,
+    /// The attempt of the whole one that it holds the changes since.
+    pub(super) since: Option<String>,
     pub(super) files: Mutex<Vec<StoredFile>>,
     pub(super) _claim: Box<dyn Send>,
 }
@@ -44,7 +46,7 @@ impl BackupWriter {
 
     /// It holds everything after all, and not only the changes since another one.
     pub fn is_whole(&mut self) {
-        self.start.base = None;
+        (self.start.base, self.since) = (None, None);
     }
 
     /// Makes what was stored a backup: from now on it is listed.
@@ -75,7 +77,7 @@ impl BackupWriter {
             damaged: false,
             base,
         };
-        let manifest = Manifest { backup, attempt: self.attempt.clone(), files };
+        let manifest = Manifest { backup, attempt: self.attempt.clone(), files, since: self.since.clone() };
         let place = manifest_key(&manifest.backup.name);
         generation.repository.write_json(&generation.key(&place), &place, &generation.info.id, &manifest)?;
         Ok(manifest.backup)

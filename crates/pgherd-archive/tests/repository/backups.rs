@@ -101,6 +101,9 @@ fn changes_are_nothing_without_what_they_are_the_changes_since() {
     assert_eq!(damaged(), ["first"]);
     let findings = generation.check(Depth::Listed, |_| {}).expect("looked at");
     assert_eq!((findings.len(), findings[0].at.as_str()), (1, "backups/whole"), "{findings:?}");
+    // Another one that is given the name is not what they are the changes since.
+    take(&generation, "whole", &[("data.tar", &noise(1, 100_000))]);
+    assert_eq!(damaged(), ["first"]);
 }
 
 #[test]

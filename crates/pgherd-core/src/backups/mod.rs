@@ -20,7 +20,7 @@ pub use expire::{Clusters, Deletion, Retention, expire, expire_ended};
 pub use gone::{Gone, expire_gone};
 pub use increment::{base_for, kept_for_changes, knows_changes, room_for};
 pub use practice::{Drilled, PRACTISE_EVERY, check_due, drill_due, drill_overdue};
-pub use reach::{Chain, Gap, Leg, Reach, chains, lineage, lineages, reach, without_history};
+pub use reach::{Chain, Gap, Leg, Reach, chain_to, chains, lineage, lineages, reach, timelines_of, without_history};
 pub use wal::{History, Lsn, NotAName, SegmentName, Switch, Timeline, WalName};
 
 /// Why a backup was taken.

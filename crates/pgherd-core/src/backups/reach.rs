@@ -92,7 +92,17 @@ pub(super) fn is_on(backup: &Backup, legs: &[Leg]) -> bool {
 /// The timeline whose segment of that number PostgreSQL replays: of the segment in which a timeline was left, the new
 /// timeline's, which begins with a copy of the old one's.
 pub(super) fn timeline_of(number: u64, legs: &[Leg], segment_bytes: u64) -> Option<Timeline> {
-    legs.iter().rev().find(|leg| leg.from.segment(segment_bytes) <= number).map(|leg| leg.timeline)
+    timelines_of(number, legs, segment_bytes).next()
+}
+
+/// The timelines in whose log a segment of that number may be, in the order in which PostgreSQL looks for it: where the new one's was
+/// never written, it replays the old one's.
+pub fn timelines_of(number: u64, legs: &[Leg], segment_bytes: u64) -> impl Iterator<Item = Timeline> {
+    let has = move |leg: &&Leg| {
+        let is_before = leg.to.is_none_or(|to| number <= to.segment(segment_bytes));
+        leg.from.segment(segment_bytes) <= number && is_before
+    };
+    legs.iter().rev().filter(has).map(|leg| leg.timeline)
 }
 
 /// Timelines of which there is something, and not where they come from: nobody who replays the log of an earlier one goes on to them, nor
@@ -110,6 +120,12 @@ pub fn chains(holdings: &Holdings) -> Vec<Chain> {
     let ways = lineages(holdings);
     let on = |backup| ways.iter().filter(move |legs| is_on(backup, legs));
     holdings.backups.iter().flat_map(|backup| on(backup).map(|legs| chain(backup, legs, holdings))).collect()
+}
+
+/// How far the log goes on from a backup on the way to a timeline; `None`: it does not lead there.
+pub fn chain_to(timeline: Timeline, backup: &Backup, holdings: &Holdings) -> Option<Chain> {
+    let legs = lineage(timeline, &holdings.histories);
+    is_on(backup, &legs).then(|| chain(backup, &legs, holdings))
 }
 
 /// The moments that can be restored, in order; a gap in the log or a damaged backup between them is a hole.

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use pgherd_core::backups::{
-    Backup, BackupKind, Clusters, Deletion, Holdings, Reach, Retention, Timeline, chains, expire, expire_ended, reach,
+    Backup, BackupKind, Clusters, Deletion, Holdings, Reach, Retention, SegmentName, Timeline, WalName, chains, expire,
+    expire_ended, reach,
 };
 use proptest::prelude::*;
 
-use crate::herd::{at, backup, file, history, hours, segment, told, without};
+use crate::herd::{SIZE, at, backup, file, history, hours, segment, told, without};
 
 const WEEK: Retention = Retention { days: 7, point_in_time: true };
 
@@ -91,6 +92,31 @@ fn a_promotion_is_gone_through() {
         holdings.wal[number].name = segment(2, number as u64);
     }
     check(&holdings, WEEK, &["day0", "day1", "1:0", "1:1", "1:2", "1:3"]);
+}
+
+/// What the first server wrote of its last segment, which the second one's begins with.
+#[test]
+fn the_unfinished_end_of_a_timeline_stays_and_goes_with_the_log_around_it() {
+    let promoted = |days: u64| {
+        let mut holdings = daily(days, now());
+        holdings.histories = vec![history(2, 1, 3)];
+        for backup in &mut holdings.backups[2..] {
+            backup.timeline = Timeline(2);
+        }
+        for number in 3..2 * usize::try_from(days).expect("few") {
+            holdings.wal[number].name = segment(2, number as u64);
+        }
+        let unfinished = WalName::Partial(SegmentName::new(Timeline(1), 3, SIZE));
+        holdings.wal.push(file(unfinished, holdings.wal[3].written_at.expect("known")));
+        holdings
+    };
+    check(&promoted(9), WEEK, &["day0", "1:0", "1:1"]);
+    check(&promoted(10), WEEK, &["day0", "day1", "1:0", "1:1", "1:2", "1:3", "2:3"]);
+    // It is no hole where it is not there, and fills none where the whole one is missing.
+    let mut holed = promoted(9);
+    assert!(chains(&holed).iter().all(|chain| chain.gaps.is_empty()));
+    holed.wal.retain(|file| file.name != segment(2, 3));
+    assert!(chains(&holed).iter().any(|chain| chain.gaps.iter().any(|gap| gap.segments == 1)));
 }
 
 #[test]

@@ -108,7 +108,9 @@ pub async fn combine(server: &Server, run_as: &RunAs, work: &Path, parts: [&Path
     }
     command.args(parts).arg("--output").arg(data);
     run(command, work).await?;
-    parts.into_iter().try_for_each(remove)
+    let parts = parts.map(Path::to_owned);
+    let removed = tokio::task::spawn_blocking(move || parts.iter().try_for_each(|part| remove(part))).await;
+    removed.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Removes what a copy left, and ends whatever still works at it.

@@ -1,6 +1,7 @@
 //! Backups, the archive, and what is restored from them: every time a real server that is recovered and asked.
 
 use jiff::Timestamp;
+use pgherd_core::backups::{SegmentName, Timeline, WalName};
 use pgherd_core::ha::NodeId;
 use pgherd_core::report::Backups;
 use pgherd_core::value::Value;
@@ -8,6 +9,7 @@ use pgherd_engine::provider::{ErrorKind, Operation, Point, Provider as _, Provid
 use pgherd_local::postgres::session::Session;
 use pgherd_local::supervisor::messages::StatusReport;
 
+use crate::stored::generation;
 use crate::world::{Arguments, DEADLINE, LOOK_AGAIN, NAME, World, events, kill};
 
 const COPY: &str = "db-copy";
@@ -127,6 +129,10 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
     for number in 0..3 {
         world.sql(&format!("INSERT INTO t VALUES ({number}); SELECT pg_switch_wal()")).await;
     }
+    // In the segment that the first server never finished.
+    world.sql("INSERT INTO t VALUES (10)").await;
+    let (unfinished, _) = world.here().await;
+    world.sql("INSERT INTO t VALUES (11)").await;
     kill(world.node_pid(NodeId(1))).await;
     world.becomes(|status| status.commits_wait_for.as_deref() == Some("n1")).await;
     world.sql("INSERT INTO t VALUES (3)").await;
@@ -136,11 +142,22 @@ async fn a_failover_leaves_no_gap_in_the_archive() {
     world.told("that n2 had only streamed").await;
     let (at, _) = world.here().await;
     world.sql("INSERT INTO t VALUES (4)").await;
-    // From one backup to a moment on the timeline that was left, and to one on the next.
-    for (to, at, rows) in [("db-first", first, "1"), (COPY, at, "5")] {
+    // From one backup to moments on the timeline that was left, and to one on the next.
+    for (to, at, rows) in [("db-first", first, "1"), ("db-unfinished", unfinished, "5"), (COPY, at, "7")] {
         world.operate(restore(&world, to, Point::At(at))).await;
         assert_eq!(world.rows(to).await, rows, "{to}");
     }
+    // What the first server wrote of its last segment is stored, and is what the second one's begins with.
+    let stored = generation(&world);
+    let left = stored.wal().expect("listed").into_iter().find_map(|file| match file.name {
+        WalName::Partial(segment) => Some(segment),
+        WalName::Segment(_) | WalName::History(_) | WalName::BackupNote(..) => None,
+    });
+    let (left, read) = (left.expect("it is stored"), |name| stored.read_wal(name).expect("read"));
+    let history = stored.holdings().expect("listed").histories.pop().expect("a promotion");
+    let until = usize::try_from(history.switches[0].at.0 % (16 << 20)).expect("small");
+    let next = SegmentName { timeline: Timeline(2), ..left };
+    assert!(until > 0 && read(WalName::Partial(left))[..until] == read(WalName::Segment(next))[..until]);
     // What leads from one timeline to the next comes back as long as the server has it.
     let history = repository.join(NAME).join("0001/wal/00000002/00000002.history.pgherd");
     std::fs::remove_file(&history).expect("it is archived");

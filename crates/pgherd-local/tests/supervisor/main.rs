@@ -10,6 +10,7 @@ mod damage;
 mod destroyed;
 mod increments;
 mod life;
+mod lost;
 #[path = "../common/majors.rs"]
 mod majors;
 mod pair;

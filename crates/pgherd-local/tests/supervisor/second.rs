@@ -19,7 +19,7 @@ const ELSEWHERE: Arguments<'static> = &[("geo_redundant_backup", Value::Bool(tru
 
 impl World {
     /// Returns when all that is stored by now is there, too.
-    async fn is_in_step(&self) {
+    pub async fn is_in_step(&self) {
         let now = jiff::Timestamp::now();
         self.becomes(|status| status.second_copy.as_ref().is_some_and(|copy| copy.in_step_at > Some(now))).await;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use pgherd_archive::{BackupEnd, BackupStart, Generation, Location, Options, Repository};
+use pgherd_archive::{BackupEnd, BackupStart, Generation, KeyRing, Location, Options, Repository};
 use pgherd_core::backups::BackupKind;
 use pgherd_engine::provider::{ErrorKind, Operation, Point};
 use pgherd_local::postgres::runas::RunAs;
@@ -37,6 +37,8 @@ async fn every_damage_to_what_is_stored_is_told() {
 
     let data = stored().into_iter().find(|path| path.to_string_lossy().contains("/first/") && is_data(path));
     let data = data.expect("the backup has data");
+    let others = stored().into_iter().find(|path| !path.to_string_lossy().contains("/first/") && is_data(path));
+    let others = std::fs::read(others.expect("the schedule took one, too")).expect("read");
     let segment = segments().into_iter().nth_back(1).expect("there are three");
     let whole = |path: &Path| std::fs::read(path).expect("read");
     let flipped = |path: &Path| {
@@ -47,10 +49,11 @@ async fn every_damage_to_what_is_stored_is_told() {
     };
     let cut = |path: &Path| whole(path)[..whole(path).len() / 2].to_vec();
     let foreign = whole(&segments().into_iter().next_back().expect("there are three"));
-    let damages: [(&str, &Path, Option<Vec<u8>>); 7] = [
+    let damages: [(&str, &Path, Option<Vec<u8>>); 8] = [
         ("damaged", &data, Some(flipped(&data))),
         ("damaged", &data, Some(cut(&data))),
         ("missing", &data, None),
+        ("foreign", &data, Some(others)),
         ("damaged", &segment, Some(flipped(&segment))),
         ("damaged", &segment, Some(cut(&segment))),
         ("foreign", &segment, Some(foreign)),
@@ -60,6 +63,9 @@ async fn every_damage_to_what_is_stored_is_told() {
         if trouble == "gap" {
             // The schedule takes a backup behind it as soon as it sees that.
             world.operate(Operation::Stop { name: NAME.to_owned() }).await;
+            // Nor can it be stored again from the server's own folder.
+            let name = path.file_stem().expect("a name");
+            std::fs::remove_file(world.data().join("pg_wal").join(name)).expect("its server has it, too");
         }
         let before = whole(path);
         match &bytes {
@@ -320,13 +326,20 @@ impl World {
     }
 }
 
-/// A backup that was taken so much later than another one, of the same content, and by the schedule.
-pub fn plant(world: &World, of: &str, name: &str, later: jiff::SignedDuration) -> Generation {
+/// Everything stored of the first life of its database, to be read, and written to as it is.
+pub fn generation(world: &World) -> Generation {
     let run_as = RunAs::settle(None).expect("a user");
     let owner = run_as.drops.then_some((run_as.uid, run_as.gid));
-    let options = Options { owner, ..Options::default() };
+    let file = world.paths.state.join("backup.keys");
+    let keys = if file.exists() { KeyRing::read(&file).expect("keys") } else { KeyRing::none() };
+    let options = Options { owner, encrypt: file.exists(), keys, ..Options::default() };
     let repository = Repository::open(&Location::Folder(world.paths.repository()), options).expect("there");
-    let generation = repository.generation(NAME, 1).expect("there");
+    repository.generation(NAME, 1).expect("there")
+}
+
+/// A backup that was taken so much later than another one, of the same content, and by the schedule.
+pub fn plant(world: &World, of: &str, name: &str, later: jiff::SignedDuration) -> Generation {
+    let generation = generation(world);
     let known = generation.backups().expect("listed").into_iter().find(|one| one.name == of).expect("listed");
     let start = BackupStart {
         name: name.to_owned(),

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pgherd_archive::{Generation, Origin, Repository, Settings};
+use pgherd_archive::{Generation, Origin, Pushed, Repository, Settings};
 use pgherd_core::backups::{History, Holdings, SegmentName, Timeline, WalName};
 use pgherd_core::ha::NodeId;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
@@ -199,7 +199,8 @@ fn identifier_of(record: &Record) -> Option<u64> {
 }
 
 /// The generation that settings name. Those of versions that wrote no identity into them name a number, which is another database's in
-/// another place: then it has to be of the same cluster.
+/// another place: then it has to be of the same cluster. A copy that was restored elsewhere is one, too, and is not told apart by this; once
+/// anything was archived by a version that knows identities, it is by its own.
 fn named(
     site: &Site,
     known: &Settings,
@@ -275,8 +276,8 @@ fn push(generation: &Generation, data: &Path, names: impl Iterator<Item = WalNam
         let path = data.join("pg_wal").join(name.to_string());
         // Removed meanwhile by its own server, which has archived it.
         if path.exists() {
-            generation.push_wal(name, &path).map_err(store::refused)?;
-            pushed += 1;
+            let there = generation.push_wal(name, &path).map_err(store::refused)?;
+            pushed += usize::from(there != Pushed::AlreadyThere);
         }
     }
     Ok(pushed)

@@ -47,9 +47,8 @@ pub async fn drill(site: &Site, watcher: &Watcher) -> Result<(), ProviderError> 
     let record = site.agent.shown(&site.name)?.record;
     let place = Layout::new(site.layout.scratch.join("drill"), site.layout.socket.clone());
     restore::remove(&place).await?;
-    let (generation, backup) = (&source.generation, &source.backup);
-    let recovered =
-        recovery::from_backup(&site.agent, &record, &place, generation, backup, Target::Latest, watcher).await;
+    let backup = &source.backup;
+    let recovered = recovery::from_backup(&site.agent, &record, &place, &source, Target::Latest, watcher).await;
     let recovered = match recovered {
         Ok(recovered) if !recovered.unopened.is_empty() => {
             let message = format!("a database was restored and does not open: {}", recovered.unopened.join("; "));

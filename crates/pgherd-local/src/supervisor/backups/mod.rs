@@ -8,8 +8,11 @@ mod care;
 mod desk;
 mod drill;
 mod keys;
+mod last;
 mod legacy;
+mod log;
 mod now;
+mod proof;
 mod quiet;
 mod reading;
 mod recovery;
@@ -18,8 +21,11 @@ mod replace;
 mod rest;
 mod restore;
 mod room;
+#[cfg(test)]
+mod samples;
 mod schedule;
 mod second;
+mod serving;
 mod source;
 mod store;
 mod take;
@@ -29,6 +35,7 @@ pub use care::last_check;
 pub use desk::Desk;
 pub use drill::last as last_drill;
 pub use keys::ask_new_key;
+pub use last::{let_go, take_last};
 pub use now::{ask_backup, ask_check, ask_delete, ask_drill, ask_restore};
 pub use replace::{
     Aside, Exchange, accept as accept_exchange, carry_out as exchange, is_untouched, let_go as let_go_of_aside,
@@ -37,7 +44,6 @@ pub use restore::{Restored, forget_cut_short};
 pub use schedule::keep;
 pub use second::{keep as keep_second, trouble as second_repository_trouble, warning as warning_of_copy};
 pub use store::{folder as store_folder, trouble as first_repository_trouble};
-pub use take::{let_go, take_last};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

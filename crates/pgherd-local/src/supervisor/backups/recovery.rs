@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pgherd_archive::{BackupReader, Generation};
+use pgherd_archive::BackupReader;
 use pgherd_core::backups::{Backup, room_for};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::source::{self, Log};
+use super::log::{Log, log_after};
+use super::source::Source;
 use super::take::{DATA, MANIFEST};
-use super::{archive, rest, room, second, store, telling};
+use super::{archive, rest, room, second, serving, store, telling};
 use crate::paths::{Layout, Paths};
 use crate::postgres::recover::{End, Recovered, Recovery, Target, recover};
 use crate::postgres::runas::RunAs;
@@ -26,11 +27,11 @@ pub async fn from_backup(
     agent: &Arc<Agent>,
     record: &Record,
     place: &Layout,
-    generation: &Generation,
-    backup: &Backup,
+    source: &Source,
     target: Target,
     watcher: &Watcher,
 ) -> Result<Recovered, ProviderError> {
+    let Source { generation, backup, .. } = source;
     let far = second::is_far(agent, generation).then(|| generation.repository().location().clone());
     let now = match target {
         Target::Backup => 0,
@@ -39,9 +40,6 @@ pub async fn from_backup(
             used_by(agent, generation.instance()).await.unwrap_or_default()
         }
     };
-    if target != Target::Backup {
-        rest::archive_finished(agent, generation).await?;
-    }
     let until = matches!(target, Target::Backup).then_some(backup.end_lsn);
     let (own, of) = (generation.clone(), backup.clone());
     let (log, base, room) = blocking(move || {
@@ -51,7 +49,7 @@ pub async fn from_backup(
             let message = format!("{} holds the changes since {base}, and that is not there", of.name);
             return Err(ProviderError::new(ErrorKind::Unavailable, message));
         }
-        Ok((source::log_after(&own, &of)?, base, room_for(&of, &backups)))
+        Ok((log_after(&own, &of)?, base, room_for(&of, &backups)))
     })
     .await?;
     let server = chosen(record)?;
@@ -72,7 +70,7 @@ pub async fn from_backup(
     let (paths, run_as) = (agent.options.paths.clone(), agent.run_as.clone());
     let settings_file = place.root.join("restore.json");
     let (own, stored) = (place.clone(), generation.clone());
-    let (near, backup, backup_of) = (agent.clone(), backup.clone(), backup.clone());
+    let (near, backup) = (agent.clone(), backup.clone());
     let (written, hears) = (settings_file.clone(), watcher.clone());
     let parts = [place.root.join("whole"), place.root.join("changes")];
     let (is_increment, to) = (base.is_some(), parts.clone());
@@ -121,12 +119,11 @@ pub async fn from_backup(
         combined?;
     }
     let command = archive::restore_command(&agent.options.paths, &settings_file);
-    let log = if target == Target::Backup {
-        log
-    } else {
-        rest::bring(agent, generation, &backup_of, place, log, watcher).await?
-    };
     let replayed = async {
+        let log = match target {
+            Target::Backup => log,
+            Target::Latest | Target::At(_) | Target::Lsn(_) => rest::bring(agent, source, place, log, watcher).await?,
+        };
         let again = |target| replay(agent, record, place, Some((command.clone(), log)), target, watcher);
         let refused = match again(target.clone()).await? {
             End::Recovered(recovered) => return Ok(recovered),
@@ -134,9 +131,9 @@ pub async fn from_backup(
         };
         let Target::At(at) = target else { return Err(refused) };
         let (near, stored) = (agent.clone(), generation.clone());
-        let target = if blocking(move || source::is_archived_to(&near, &stored)).await? {
+        let is_archived_to = blocking(move || serving::is_archived_to(&near, &stored)).await?;
+        let target = if is_archived_to && serving::finish_segment(agent, generation.instance()).await? {
             // What comes into the archive meanwhile may be what is to be left out: with a commit behind it PostgreSQL tells.
-            source::finish_segment(agent, generation.instance()).await?;
             target
         } else if log.until.is_some_and(|until| at <= until) {
             // PostgreSQL stops at a commit after the moment, and there is none and will be none: all there is is what was asked for.

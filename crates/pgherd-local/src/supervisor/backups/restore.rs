@@ -14,9 +14,10 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::log::log_after;
 use super::recovery::{self, from_backup, make_place, replay, used_by};
 use super::source::{self, Source, Unusable};
-use super::{replace, room, second, telling};
+use super::{replace, room, second, serving, telling};
 use crate::paths::{Layout, Paths};
 use crate::postgres::backup::{self, Copying};
 use crate::postgres::recover::{End, Recovered, Target};
@@ -99,7 +100,7 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
         return Ok(());
     }
     let source = source::look(agent, of, &how.point, &Unusable::new()).await?;
-    let Source { generation, backup } = &source;
+    let Source { generation, backup, .. } = &source;
     let base =
         backup.base.as_ref().map_or(String::new(), |base| format!(", with {base}, since which it holds the changes"));
     watcher.say(format!(
@@ -114,11 +115,17 @@ pub async fn tell(agent: &Arc<Agent>, of: &str, how: &RestoreHow, watcher: &Watc
     if matches!(how.point, RestorePoint::Backup(_)) {
         return Ok(());
     }
+    let lives = agent.shown(generation.instance());
+    let is_lost = !second::is_far(agent, generation)
+        && lives.is_ok_and(|shown| shown.record.wanted.is_archived() && serving::serves_no_more(&shown));
     let (near, own, of) = (agent.clone(), generation.clone(), backup.clone());
-    let (log, goes_on) =
-        blocking(move || Ok((source::log_after(&own, &of)?, source::is_archived_to(&near, &own)?))).await?;
+    let (log, goes_on) = blocking(move || Ok((log_after(&own, &of)?, serving::is_archived_to(&near, &own)?))).await?;
     let until = log.until.map_or_else(|| "the end of that backup".to_owned(), |until| until.to_string());
-    let more = if goes_on { "; what is committed since then is archived first" } else { "" };
+    let more = match (goes_on, is_lost) {
+        (true, _) => "; what is committed since then is archived first",
+        (false, true) => "; its server does not serve, and what only its folder has of the log is added",
+        (false, false) => "",
+    };
     watcher.say(format!("what is archived after it reaches to {until}{more}"));
     Ok(())
 }
@@ -235,7 +242,7 @@ pub async fn make(
     watcher.phase("looking for a backup");
     if how.to == of {
         // One that is to be restored in its place may be one that does not answer any more.
-        source::rescue_what_is_finished(agent, of).await;
+        serving::rescue_what_is_finished(agent, of).await;
     }
     let target = match &how.point {
         RestorePoint::Latest | RestorePoint::Now => Target::Latest,
@@ -243,7 +250,7 @@ pub async fn make(
         RestorePoint::Lsn(lsn) => Target::Lsn(lsn.clone()),
         RestorePoint::Backup(_) => Target::Backup,
     };
-    let (Source { generation, backup }, recovered) =
+    let (Source { generation, backup, .. }, recovered) =
         from_what_can_be_used(agent, of, how, record, place, &target, watcher).await?;
     let restored = Restored {
         of: of.to_owned(),
@@ -276,11 +283,11 @@ async fn from_what_can_be_used(
                 Ok(source) => source,
             },
         };
-        let Source { generation, backup } = &source;
+        let Source { generation, backup, .. } = &source;
         choose(agent, record, &backup.version, watcher).await?;
         let from = where_from(agent, generation);
         watcher.say(format!("the backup {} of {} is used{from}", backup.name, backup.finished_at));
-        let error = match from_backup(agent, record, place, generation, backup, target.clone(), watcher).await {
+        let error = match from_backup(agent, record, place, &source, target.clone(), watcher).await {
             Ok(recovered) => {
                 for why in &recovered.unopened {
                     watcher.say(format!("a database was restored and does not open: {why}"));

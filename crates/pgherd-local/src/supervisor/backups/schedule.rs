@@ -14,9 +14,10 @@ use pgherd_engine::provider::ProviderError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::proof::prove_left;
 use super::reading::read_what_is_due;
-use super::take::{Taking, prove_left, server_for, take};
-use super::{archive, drill, remains, source, store};
+use super::take::{Taking, server_for, take};
+use super::{archive, drill, log, remains, store};
 use crate::supervisor::agent::Agent;
 use crate::supervisor::pressure;
 use crate::supervisor::requests::{Shown, Watcher};
@@ -293,7 +294,7 @@ async fn take_what_is_due(site: &Site, shown: &Shown, now: Timestamp) -> Result<
 /// the last is not the one with the latest time where a clock was set back.
 fn has_hole(holdings: &Holdings) -> bool {
     let mut whole = holdings.backups.iter().filter(|backup| !backup.damaged).peekable();
-    whole.peek().is_some() && whole.all(|backup| source::hole_after(holdings, backup).is_some())
+    whole.peek().is_some() && whole.all(|backup| log::hole_after(holdings, backup).is_some())
 }
 
 /// Whether it is older than what is to be restorable: log after a backup that somebody asked for is kept as long as log after

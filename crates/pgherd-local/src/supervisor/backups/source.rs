@@ -2,29 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pgherd_archive::{ErrorKind as Stored, Generation, Repository};
-use pgherd_core::backups::{
-    Backup, BackupKind, Chain, Gap, Holdings, Lsn, Timeline, WalName, chains, kept_for_changes, reach, without_history,
-};
+use pgherd_core::backups::{Backup, BackupKind, Lsn, WalName, kept_for_changes, reach};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
-use super::{archive, second, store};
-use crate::postgres::session::Session;
+use super::log::{Hole, hole_after, log_after};
+use super::{archive, rest, second, serving, store};
 use crate::supervisor::agent::Agent;
-use crate::supervisor::ledger::Record;
 use crate::supervisor::messages::RestorePoint;
-use crate::supervisor::requests::Shown;
 use crate::supervisor::site::{Site, blocking};
-use crate::supervisor::upkeep::Goal;
-
-/// How long a server may take to archive what it was just told to finish.
-const ARCHIVED_WITHIN: Duration = Duration::from_secs(60);
-/// How long one that runs may leave unanswered that it is to finish something.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What a copy is made of.
 #[derive(Clone)]
@@ -33,6 +21,15 @@ pub struct Source {
     pub generation: Generation,
     /// Which.
     pub backup: Backup,
+    /// What was found of its server, where that serves no more; `None`: everything it had committed is archived, or nothing of it is needed.
+    pub lost: Option<Lost>,
+}
+
+/// Of a server that served no more when what it had committed was to be archived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// How much of its log was archived in its place, or why nothing could be.
+    pub archived: Result<usize, String>,
 }
 
 /// What a backup is known by: its repository, generation and name.
@@ -50,7 +47,7 @@ fn key_of(generation: &Generation, name: &str) -> Key {
 }
 
 /// Whether it is known not to be usable, or what it holds the changes since.
-fn is_among(unusable: &Unusable, Source { generation, backup }: &Source) -> bool {
+fn is_among(unusable: &Unusable, Source { generation, backup, .. }: &Source) -> bool {
     let mut names = backup.base.iter().chain([&backup.name]);
     names.any(|name| unusable.contains(&key_of(generation, name)))
 }
@@ -62,20 +59,19 @@ pub async fn find(
     point: &RestorePoint,
     unusable: &Unusable,
 ) -> Result<Source, ProviderError> {
-    refuse_future(point)?;
+    let mut lost = None;
     // Where nothing can be looked at, the second repository may still have it.
-    if !is_archived_already(agent, of, point).await.unwrap_or(false)
-        && let Err(error) = finish_segment(agent, of).await
-    {
-        match point {
-            RestorePoint::Latest => return Err(error),
+    if !is_archived_already(agent, of, point).await.unwrap_or(false) {
+        match serving::finish_segment(agent, of).await {
+            Ok(true) => {}
+            Ok(false) => lost = rest::archive_finished(agent, of).await,
+            Err(error) if *point == RestorePoint::Latest => return Err(error),
             // PostgreSQL says so when it does not come to it.
-            RestorePoint::At(_) | RestorePoint::Lsn(_) | RestorePoint::Backup(_) | RestorePoint::Now => {
-                tracing::warn!(instance = of, "{error}");
-            }
+            Err(error) => tracing::warn!(instance = of, "{error}"),
         }
     }
-    look(agent, of, point, unusable).await
+    let source = look(agent, of, point, unusable).await?;
+    Ok(Source { lost, ..source })
 }
 
 fn refuse_future(point: &RestorePoint) -> Result<(), ProviderError> {
@@ -202,7 +198,7 @@ pub async fn elsewhere(
 pub async fn what_is_unusable(source: &Source) -> Option<Key> {
     let source = source.clone();
     let read = move || {
-        let Source { generation, backup } = &source;
+        let Source { generation, backup, .. } = &source;
         for name in backup.base.iter().chain([&backup.name]) {
             let read = generation.open_backup(name).and_then(|stored| stored.verify_sealed(|_| {}));
             let Err(error) = read else { continue };
@@ -218,54 +214,6 @@ pub async fn what_is_unusable(source: &Source) -> Option<Key> {
         Ok(None)
     };
     blocking(read).await.ok().flatten()
-}
-
-/// The log that follows a backup.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Log {
-    /// Everything that was committed up to this moment is in it; `None`: that is not known.
-    pub until: Option<Timestamp>,
-    /// The timeline it leads to, where that is another one than the backup's.
-    pub timeline: Option<Timeline>,
-    /// From which segment to which.
-    pub segments: Option<Segments>,
-}
-
-/// Segments of a log in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segments {
-    /// The number of the first.
-    pub first: u64,
-    /// That of the last.
-    pub last: u64,
-    /// Size of each.
-    pub bytes: u64,
-}
-
-/// The log that follows a backup. Blocking.
-pub fn log_after(generation: &Generation, backup: &Backup) -> Result<Log, ProviderError> {
-    Ok(log_in(&generation.holdings().map_err(store::refused)?, backup))
-}
-
-fn log_in(holdings: &Holdings, backup: &Backup) -> Log {
-    last_chain(holdings, &backup.name).map_or_else(Log::default, |chain| Log {
-        until: chain.until,
-        timeline: Some(chain.timeline).filter(|timeline| *timeline != backup.timeline),
-        segments: chain.last.map(|last| {
-            let bytes = backup.wal_segment_bytes;
-            Segments { first: backup.start_lsn.segment(bytes), last: last.number(bytes), bytes }
-        }),
-    })
-}
-
-/// Whether a server that runs archives to a generation: more of the log may come at any time. Blocking.
-pub fn is_archived_to(agent: &Arc<Agent>, generation: &Generation) -> Result<bool, ProviderError> {
-    let name = generation.instance();
-    let is_run = |shown: Shown| !shown.pids.is_empty() && shown.record.wanted.is_archived();
-    if second::is_far(agent, generation) || !agent.shown(name).is_ok_and(is_run) {
-        return Ok(false);
-    }
-    Ok(archive::current_number(&Site::of(agent.clone(), name))? == Some(generation.info().number))
 }
 
 fn reach_of(source: &Source) -> Option<Timestamp> {
@@ -288,15 +236,6 @@ async fn is_archived_already(agent: &Arc<Agent>, of: &str, point: &RestorePoint)
     .await
 }
 
-/// What is missing in the log after a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hole {
-    /// Segments, and up to when it can be replayed.
-    Gap(Gap, Option<Timestamp>),
-    /// Where this timeline comes from, so that nobody goes on to it.
-    History(Timeline),
-}
-
 /// A restore of the latest ends at the first hole in the log, and PostgreSQL takes that for the end of all.
 fn refuse_hole(source: &Source, of: &str) -> Result<(), ProviderError> {
     let holdings = source.generation.holdings().map_err(store::refused)?;
@@ -316,78 +255,6 @@ fn refuse_hole(source: &Source, of: &str) -> Result<(), ProviderError> {
     };
     Err(ProviderError::new(ErrorKind::Conflict, message)
         .help(format!("--at with a moment before, or --backup {}, restores what there is", source.backup.name)))
-}
-
-/// What is missing first in the log after a backup.
-pub fn hole_after(holdings: &Holdings, backup: &Backup) -> Option<Hole> {
-    if let Some(timeline) = without_history(holdings).into_iter().find(|timeline| *timeline > backup.timeline) {
-        return Some(Hole::History(timeline));
-    }
-    let chain = last_chain(holdings, &backup.name)?;
-    chain.gaps.first().map(|gap| Hole::Gap(*gap, chain.until))
-}
-
-/// PostgreSQL follows the last timeline.
-fn last_chain(holdings: &Holdings, backup: &str) -> Option<Chain> {
-    chains(holdings).into_iter().filter(|chain| chain.backup == backup).max_by_key(|chain| chain.timeline)
-}
-
-/// Has a running server archive everything that was committed, with a commit behind it by which recovery tells that it is past a
-/// moment.
-pub async fn finish_segment(agent: &Arc<Agent>, of: &str) -> Result<(), ProviderError> {
-    let Ok(Shown { record, pid: Some(_), .. }) = agent.shown(of) else { return Ok(()) };
-    if !record.wanted.is_archived() || record.memory.goal != Goal::Serve {
-        return Ok(());
-    }
-    let site = Site::of(agent.clone(), of);
-    if !archive::settings_file(&site).exists() {
-        return Ok(());
-    }
-    let Some(session) = session_soon(&site).await? else { return Ok(()) };
-    session.run("SELECT pg_current_xact_id()").await?;
-    let row = session.one("SELECT pg_walfile_name(pg_switch_wal())", &[]).await?;
-    let name: String = row.get(0);
-    let end = Instant::now() + ARCHIVED_WITHIN;
-    let sql = "SELECT coalesce(last_archived_wal COLLATE \"C\" >= $1, false) FROM pg_stat_archiver";
-    while !session.one(sql, &[&name]).await?.get::<_, bool>(0) {
-        if Instant::now() > end {
-            let message = format!("{of} has not archived its log within {} s", ARCHIVED_WITHIN.as_secs());
-            return Err(ProviderError::new(ErrorKind::Unavailable, message)
-                .help("pgherd status says why; --backup restores a backup without the log after it"));
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    Ok(())
-}
-
-/// A session, once the server answers; `None`: it does not run, or ends again and again.
-async fn session_soon(site: &Site) -> Result<Option<Session>, ProviderError> {
-    let end = Instant::now() + ANSWERS_WITHIN;
-    loop {
-        let Shown { record, pid, .. } = site.agent.shown(&site.name)?;
-        if pid.is_none() || is_broken(&record) {
-            return Ok(None);
-        }
-        match site.connect(&record, record.primary(), "postgres").await {
-            Ok(session) => return Ok(Some(session)),
-            Err(error) if Instant::now() > end => return Err(error),
-            Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
-        }
-    }
-}
-
-/// Whether its server has failed to start again and again: nobody waits for its log.
-fn is_broken(record: &Record) -> bool {
-    record.ha.members.get(&record.primary()).is_some_and(|member| member.retry.failures > 1)
-}
-
-/// Archives the finished log of a server that does not do so itself, as far as there is any.
-pub async fn rescue_what_is_finished(agent: &Arc<Agent>, of: &str) {
-    let Ok(Shown { record, .. }) = agent.shown(of) else { return };
-    let site = Site::of(agent.clone(), of);
-    if let Err(error) = blocking(move || archive::rescue(&site, record.primary())).await {
-        tracing::warn!(instance = of, "{error}");
-    }
 }
 
 /// Which of the databases that had a name is meant.
@@ -423,7 +290,7 @@ fn look_up(
             without_log.extend(kept_for_changes(&holdings).into_iter().map(|name| key_of(&generation, name)));
         }
         for backup in backups {
-            all.push(Source { generation: generation.clone(), backup });
+            all.push(Source { generation: generation.clone(), backup, lost: None });
         }
     }
     if all.is_empty() {
@@ -520,70 +387,4 @@ fn is_damage(error: &pgherd_archive::ArchiveError) -> bool {
 fn nothing(of: &str) -> ProviderError {
     ProviderError::new(ErrorKind::NotFound, format!("nothing is stored of {of}"))
         .help("pgherd backup takes a backup of one that runs; pgherd clone copies it as it is")
-}
-
-#[cfg(test)]
-mod tests {
-    use pgherd_core::backups::{History, SegmentName, WalFile};
-
-    use super::*;
-
-    const SEGMENT: u64 = 16 << 20;
-
-    fn backup(timeline: u32, number: u64) -> Backup {
-        Backup {
-            name: "daily".to_owned(),
-            kind: BackupKind::Automated,
-            taken_at: Timestamp::UNIX_EPOCH,
-            finished_at: Timestamp::UNIX_EPOCH,
-            timeline: Timeline(timeline),
-            start_lsn: Lsn(number * SEGMENT + 40),
-            end_lsn: Lsn(number * SEGMENT + 400),
-            self_contained: true,
-            wal_segment_bytes: SEGMENT,
-            version: "17.0".to_owned(),
-            system_identifier: 1,
-            bytes: 1,
-            original_bytes: 1,
-            key: None,
-            tags: std::collections::BTreeMap::new(),
-            verified_at: None,
-            damaged: false,
-            base: None,
-        }
-    }
-
-    fn holdings(backup: Backup, wal: &[(u32, u64)]) -> Holdings {
-        let file = |(timeline, number): &(u32, u64)| WalFile {
-            name: WalName::Segment(SegmentName::new(Timeline(*timeline), *number, SEGMENT)),
-            bytes: 1,
-            written_at: None,
-            stored_at: None,
-        };
-        Holdings { backups: vec![backup], wal: wal.iter().map(file).collect(), histories: Vec::new() }
-    }
-
-    /// PostgreSQL looks for no timeline behind a number that is missing: a standby that died before it archived anything has one.
-    #[test]
-    fn the_last_timeline_that_a_backup_leads_to_is_named() {
-        let mut found = holdings(backup(1, 2), &[(1, 2), (1, 3), (3, 4)]);
-        assert_eq!(log_in(&found, &backup(1, 2)).timeline, None);
-        found.histories.extend(History::parse(Timeline(3), "1\t0/4000000\tno recovery target specified\n"));
-        assert_eq!(log_in(&found, &backup(1, 2)).timeline, Some(Timeline(3)));
-        assert_eq!(log_in(&holdings(backup(3, 4), &[(3, 4)]), &backup(3, 4)).timeline, None);
-    }
-
-    /// PostgreSQL would take the end of the first timeline for the end of all.
-    #[test]
-    fn log_after_a_failover_that_nothing_leads_to_is_a_hole() {
-        let mut found = holdings(backup(1, 2), &[(1, 2), (1, 3), (2, 4), (2, 5)]);
-        assert_eq!(hole_after(&found, &backup(1, 2)), Some(Hole::History(Timeline(2))));
-        // A backup of after it needs nobody to lead there.
-        assert_eq!(hole_after(&holdings(backup(2, 4), &[(1, 3), (2, 4), (2, 5)]), &backup(2, 4)), None);
-        let text = "1\t0/4000000\tno recovery target specified\n";
-        found.histories.extend(History::parse(Timeline(2), text));
-        assert_eq!(hole_after(&found, &backup(1, 2)), None);
-        found.wal.remove(1);
-        assert!(matches!(hole_after(&found, &backup(1, 2)), Some(Hole::Gap(gap, None)) if gap.segments == 1));
-    }
 }

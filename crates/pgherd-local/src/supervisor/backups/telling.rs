@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::source::Segments;
+use super::log::Segments;
 use crate::postgres::replaying;
 use crate::storage;
 use crate::supervisor::requests::{Counted, Watcher};
