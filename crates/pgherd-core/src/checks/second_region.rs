@@ -48,14 +48,14 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: "cloud_provider = \"gcp\"\ngcp_region = \"us-central1\"\ndr_read_replica = true\ngeo_redundant_backup = true",
             says: &[
-                "error dr_read_replica: this version makes no replica in a second region on Google Cloud [leave it out, or do without with --accept dr-region-missing]",
-                "error geo_redundant_backup: this version names no second region for backups on Google Cloud, which keeps them where the project says [leave it out, or do without with --accept dr-region-missing]",
+                "error dr_read_replica: this version makes no replica in a second region on Google Cloud [leave it out]",
+                "error geo_redundant_backup: this version names no second region for backups on Google Cloud, which keeps them where the project says [leave it out]",
             ],
         },
         Wrong {
             block: "cloud_provider = \"azure\"\ndr_read_replica = true",
             says: &[
-                "error dr_read_replica: this version makes no replica in a second region on Azure [leave it out, or do without with --accept dr-region-missing; geo_redundant_backup = true keeps backups in the paired region]",
+                "error dr_read_replica: this version makes no replica in a second region on Azure [leave it out; geo_redundant_backup = true keeps backups in the paired region]",
             ],
         },
         Wrong {
@@ -103,7 +103,7 @@ fn is_on(block: &Block, name: &str) -> bool {
 
 /// What is asked of a second region where this version keeps nothing.
 fn without(block: &Block) -> Vec<Diagnostic> {
-    const HELP: &str = "leave it out, or do without with --accept dr-region-missing";
+    const HELP: &str = "leave it out";
     let mut out = Vec::new();
     let is_google = block.target() == Cloud::Gcp;
     if is_on(block, "dr_read_replica") {

@@ -44,6 +44,7 @@ fn recorded_answers_are_read() {
         "op-4 CREATE true",
         "op-5 UPDATE false",
         "op-5 UPDATE false",
+        "op-4 CREATE true",
         "op-6 CREATE_REPLICA false",
     ];
     assert_eq!(operations.iter().map(named).collect::<Vec<_>>(), expected);
