@@ -23,6 +23,9 @@ module "database_gcp" {
   disk_size     = 20
   disk_type     = "PD_SSD"
 
+  # The network it is reached from, which has private services access; or publicly_accessible = true.
+  vpc_id = "default"
+
   # Daily at three in the morning (UTC), with the write-ahead log kept so that any second can be restored.
   enable_backup            = true
   backup_time              = "03:00"

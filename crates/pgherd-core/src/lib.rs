@@ -12,6 +12,7 @@ pub mod event;
 pub mod ha;
 pub mod hcl;
 pub mod inputs;
+pub mod labels;
 pub mod lint;
 pub mod outputs;
 pub mod plan;

@@ -140,7 +140,7 @@ pub(crate) async fn observe(ocean: &DigitalOcean, wanted: &[Resource]) -> Result
     let is_due = ocean.secrets(name).is_some_and(|folder| folder.lacks_document());
     if let Some(one) = wanted.iter().find(|one| one.id.kind == secret::NAME && !is_due) {
         let password = |name: &str| users.iter().find(|user| user.name == name).and_then(|user| user.password.clone());
-        all.push(seen_secret(ocean, one, &want.id, &there, password));
+        all.push(seen_secret(ocean, one, &want.id, &there, &pools, password));
     }
     all.push(seen_firewall(&want.id, &rules));
     for (replica, rules) in replicas.iter().zip(&of_replicas) {
@@ -196,10 +196,14 @@ fn seen_cluster(want: &Resource, there: &Cluster, autoscale: Option<(i64, i64)>)
         ("engine_version_actual", there.semantic_version.clone().into()),
         ("metrics", there.metrics.clone().into()),
     ]);
-    props.extend(reached("connection", &there.connection));
-    props.extend(reached("private_connection", &there.private_connection));
+    props.extend(ways(&there.connection, &there.private_connection));
     let is_protected = tags::value_of(&there.tags, tags::PROTECTED).is_some();
     Observed { protected: is_protected, ..seen(want.id.clone(), props, status(&there.status), None) }
+}
+
+/// The ways to something, as fields of its own.
+fn ways(public: &Connection, private: &Connection) -> Props {
+    [reached("connection", public), reached("private_connection", private)].into_iter().flatten().collect()
 }
 
 /// Where something is reached, as fields of its own; what is not told is none.
@@ -244,18 +248,18 @@ fn seen_replica(database: &str, cluster: &Id, there: &Replica) -> Observed {
         ("private_network_uuid", there.vpc.clone().into()),
         ("storage_size_mib", there.storage_mib.into()),
     ]);
-    props.extend(reached("connection", &there.connection));
-    props.extend(reached("private_connection", &there.private_connection));
+    props.extend(ways(&there.connection, &there.private_connection));
     seen(Id::new(replica::NAME, &there.name), props, told, Some(cluster))
 }
 
 fn seen_pool(cluster: &Id, there: &Pool) -> Observed {
-    let props = crate::kinds::props([
+    let mut props = crate::kinds::props([
         ("mode", there.mode.as_str().into()),
         ("size", Value::Int(there.size)),
         ("db", there.database.as_str().into()),
         ("user", there.user.clone().into()),
     ]);
+    props.extend(ways(&there.connection, &there.private_connection));
     seen(Id::new(pool::NAME, &there.name), props, Status::Available, Some(cluster))
 }
 
@@ -283,14 +287,17 @@ fn seen_secret(
     want: &Resource,
     id: &Id,
     there: &Cluster,
+    pools: &[Pool],
     password: impl Fn(&str) -> Option<pgherd_core::secret::Secret>,
 ) -> Observed {
-    let told: Props =
-        [reached("connection", &there.connection), reached("private_connection", &there.private_connection)]
-            .into_iter()
-            .flatten()
-            .collect();
-    let resolved = |value: &Value| value.with_outputs(&|_, field| told.get(field).cloned());
+    let known = |of: &Id, field: &str| match of.kind.as_str() {
+        pool::NAME => {
+            let there = pools.iter().find(|there| there.name == of.name)?;
+            ways(&there.connection, &there.private_connection).remove(field)
+        }
+        _ => ways(&there.connection, &there.private_connection).remove(field),
+    };
+    let resolved = |value: &Value| value.with_outputs(&known);
     let mut props: Props = want.props.iter().map(|(name, value)| (name.clone(), resolved(value))).collect();
     if let Some(document) = ocean.secrets(&id.name).and_then(|folder| folder.read()) {
         let in_force = password(&document.username).is_none_or(|password| password == document.password);

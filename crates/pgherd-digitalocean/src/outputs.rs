@@ -5,7 +5,7 @@ use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
 
-use crate::kinds::{cluster, replica};
+use crate::kinds::{cluster, pool, replica};
 use crate::secrets::Folder;
 
 /// Every output of a block.
@@ -19,14 +19,20 @@ fn facts(spec: &Spec, observed: &[Observed], secrets: Option<&Folder>) -> Facts 
     };
     let Some(primary) = of(cluster::NAME).next() else { return Facts::default() };
     let id = text(primary, cluster::ID);
-    let way = way(spec, primary);
+    // Applications are given the pool, where there is one that the block wants.
+    let pool = of(pool::NAME).next().filter(|_| spec.proxy.is_some());
+    let server = pool.unwrap_or(primary);
+    let way = way(spec, server);
     let file = |path: std::path::PathBuf| path.is_file().then(|| path.to_string_lossy().into_owned());
     Facts {
         arn: id.as_ref().map(|id| urn(id)),
         resource_id: id.clone(),
         id,
-        host: text(primary, &format!("{way}.host")),
-        port: primary
+        host: text(server, &format!("{way}.host")),
+        pooler: pool.and_then(|pool| text(pool, &format!("{way}.host"))),
+        // It is a database of its own name.
+        database_name: pool.map(|pool| pool.id.name.clone()),
+        port: server
             .props
             .get(&format!("{way}.port"))
             .and_then(Value::as_int)

@@ -16,6 +16,7 @@ use crate::api::{self, Options};
 use crate::error::DoError;
 use crate::kinds::cluster::growth_of;
 use crate::kinds::{alert, cluster, config, replica};
+use crate::names;
 use crate::provider::DigitalOcean;
 
 /// The code by which a user lets a database go without a last backup.
@@ -186,6 +187,14 @@ impl<'a> About<'a> {
             let help = format!("it has it in {}", listed(&options.regions));
             out.push(self.error("region-unavailable", "do_region", message).help(help));
         }
+        let far = self.made(replica::NAME).filter_map(|one| one.props.get("region")?.as_text());
+        for region in far.filter(|region| Some(*region) != self.spec.place.region.known().map(String::as_str)) {
+            if !options.regions.is_empty() && !options.regions.contains(region) {
+                let message = format!("DigitalOcean has no PostgreSQL in {region}");
+                let help = format!("it has it in {}", listed(&options.regions));
+                out.push(self.error("region-unavailable", "dr_region", message).help(help));
+            }
+        }
         let nodes = cluster::nodes(self.spec);
         let size = self.spec.size.name.as_str();
         let is_asked = self.becomes("size").is_some() || self.becomes("num_nodes").is_some();
@@ -316,7 +325,8 @@ impl<'a> About<'a> {
 /// What is offered, where a plan asks for something of it.
 async fn options(ocean: &DigitalOcean, about: &About<'_>) -> Option<Result<Options, DoError>> {
     let asks = ["version", "newest_version", "size", "num_nodes", "region"];
-    match asks.into_iter().any(|field| about.becomes(field).is_some()) {
+    let has_far = about.spec.dr.is_some() && about.made(replica::NAME).next().is_some();
+    match has_far || asks.into_iter().any(|field| about.becomes(field).is_some()) {
         true => Some(api::options(ocean.session()).await),
         false => None,
     }
@@ -328,22 +338,26 @@ async fn network(ocean: &DigitalOcean, about: &About<'_>) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     for one in made {
         let text = |field: &str| one.props.get(field).and_then(Value::as_text);
+        let is_far = one.id.name == names::recovery(&about.spec.name);
+        let variable = if is_far { "dr_vpc_id" } else { "vpc_id" };
         let (Some(vpc), region) = (text("private_network_uuid"), text("region").unwrap_or_default()) else { continue };
         match api::vpc(ocean.session(), vpc).await {
             Ok(Some(place)) if place == region || place.is_empty() || region.is_empty() => {}
             Ok(Some(place)) => {
                 let message = format!("the network {vpc} is in {place}, and {} shall be in {region}", one.id);
-                out.push(about.error("network-elsewhere", "vpc_id", message).help("write a network of that region"));
+                out.push(about.error("network-elsewhere", variable, message).help("write a network of that region"));
             }
             Ok(None) => {
                 let message = format!("there is no network {vpc}");
                 out.push(
-                    about.error("network-unknown", "vpc_id", message).help("leave vpc_id out for the region's own"),
+                    about
+                        .error("network-unknown", variable, message)
+                        .help(format!("leave {variable} out for the region's own")),
                 );
             }
             Err(error) => {
                 let message = format!("the network {vpc} could not be checked: {error}");
-                out.push(Diagnostic::note("unchecked", message).at(&about.spec.block, "vpc_id"));
+                out.push(Diagnostic::note("unchecked", message).at(&about.spec.block, variable));
             }
         }
     }

@@ -42,11 +42,14 @@ pub(crate) async fn report(ocean: &DigitalOcean, spec: &Spec) -> Result<Report, 
     }
     servers.extend(replicas.iter().map(|one| replica(name, one, is_public)));
     servers.extend(pools.iter().filter(|pool| pool.name == names::pool(name)).map(|one| pooler(one, is_public)));
+    let pool = pools.iter().find(|pool| spec.proxy.is_some() && pool.name == names::pool(name));
+    let of_pool = pool.and_then(|pool| self::address(is_public, &pool.connection, &pool.private_connection));
     Ok(Report {
         name: name.clone(),
         status: status(&cluster.status),
         engine_version: cluster.semantic_version.clone().or_else(|| Some(cluster.version.clone())),
-        address,
+        // Where programs connect.
+        address: of_pool.or(address),
         servers,
         storage: storage(&cluster),
         maintenance: Vec::new(),

@@ -100,11 +100,20 @@ impl Session {
         let asked = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let mut attempts = Attempts::begin(&self.endurance, safety, &self.pace).await;
         loop {
-            let token = self
-                .token
-                .current(&self.client)
-                .await
-                .map_err(|words| GcpError { status: Some(401), ..unanswered(&asked, words, false) })?;
+            let token = match self.token.current(&self.client).await {
+                Ok(token) => token,
+                Err(none) => {
+                    let outcome = if none.may_pass { Outcome::NotSent } else { Outcome::Final };
+                    match retry::next(&self.policy, safety, &mut tried, &outcome, chance()) {
+                        Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
+                        Next::End => {
+                            let status = (!none.may_pass).then_some(401);
+                            return Err(GcpError { status, ..unanswered(&asked, none.words, false) });
+                        }
+                    }
+                    continue;
+                }
+            };
             let request = self.request(service, method.clone(), path, body, &asked, &token)?;
             let attempt = self.attempt(&asked, request, &token).await;
             if attempt.outcome == Outcome::Corrected {
@@ -133,6 +142,10 @@ impl Session {
         bearer.set_sensitive(true);
         headers.insert("authorization", bearer);
         headers.insert("accept", HeaderValue::from_static("application/json"));
+        if let Some(project) = self.token.quota() {
+            let project = HeaderValue::from_str(project).map_err(|error| invalid(error.to_string()))?;
+            headers.insert("x-goog-user-project", project);
+        }
         if body.is_some() {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
         }

@@ -38,9 +38,10 @@ impl GcpError {
         })
     }
 
-    /// Whether there is no such thing.
+    /// Whether there is no such thing. Only Google's own word for it counts: a proxy that has no such page, or an endpoint that is
+    /// wrong, says 404 of everything.
     pub fn is_absent(&self) -> bool {
-        self.status == Some(404)
+        self.status == Some(404) && !self.reason.is_empty()
     }
 
     /// Whether something of that name is there, or was a while ago and its name is kept.
@@ -65,7 +66,8 @@ impl GcpError {
         match self.status {
             None => ErrorKind::Unavailable,
             Some(401 | 403) => ErrorKind::Denied,
-            Some(404) => ErrorKind::NotFound,
+            Some(404) if self.is_absent() => ErrorKind::NotFound,
+            Some(404) => ErrorKind::Unavailable,
             Some(409 | 412) => ErrorKind::Conflict,
             Some(429) => ErrorKind::Throttled,
             Some(400..=499) => ErrorKind::Invalid,
@@ -84,6 +86,9 @@ impl GcpError {
             Some(403) if self.reason.contains("accessNotConfigured") || self.reason == "SERVICE_DISABLED" => {
                 "enable the API: gcloud services enable sqladmin.googleapis.com secretmanager.googleapis.com \
                  monitoring.googleapis.com"
+            }
+            Some(403) if self.message.contains("quota project") => {
+                "gcloud auth application-default set-quota-project PROJECT names one in your credentials"
             }
             Some(403) => {
                 "it takes roles/cloudsql.admin, roles/secretmanager.admin, roles/monitoring.alertPolicyEditor and \
@@ -120,5 +125,13 @@ mod tests {
         let plain = r#"{"error":{"code":409,"message":"m","status":"ALREADY_EXISTS"}}"#;
         assert!(check(409, plain, "ALREADY_EXISTS", ErrorKind::Conflict).is_taken());
         assert!(GcpError::read("GET v1/x", 502, b"<html>").is_none());
+    }
+
+    #[test]
+    fn only_its_own_word_says_that_something_is_gone() {
+        let own = r#"{"error":{"code":404,"message":"m","status":"NOT_FOUND"}}"#;
+        assert!(check(404, own, "NOT_FOUND", ErrorKind::NotFound).is_absent());
+        let proxy = r#"{"error":{"message":"no Route matched with those values"}}"#;
+        assert!(!check(404, proxy, "", ErrorKind::Unavailable).is_absent());
     }
 }

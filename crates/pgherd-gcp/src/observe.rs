@@ -1,5 +1,7 @@
 //! Everything there is of a block, all kinds side by side.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::{join, try_join, try_join_all};
 use pgherd_core::resource::{Id, Observed, Resource, Status};
 use pgherd_core::value::{Props, Value};
@@ -79,15 +81,18 @@ pub(crate) async fn observe(gcp: &Gcp, wanted: &[Resource]) -> Result<Vec<Observ
     let (found, (secret, (alerts, channels))) = try_join(find(gcp, name), sides).await?;
     let mut all: Vec<Observed> = alerts.iter().filter_map(|told| seen_alert(name, told)).collect();
     all.extend(channels.iter().filter_map(|told| seen_channel(name, told)));
+    // Who copies one copies its labels: of several the first is ours, as for whoever changes it.
+    let mut ids = BTreeSet::new();
+    all.retain(|one| ids.insert(one.id.clone()));
     if let Some((shell, document)) = &secret {
         all.push(seen_secret(gcp, wanted, name, shell, document.as_ref()));
     }
     let there = match found {
         Found::Nothing => return Ok(all),
         Found::Foreign(there, why) => {
+            // What is around it is left alone, too: its secret may be the only copy of its password.
             let props = Props::from([("name".to_owned(), Value::text(there.name()))]);
-            all.push(seen(want.id.clone(), props, Status::Foreign(why), None));
-            return Ok(all);
+            return Ok(vec![seen(want.id.clone(), props, Status::Foreign(why), None)]);
         }
         Found::Ours(there) => *there,
     };
@@ -200,7 +205,7 @@ fn seen_secret(gcp: &Gcp, wanted: &[Resource], database: &str, shell: &Shell, do
         return seen(id, Props::new(), Status::Foreign(why), None);
     }
     let document = document.cloned().unwrap_or_default();
-    let is_rotating = shell.annotations.contains_key(ROTATING);
+    let is_rotating = shell.annotations.contains_key(ROTATING) && !gcp.is_filling();
     let want = wanted.iter().find(|one| one.id == id);
     let props = crate::kinds::props([
         ("username", document.username.into()),

@@ -17,13 +17,16 @@ fn facts(spec: &Spec, project: &str, observed: &[Observed]) -> Facts {
         observed.iter().filter(move |seen| seen.id.kind == kind && !matches!(seen.status, Status::Foreign(_)))
     };
     let Some(primary) = of(instance::NAME).next() else { return Facts::default() };
+    let host = host(spec, primary);
+    let is_pooled = primary.props.get("connectionPoolingEnabled").and_then(Value::as_bool) == Some(true);
     Facts {
         id: Some(primary.id.name.clone()),
         // No ARN, but what Google has for one.
         arn: text(primary, "selfLink"),
         resource_id: Some(format!("projects/{project}/instances/{}", primary.id.name)),
-        host: host(spec, primary),
-        port: Some(instance::PORT),
+        pooler: host.clone().filter(|_| is_pooled),
+        host,
+        port: Some(if is_pooled { instance::POOLER_PORT } else { instance::PORT }),
         replicas: of(replica::NAME).filter_map(|seen| replica(spec, seen)).collect(),
         secret: of(secret::NAME).next().map(|seen| format!("projects/{project}/secrets/{}", seen.id.name)),
         engine_version: version(primary),

@@ -13,7 +13,7 @@ use pgherd_engine::provider::{Goal, Intended};
 use crate::api::{self, Flag};
 use crate::error::GcpError;
 use crate::fields::{FLAGS, address};
-use crate::kinds::{alert, channel, instance, replica};
+use crate::kinds::{alert, instance, replica};
 use crate::provider::Gcp;
 
 /// Errors that a user may accept. The others are about what Google refuses for sure.
@@ -112,21 +112,11 @@ impl<'a> About<'a> {
             .collect()
     }
 
-    /// Whether there is a way in, and who comes in by it.
+    /// Who comes in by which way.
     fn reached(&self) -> Vec<Diagnostic> {
         let network = &self.spec.network;
         let mut out = Vec::new();
         let is_new = self.is_made(instance::NAME);
-        let is_asked = is_new || self.change("ipv4Enabled").is_some() || self.change("privateNetwork").is_some();
-        let has_private = !matches!(network.vpc_id, Setting::Unset)
-            || self
-                .seen(instance::NAME)
-                .is_some_and(|seen| seen.props.get("privateNetwork").is_some_and(|it| !it.is_null()));
-        if is_asked && !network.publicly_accessible && !has_private {
-            let message = "Cloud SQL makes no instance that nobody can reach: it has neither a private network nor a public address";
-            let help = "write vpc_id = \"projects/<project>/global/networks/<name>\", or publicly_accessible = true";
-            out.push(self.error("no-way-in", "vpc_id", message).help(help));
-        }
         if let Some(change) = self.change("privateNetwork").filter(|change| !change.from.is_null()) {
             let message =
                 format!("{} stays in {}: Cloud SQL moves no instance to another network", self.spec.name, change.from);
@@ -175,18 +165,6 @@ impl<'a> About<'a> {
                 whole.len()
             );
             out.push(self.error("name-too-long", "name", message).help("write a shorter name"));
-        }
-        if spec.replicas > 0 && !instance::restores_to_any_second(spec) {
-            let message = "Cloud SQL makes read replicas only of an instance with backups and point-in-time recovery";
-            out.push(
-                self.error("replica-needs-backups", "backup_retention_period", message).help("write 1 or more days"),
-            );
-        }
-        let edition = spec.place.gcp_edition.as_deref().unwrap_or("ENTERPRISE");
-        if spec.proxy.is_some() && edition != "ENTERPRISE_PLUS" {
-            let message = format!("Cloud SQL has no pooler in front of the edition {edition}");
-            let help = "write gcp_edition = \"ENTERPRISE_PLUS\" and tier = \"db-perf-optimized-N-2\" or larger, or run PgBouncer beside the application";
-            out.push(self.error("no-pooler", "enable_proxy", message).help(help));
         }
         let shrinks = self.seen(instance::NAME).and_then(|seen| seen.props.get("dataDiskSizeGb")?.as_int());
         let wanted = i64::try_from(spec.storage.allocated_gib).unwrap_or(i64::MAX);
@@ -294,17 +272,10 @@ impl<'a> About<'a> {
 
     /// Alarms that are not made, or that nobody hears.
     fn unheard(&self) -> Vec<Diagnostic> {
-        let mut out = Vec::new();
-        let strange = |target: &&String| !channel::is_mail(target) && !channel::is_channel(target);
-        for target in self.spec.monitoring.alarm_targets.iter().filter_map(Setting::known).filter(strange) {
-            let message =
-                format!("\"{target}\" is neither an address of mail nor a notification channel of Google Cloud");
-            let help = "write an address, or projects/<project>/notificationChannels/<number>";
-            out.push(self.error("alarm-target", "alarm_targets", message).help(help));
-        }
         if !self.is_made(instance::NAME) {
-            return out;
+            return Vec::new();
         }
+        let mut out = Vec::new();
         if self.spec.monitoring.alarm_read_latency_s.is_some() {
             let message = "Cloud SQL has no metric of read latency for PostgreSQL, so no alarm of it is made";
             out.push(

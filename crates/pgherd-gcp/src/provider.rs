@@ -45,6 +45,8 @@ pub struct Gcp {
     claimed: Option<String>,
     /// What an instance that is made is restored from, as a label says it.
     restored: Option<String>,
+    /// Whether a backup is put into that instance afterwards, with the passwords that it holds.
+    fills: bool,
 }
 
 impl Gcp {
@@ -59,7 +61,15 @@ impl Gcp {
             ProviderError::new(ErrorKind::Invalid, "there is no project of Google Cloud")
                 .help("write gcp_project, or set GOOGLE_CLOUD_PROJECT")
         })?;
-        Ok(Self { session, project, region: region.map(str::to_owned), options, claimed: None, restored: None })
+        Ok(Self {
+            session,
+            project,
+            region: region.map(str::to_owned),
+            options,
+            claimed: None,
+            restored: None,
+            fills: false,
+        })
     }
 
     /// The same, which looks at the instance of a name as if it were ours.
@@ -70,6 +80,16 @@ impl Gcp {
     /// The same, which makes an instance that wears what it is restored from.
     pub(crate) fn restoring(&self, mark: String) -> Self {
         Self { restored: Some(mark), ..self.clone() }
+    }
+
+    /// The same, which makes an instance that a backup is put into.
+    pub(crate) fn filling(&self, mark: String) -> Self {
+        Self { fills: true, ..self.restoring(mark) }
+    }
+
+    /// Whether a backup is put into what it makes.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.fills
     }
 
     /// Whether what wears these labels is ours, for the database of a name.

@@ -12,7 +12,7 @@ use pgherd_engine::provider::{ErrorKind, ProviderError};
 use crate::api::{self, Flag, Instance, Kept, Operation};
 use crate::error::GcpError;
 use crate::fields::{self, FLAGS};
-use crate::kinds::instance::PORT;
+use crate::kinds::instance::{POOLER_PORT, PORT};
 use crate::observe::{Found, find, foreign, ours, replicas};
 use crate::provider::Gcp;
 use crate::wait::status;
@@ -34,7 +34,7 @@ pub(crate) async fn report(gcp: &Gcp, spec: &Spec) -> Result<Report, ProviderErr
         name: Some(there.name().to_owned()),
         role: role.to_owned(),
         state: there.state().to_lowercase(),
-        address: address(is_public, there),
+        address: address(is_public, there, PORT),
         place: place(there),
         behind_ms: None,
     };
@@ -44,8 +44,11 @@ pub(crate) async fn report(gcp: &Gcp, spec: &Spec) -> Result<Report, ProviderErr
         servers.push(Server { name: None, address: None, place, ..server("standby", &there) });
     }
     servers.extend(followers?.iter().map(|one| server("replica", one)));
-    if there.0["settings"]["connectionPoolConfig"]["connectionPoolingEnabled"] == true {
-        servers.push(Server { name: None, place: None, ..server("pooler", &there) });
+    let is_pooled = there.0["settings"]["connectionPoolConfig"]["connectionPoolingEnabled"] == true;
+    // Programs connect to the pooler where there is one.
+    let reached = address(is_public, &there, if is_pooled { POOLER_PORT } else { PORT });
+    if is_pooled {
+        servers.push(Server { name: None, place: None, address: reached.clone(), ..server("pooler", &there) });
     }
     Ok(Report {
         name: name.clone(),
@@ -53,7 +56,7 @@ pub(crate) async fn report(gcp: &Gcp, spec: &Spec) -> Result<Report, ProviderErr
         engine_version: there
             .text("databaseInstalledVersion")
             .and_then(|told| Some(told.strip_prefix("POSTGRES_")?.replace('_', "."))),
-        address: address(is_public, &there),
+        address: reached,
         servers,
         storage: storage(&there),
         maintenance: Vec::new(),
@@ -202,8 +205,8 @@ fn storage(there: &Instance) -> Storage {
 }
 
 /// Where somebody connects: the private way, unless the block wants the public one or there is no other.
-fn address(is_public: bool, there: &Instance) -> Option<Address> {
+fn address(is_public: bool, there: &Instance, port: u16) -> Option<Address> {
     let (public, private) = (there.address("PRIMARY"), there.address("PRIVATE"));
     let host = if is_public { public.or(private) } else { private.or(public) };
-    Some(Address { host: host?, port: PORT })
+    Some(Address { host: host?, port })
 }

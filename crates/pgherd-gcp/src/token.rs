@@ -24,6 +24,8 @@ const METADATA: &str = "metadata.google.internal";
 const METADATA_HOST: &str = "GCE_METADATA_HOST";
 /// The variable that names a file of credentials.
 const CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// The variable that names the project whose quota counts, rather than the one that the credentials name; Google's own clients read it.
+const QUOTA: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
 /// Where tokens of people are made.
 const TOKENS: &str = "https://oauth2.googleapis.com/token";
 
@@ -41,7 +43,17 @@ pub enum Token {
 pub struct Fetched {
     by: Credentials,
     project: Option<String>,
+    /// The project whose quota counts, where that has to be said.
+    quota: Option<String>,
     last: Mutex<Option<(Secret, Instant)>>,
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+pub(crate) struct NoToken {
+    pub(crate) words: String,
+    /// Whether there may be one in a moment: whoever makes them did not answer, or not as it should.
+    pub(crate) may_pass: bool,
 }
 
 /// How a token is fetched.
@@ -72,7 +84,10 @@ impl Token {
                 format!("the credentials in {} cannot be read: {error}", path.display()),
             )
         })?;
-        Self::of_file(&text).map_err(|words| {
+        let at = Url::parse(TOKENS).map_err(|error| ProviderError::new(ErrorKind::Invalid, error.to_string()))?;
+        let quota = std::env::var(QUOTA).ok().filter(|project| !project.trim().is_empty());
+        let found = Self::of_file(&text, &at).map(|token| token.counting(quota));
+        found.map_err(|words| {
             ProviderError::new(ErrorKind::Denied, format!("the credentials in {} {words}", path.display())).help(HELP)
         })
     }
@@ -86,8 +101,8 @@ impl Token {
         Ok(Self::fetched(Credentials::Machine { at }, None))
     }
 
-    /// Credentials as a file holds them, or why they are of no use here.
-    fn of_file(text: &str) -> Result<Self, String> {
+    /// Credentials as a file holds them, or why they are of no use here. `at` is where tokens are made of them.
+    pub fn of_file(text: &str, at: &Url) -> Result<Self, String> {
         let file: Json = serde_json::from_str(text).map_err(|_| "are no JSON".to_owned())?;
         let field = |name: &str| file[name].as_str().map(str::to_owned).ok_or_else(|| format!("have no {name}"));
         match file["type"].as_str() {
@@ -96,9 +111,10 @@ impl Token {
                     client_id: field("client_id")?,
                     client_secret: Secret::new(field("client_secret")?),
                     refresh: Secret::new(field("refresh_token")?),
-                    at: Url::parse(TOKENS).map_err(|error| error.to_string())?,
+                    at: at.clone(),
                 };
-                Ok(Self::fetched(by, field("quota_project_id").ok()))
+                let quota = field("quota_project_id").ok();
+                Ok(Self::fetched(by, quota.clone()).counting(quota))
             }
             Some("service_account") => {
                 let pem = Secret::new(field("private_key")?);
@@ -106,7 +122,7 @@ impl Token {
                     email: field("client_email")?,
                     key_id: field("private_key_id").unwrap_or_default(),
                     key: Box::new(key(pem.reveal().unwrap_or_default())?),
-                    at: Url::parse(TOKENS).map_err(|error| error.to_string())?,
+                    at: at.clone(),
                 };
                 Ok(Self::fetched(by, field("project_id").ok()))
             }
@@ -116,7 +132,26 @@ impl Token {
     }
 
     fn fetched(by: Credentials, project: Option<String>) -> Self {
-        Self::Fetched(Box::new(Fetched { by, project, last: Mutex::new(None) }))
+        Self::Fetched(Box::new(Fetched { by, project, quota: None, last: Mutex::new(None) }))
+    }
+
+    /// The same, whose requests count for the quota of a project, if there is one. A service account has one of its own.
+    fn counting(mut self, project: Option<String>) -> Self {
+        if let (Self::Fetched(fetched), Some(project)) = (&mut self, project)
+            && matches!(fetched.by, Credentials::Person { .. })
+        {
+            fetched.quota = Some(project);
+        }
+        self
+    }
+
+    /// The project whose quota a request counts for, where Google asks for one: a person has none of their own (Cloud SQL documentation,
+    /// "Quotas and limits", `x-goog-user-project`).
+    pub(crate) fn quota(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Fetched(fetched) => fetched.quota.as_deref(),
+        }
     }
 
     /// The project that the credentials name.
@@ -133,7 +168,7 @@ impl Token {
     }
 
     /// The token to use now, or why there is none.
-    pub(crate) async fn current(&self, client: &Client) -> Result<Secret, String> {
+    pub(crate) async fn current(&self, client: &Client) -> Result<Secret, NoToken> {
         let fetched = match self {
             Self::Fixed(token) => return Ok(token.clone()),
             Self::Fetched(fetched) => fetched,
@@ -184,7 +219,7 @@ fn assertion(email: &str, key_id: &str, key: &RsaKeyPair, at: &Url, now: i64) ->
 
 impl Credentials {
     /// Asks for a token; how long it lasts.
-    async fn fetch(&self, client: &Client) -> Result<(Secret, Duration), String> {
+    async fn fetch(&self, client: &Client) -> Result<(Secret, Duration), NoToken> {
         let mut headers = HeaderMap::new();
         let request = match self {
             Self::Machine { at } => {
@@ -194,7 +229,8 @@ impl Credentials {
             Self::Service { email, key_id, key, at } => {
                 headers.insert("content-type", HeaderValue::from_static(FORM));
                 let now = jiff::Timestamp::now().as_second();
-                let signed = assertion(email, key_id, key, at, now)?;
+                let signed =
+                    assertion(email, key_id, key, at, now).map_err(|words| NoToken { words, may_pass: false })?;
                 let grant = crate::call::segment("urn:ietf:params:oauth:grant-type:jwt-bearer");
                 let body = Bytes::from(format!("grant_type={grant}&assertion={signed}"));
                 Request { method: Method::POST, url: at.clone(), headers, body }
@@ -211,8 +247,9 @@ impl Credentials {
                 Request { method: Method::POST, url: at.clone(), headers, body: Bytes::from(body) }
             }
         };
-        let response =
-            client.send(request).await.map_err(|refused| format!("no token is to be had: {refused}; {HELP}"))?;
+        let unanswered =
+            |refused| NoToken { words: format!("no token is to be had: {refused}; {HELP}"), may_pass: true };
+        let response = client.send(request).await.map_err(unanswered)?;
         let said: Json = serde_json::from_slice(&response.body).unwrap_or_default();
         match said["access_token"].as_str().filter(|_| response.status.is_success()) {
             Some(token) => {
@@ -224,7 +261,9 @@ impl Credentials {
                     .as_str()
                     .or_else(|| said["error"].as_str())
                     .unwrap_or("no reason is told");
-                Err(format!("no token is to be had: {}, {words}; {HELP}", response.status.as_u16()))
+                let status = response.status.as_u16();
+                let words = format!("no token is to be had: {status}, {words}; {HELP}");
+                Err(NoToken { words, may_pass: status == 429 || status >= 500 })
             }
         }
     }
@@ -236,13 +275,31 @@ mod tests {
 
     #[test]
     fn credentials_that_cannot_be_used_say_so() {
-        let said = |text: &str| Token::of_file(text).map_or_else(|words| words, |_| String::new());
+        let at = Url::parse(TOKENS).expect("our own URL");
+        let said = |text: &str| Token::of_file(text, &at).map_or_else(|words| words, |_| String::new());
         let person = r#"{"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"r"}"#;
         assert_eq!(said(person), "");
         assert_eq!(said(r#"{"type":"authorized_user","client_id":"c"}"#), "have no client_secret");
         let other = "are of type external_account, which this version of pgherd cannot use";
         assert_eq!(said(r#"{"type":"external_account"}"#), other);
     }
+
+    #[test]
+    fn a_persons_requests_count_for_a_project() {
+        let at = Url::parse(TOKENS).expect("our own URL");
+        let quota = |more: &str, named: Option<&str>| {
+            let text = format!(
+                r#"{{"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"r"{more}}}"#
+            );
+            let token = Token::of_file(&text, &at).expect("credentials").counting(named.map(str::to_owned));
+            token.quota().map(str::to_owned)
+        };
+        let own = r#","quota_project_id":"own""#;
+        assert_eq!(quota("", None), None);
+        assert_eq!(quota(own, None).as_deref(), Some("own"));
+        assert_eq!(quota(own, Some("named")).as_deref(), Some("named"));
+    }
+
     #[test]
     fn a_service_account_signs_what_its_key_opens() {
         use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};

@@ -90,12 +90,15 @@ pub fn find(name: &str) -> Option<Size> {
 }
 
 /// The size of `cloud` that stands for `size`: itself on its own cloud and on `local`, else the mapped one, else the nearest that is
-/// not smaller (rule A7). `None` when the cloud has nothing as large.
-pub fn map_to(size: &Size, cloud: Cloud) -> Option<Size> {
+/// not smaller (rule A7). `None` when the cloud has nothing as large. `edition` is Cloud SQL's, where one is asked for: `ENTERPRISE_PLUS`
+/// has nothing for burstable sizes, which are mapped as without it.
+pub fn map_to(size: &Size, cloud: Cloud, edition: Option<&str>) -> Option<Size> {
     if size.cloud == cloud || cloud == Cloud::Local {
         return Some(size.clone());
     }
+    let is_plus = cloud == Cloud::Gcp && edition == Some("ENTERPRISE_PLUS") && !size.burstable();
     if size.cloud == Cloud::Aws
+        && !is_plus
         && let Some(mapped) = MAP.iter().find(|mapped| mapped.aws == size.name).and_then(|mapped| mapped.on(cloud))
     {
         return find(mapped);
@@ -103,8 +106,9 @@ pub fn map_to(size: &Size, cloud: Cloud) -> Option<Size> {
     SIZES
         .iter()
         .filter(|other| other.cloud == cloud && is_not_smaller(other, size))
+        .filter(|other| !is_plus || other.name.starts_with("db-perf-optimized-N-"))
         .cloned()
-        .chain((cloud == Cloud::Gcp).then(|| custom_for(size)).flatten())
+        .chain((cloud == Cloud::Gcp && !is_plus).then(|| custom_for(size)).flatten())
         .min_by(|a, b| {
             (a.family != size.family, a.memory_mib)
                 .cmp(&(b.family != size.family, b.memory_mib))
@@ -286,7 +290,7 @@ mod tests {
     #[track_caller]
     fn check_mapped(written: &str, cloud: Cloud, expected: &str) {
         let size = find(written).expect("a known size");
-        assert_eq!(map_to(&size, cloud).map_or_else(|| "nothing".to_owned(), |size| size.name), expected);
+        assert_eq!(map_to(&size, cloud, None).map_or_else(|| "nothing".to_owned(), |size| size.name), expected);
     }
 
     #[test]
@@ -335,6 +339,21 @@ mod tests {
         check_mapped("db.t3.micro", Cloud::Azure, "B_Standard_B1ms");
         check_mapped("db.t3.micro", Cloud::DigitalOcean, "db-s-1vcpu-1gb");
         check_mapped("db.r5.large", Cloud::Gcp, "db-custom-4-16384");
+    }
+
+    #[test]
+    fn the_other_edition_has_other_tiers() {
+        let plus = |name: &str| {
+            let mapped = map_to(&find(name).expect("a known size"), Cloud::Gcp, Some("ENTERPRISE_PLUS"));
+            mapped.map_or_else(|| "nothing".to_owned(), |size| size.name)
+        };
+        assert_eq!(plus("db.m5.large"), "db-perf-optimized-N-2");
+        assert_eq!(plus("db.r5.large"), "db-perf-optimized-N-2");
+        assert_eq!(plus("db.r5.xlarge"), "db-perf-optimized-N-4");
+        assert_eq!(plus("db.r5.2xlarge"), "db-perf-optimized-N-8");
+        assert_eq!(plus("GP_Standard_D4ds_v5"), "db-perf-optimized-N-4");
+        assert_eq!(plus("db.t3.micro"), "db-g1-small");
+        assert_eq!(plus("db-c4a-highmem-2"), "db-c4a-highmem-2");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: "cloud_provider = \"digitalocean\"\ngeo_redundant_backup = true",
             says: &[
-                "error geo_redundant_backup: DigitalOcean keeps backups in the region of the database only [leave it out, and keep dumps elsewhere]",
+                "error geo_redundant_backup: DigitalOcean keeps backups in the region of the database only [leave it out, and keep dumps elsewhere, or a replica: dr_region = \"<region>\" and dr_read_replica = true]",
             ],
         },
         Wrong {
@@ -93,7 +93,9 @@ fn geo_redundant(block: &Block) -> Option<Diagnostic> {
     let name = "geo_redundant_backup";
     block.inputs.get(name).and_then(Value::as_bool).filter(|wanted| *wanted)?;
     let message = "DigitalOcean keeps backups in the region of the database only";
-    Some(block.error(name, message, "leave it out, and keep dumps elsewhere"))
+    let help =
+        "leave it out, and keep dumps elsewhere, or a replica: dr_region = \"<region>\" and dr_read_replica = true";
+    Some(block.error(name, message, help))
 }
 
 fn conveniences(block: &Block) -> Vec<Diagnostic> {

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     fine: &[
         "cloud_provider = \"gcp\"\ntier = \"db-f1-micro\"\ngcp_edition = \"ENTERPRISE\"",
         "cloud_provider = \"gcp\"\ntier = \"db-perf-optimized-N-2\"",
+        "cloud_provider = \"gcp\"\ninstance_class = \"db.r5.large\"\ngcp_edition = \"ENTERPRISE_PLUS\"",
     ],
     wrong: &[
         Wrong {

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     code: "proxy",
     words: "`proxy_config.pool_mode` is session, transaction or statement; sizes are at least 1; a pool is no larger than the connections it can \
             have; no database behind a pooler is called `pgbouncer`, which is the name of its console. The values are looked at behind \
-            `enable_proxy = false` too. Azure has no pooler in front of burstable sizes.",
+            `enable_proxy = false` too. Azure has no pooler in front of burstable sizes, and Cloud SQL one of ENTERPRISE_PLUS only.",
     fine: &[
         "proxy_config = { pool_mode = \"transaction\", default_pool_size = 20, max_client_conn = 100 }",
         "enable_proxy = true\nparameters = [{ name = \"max_connections\", value = \"100\" }]",
@@ -63,6 +63,12 @@ pub(super) const CHECK: Check = Check {
             block: "cloud_provider = \"azure\"\nsku_name = \"B_Standard_B1ms\"\nenable_proxy = true",
             says: &[
                 "error enable_proxy: Azure has no pooler in front of B_Standard_B1ms [write sku_name = \"GP_Standard_D2ds_v5\" or larger, or enable_proxy = false]",
+            ],
+        },
+        Wrong {
+            block: "cloud_provider = \"gcp\"\ntier = \"db-custom-2-7680\"\nenable_proxy = true",
+            says: &[
+                "error enable_proxy: Cloud SQL has no pooler in front of the edition ENTERPRISE [write gcp_edition = \"ENTERPRISE_PLUS\" and tier = \"db-perf-optimized-N-2\" or larger, or run PgBouncer beside the application]",
             ],
         },
     ],
@@ -123,6 +129,15 @@ fn console(block: &Block) -> Option<Diagnostic> {
 }
 
 fn no_pooler(block: &Block) -> Option<Diagnostic> {
+    let edition = block.spec.place.gcp_edition.as_deref().unwrap_or("ENTERPRISE");
+    if block.target() == Cloud::Gcp && edition != "ENTERPRISE_PLUS" {
+        let message = format!("Cloud SQL has no pooler in front of the edition {edition}");
+        let help = format!(
+            "write gcp_edition = \"ENTERPRISE_PLUS\" and {} or larger, or run PgBouncer beside the application",
+            larger(block)
+        );
+        return Some(block.error("enable_proxy", message, help));
+    }
     let size = block.size().filter(|size| !size.pooler && block.target() == Cloud::Azure)?;
     let message = format!("{} has no pooler in front of {}", service(Cloud::Azure), size.name);
     Some(block.error("enable_proxy", message, format!("write {} or larger, or enable_proxy = false", larger(block))))

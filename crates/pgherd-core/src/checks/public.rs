@@ -12,11 +12,12 @@ use crate::value::Value;
 pub(super) const CHECK: Check = Check {
     code: "public-access",
     words: "With `publicly_accessible`, somebody on the internet may reach the port: not only private ranges are allowed, and the subnets are not \
-            private ones. On Azure a public server has no subnet.",
+            private ones. On Azure a public server has no subnet. On Cloud SQL an instance that is not public has a network (`no-way-in`).",
     fine: &[
         "publicly_accessible = true\nallowed_cidr_blocks = [\"198.51.100.7/32\"]",
         "allowed_cidr_blocks = [\"10.0.0.0/8\"]",
         "publicly_accessible = true\nallowed_cidr_blocks = [var.offices]",
+        "cloud_provider = \"gcp\"\nvpc_id = \"default\"",
     ],
     wrong: &[
         Wrong {
@@ -32,6 +33,12 @@ pub(super) const CHECK: Check = Check {
             ],
         },
         Wrong {
+            block: "cloud_provider = \"gcp\"",
+            says: &[
+                "error vpc_id: Cloud SQL makes no instance that nobody can reach: it has neither a private network nor a public address [write vpc_id = \"projects/<project>/global/networks/<name>\", or publicly_accessible = true]",
+            ],
+        },
+        Wrong {
             block: "cloud_provider = \"azure\"\npublicly_accessible = true\nsubnet_ids = [\"/subscriptions/s/subnets/db\"]",
             says: &[
                 "error publicly_accessible: a server on Azure is either public or in a subnet, and cannot change later [leave subnet_ids out for a public server behind a firewall, or write publicly_accessible = false]",
@@ -44,7 +51,7 @@ pub(super) const CHECK: Check = Check {
 fn rule(block: &Block) -> Vec<Diagnostic> {
     let network = &block.spec.network;
     if !network.publicly_accessible {
-        return Vec::new();
+        return no_way_in(block).into_iter().collect();
     }
     let has_subnets = match &network.subnet_ids {
         Setting::Unset => false,
@@ -72,6 +79,16 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         out.push(block.warning("publicly_accessible", message, help));
     }
     out
+}
+
+/// An instance that nobody could reach.
+fn no_way_in(block: &Block) -> Option<Diagnostic> {
+    (block.target() == Cloud::Gcp && matches!(block.spec.network.vpc_id, Setting::Unset)).then(|| {
+        let message =
+            "Cloud SQL makes no instance that nobody can reach: it has neither a private network nor a public address";
+        let help = "write vpc_id = \"projects/<project>/global/networks/<name>\", or publicly_accessible = true";
+        Diagnostic { code: "no-way-in", ..block.error("vpc_id", message, help) }
+    })
 }
 
 /// Whether there are ranges that are known, and all of them are private. What was written is asked, because a Spec has no list in

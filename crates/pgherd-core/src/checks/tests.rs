@@ -26,6 +26,8 @@ fn block_of(arguments: &str) -> (Inputs, Spec) {
         "resource_group_name = \"databases\""
     } else if arguments.contains("\"digitalocean\"") && !arguments.contains("do_region") {
         "do_region = \"fra1\""
+    } else if arguments.contains("\"gcp\"") && !arguments.contains("gcp_region") {
+        "gcp_region = \"us-central1\""
     } else {
         ""
     };

@@ -60,7 +60,7 @@ impl Connection {
 }
 
 impl Cluster {
-    fn read(told: &Json) -> Option<Self> {
+    pub(super) fn read(told: &Json) -> Option<Self> {
         let window = &told["maintenance_window"];
         let pending = window["pending"].as_bool().unwrap_or_default();
         let metrics = &told["metrics_endpoints"][0];

@@ -3,6 +3,8 @@
 mod account;
 mod alert;
 mod cluster;
+#[cfg(test)]
+mod recorded;
 mod replica;
 mod within;
 

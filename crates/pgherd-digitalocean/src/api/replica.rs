@@ -31,7 +31,7 @@ impl Replica {
         self.tags.as_deref().is_some_and(|worn| tags::are_ours(worn, database))
     }
 
-    fn read(told: &Json) -> Option<Self> {
+    pub(super) fn read(told: &Json) -> Option<Self> {
         Some(Self {
             id: text(told, "id").unwrap_or_default(),
             name: text(told, "name")?,

@@ -36,6 +36,20 @@ pub(crate) struct Pool {
     pub(crate) private_connection: Connection,
 }
 
+impl Pool {
+    pub(super) fn read(told: &Json) -> Option<Self> {
+        Some(Self {
+            name: text(told, "name")?,
+            mode: text(told, "mode").unwrap_or_default(),
+            size: told["size"].as_i64().unwrap_or_default(),
+            database: text(told, "db").unwrap_or_default(),
+            user: text(told, "user"),
+            connection: Connection::read(&told["connection"]),
+            private_connection: Connection::read(&told["private_connection"]),
+        })
+    }
+}
+
 /// Who may come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rule {
@@ -76,18 +90,7 @@ pub(crate) async fn add_database(session: &Session, id: &str, name: &str) -> Res
 /// The pools of a cluster.
 pub(crate) async fn pools(session: &Session, id: &str) -> Result<Vec<Pool>, DoError> {
     let told = session.whole(&at(id, "/pools"), "pools").await?;
-    let pool = |told: &Json| {
-        Some(Pool {
-            name: text(told, "name")?,
-            mode: text(told, "mode").unwrap_or_default(),
-            size: told["size"].as_i64().unwrap_or_default(),
-            database: text(told, "db").unwrap_or_default(),
-            user: text(told, "user"),
-            connection: Connection::read(&told["connection"]),
-            private_connection: Connection::read(&told["private_connection"]),
-        })
-    };
-    Ok(told.iter().filter_map(pool).collect())
+    Ok(told.iter().filter_map(Pool::read).collect())
 }
 
 /// Makes a pool.

@@ -14,11 +14,8 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("create_dashboard", "DigitalOcean shows graphs of its own, and takes no dashboard"),
     ("create_security_group", NO_GROUPS),
     ("dr_kms_key_id", NO_KEYS),
-    ("dr_read_replica", NO_SECOND_REGION),
-    ("dr_region", NO_SECOND_REGION),
     ("dr_security_group_ids", NO_GROUPS),
     ("dr_subnet_ids", NO_SUBNETS),
-    ("dr_vpc_id", NO_SECOND_REGION),
     ("enable_backup", "DigitalOcean takes backups always"),
     ("enable_backup_encryption", "DigitalOcean encrypts backups always"),
     ("enable_binary_log_backup", "DigitalOcean archives the log always"),
@@ -59,6 +56,5 @@ const NO_KIND: &str = "DigitalOcean has one kind of storage";
 const NO_LOGS: &str = "DigitalOcean sends logs to a sink that is set up in its control panel";
 const NO_MONITORING: &str = "DigitalOcean's metrics endpoint is always there";
 const NO_PARAMETER_GROUPS: &str = "DigitalOcean has no parameter groups; parameters says what is set";
-const NO_SECOND_REGION: &str = "this version keeps nothing in a second region on DigitalOcean";
 const NO_SUBNETS: &str = "a network on DigitalOcean has no subnets";
 const OTHER_REGION: &str = "it is another cloud's region; write do_region";

@@ -7,7 +7,7 @@ use pgherd_core::resource::{Id, Impact, Kind, Resource};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Value;
 
-use super::{cluster, props, set, user};
+use super::{cluster, pool, props, set, user};
 
 /// Its name in an [`Id`].
 pub const NAME: &str = "secret";
@@ -29,17 +29,21 @@ pub const KIND: Kind = Kind {
 /// The document a spec wants.
 pub fn wanted(spec: &Spec) -> Resource {
     let way = if spec.network.publicly_accessible { "connection" } else { "private_connection" };
-    let told = |field: &str| Value::output(cluster::id(spec), format!("{way}.{field}"));
+    // A pool is reached in a way of its own, as a database that is called like it.
+    let pool = pool::wanted(spec).map(|pool| pool.id);
+    let dbname = pool.as_ref().map_or(spec.database_name.as_str(), |pool| pool.name.as_str());
+    let server = pool.clone().unwrap_or_else(|| cluster::id(spec));
+    let told = |field: &str| Value::output(server.clone(), format!("{way}.{field}"));
     let user = user::wanted(spec).map(|user| user.id);
     Resource {
         id: Id::new(NAME, &spec.name),
         props: props([
             ("username", spec.master_username.as_str().into()),
-            ("dbname", spec.database_name.as_str().into()),
+            ("dbname", dbname.into()),
             ("host", told("host")),
             ("port", told("port")),
             ("in_force", true.into()),
         ]),
-        needs: std::iter::once(cluster::id(spec)).chain(user).collect(),
+        needs: std::iter::once(cluster::id(spec)).chain(user).chain(pool).collect(),
     }
 }

@@ -7,6 +7,7 @@ use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
 use super::text;
 use crate::api::{self, Cluster};
+use crate::kinds::pool;
 use crate::kinds::user::ADMINISTRATOR;
 use crate::observe::ours;
 use crate::provider::DigitalOcean;
@@ -18,8 +19,8 @@ pub(super) async fn write(ocean: &DigitalOcean, resource: &Resource, events: &Ev
     let cluster = ours(ocean, &resource.id.name).await?;
     let username = text(resource, "username")?;
     let found = password_of(ocean, &cluster, &username).await?;
+    let (host, port) = reached(ocean, resource, &cluster).await?;
     let document = |password| -> Result<Document, ProviderError> {
-        let (host, port) = reached(resource, &cluster);
         Ok(Document { username: username.clone(), password, host, port, dbname: text(resource, "dbname")? })
     };
     match found {
@@ -35,14 +36,33 @@ pub(super) async fn write(ocean: &DigitalOcean, resource: &Resource, events: &Ev
 }
 
 /// Where the block has programs connect: as the plan knows it, or as the cluster tells by now.
-fn reached(resource: &Resource, cluster: &Cluster) -> (String, u16) {
+async fn reached(ocean: &DigitalOcean, resource: &Resource, cluster: &Cluster) -> Result<(String, u16), ProviderError> {
     let host = resource.props.get("host");
-    let is_private = host.is_some_and(|host| host.outputs().iter().any(|(_, field)| field.starts_with("private")));
-    let has_private = cluster.private_connection.host.is_some();
-    let way = if is_private && has_private { &cluster.private_connection } else { &cluster.connection };
-    let known = host.and_then(Value::as_text).map(str::to_owned);
     let port = resource.props.get("port").and_then(Value::as_int).and_then(|port| u16::try_from(port).ok());
-    (known.or_else(|| way.host.clone()).unwrap_or_default(), port.or(way.port).unwrap_or(25060))
+    if let (Some(host), Some(port)) = (host.and_then(Value::as_text), port) {
+        return Ok((host.to_owned(), port));
+    }
+    let late = host.map(Value::outputs).unwrap_or_default();
+    let is_private = late.iter().any(|(_, field)| field.starts_with("private"));
+    let (public, private) = match late.iter().find(|(id, _)| id.kind == pool::NAME) {
+        Some((id, _)) => {
+            let mut pools = api::pools(ocean.session(), &cluster.id).await?.into_iter();
+            let there = pools.find(|there| there.name == id.name).ok_or_else(|| {
+                ProviderError::new(ErrorKind::NotFound, format!("{id} is not there any more")).help("plan again")
+            })?;
+            (there.connection, there.private_connection)
+        }
+        None => (cluster.connection.clone(), cluster.private_connection.clone()),
+    };
+    let way = if is_private && private.host.is_some() { private } else { public };
+    let unknown = || {
+        ProviderError::new(
+            ErrorKind::Unavailable,
+            format!("DigitalOcean does not tell where {} is reached", cluster.name),
+        )
+        .help("run this again")
+    };
+    way.host.zip(way.port).ok_or_else(unknown)
 }
 
 /// Writes a document down, and the certificate of the server beside it.

@@ -58,8 +58,8 @@ async fn names_within() {
     check(
         &[("database_name", "\"other\"")],
         &[
+            // The secret has the pool, which is a database of its own name.
             "create database orders/other",
-            "update secret orders: dbname shop -> other",
             "update pool orders-pool: db shop -> other",
         ],
     )
@@ -68,8 +68,8 @@ async fn names_within() {
         &[("master_username", "\"other\"")],
         &[
             "create user orders/other",
-            "update secret orders: username app -> other",
             "update pool orders-pool: user app -> other",
+            "update secret orders: username app -> other",
         ],
     )
     .await;
@@ -136,7 +136,15 @@ async fn replicas() {
 
 #[tokio::test]
 async fn pool() {
-    check(&[("enable_proxy", "")], &["delete pool orders-pool"]).await;
+    check(
+        &[("enable_proxy", "")],
+        &[
+            "update secret orders: dbname orders-pool -> shop",
+            "update secret orders: port 25061 -> 25060",
+            "delete pool orders-pool",
+        ],
+    )
+    .await;
     check(
         &[("proxy_config", "{ pool_mode = \"session\", default_pool_size = 10 }")],
         &["update pool orders-pool: mode transaction -> session", "update pool orders-pool: size 20 -> 10"],

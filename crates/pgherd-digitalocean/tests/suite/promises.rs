@@ -48,6 +48,11 @@ async fn killed_in_a_destroy_the_next_one_leaves_no_more_than_without() {
 }
 
 #[tokio::test]
+async fn whichever_answer_of_a_destroy_is_lost_it_leaves_nothing() {
+    suite::answers_of_a_destroy_lost::<Hurried>(WHOLE, 5).await;
+}
+
+#[tokio::test]
 async fn killed_in_a_destroy_and_wanted_again_it_is_there_again() {
     suite::destroy_killed_and_wanted_again::<Hurried>(SMALL, 3).await;
 }

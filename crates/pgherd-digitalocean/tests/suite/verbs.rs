@@ -278,7 +278,42 @@ async fn how_it_is() {
     assert_eq!(text("db_instance_endpoint"), "private-orders-do-user-1-0.db.ondigitalocean.com");
     assert!(text("db_instance_arn").starts_with("do:dbaas:"));
     assert!(text("connection_string").contains("sslmode=verify-full"), "{}", text("connection_string"));
+    // Applications are given the pool, wherever they look for it.
+    assert!(text("connection_string").contains(".com:25061/orders-pool?"), "{}", text("connection_string"));
+    assert_eq!(report.address.map(|address| address.port), Some(25061));
+    let file = std::fs::read_to_string(world.files.path().join("orders/secret.json")).expect("a file");
+    let document: serde_json::Value = serde_json::from_str(&file).expect("JSON");
+    assert_eq!((&document["port"], &document["dbname"]), (&json!(25061), &json!("orders-pool")));
+    let alone = with(WHOLE, &[("enable_proxy", "")]);
+    apply(&world, &alone).await;
+    assert_eq!(left(&world, &alone).await, [""; 0]);
+    let file = std::fs::read_to_string(world.files.path().join("orders/secret.json")).expect("a file");
+    let document: serde_json::Value = serde_json::from_str(&file).expect("JSON");
+    assert_eq!((&document["port"], &document["dbname"]), (&json!(25060), &json!("shop")));
     assert!(!format!("{outputs:?}").contains("AVNS"), "no password is among the outputs");
     let missing = ocean.report(&crate::world::spec(&with(SMALL, &[("name", "\"other\"")]))).await.expect_err("none");
     assert_eq!(missing.kind, ErrorKind::NotFound);
+}
+
+/// A replica in a second region is one of the block's, and becomes a database when the first region is lost.
+#[tokio::test]
+async fn a_replica_in_a_second_region() {
+    let world = Ocean::new().await;
+    let block = with(SMALL, &[("dr_region", "\"fra1\""), ("dr_read_replica", "true")]);
+    apply(&world, &block).await;
+    assert_eq!(left(&world, &block).await, [""; 0]);
+    let (ocean, spec) = (world.ocean(), spec(&block));
+    let report = ocean.report(&spec).await.expect("a report");
+    let servers: Vec<String> = report
+        .servers
+        .iter()
+        .map(|one| {
+            [one.role.as_str(), one.name.as_deref().unwrap_or("-"), one.place.as_deref().unwrap_or("-")].join(" ")
+        })
+        .collect();
+    assert_eq!(servers, ["primary orders nyc3", "replica orders-dr fra1"]);
+    let alone = with(SMALL, &[("name", "\"orders-dr\""), ("do_region", "\"fra1\""), ("database_name", "\"orders\"")]);
+    let promote = Operation::Promote { name: name(), replica: None, to: Box::new(crate::world::spec(&alone)) };
+    operate(&world, &promote).await.expect("promoted");
+    assert_eq!(left(&world, &alone).await, [""; 0]);
 }

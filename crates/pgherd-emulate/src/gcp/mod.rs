@@ -9,6 +9,7 @@ mod instance;
 mod machine;
 mod monitoring;
 mod operations;
+mod people;
 mod routes;
 mod schema;
 mod secrets;
@@ -73,6 +74,8 @@ pub struct Google {
     /// Those names.
     pub reserved: BTreeSet<String>,
     speed: Speed,
+    /// Tokens of people that have ended.
+    ended: BTreeSet<String>,
     calls: u64,
     made: u64,
     /// Whether the last call was done.
@@ -115,6 +118,8 @@ pub struct Sent<'a> {
     pub query: Option<&'a str>,
     /// The `Authorization` header.
     pub authorization: Option<&'a str>,
+    /// The `x-goog-user-project` header.
+    pub user_project: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
 }
@@ -218,6 +223,7 @@ impl Google {
             keeps_names: false,
             reserved: BTreeSet::new(),
             speed,
+            ended: BTreeSet::new(),
             calls: 0,
             made: 0,
             done: false,
@@ -252,11 +258,17 @@ impl Google {
         let action = routes::action(sent.method, sent.path);
         let (fault, left) = faults::next(std::mem::take(&mut self.faults), "", &action);
         self.faults = left;
-        let is_known = sent.authorization.is_some_and(|header| header.len() > 7 && header.starts_with("Bearer "));
+        let token = sent.authorization.and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
+        let is_known = !token.is_empty() && !self.ended.contains(token);
+        let is_a_person = token.starts_with(people::TOKEN);
+        if fault == Some(Fault::ExpiredToken) && is_a_person {
+            self.ended.insert(token.to_owned());
+        }
         let (mut reply, outcome) = match (&fault, &body) {
             _ if !is_known => {
                 self.refused(&Refusal::new(401, "authError", "Request had invalid authentication credentials."))
             }
+            _ if is_a_person && sent.user_project.is_none() => self.refused(&people::without_project()),
             (_, Err(_)) => self.refused(&Refusal::new(400, "parseError", "Invalid JSON payload received.")),
             (fault, Ok(body)) => {
                 let stretch = if let Some(Fault::Slow { factor }) = fault { *factor } else { 1.0 };
@@ -281,6 +293,10 @@ impl Google {
         }
         if let Some(Fault::Html) = fault {
             let answer = Answer { status: 502, body: Json::Null, is_page: true };
+            return (Reply::Answer(answer), "html".to_owned());
+        }
+        if let Some(Fault::NoSuchPage) = fault {
+            let answer = Answer { status: 404, body: Json::Null, is_page: true };
             return (Reply::Answer(answer), "html".to_owned());
         }
         if let Some(Fault::Dropped) = fault {

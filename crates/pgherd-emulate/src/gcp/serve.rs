@@ -109,8 +109,14 @@ async fn answered(request: Request<Incoming>, google: Arc<Mutex<Google>>) -> Res
         if let Some((status, said)) = machine::told(path) {
             return machine::answer(status, said, head.headers.contains_key("metadata-flavor"));
         }
+        if (method, path) == ("POST", "/token") {
+            let (status, said) = google.token(Instant::now());
+            return listen::response(status, "application/json", said.to_string());
+        }
+        let user_project = head.headers.get("x-goog-user-project").and_then(|header| header.to_str().ok());
         let authorization = head.headers.get("authorization").and_then(|header| header.to_str().ok());
-        google.reply(Sent { method, path, query: head.uri.query(), authorization, body: &body }, Instant::now())
+        let query = head.uri.query();
+        google.reply(Sent { method, path, query, authorization, user_project, body: &body }, Instant::now())
     };
     match reply {
         Reply::Answer(answer) => answer_of(&answer),
@@ -121,7 +127,10 @@ async fn answered(request: Request<Incoming>, google: Arc<Mutex<Google>>) -> Res
 
 fn answer_of(answer: &Answer) -> Result<Response<Full<Bytes>>, Silence> {
     let mut response = match (answer.is_page, &answer.body) {
-        (true, _) => listen::response(answer.status, "text/html", "<!doctype html>\n<title>502 Bad Gateway</title>\n")?,
+        (true, _) => {
+            let page = format!("<!doctype html>\n<title>{}</title>\n", answer.status);
+            listen::response(answer.status, "text/html", page)?
+        }
         (false, Json::Null) => listen::response(answer.status, "application/json", "")?,
         (false, body) => listen::response(answer.status, "application/json", body.to_string())?,
     };

@@ -29,7 +29,7 @@ impl Google {
         found.map(|one| (200, one)).ok_or_else(|| Refusal::absent("The database or user does not exist."))
     }
 
-    /// `users.update`, which makes one that is not there, and `users.insert`.
+    /// `users.insert`, and `users.update`, which makes none (the description: "Updates an existing user").
     pub(super) fn set_user(&mut self, project: &str, name: &str, call: &Call<'_>, is_new: bool) -> Said {
         schema::check("User", call.body)?;
         self.at_rest(name)?;
@@ -41,6 +41,9 @@ impl Google {
         }
         if is_new && there.users.contains_key(&user) {
             return Err(Refusal::invalid("The user already exists."));
+        }
+        if !is_new && !there.users.contains_key(&user) {
+            return Err(Refusal::absent("The user does not exist."));
         }
         let kind = if is_new { "CREATE_USER" } else { "UPDATE_USER" };
         self.begin(call, project, name, kind, QUICK_S, Then::User(user, password))

@@ -62,7 +62,7 @@ found, project = google.auth.default(scopes=["https://www.googleapis.com/auth/cl
 older = build("sqladmin", "v1beta4", credentials=found, client_options={"api_endpoint": sys.argv[1]}, cache_discovery=False)
 print("found", project, [one["name"] for one in older.instances().list(project=project).execute()["items"]])
 print("database", done(sql.databases().insert(project=P, instance="orders", body={"name": "shop"}).execute()))
-print("user", done(sql.users().update(project=P, instance="orders", name="app", body={"password": "secret"}).execute()))
+print("user", done(sql.users().insert(project=P, instance="orders", body={"name": "app", "password": "secret"}).execute()))
 print("users", [one["name"] for one in sql.users().list(project=P, instance="orders").execute()["items"]])
 version = there["settings"]["settingsVersion"]
 flags = {"settings": {"settingsVersion": version, "databaseFlags": [{"name": "work_mem", "value": "16384"}]}}

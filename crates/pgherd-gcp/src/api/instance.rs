@@ -1,5 +1,6 @@
 //! Instances, and the operations that change them: made, looked at, changed, restarted, failed over, promoted, cloned, deleted.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::{At, labels, text};
@@ -157,6 +158,18 @@ pub(crate) async fn running(at: At<'_>, name: &str) -> Result<Vec<Operation>, Gc
     let path = at.sql(&format!("/operations?instance={}&maxResults=50", segment(name)));
     let told = at.session.get(Sql, &path).await?;
     Ok(told["items"].as_array().into_iter().flatten().map(Operation::read).collect())
+}
+
+/// Every operation on an instance that is remembered. Another one may have had its name before.
+pub(crate) async fn operations(at: At<'_>, there: &Instance) -> Result<Vec<Operation>, GcpError> {
+    let path = at.sql(&format!("/operations?instance={}&maxResults=500", segment(there.name())));
+    let moment = |told: Option<&str>| told.and_then(|told| told.parse::<Timestamp>().ok());
+    // The clocks of two of Google's need not agree to the second.
+    let made_at =
+        moment(there.0["createTime"].as_str()).and_then(|at| at.checked_sub(SignedDuration::from_mins(1)).ok());
+    let mut all: Vec<Operation> = at.session.list(Sql, &path, "items").await?.iter().map(Operation::read).collect();
+    all.retain(|one| moment(one.inserted.as_deref()) >= made_at);
+    Ok(all)
 }
 
 #[cfg(test)]

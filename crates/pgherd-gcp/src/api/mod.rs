@@ -4,20 +4,23 @@ mod backup;
 mod catalogue;
 mod instance;
 mod monitoring;
+#[cfg(test)]
+mod recorded;
 mod secret;
 mod within;
 
 pub(crate) use backup::{Kept, backup, backups, last_backups, major, recovery, restore};
 pub(crate) use catalogue::{Flag, flags, tiers};
 pub(crate) use instance::{
-    Instance, Operation, clone, create, delete, failover, instance, operation, patch, promote, restart, running,
+    Instance, Operation, clone, create, delete, failover, instance, operation, operations, patch, promote, restart,
+    running,
 };
 pub(crate) use monitoring::{
     Alert, Channel, alerts, channels, create_alert, create_channel, delete_alert, delete_channel, update_alert,
     update_channel,
 };
 pub(crate) use secret::{Document, Shell, access, add_version, create_secret, delete_secret, patch_secret, secret};
-pub(crate) use within::{add_database, databases, set_password, users};
+pub(crate) use within::{add_database, add_user, databases, set_password, users};
 
 use serde_json::Value as Json;
 

@@ -6,6 +6,7 @@ use super::{At, labels, text};
 use crate::call::segment;
 use crate::error::GcpError;
 use crate::labels::{ALARM, BLOCK, Labels};
+use crate::names;
 use crate::session::Service::Monitoring;
 
 /// A policy with one condition, as all of ours are.
@@ -49,7 +50,12 @@ impl At<'_> {
 /// The policies of a database.
 pub(crate) async fn alerts(at: At<'_>, database: &str) -> Result<Vec<Alert>, GcpError> {
     let told = at.session.list(Monitoring, &at.labelled("alertPolicies", database), "alertPolicies").await?;
-    Ok(told.iter().filter_map(read).collect())
+    let mut all: Vec<Alert> = told.iter().filter_map(read).collect();
+    // A copy wears the same labels: the one that is named as ours comes first.
+    let is_named =
+        |one: &Alert| one.labels.get(ALARM).is_some_and(|about| one.display == names::alarm(database, about));
+    all.sort_by_key(|one| (!is_named(one), one.name.clone()));
+    Ok(all)
 }
 
 /// Makes one.
@@ -80,7 +86,9 @@ pub(crate) async fn channels(at: At<'_>, database: &str) -> Result<Vec<Channel>,
             enabled: told["enabled"].as_bool().unwrap_or(true),
         })
     };
-    Ok(told.iter().filter_map(channel).collect())
+    let mut all: Vec<Channel> = told.iter().filter_map(channel).collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(all)
 }
 
 /// Makes one that writes mail.

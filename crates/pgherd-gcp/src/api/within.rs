@@ -25,7 +25,14 @@ pub(crate) async fn users(at: At<'_>, instance: &str) -> Result<Vec<String>, Gcp
     names(&at.session.get(Sql, &at.within(instance, "/users")).await?)
 }
 
-/// Gives a role a password; one that is not there is made.
+/// Makes a role.
+pub(crate) async fn add_user(at: At<'_>, instance: &str, name: &str, password: &Secret) -> Result<Operation, GcpError> {
+    let body = json!({ "name": name, "password": password.reveal() });
+    let told = at.session.post(Sql, &at.within(instance, "/users"), &body).await?;
+    Ok(Operation::read(&told))
+}
+
+/// Gives a role that is there another password.
 pub(crate) async fn set_password(
     at: At<'_>,
     instance: &str,

@@ -24,10 +24,7 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("enabled_cloudwatch_logs_exports", "the log of PostgreSQL is in Cloud Logging always"),
     ("final_snapshot_identifier", "it decides what destroying does, not what exists"),
     ("gcp_project", "it decides where the block runs, not what exists there"),
-    (
-        "geo_redundant_backup",
-        "this version leaves backups where Cloud SQL keeps them, in several regions near the instance",
-    ),
+    ("geo_redundant_backup", "this version leaves backups where the project has Cloud SQL keep them"),
     ("local_sync", "Cloud SQL decides by itself what commits do while the standby is lost"),
     ("location", OTHER_REGION),
     ("monitoring_interval", NO_MONITORING),
@@ -41,11 +38,12 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("security_group_ids", NO_GROUPS),
     ("skip_final_snapshot", "it decides what destroying does, not what exists"),
     ("storage_encrypted", "Cloud SQL encrypts storage always"),
-    ("storage_iops", "the performance of a persistent disk follows its size"),
-    ("storage_throughput", "the performance of a persistent disk follows its size"),
+    ("storage_iops", BY_SIZE),
+    ("storage_throughput", BY_SIZE),
     ("subnet_ids", NO_SUBNETS),
 ];
 
+const BY_SIZE: &str = "the performance of a disk follows its size; this version tells Cloud SQL no other";
 const NO_GROUPS: &str = "Cloud SQL has no security groups; allowed_cidr_blocks says who may come in from the internet";
 const NO_MONITORING: &str = "Cloud SQL tells metrics every 60 s always";
 const NO_PARAMETER_GROUPS: &str = "Cloud SQL has no parameter groups; parameters says what is set";

@@ -19,6 +19,14 @@ pub const NAME: &str = "instance";
 /// The port it listens on.
 pub const PORT: u16 = 5432;
 
+/// The port that its pooler listens on (Cloud SQL documentation, "Managed Connection Pooling").
+pub const POOLER_PORT: u16 = 6432;
+
+/// The port that programs connect to.
+pub fn port(spec: &Spec) -> u16 {
+    if spec.proxy.is_some() { POOLER_PORT } else { PORT }
+}
+
 /// The field with the address that the block has programs connect to.
 pub const PUBLIC: &str = "address.public";
 /// The same, of the private network.

@@ -44,7 +44,7 @@ pub fn wanted(spec: &Spec) -> Resource {
         ("username", spec.master_username.as_str().into()),
         ("dbname", spec.database_name.as_str().into()),
         ("host", Value::output(instance::id(spec), way.to_owned())),
-        ("port", int(instance::PORT)),
+        ("port", int(instance::port(spec))),
         ("in_force", true.into()),
         (LABELS, labels::wanted(spec)),
     ]);

@@ -238,12 +238,32 @@ pub(super) async fn delete(gcp: &Gcp, id: &Id, how: &Deletion, events: &Events) 
         return Err(ProviderError::new(ErrorKind::Protected, format!("{name} is protected against deletion"))
             .help("write enable_deletion_protection = false, apply, then destroy"));
     }
-    let last = how.final_backup.as_deref().filter(|_| there.state() != "FAILED").map(|words| (words, KEPT_DAYS));
-    gone(gcp, name, last, events).await?;
+    let wanted = how.final_backup.as_deref().map(|words| (words, KEPT_DAYS));
+    let last = match wanted {
+        Some(_) if never_worked(gcp, &there).await? => {
+            say(events, format!("{name} was never made, so there is nothing that a last backup could hold"));
+            None
+        }
+        wanted => wanted,
+    };
+    let has_failed = there.state() == "FAILED" && last.is_some();
+    gone(gcp, name, last, events).await.map_err(|error| match has_failed && error.help.is_empty() {
+        true => error.help("without a last backup it can be deleted: write skip_final_snapshot = true"),
+        false => error,
+    })?;
     if let Some((words, days)) = last {
         say(events, kept(gcp, name, words, days).await);
     }
     secret::remove(gcp, name).await
+}
+
+/// Whether an instance came to nothing when it was made. One that worked may fail later, with everything in it.
+async fn never_worked(gcp: &Gcp, there: &Instance) -> Result<bool, ProviderError> {
+    if there.state() != "FAILED" {
+        return Ok(false);
+    }
+    let all = api::operations(gcp.at(), there).await?;
+    Ok(all.iter().filter(|one| one.kind == "CREATE").any(|one| one.is_done && one.error.is_some()))
 }
 
 /// Where the last backup of an instance that is gone is. That it cannot be looked for is no reason not to go on.
@@ -267,10 +287,20 @@ pub(super) async fn gone(
     events: &Events,
 ) -> Result<(), ProviderError> {
     let at_most = gcp.patience().deleting;
-    match carried(gcp, name, at_most, events, || api::delete(gcp.at(), name, last)).await {
-        Err(Trouble::Refused(error)) if error.is_absent() => {}
-        Err(Trouble::Refused(error)) if error.maybe_done => idle(gcp, name, at_most, events).await?,
-        answer => answer?,
+    for _ in 0..super::TRIES {
+        match carried(gcp, name, at_most, events, || api::delete(gcp.at(), name, last)).await {
+            Err(Trouble::Refused(error)) if error.is_absent() => {}
+            Err(Trouble::Refused(error)) if error.maybe_done => {
+                idle(gcp, name, at_most, events).await?;
+                // It may never have arrived: nothing goes on, and it is there as before.
+                let there = api::instance(gcp.at(), name).await?;
+                if there.is_some_and(|there| there.state() != "PENDING_DELETE") {
+                    continue;
+                }
+            }
+            answer => answer?,
+        }
+        break;
     }
     until(gcp, at_most, events, || async move {
         Ok(match api::instance(gcp.at(), name).await? {

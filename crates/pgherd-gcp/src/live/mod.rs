@@ -8,7 +8,9 @@ mod secret;
 mod within;
 
 pub(crate) use instance::relabelled;
-pub(crate) use secret::{ROTATING, ensure, password, rotate};
+pub(crate) use secret::{
+    ROTATING, ensure, generated, is_to_be_put_in_force, password, put_in_force, rotate, to_be_put_in_force,
+};
 pub(crate) use within::password_of_role;
 
 use std::future::Future;

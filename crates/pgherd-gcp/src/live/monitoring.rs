@@ -25,7 +25,16 @@ pub(super) async fn channel(gcp: &Gcp, resource: &Resource) -> Result<(), Provid
 /// Takes the channel away, off our alarms first: one that is in use is not deleted.
 pub(super) async fn delete_channel(gcp: &Gcp, id: &Id) -> Result<(), ProviderError> {
     let (database, address) = parted(id);
-    let Some(there) = found(gcp, database, address).await? else { return Ok(()) };
+    // Copies wear its labels, and go with it.
+    for there in all_found(gcp, database, address).await? {
+        unused(gcp, database, &there).await?;
+        api::delete_channel(gcp.at(), &there.name).await?;
+    }
+    Ok(())
+}
+
+/// Takes a channel off the alarms of a database.
+async fn unused(gcp: &Gcp, database: &str, there: &Channel) -> Result<(), ProviderError> {
     for mut alert in api::alerts(gcp.at(), database).await? {
         if alert.channels.contains(&there.name) {
             alert.channels.retain(|name| *name != there.name);
@@ -35,7 +44,7 @@ pub(super) async fn delete_channel(gcp: &Gcp, id: &Id) -> Result<(), ProviderErr
             }
         }
     }
-    Ok(api::delete_channel(gcp.at(), &there.name).await?)
+    Ok(())
 }
 
 /// What Monitoring calls the channel of an id.
@@ -45,9 +54,13 @@ pub(super) async fn channel_named(gcp: &Gcp, id: &Id) -> Result<Option<String>, 
 }
 
 async fn found(gcp: &Gcp, database: &str, address: &str) -> Result<Option<Channel>, ProviderError> {
-    let mut all = api::channels(gcp.at(), database).await?.into_iter();
-    let is_it = |one: &Channel| one.address.as_deref() == Some(address) && labels::are_ours(&one.labels, database);
-    Ok(all.find(is_it))
+    Ok(all_found(gcp, database, address).await?.into_iter().next())
+}
+
+async fn all_found(gcp: &Gcp, database: &str, address: &str) -> Result<Vec<Channel>, ProviderError> {
+    let mut all = api::channels(gcp.at(), database).await?;
+    all.retain(|one| one.address.as_deref() == Some(address) && labels::are_ours(&one.labels, database));
+    Ok(all)
 }
 
 /// Database and address of a channel.
@@ -83,23 +96,29 @@ pub(super) async fn alert(gcp: &Gcp, resource: &Resource) -> Result<(), Provider
     }
 }
 
-/// Takes the alarm away.
+/// Takes the alarm away, and its copies, which wear its labels.
 pub(super) async fn delete_alert(gcp: &Gcp, id: &Id) -> Result<(), ProviderError> {
     for about in ABOUT {
         let Some(database) = id.name.strip_suffix(about).and_then(|rest| rest.strip_suffix('-')) else { continue };
-        if names::alarm(database, about) == id.name
-            && let Some(there) = alarm(gcp, database, about).await?
-        {
-            api::delete_alert(gcp.at(), &there.name).await?;
+        if names::alarm(database, about) == id.name {
+            for there in alarms(gcp, database, about).await? {
+                api::delete_alert(gcp.at(), &there.name).await?;
+            }
         }
     }
     Ok(())
 }
 
 async fn alarm(gcp: &Gcp, database: &str, about: &str) -> Result<Option<Alert>, ProviderError> {
-    let mut all = api::alerts(gcp.at(), database).await?.into_iter();
+    Ok(alarms(gcp, database, about).await?.into_iter().next())
+}
+
+/// The alarms of a database about something: one, and whatever was copied of it.
+async fn alarms(gcp: &Gcp, database: &str, about: &str) -> Result<Vec<Alert>, ProviderError> {
+    let mut all = api::alerts(gcp.at(), database).await?;
     let is_it = |one: &Alert| one.labels.get(labels::ALARM).is_some_and(|told| told == about);
-    Ok(all.find(|one| is_it(one) && labels::are_ours(&one.labels, database)))
+    all.retain(|one| is_it(one) && labels::are_ours(&one.labels, database));
+    Ok(all)
 }
 
 fn threshold(resource: &Resource) -> Result<f64, ProviderError> {

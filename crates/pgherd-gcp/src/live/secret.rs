@@ -10,6 +10,7 @@ use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 use super::{not_known, once, password_of_role, text};
 use crate::api::{self, Document, Shell};
 use crate::error::GcpError;
+use crate::fields::LABELS;
 use crate::kinds::instance::PASSWORD;
 use crate::kinds::secret::NAME;
 use crate::labels::{self, Labels};
@@ -56,7 +57,8 @@ pub(super) async fn put(gcp: &Gcp, resource: &Resource, events: &Events) -> Resu
     };
     // Nobody knows the one in force any more.
     let password = wanted.password.get_or_insert_with(generated).clone();
-    let is_rotating = there.annotations.contains_key(ROTATING);
+    // What is filled gets it when it is.
+    let is_rotating = there.annotations.contains_key(ROTATING) && !gcp.is_filling();
     if is_rotating || found.password.as_ref() != Some(&password) {
         return rotated(gcp, database, &wanted, events).await;
     }
@@ -107,6 +109,33 @@ pub(super) async fn remove(gcp: &Gcp, database: &str) -> Result<(), ProviderErro
         Some(there) if gcp.is_ours(&there.labels, database) => Ok(api::delete_secret(gcp.at(), &name).await?),
         Some(_) | None => Ok(()),
     }
+}
+
+/// The password for a role that does not exist yet, and whether the document is whole already: the one that is written down, be it in
+/// force for others or about to be.
+pub(super) async fn to_be_given(gcp: &Gcp, database: &str) -> Result<(Secret, bool), ProviderError> {
+    let worn = Props::from([(labels::BLOCK.to_owned(), Value::text(database))]);
+    let password = ensure(gcp, database, &Props::from([(LABELS.to_owned(), Value::Map(worn))])).await?;
+    let document = api::access(gcp.at(), &names::secret(database)).await?;
+    Ok((password, document.is_some_and(|document| document.username.is_some())))
+}
+
+/// Notes that the password of a secret, which is made where there is none, is not in force: whoever applies has it be.
+pub(crate) async fn to_be_put_in_force(gcp: &Gcp, database: &str, props: &Props) -> Result<(), ProviderError> {
+    shell(gcp, database, &labels::sent(props)).await?;
+    let name = names::secret(database);
+    marked(gcp, &name, |_, noted| drop(noted.insert(ROTATING.to_owned(), "yes".to_owned()))).await
+}
+
+/// Whether that is noted, and nobody has applied since.
+pub(crate) async fn is_to_be_put_in_force(gcp: &Gcp, database: &str) -> Result<bool, ProviderError> {
+    let there = api::secret(gcp.at(), &names::secret(database)).await?;
+    Ok(there.is_some_and(|there| gcp.is_ours(&there.labels, database) && there.annotations.contains_key(ROTATING)))
+}
+
+/// Notes that it is in force by now.
+pub(crate) async fn put_in_force(gcp: &Gcp, database: &str) -> Result<(), ProviderError> {
+    marked(gcp, &names::secret(database), |_, noted| drop(noted.remove(ROTATING))).await
 }
 
 /// The password in force.
@@ -247,7 +276,7 @@ fn foreign(name: &str, database: &str) -> ProviderError {
 }
 
 /// A password nobody has had.
-fn generated() -> Secret {
+pub(crate) fn generated() -> Secret {
     let mut password = String::with_capacity(LENGTH);
     while password.len() < LENGTH {
         let mut bytes = [0; LENGTH];

@@ -2,10 +2,12 @@
 
 use pgherd_core::resource::Resource;
 use pgherd_core::secret::Secret;
-use pgherd_engine::provider::{Events, ProviderError};
+use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
-use super::{database_of, password, text};
+use super::secret::{generated, to_be_given};
+use super::{database_of, text};
 use crate::api;
+use crate::kinds::user::ADMINISTRATOR;
 use crate::observe::ours;
 use crate::provider::Gcp;
 use crate::wait::{Trouble, carried, idle};
@@ -29,14 +31,19 @@ pub(super) async fn database(gcp: &Gcp, resource: &Resource, events: &Events) ->
     Ok(())
 }
 
-/// Adds the role, with the password that is written down.
+/// Adds the role, with the password that is written down. The instance was made with it, too: its own administrator gets another one
+/// first, which nobody knows, so that a password that is exchanged later opens nothing any more.
 pub(super) async fn user(gcp: &Gcp, resource: &Resource, events: &Events) -> Result<(), ProviderError> {
     let (instance, name) = (database_of(resource), text(resource, "name")?);
     ours(gcp, instance).await?;
     if api::users(gcp.at(), instance).await?.contains(&name) {
         return Ok(());
     }
-    let password = password(gcp, instance).await?;
+    let (password, is_written_down) = to_be_given(gcp, instance).await?;
+    // A role that was the block's once keeps what it has: somebody may use it.
+    if !is_written_down {
+        password_of_role(gcp, instance, ADMINISTRATOR, &generated(), events).await?;
+    }
     password_of_role(gcp, instance, &name, &password, events).await
 }
 
@@ -49,6 +56,25 @@ pub(crate) async fn password_of_role(
     events: &Events,
 ) -> Result<(), ProviderError> {
     let at_most = gcp.patience().changing;
-    let attempt = || api::set_password(gcp.at(), instance, name, password);
-    Ok(carried(gcp, instance, at_most, events, attempt).await?)
+    let is_there = async || api::users(gcp.at(), instance).await.map(|all| all.iter().any(|one| one == name));
+    for _ in 0..super::TRIES {
+        let has_one = is_there().await?;
+        let given = if has_one {
+            carried(gcp, instance, at_most, events, || api::set_password(gcp.at(), instance, name, password)).await
+        } else {
+            carried(gcp, instance, at_most, events, || api::add_user(gcp.at(), instance, name, password)).await
+        };
+        match given {
+            // Gone since it was looked at.
+            Err(Trouble::Refused(error)) if has_one && error.is_absent() => {}
+            // Nobody knows whether it was made, or somebody else made it: a look tells.
+            Err(Trouble::Refused(error)) if !has_one && (error.maybe_done || is_there().await?) => {
+                idle(gcp, instance, at_most, events).await?;
+                events.phase(error.message);
+            }
+            answer => return Ok(answer?),
+        }
+    }
+    let words = format!("the role {name} of {instance} takes no password");
+    Err(ProviderError::new(ErrorKind::Unavailable, words).help("run this again"))
 }

@@ -7,7 +7,10 @@ use pgherd_engine::through::through;
 
 use crate::api::{self, Instance, Kept};
 use crate::kinds::instance;
-use crate::live::{ensure, password_of_role, relabelled};
+use crate::kinds::user::ADMINISTRATOR;
+use crate::live::{
+    ensure, generated, is_to_be_put_in_force, password_of_role, put_in_force, relabelled, to_be_put_in_force,
+};
 use crate::observe::{Found, find, foreign};
 use crate::provider::Gcp;
 use crate::wait::{Trouble, carried, idle, say, settled};
@@ -110,7 +113,9 @@ async fn refilled(gcp: &Gcp, name: &str, to: &Spec, id: &str, events: &Events) -
     let at_most = gcp.patience().making;
     let is_full = match find(gcp, &to.name).await? {
         Found::Nothing => false,
-        Found::Ours(there) if there.labels().get(labels::RESTORED) == Some(&empty) => false,
+        Found::Ours(there) if there.labels().get(labels::RESTORED) == Some(&empty) => {
+            filled(gcp, &there, events).await?
+        }
         Found::Ours(there) if there.labels().get(labels::RESTORED) == Some(&full) => true,
         Found::Ours(_) => return Err(exists(&to.name)),
         Found::Foreign(_, why) => return Err(foreign(&to.name, &why)),
@@ -118,7 +123,9 @@ async fn refilled(gcp: &Gcp, name: &str, to: &Spec, id: &str, events: &Events) -
     if !is_full {
         let alone = alone(to, kept)?;
         say(events, format!("{} is made of the backup {id} of {name}", to.name));
-        through(&gcp.restoring(empty), &alone, events).await?;
+        // Its roles will have the passwords of the backup: cut short anywhere, the next apply gives them the one that is written down.
+        to_be_put_in_force(gcp, &to.name, &instance::wanted(to, gcp.project()).props).await?;
+        through(&gcp.filling(empty), &alone, events).await?;
         let attempt = || api::restore(gcp.at(), &to.name, name, kept);
         carried(gcp, &to.name, at_most, events, attempt).await?;
         settled(gcp, &to.name, at_most, events).await?;
@@ -126,6 +133,23 @@ async fn refilled(gcp: &Gcp, name: &str, to: &Spec, id: &str, events: &Events) -
     }
     password_put(gcp, to, events).await?;
     through(&gcp.restoring(full), to, events).await
+}
+
+/// Whether what was made for a backup by a run that was cut short holds it already. What may have been used since is not written over.
+async fn filled(gcp: &Gcp, there: &Instance, events: &Events) -> Result<bool, ProviderError> {
+    let name = there.name();
+    idle(gcp, name, gcp.patience().making, events).await?;
+    let is_put = |one: &api::Operation| one.kind == "RESTORE_VOLUME" && one.is_done && one.error.is_none();
+    if api::operations(gcp.at(), there).await?.iter().any(is_put) {
+        return Ok(true);
+    }
+    if is_to_be_put_in_force(gcp, name).await? {
+        return Ok(false);
+    }
+    let words = format!(
+        "{name} was made by a run that was cut short before it held anything, and was applied since: what is in it would be lost"
+    );
+    Err(ProviderError::new(ErrorKind::Conflict, words).help("destroy it, or restore under another name"))
 }
 
 /// What a backup is put into: of its major, with room for it, and without replicas, into which nothing can be put.
@@ -190,11 +214,16 @@ async fn within_reach(gcp: &Gcp, name: &str, moment: Option<&str>) -> Result<(),
     }
 }
 
-/// Gives the administrator of what was made a password of its own, which is written down before.
+/// Gives the administrator of what was made a password of its own, which is written down before. That of the instance itself gets one
+/// that nobody knows: what opened the instance that this one was made of opens it no more.
 pub(super) async fn password_put(gcp: &Gcp, to: &Spec, events: &Events) -> Result<(), ProviderError> {
     let wanted = instance::wanted(to, gcp.project());
     let password = ensure(gcp, &to.name, &wanted.props).await?;
-    password_of_role(gcp, &to.name, &to.master_username, &password, events).await
+    if to.master_username != ADMINISTRATOR {
+        password_of_role(gcp, &to.name, ADMINISTRATOR, &generated(), events).await?;
+    }
+    password_of_role(gcp, &to.name, &to.master_username, &password, events).await?;
+    put_in_force(gcp, &to.name).await
 }
 
 /// What a restored instance wears, so that the same command goes on with it and another does not.

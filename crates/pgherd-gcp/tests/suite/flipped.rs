@@ -63,6 +63,7 @@ async fn edition_and_pool() {
         "update instance orders: poolFlags.pool_mode (none) -> transaction",
         "update instance orders: tier db-custom-1-3840 -> db-perf-optimized-N-2",
         "update instance orders: transactionLogRetentionDays 7 -> 20",
+        "update secret orders-credentials: port 5432 -> 6432",
     ];
     suite::flipped::<Google>(&larger, &plus, &up).await;
     let down = [
@@ -70,6 +71,7 @@ async fn edition_and_pool() {
         "update instance orders: edition ENTERPRISE_PLUS -> ENTERPRISE",
         "update instance orders: tier db-perf-optimized-N-2 -> db-custom-1-3840",
         "update instance orders: transactionLogRetentionDays 20 -> 7",
+        "update secret orders-credentials: port 6432 -> 5432",
     ];
     suite::flipped::<Google>(&plus, &larger, &down).await;
 }

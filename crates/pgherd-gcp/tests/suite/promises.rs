@@ -45,6 +45,27 @@ async fn killed_in_a_destroy_the_next_one_leaves_no_more_than_without() {
 }
 
 #[tokio::test]
+async fn whichever_answer_of_a_destroy_is_lost_it_leaves_nothing() {
+    suite::answers_of_a_destroy_lost::<Hurried>(WHOLE, 5).await;
+}
+
+/// A token ends while something is waited for, and for a moment there is no other.
+#[tokio::test]
+async fn a_token_that_ends_in_a_wait_is_fetched_anew() {
+    let mut world = Google::new().await;
+    world.is_a_person = true;
+    world.fault(r#"{"action":"sql.operations.get","nth":2,"fault":"expired_token"}"#);
+    world.fault(r#"{"action":"oauth2.token","nth":3,"fault":"error","status":503}"#);
+    // One looks, another applies: each has a token of its own.
+    crate::verbs::apply(&world, SMALL).await;
+    let asked = world.emulator.asked();
+    let refused = asked.iter().filter(|one| one.status == 401).count();
+    let tokens = asked.iter().filter(|one| one.action == "oauth2.token").map(|one| one.status).collect::<Vec<_>>();
+    assert_eq!((refused, tokens), (1, vec![200, 200, 503, 200]));
+    assert_eq!(crate::verbs::left(&world, SMALL).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn killed_in_a_destroy_and_wanted_again_it_is_there_again() {
     suite::destroy_killed_and_wanted_again::<Hurried>(SMALL, 3).await;
 }

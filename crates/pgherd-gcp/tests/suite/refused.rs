@@ -26,22 +26,11 @@ async fn what_cloud_sql_would_refuse_after_minutes_is_refused_before() {
     let check = async |changes: &[(&str, &str)], expected: &[&str]| {
         assert_eq!(said(&world, &with(SMALL, changes), Severity::Error).await, expected);
     };
-    let alone = "no-way-in: Cloud SQL makes no instance that nobody can reach: it has neither a private network nor a public address";
-    check(&[("publicly_accessible", "false")], &[alone]).await;
     let far = "class-not-offered: Cloud SQL does not offer db-f1-micro in us-west8";
     check(&[("gcp_region", "\"us-west8\""), ("instance_class", "\"db-f1-micro\"")], &[far]).await;
-    check(&[("enable_proxy", "true")], &["no-pooler: Cloud SQL has no pooler in front of the edition ENTERPRISE"])
-        .await;
-    check(
-        &[("create_read_replica", "true"), ("backup_retention_period", "0"), ("enable_backup", "false")],
-        &["replica-needs-backups: Cloud SQL makes read replicas only of an instance with backups and point-in-time recovery"],
-    )
-    .await;
     let unknown = "[{ name = \"archive_command\", value = \"x\" }]";
     let flag = "flag-refused: Cloud SQL has no flag archive_command for PostgreSQL 18";
     check(&[("parameters", unknown)], &[flag]).await;
-    let hook = "alarm-target: \"https://example.com\" is neither an address of mail nor a notification channel of Google Cloud";
-    check(&[("alarm_targets", "[\"https://example.com\"]")], &[hook]).await;
     assert!(world.writes().is_empty(), "nothing is sent that changes anything");
 }
 
@@ -169,4 +158,64 @@ async fn what_it_has_no_way_to_do() {
         error.message
     );
     assert!(error.help.contains("roles/cloudsql.admin"), "{}", error.help);
+}
+
+/// A gateway that has no such page says nothing about a database: its secret would go with it.
+#[tokio::test]
+async fn a_page_of_somebody_else_is_no_word_that_something_is_gone() {
+    let world = Google::new().await;
+    apply(&world, SMALL).await;
+    world.fault(r#"{"action":"sql.instances.get","fault":"no_such_page","times":1000}"#);
+    let error = run::observe_and_plan_destroy(world.provider().as_ref(), &spec(SMALL)).await.expect_err("who knows?");
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+}
+
+/// One that worked once may hold years of data, whatever it says of itself now; one that was never made holds nothing.
+#[tokio::test]
+async fn what_failed_after_it_was_used_goes_with_a_last_backup() {
+    let world = Google::new().await;
+    let block = with(SMALL, &[("skip_final_snapshot", "false")]);
+    let destroy = async |block: &str| {
+        let planned = run::observe_and_plan_destroy(world.provider().as_ref(), &spec(block)).await.expect("a look");
+        crate::verbs::carried_out(&world, &spec(block), &planned).await
+    };
+    apply(&world, &block).await;
+    world.emulator.with(|google| google.instances.get_mut("orders").expect("it").json["state"] = "FAILED".into());
+    world.fault(r#"{"action":"sql.instances.delete","fault":"error","status":400}"#);
+    let refused = destroy(&block).await;
+    let help: Vec<&str> = refused.failed.iter().map(|(_, error)| error.help.as_str()).collect();
+    assert_eq!(help, ["without a last backup it can be deleted: write skip_final_snapshot = true"]);
+    assert!(destroy(&block).await.is_success());
+    assert_eq!(world.things(), ["last backup of \"orders\""]);
+    let other = with(&block, &[("vpc_id", "\"lonely\""), ("name", "\"lonely\"")]);
+    apply_said(&world, &other).await.expect_err("it fails");
+    assert!(destroy(&other).await.is_success());
+    assert_eq!(world.things(), ["last backup of \"orders\""]);
+}
+
+/// Whoever copies an alarm in the console copies its labels.
+#[tokio::test]
+async fn a_copy_of_an_alarm_changes_nothing_and_goes_with_it() {
+    let world = Google::new().await;
+    let block = with(SMALL, &[("alarm_targets", "[\"ops@example.com\"]")]);
+    apply(&world, &block).await;
+    let copied = |mut one: serde_json::Value| {
+        one.as_object_mut().expect("an object").remove("name");
+        one["displayName"] = "another".into();
+        one
+    };
+    let (alarms, channels) = world.emulator.with(|google| {
+        let of = |all: &std::collections::BTreeMap<u64, serde_json::Value>| all.values().cloned().collect::<Vec<_>>();
+        (of(&google.policies), of(&google.channels))
+    });
+    for one in alarms {
+        world.tamper("POST", "/v3/projects/learning/alertPolicies", &copied(one));
+    }
+    for one in channels {
+        world.tamper("POST", "/v3/projects/learning/notificationChannels", &copied(one));
+    }
+    assert_eq!(crate::verbs::left(&world, &block).await, [""; 0]);
+    let planned = run::observe_and_plan_destroy(world.provider().as_ref(), &spec(&block)).await.expect("a look");
+    assert!(crate::verbs::carried_out(&world, &spec(&block), &planned).await.is_success());
+    assert_eq!(world.things(), [""; 0]);
 }

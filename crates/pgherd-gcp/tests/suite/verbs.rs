@@ -239,6 +239,8 @@ async fn forgotten_it_is_nobodys_and_adopted_it_is_ours_again() {
     let planned = run::observe_and_plan(provider.as_ref(), &block, &timing, Intent::default()).await.expect("a look");
     let codes: Vec<&str> = planned.plan.diagnostics.iter().map(|said| said.code).collect();
     assert!(codes.contains(&"not-ours"), "{codes:?}");
+    let destroyed = run::observe_and_plan_destroy(provider.as_ref(), &block).await.expect("a look");
+    assert_eq!(changes(&destroyed), [""; 0], "its secret is the only copy of its password");
     let other = Box::new(spec(&with(WHOLE, &[("multi_az", "false")])));
     let refused = operate(&world, &Operation::Adopt { spec: other }).await.expect_err("it differs");
     assert_eq!(refused.kind, ErrorKind::Protected);
@@ -296,4 +298,81 @@ async fn how_it_is() {
     assert!(!format!("{outputs:?}").contains(password.reveal().expect("a text")), "no password is among the outputs");
     let missing = gcp.report(&crate::world::spec(&with(SMALL, &[("name", "\"other\"")]))).await.expect_err("none");
     assert_eq!(missing.kind, ErrorKind::NotFound);
+}
+
+/// What leaks with one password is not more than what that password is for.
+#[tokio::test]
+async fn the_administrator_of_an_instance_has_a_password_of_its_own_beside_a_role() {
+    let world = Google::new().await;
+    apply(&world, WHOLE).await;
+    assert!(in_force(&world, "orders", "postgres") != in_force(&world, "orders", "app"));
+    let alone = with(WHOLE, &[("create_read_replica", "false"), ("read_replica_count", "")]);
+    operate(&world, &Operation::Clone { name: name(), to: renamed(&alone, "copy") }).await.expect("cloned");
+    let of_copy = in_force(&world, "copy", "postgres");
+    assert!(of_copy != in_force(&world, "orders", "postgres") && of_copy != in_force(&world, "copy", "app"));
+    written(&world, WHOLE, "copy", "app").await;
+}
+
+/// Cut short while a backup is put in, the next apply has the password be in force, and repeating it puts nothing in a second time.
+#[tokio::test]
+async fn a_restore_of_a_backup_that_is_cut_short_ends_well_and_overwrites_nothing() {
+    let world = Google::new().await;
+    apply(&world, SMALL).await;
+    operate(&world, &Operation::Backup { name: name(), label: Some("before".to_owned()) }).await.expect("a backup");
+    let of = |name: &str| with(SMALL, &[("name", &format!("\"{name}\"")), ("database_name", "\"orders\"")]);
+    let restore = async |to: &str| {
+        let point = Point::Backup("before".to_owned());
+        operate(&world, &Operation::Restore { name: name(), to: renamed(SMALL, to), point }).await
+    };
+    let put =
+        || world.emulator.with(|google| google.operations.iter().filter(|one| one.kind == "RESTORE_VOLUME").count());
+    // It goes on, and nobody hears.
+    world.fault(r#"{"action":"sql.instances.restoreBackup","fault":"lost"}"#);
+    restore("old").await.expect_err("no answer");
+    apply(&world, &of("old")).await;
+    written(&world, SMALL, "old", "postgres").await;
+    restore("old").await.expect("it is there");
+    restore("old").await.expect("it is there");
+    written(&world, SMALL, "old", "postgres").await;
+    assert_eq!((put(), left(&world, &of("old")).await), (1, Vec::new()));
+    // It never began.
+    let denied = r#"{"action":"sql.instances.restoreBackup","fault":"denied"}"#;
+    world.fault(denied);
+    restore("older").await.expect_err("denied");
+    restore("older").await.expect("restored");
+    written(&world, SMALL, "older", "postgres").await;
+    // It never began, and what was made was used.
+    world.fault(denied);
+    restore("used").await.expect_err("denied");
+    apply(&world, &of("used")).await;
+    written(&world, SMALL, "used", "postgres").await;
+    let error = restore("used").await.expect_err("it is used");
+    assert_eq!((error.kind, put()), (ErrorKind::Conflict, 2), "{error}");
+}
+
+/// Applications are given the pooler's port, wherever they look for it.
+#[tokio::test]
+async fn who_has_a_pooler_connects_to_it() {
+    let world = Google::new().await;
+    let plus = [("instance_class", "\"db.m5.large\""), ("gcp_edition", "\"ENTERPRISE_PLUS\"")];
+    let port = async |block: &str| {
+        let (gcp, spec) = (world.gcp(), spec(block));
+        let seen = gcp.observe(&gcp.desired(&spec)).await.expect("a look");
+        let secret = seen.iter().find(|one| one.id.kind == "secret").expect("a secret").props["port"].clone();
+        let outputs = gcp.outputs(&spec, &seen);
+        assert_eq!(secret, outputs["db_instance_port"]);
+        let report = gcp.report(&spec).await.expect("a report");
+        let of = |role: &str| report.servers.iter().find(|one| one.role == role)?.address.clone();
+        let of_pooler = of("pooler").map(|address| address.port);
+        assert_eq!(of("primary").map(|address| address.port), Some(5432));
+        assert_eq!(outputs["proxy_endpoint"].is_null(), of_pooler.is_none());
+        (secret, report.address.map(|address| address.port), of_pooler)
+    };
+    let pooled = with(SMALL, &[&plus[..], &[("enable_proxy", "true")]].concat());
+    apply(&world, &pooled).await;
+    assert_eq!(port(&pooled).await, (6432.into(), Some(6432), Some(6432)));
+    let alone = with(SMALL, &plus);
+    apply(&world, &alone).await;
+    assert_eq!(left(&world, &alone).await, [""; 0]);
+    assert_eq!(port(&alone).await, (5432.into(), Some(5432), None));
 }

@@ -68,10 +68,15 @@ skip_final_snapshot = true
 enable_deletion_protection = false
 "#;
 
+/// Credentials as `gcloud auth application-default login` writes them.
+const PERSON: &str = r#"{"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"r","quota_project_id":"billing"}"#;
+
 /// A world in which each call takes `SECONDS` of its time.
 pub struct World<const EACH: i64> {
     pub emulator: Running,
     pub accepted: BTreeSet<String>,
+    /// Whether a person asks, with credentials as gcloud writes them.
+    pub is_a_person: bool,
 }
 
 /// The usual one.
@@ -101,8 +106,15 @@ pub fn with(block: &str, changes: &[(&str, &str)]) -> String {
 
 impl<const EACH: i64> World<EACH> {
     pub fn gcp(&self) -> Gcp {
+        let token = match self.is_a_person {
+            false => Token::Fixed(Secret::new("ya29.emulated")),
+            true => {
+                let at = format!("{}/token", self.emulator.url()).parse().expect("a URL");
+                Token::of_file(PERSON, &at).expect("credentials")
+            }
+        };
         let session = Session::of(Fixed {
-            token: Token::Fixed(Secret::new("ya29.emulated")),
+            token,
             endpoint: Some(self.emulator.url().parse().expect("a URL")),
             project: None,
             policy: Policy::hurried(HURRY),
@@ -138,13 +150,13 @@ impl<const EACH: i64> suite::World for World<EACH> {
         let emulator = emulated::GoogleCloud::start(options).await.expect("loopback is there");
         // Said aloud by tests of their own.
         let accepted = ["major-upgrade"].map(str::to_owned).into();
-        Self { emulator, accepted }
+        Self { emulator, accepted, is_a_person: false }
     }
 
     async fn like(&self) -> Option<Self> {
         let mut google = self.emulator.with(|google| google.clone());
         google.asked.clear();
-        let other = Self { accepted: self.accepted.clone(), ..Self::new().await };
+        let other = Self { accepted: self.accepted.clone(), is_a_person: self.is_a_person, ..Self::new().await };
         other.emulator.with(|as_new| *as_new = google);
         Some(other)
     }

@@ -194,7 +194,7 @@ module "{label}" {{
 fn place(cloud: Cloud, preset: Preset) -> &'static str {
     match cloud {
         Cloud::Aws => "\n  # Where.\n  aws_region = \"us-east-1\"\n",
-        Cloud::Gcp => "\n  # Where.\n  gcp_region = \"us-central1\"\n  # gcp_project = \"my-project\"\n",
+        Cloud::Gcp => GOOGLE,
         Cloud::Azure => "\n  # Where.\n  location            = \"eastus\"\n  resource_group_name = \"databases\"\n",
         Cloud::DigitalOcean => "\n  # Where.\n  do_region = \"nyc3\"\n",
         // The others promise encryption and backups, which only the user can give up.
@@ -202,6 +202,15 @@ fn place(cloud: Cloud, preset: Preset) -> &'static str {
         Cloud::Local => "",
     }
 }
+
+const GOOGLE: &str = r#"
+  # Where.
+  gcp_region = "us-central1"
+  # gcp_project = "my-project"
+
+  # The network it is reached from, which has private services access; or publicly_accessible = true.
+  vpc_id = "default"
+"#;
 
 const DISPOSABLE: &str = r"
   # A cloud encrypts its disks and takes daily backups. Here the one is up to this machine's disk, and the other is not

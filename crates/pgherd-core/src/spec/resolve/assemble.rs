@@ -131,7 +131,7 @@ fn place(draft: &Draft) -> Place {
 /// The second region, where one is named.
 fn recovery(draft: &Draft) -> Option<Recovery> {
     let region = setting(draft.value("dr_region"));
-    (draft.target == Cloud::Aws && region != Setting::Unset).then(|| Recovery {
+    (region != Setting::Unset).then(|| Recovery {
         region,
         read_replica: draft.is_on("dr_read_replica"),
         vpc_id: setting(draft.value("dr_vpc_id")),

@@ -68,7 +68,7 @@ fn of_preset(preset: Preset, target: Cloud, name: &str) -> Option<Value> {
                 (Preset::Staging | Preset::Prod, Cloud::Azure) => "GP_Standard_D2ds_v5",
                 (Preset::Staging | Preset::Prod, _) => "db.t3.small",
             };
-            sizes::find(class).and_then(|size| sizes::map_to(&size, target)).map(|size| size.name.into())
+            sizes::find(class).and_then(|size| sizes::map_to(&size, target, None)).map(|size| size.name.into())
         }
         "allocated_storage" => {
             let gib = if preset == Preset::Staging { 100 } else { 20 };

@@ -13,6 +13,7 @@ mod gather;
 mod normal;
 mod pairs;
 mod size;
+mod storage;
 
 use crate::cloud::Cloud;
 use crate::diagnostic::Diagnostic;
@@ -39,6 +40,7 @@ pub fn resolve(inputs: &Inputs, target: Option<Cloud>) -> (Option<Spec>, Vec<Dia
     defaults::fill(&mut draft, written);
     pairs::settle(&mut draft);
     let size = size::settle(&mut draft);
+    storage::settle(&mut draft, &size);
     defaults::fill_by_size(&mut draft, &size);
     let spec = assemble::assemble(&draft, size);
     inputs.without_secrets(&mut draft.diagnostics);

@@ -25,7 +25,8 @@ pub(super) fn settle(draft: &mut Draft) -> Size {
             }
         };
     };
-    let Some(mapped) = sizes::map_to(&found, draft.target) else {
+    let edition = draft.text("gcp_edition").map(str::to_owned);
+    let Some(mapped) = sizes::map_to(&found, draft.target, edition.as_deref()) else {
         let message = format!("{} has no size as large as {}", draft.target, described(&found));
         draft.say(Severity::Error, "no-such-size", CLASS, message, "write a size of its own");
         return spec_size(&found);

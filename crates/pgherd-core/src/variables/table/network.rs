@@ -6,6 +6,7 @@ use crate::variables::{Attribute, Literal, Section, Type, Variable};
 
 const N: Variable = Variable { section: Section::Network, ..Variable::BASE };
 const STRINGS: Type = Type::List(&Type::String);
+const AWS_AND_DIGITALOCEAN: &[Cloud] = &[Cloud::Aws, Cloud::DigitalOcean];
 const CLOUDS: &[Cloud] = &[Cloud::Aws, Cloud::Gcp, Cloud::Azure, Cloud::DigitalOcean];
 
 /// One firewall rule, as the security groups of AWS describe it.
@@ -120,7 +121,7 @@ pub(super) const PLACE: &[Variable] = &[
     Variable {
         name: "gcp_region",
         clouds: GCP,
-        default: "the region of your gcloud configuration",
+        default: "none: written on gcp",
         meaning: "Google Cloud region, such as europe-west3.",
         ..P
     },
@@ -216,15 +217,15 @@ pub(super) const AVAILABILITY: &[Variable] = &[
     },
     Variable {
         name: "dr_region",
-        clouds: AWS,
+        clouds: AWS_AND_DIGITALOCEAN,
         default: "none: everything is in one region",
-        meaning: "Second region, for when the first one is lost: geo_redundant_backup and dr_read_replica are kept there.",
+        meaning: "Second region, for when the first one is lost: dr_read_replica is kept there, and on aws geo_redundant_backup.",
         ..A
     },
     Variable {
         name: "dr_read_replica",
         ty: Type::Bool,
-        clouds: AWS,
+        clouds: AWS_AND_DIGITALOCEAN,
         default: "false",
         meaning: "Whether a read replica is kept in dr_region, beside those of read_replica_count.",
         validation: "needs dr_region",
@@ -232,7 +233,7 @@ pub(super) const AVAILABILITY: &[Variable] = &[
     },
     Variable {
         name: "dr_vpc_id",
-        clouds: AWS,
+        clouds: AWS_AND_DIGITALOCEAN,
         default: "the default network of dr_region",
         meaning: "Network of the replica in dr_region: a VPC id of that region.",
         ..A

@@ -86,7 +86,9 @@ pub(super) fn required_place(draft: &mut Draft) {
     let (name, help) = match draft.target {
         Cloud::Azure => ("resource_group_name", "name an existing one, as in resource_group_name = \"databases\""),
         Cloud::DigitalOcean => ("do_region", "write its slug, as in do_region = \"fra1\""),
-        Cloud::Aws | Cloud::Gcp | Cloud::Local => return,
+        // The API takes one by itself, and no instance is ever moved to another.
+        Cloud::Gcp => ("gcp_region", "write it, as in gcp_region = \"europe-west3\""),
+        Cloud::Aws | Cloud::Local => return,
     };
     // One that is written but of no use has been reported already.
     if draft.value(name).is_null() && !draft.has_error_at(name) {

@@ -224,7 +224,7 @@ fn the_family_decides_the_version_when_none_is_written() {
 #[test]
 fn nothing_written_is_the_newest() {
     let on = |target: Cloud, version: &str, family: &str| {
-        let place = json!({"resource_group_name": "r", "do_region": "fra1"});
+        let place = json!({"resource_group_name": "r", "do_region": "fra1", "gcp_region": "us-central1"});
         let said =
             resolve(&block(place.clone()), Some(target)).1.iter().filter(|d| d.severity != Severity::Note).count();
         assert_eq!(said, 0);
@@ -276,7 +276,8 @@ fn backups_are_as_encrypted_as_the_storage() {
                     encrypt the storage too: backups are as encrypted as what they are made of";
     check_on(Some(Cloud::Aws), contradiction.clone(), &[], expected);
     check_on(Some(Cloud::Local), contradiction.clone(), &[], expected);
-    check_on(Some(Cloud::Gcp), contradiction, &[(BACKUPS, "true # written")], "");
+    let on_gcp = json!({BACKUPS: true, "storage_encrypted": false, "gcp_region": "us-central1"});
+    check_on(Some(Cloud::Gcp), on_gcp, &[(BACKUPS, "true # written")], "");
 }
 
 #[test]
@@ -348,7 +349,8 @@ fn rds_chooses_the_zones_of_a_pair() {
         "error[zone-and-multi-az] availability_zone: `availability_zone` and `multi_az` exclude each other: \
          RDS chooses the zones of a pair itself; leave out availability_zone; subnet_ids say which zones there are",
     );
-    check_on(Some(Cloud::Gcp), both, &[("availability_zone", "\"eu-central-1a\" # written")], "");
+    let on_gcp = json!({"multi_az": true, "availability_zone": "eu-central-1a", "gcp_region": "us-central1"});
+    check_on(Some(Cloud::Gcp), on_gcp, &[("availability_zone", "\"eu-central-1a\" # written")], "");
     check(json!({"availability_zone": "eu-central-1a"}), &[], "");
 }
 
@@ -364,6 +366,11 @@ fn a_target_says_what_it_cannot_do_without() {
         json!({"cloud_provider": "digitalocean"}),
         &[],
         "error[missing-value] do_region: digitalocean needs `do_region`; write its slug, as in do_region = \"fra1\"",
+    );
+    check(
+        json!({"cloud_provider": "gcp"}),
+        &[],
+        "error[missing-value] gcp_region: gcp needs `gcp_region`; write it, as in gcp_region = \"europe-west3\"",
     );
     check(
         json!({"cloud_provider": "azure", "resource_group_name": "?var.group"}),

@@ -111,7 +111,9 @@ proptest! {
 fn writing_what_holds_changes_nothing() {
     for target in Cloud::ALL {
         for preset in [None, Some("dev"), Some("staging"), Some("prod")] {
-            let mut inputs = block(json!({"resource_group_name": "r", "do_region": "fra1", "engine_version": "16"}));
+            let mut inputs = block(json!({
+                "resource_group_name": "r", "do_region": "fra1", "gcp_region": "us-central1", "engine_version": "16",
+            }));
             inputs.values.extend(preset.map(|preset| ("preset".to_owned(), preset.into())));
             let before = resolve(&inputs, Some(*target)).0.expect("the target is given");
             for variable in variables::all().filter(|variable| variable.acts_on(*target)) {

@@ -22,7 +22,7 @@ fn a1_empty_text_is_written_and_means_nothing() {
 #[test]
 fn a2_any_member_holds_on_any_cloud() {
     let class = [("instance_class", "\"db-f1-micro\" # written")];
-    check(json!({"cloud_provider": "gcp", "instance_class": "db-f1-micro"}), &class, "");
+    check(json!({"cloud_provider": "gcp", "gcp_region": "us-central1", "instance_class": "db-f1-micro"}), &class, "");
     check(
         json!({"tier": "db.t3.small"}),
         &[("instance_class", "\"db.t3.small\" # as tier"), ("tier", "\"db.t3.small\" # written")],
@@ -56,7 +56,7 @@ fn a3_the_normal_form_is_compared() {
     );
     check_on(
         Some(Cloud::Gcp),
-        json!({"backup_window": "23:30-00:30", "backup_time": "23:30"}),
+        json!({"gcp_region": "us-central1", "backup_window": "23:30-00:30", "backup_time": "23:30"}),
         &[("backup_window", "\"23:30-00:30\" # written"), ("backup_time", "\"23:30\" # follows backup_window")],
         &warning("backup_time", "backup_window", "backup_window"),
     );
@@ -74,19 +74,29 @@ fn a3_the_more_exact_version_holds() {
                     write `engine_version` alone";
     let version = [("engine_version", "\"14.9\" # written")];
     let gcp = Some(Cloud::Gcp);
-    check_on(gcp, json!({"engine_version": "14.9", "database_version": "POSTGRES_14"}), &version, expected);
+    check_on(
+        gcp,
+        json!({"gcp_region": "us-central1", "engine_version": "14.9", "database_version": "POSTGRES_14"}),
+        &version,
+        expected,
+    );
 
     let version = [("engine_version", "\"14.9\" # as database_version")];
     let expected = "warning[said-twice] engine_version: `engine_version` says the same as `database_version`; \
                     write `engine_version` alone";
-    check_on(gcp, json!({"engine_version": "14", "database_version": "POSTGRES_14_9"}), &version, expected);
+    check_on(
+        gcp,
+        json!({"gcp_region": "us-central1", "engine_version": "14", "database_version": "POSTGRES_14_9"}),
+        &version,
+        expected,
+    );
 }
 
 #[test]
 fn a4_members_that_differ_are_an_error_at_each_after_the_first() {
     check(
         json!({
-            "cloud_provider": "gcp",
+            "cloud_provider": "gcp", "gcp_region": "us-central1",
             "instance_class": "db-f1-micro", "instance_type": "db-g1-small", "tier": "db-custom-2-7680",
         }),
         &[("instance_class", "\"db-f1-micro\" # written")],
@@ -133,7 +143,7 @@ fn a4_every_group_is_compared() {
 fn a5_what_is_not_known_is_not_compared() {
     check_on(
         Some(Cloud::Gcp),
-        json!({"instance_class": "?var.size", "tier": "db-g1-small"}),
+        json!({"gcp_region": "us-central1", "instance_class": "?var.size", "tier": "db-g1-small"}),
         &[("instance_class", "\"db-g1-small\" # as tier")],
         "",
     );
@@ -152,10 +162,65 @@ fn a6_a_variable_of_another_cloud_is_a_note() {
 #[test]
 fn a7_a_size_of_another_cloud_is_mapped() {
     check(
-        json!({"cloud_provider": "gcp", "instance_class": "db.t3.micro"}),
+        json!({"cloud_provider": "gcp", "gcp_region": "us-central1", "instance_class": "db.t3.micro"}),
         &[("instance_class", "\"db-g1-small\" # written"), ("tier", "\"db-g1-small\" # follows instance_class")],
         "warning[size-mapped] instance_class: db.t3.micro (2 vCPUs, 1 GiB) is a size of aws: \
          db-g1-small (0.5 vCPUs, 1.7 GiB) is taken on gcp; write \"db-g1-small\" to say so yourself",
+    );
+}
+
+#[test]
+fn a7_the_edition_decides_which_size_it_is() {
+    check(
+        json!({
+            "cloud_provider": "gcp", "gcp_region": "us-central1", "gcp_edition": "ENTERPRISE_PLUS",
+            "instance_class": "db.r5.large",
+        }),
+        &[("instance_class", "\"db-perf-optimized-N-2\" # written")],
+        "warning[size-mapped] instance_class: db.r5.large (2 vCPUs, 16 GiB) is a size of aws: \
+         db-perf-optimized-N-2 (2 vCPUs, 16 GiB) is taken on gcp; write \"db-perf-optimized-N-2\" to say so yourself",
+    );
+}
+
+/// One block with AWS's words runs on four clouds.
+#[test]
+fn a7_a_kind_of_storage_of_another_cloud_is_mapped() {
+    let on = |target: Cloud, size: &str, kind: &str| {
+        let inputs = json!({
+            "resource_group_name": "r", "do_region": "fra1", "gcp_region": "us-central1",
+            "instance_class": size, "storage_type": kind,
+        });
+        let (spec, said) = resolve(&block(inputs), Some(target));
+        let warned = said.iter().any(|said| said.code == "storage-mapped" && said.severity == Severity::Warning);
+        (spec.expect("the target is given").storage.kind.expect("it is written"), warned)
+    };
+    let mapped = |kind: &str| (kind.to_owned(), true);
+    for kind in ["gp2", "gp3"] {
+        assert_eq!(on(Cloud::Gcp, "db-custom-2-8192", kind), mapped("PD_SSD"));
+        assert_eq!(on(Cloud::Gcp, "db-c4a-highmem-2", kind), mapped("HYPERDISK_BALANCED"));
+        assert_eq!(on(Cloud::Azure, "GP_Standard_D2ds_v5", kind), mapped("Premium_LRS"));
+    }
+    assert_eq!(on(Cloud::Gcp, "db-custom-2-8192", "standard"), mapped("PD_HDD"));
+    assert_eq!(on(Cloud::Gcp, "db-c4a-highmem-2", "io2"), mapped("HYPERDISK_BALANCED"));
+    assert_eq!(on(Cloud::Azure, "GP_Standard_D2ds_v5", "io1"), mapped("PremiumV2_LRS"));
+    assert_eq!(on(Cloud::Aws, "db.t3.micro", "PD_SSD"), mapped("gp3"));
+    assert_eq!(on(Cloud::Aws, "db.t3.micro", "Premium_LRS"), mapped("gp3"));
+    // Said by the checks, or only recorded.
+    for (target, size, kind) in [
+        (Cloud::Gcp, "db-custom-2-8192", "io2"),
+        (Cloud::Gcp, "db-custom-2-8192", "PD_HDD"),
+        (Cloud::Azure, "GP_Standard_D2ds_v5", "standard"),
+        (Cloud::Aws, "db.t3.micro", "PD_HDD"),
+        (Cloud::DigitalOcean, "db-s-1vcpu-2gb", "gp3"),
+        (Cloud::Local, "db.t3.micro", "gp3"),
+    ] {
+        assert_eq!(on(target, size, kind), (kind.to_owned(), false), "{target}");
+    }
+    check(
+        json!({"cloud_provider": "gcp", "gcp_region": "us-central1", "disk_type": "gp3"}),
+        &[("storage_type", "\"PD_SSD\" # as disk_type")],
+        "warning[storage-mapped] disk_type: \"gp3\" is a kind of storage of aws: PD_SSD is taken on gcp; \
+         write \"PD_SSD\" to say so yourself",
     );
 }
 
@@ -178,7 +243,14 @@ fn a7_a_class_that_only_rds_knows_is_a_warning_there() {
     let on = |target: Cloud, class: &str| {
         let (spec, said) = resolve(&block(json!({"instance_class": class})), Some(target));
         let size = spec.expect("the target is given").size;
-        (size.is_known(), size.burstable, said.iter().map(|said| (said.severity, said.code)).collect::<Vec<_>>())
+        (
+            size.is_known(),
+            size.burstable,
+            said.iter()
+                .filter(|said| said.code != "missing-value")
+                .map(|said| (said.severity, said.code))
+                .collect::<Vec<_>>(),
+        )
     };
     let unlisted = vec![(Severity::Warning, "unlisted-size")];
     for class in ["db.r6gd.xlarge", "db.x2iedn.32xlarge", "db.m5d.large"] {
@@ -214,7 +286,7 @@ fn a7_a_size_of_no_cloud() {
     );
     check_on(
         Some(Cloud::Gcp),
-        json!({"tier": "db-custom-3-7680"}),
+        json!({"gcp_region": "us-central1", "tier": "db-custom-3-7680"}),
         &[],
         "error[unknown-size] tier: \"db-custom-3-7680\" is no size: 3 vCPUs is neither 1 nor an even number up to 96; \
          correct the figures",
@@ -266,7 +338,8 @@ fn a9_renaming_a_member_gives_the_same_spec() {
 fn a10_every_preset_is_quiet_on_every_target() {
     for target in Cloud::ALL {
         for preset in ["dev", "staging", "prod"] {
-            let inputs = json!({"preset": preset, "resource_group_name": "r", "do_region": "fra1"});
+            let inputs =
+                json!({"preset": preset, "resource_group_name": "r", "do_region": "fra1", "gcp_region": "us-central1"});
             let (_, diagnostics) = resolve(&block(inputs), Some(*target));
             assert!(diagnostics.iter().all(|said| said.severity == Severity::Note), "{}", said(&diagnostics));
         }

@@ -105,6 +105,7 @@ fn an_unknown_password_is_generated() {
     for target in Cloud::ALL {
         let inputs = block(json!({
             "master_password": "?var.database_password", "resource_group_name": "r", "do_region": "fra1",
+            "gcp_region": "us-central1",
         }));
         let (spec, diagnostics) = resolve(&inputs, Some(*target));
         let loud: Vec<_> = diagnostics.into_iter().filter(|said| said.severity > Severity::Note).collect();
