@@ -195,13 +195,24 @@ fn place(cloud: Cloud, preset: Preset) -> &'static str {
     match cloud {
         Cloud::Aws => "\n  # Where.\n  aws_region = \"us-east-1\"\n",
         Cloud::Gcp => "\n  # Where.\n  gcp_region = \"us-central1\"\n  # gcp_project = \"my-project\"\n",
-        Cloud::Azure => "\n  # Where.\n  location            = \"eastus\"\n  resource_group_name = \"databases\"\n",
+        Cloud::Azure => AZURE,
         Cloud::DigitalOcean => "\n  # Where.\n  do_region = \"nyc3\"\n",
         // The others promise encryption and backups, which only the user can give up.
         Cloud::Local if preset == Preset::Dev => DISPOSABLE,
         Cloud::Local => "",
     }
 }
+
+const AZURE: &str = r#"
+  # Where. Both exist before the database does; the vault keeps its credentials.
+  location            = "eastus"
+  resource_group_name = "databases"
+  key_vault_name      = "my-vault"
+
+  # The way in, which cannot change later: from the internet, for allowed_cidr_blocks alone, or in a subnet that is delegated to it.
+  publicly_accessible = true
+  # subnet_ids = ["<id of the subnet>"]
+"#;
 
 const DISPOSABLE: &str = r"
   # A cloud encrypts its disks and takes daily backups. Here the one is up to this machine's disk, and the other is not
