@@ -11,6 +11,12 @@ module "database_azure" {
   resource_group_name = "learning-assistant"
   location            = "East US"
 
+  # The key vault exists, too, and keeps the credentials.
+  key_vault_name = "learning-assistant"
+
+  # In a subnet that is delegated to PostgreSQL. From the internet instead: publicly_accessible. It cannot change later.
+  subnet_ids = ["/subscriptions/5a4981aa/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/apps/subnets/db"]
+
   name           = "learning-assistant-azure"
   server_version = "16"
 

@@ -78,3 +78,9 @@ if [ "${1:-build}" = test ] && ! target/tools/bin/python3 -c 'import googleapicl
     target/tools/bin/python3 -m pip install -q --disable-pip-version-check -r scripts/tools-gcp.txt ||
         echo "setup: google-api-python-client cannot be installed; its test is skipped" >&2
 fi
+
+if [ "${1:-build}" = test ] && ! target/tools/bin/python3 -c 'import azure.identity, azure.mgmt.postgresqlflexibleservers' 2>/dev/null; then
+    echo "setup: installing azure-mgmt-postgresqlflexibleservers, Azure's own client, into target/tools" >&2
+    target/tools/bin/python3 -m pip install -q --disable-pip-version-check -r scripts/tools-azure.txt ||
+        echo "setup: azure-mgmt-postgresqlflexibleservers cannot be installed; its test is skipped" >&2
+fi

@@ -1,5 +1,6 @@
-//! What is around a block on Azure and has no variable: the vault that keeps secrets, and what may be there. Named by the environment
-//! until the table of variables has names for it.
+//! What is around a block on Azure: the vault that keeps secrets, and what may be there. The block names it, else the environment does.
+
+use pgherd_core::spec::{Setting, Spec};
 
 /// What is around a block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +33,20 @@ impl Around {
             workspace: set(WORKSPACE),
             identity: set(IDENTITY),
             tenant: TENANTS.into_iter().find_map(set),
+        }
+    }
+
+    /// The same where a block names nothing else.
+    #[must_use]
+    pub fn of_block(self, spec: &Spec) -> Self {
+        let named = |setting: &Setting<String>, otherwise: Option<String>| setting.known().cloned().or(otherwise);
+        let place = &spec.place;
+        Self {
+            location: named(&place.region, self.location),
+            vault: named(&place.key_vault, self.vault),
+            workspace: named(&place.log_workspace, self.workspace),
+            identity: named(&place.key_identity, self.identity),
+            tenant: self.tenant,
         }
     }
 }

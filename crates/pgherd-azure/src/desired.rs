@@ -10,6 +10,7 @@ use crate::kinds::{
 
 /// What should exist for a spec, in the order of making.
 pub fn desired(spec: &Spec, around: &Around) -> Vec<Resource> {
+    let around = &around.clone().of_block(spec);
     let mut resources: Vec<Resource> = zone::wanted(spec).into_iter().collect();
     resources.push(server::wanted(spec, around));
     let replicas = replica::wanted(spec, around);

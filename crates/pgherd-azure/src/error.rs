@@ -27,9 +27,11 @@ impl AzureError {
         Some(Self { asked: asked.to_owned(), status: Some(status), code, message, maybe_done: false })
     }
 
-    /// Whether there is no such thing.
+    /// Whether there is no such thing. Only Azure's own words for it count: a proxy that has no such page, and an endpoint or a
+    /// subscription that is wrong, say 404 of everything.
     pub fn is_absent(&self) -> bool {
-        self.status == Some(404)
+        let code = self.code.to_ascii_lowercase();
+        self.status == Some(404) && code.ends_with("notfound") && !code.starts_with("subscription")
     }
 
     /// Whether something of that name is there.
@@ -60,7 +62,9 @@ impl AzureError {
         match self.status {
             None => ErrorKind::Unavailable,
             Some(401 | 403) => ErrorKind::Denied,
-            Some(404) => ErrorKind::NotFound,
+            Some(404) if self.is_absent() => ErrorKind::NotFound,
+            // Somebody else says so.
+            Some(404) => ErrorKind::Unavailable,
             Some(409) if self.is_locked() => ErrorKind::Protected,
             Some(409 | 412) => ErrorKind::Conflict,
             Some(429) => ErrorKind::Throttled,
@@ -86,6 +90,9 @@ impl AzureError {
             }
             Some(403) => "it takes the role Contributor on the resource group",
             Some(404) if self.code == "ResourceGroupNotFound" => "az group create makes it",
+            Some(404) if !self.is_absent() => {
+                "see what PGHERD_AZURE_ENDPOINT, HTTPS_PROXY and azure_subscription_id lead to"
+            }
             Some(409) if self.code == "MissingSubscriptionRegistration" => {
                 "az provider register --namespace Microsoft.DBforPostgreSQL"
             }
@@ -131,5 +138,15 @@ mod tests {
         assert!(check(409, "ScopeLocked", ErrorKind::Protected).is_locked());
         assert!(check(404, "ResourceNotFound", ErrorKind::NotFound).is_absent());
         assert!(AzureError::read("GET x", 502, b"<html>").is_none());
+    }
+
+    /// Whoever believed it would delete the credentials of a database that lives.
+    #[test]
+    fn somebody_elses_404_is_no_absence() {
+        assert!(check(404, "SecretNotFound", ErrorKind::NotFound).is_absent());
+        assert!(!check(404, "SubscriptionNotFound", ErrorKind::Unavailable).is_absent());
+        let proxy = AzureError::read("GET x", 404, br#"{"error":{"message":"no Route matched with those values"}}"#);
+        let proxy = proxy.expect("it has the form of Azure's");
+        assert!(!proxy.is_absent() && proxy.kind() == ErrorKind::Unavailable);
     }
 }

@@ -1,16 +1,13 @@
-//! Azure Database for PostgreSQL flexible server as a provider. The program does not reach it yet (`pgherd-targets` knows nothing of
-//! it), because it is not whole.
+//! Azure Database for PostgreSQL flexible server as a provider.
 //!
 //! What is missing:
 //!
-//! * Variables for what is around a block: the vault of its secrets, the workspace of its logs, the identity for its key. The
-//!   environment names them ([`around`]), and what needs one that is not named is refused before anything is made.
 //! * A server that is reached by a private endpoint only. In a subnet, or from the internet behind a firewall, it is.
 //! * The people and groups of Entra ID who administer a server: `iam_database_authentication_enabled` turns the login on, and says how
 //!   somebody is let in.
 //! * A read replica in a second region (`dr_read_replica`, which the table of variables has for AWS alone), and the key of a backup that is
-//!   kept in one: `geo_redundant_backup` with a key of one's own is refused.
-//! * Reading a block off a server (`Provider::inputs`), logs (`Provider::log`), and stable names by virtual endpoints.
+//!   kept in one: `geo_redundant_backup` with a key of one's own is refused. Restoring in that region.
+//! * Reading a block off a server (`Provider::inputs`), logs, the activity log, and stable names by virtual endpoints.
 //! * API versions before 2026-10-01.
 //! * The proof that a run that was killed can be repeated at once, while what it began is on its way: the shared suite repeats it later.
 
@@ -39,6 +36,7 @@ pub use around::Around;
 pub use desired::desired;
 pub use error::AzureError;
 pub use kinds::{IGNORES, KINDS};
+pub use preflight::ACCEPTABLE;
 pub use provider::{Azure, AzureOptions, Place};
 pub use session::{Fixed, Session};
 pub use token::Token;

@@ -1,6 +1,6 @@
 //! The outputs of a block: what Azure tells, in the words of the table of outputs.
 
-use pgherd_core::outputs::{self, Facts, Replica};
+use pgherd_core::outputs::{self, Facts, Named, Replica};
 use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::{Props, Value};
@@ -10,10 +10,10 @@ use crate::kinds::{replica, secret, server};
 
 /// Every output of a block.
 pub(crate) fn outputs(spec: &Spec, around: &Around, observed: &[Observed]) -> Props {
-    outputs::outputs(spec, &facts(around, observed))
+    outputs::outputs(spec, &facts(spec, around, observed))
 }
 
-fn facts(around: &Around, observed: &[Observed]) -> Facts {
+fn facts(spec: &Spec, around: &Around, observed: &[Observed]) -> Facts {
     let of = |kind: &'static str| {
         observed.iter().filter(move |seen| seen.id.kind == kind && !matches!(seen.status, Status::Foreign(_)))
     };
@@ -25,12 +25,20 @@ fn facts(around: &Around, observed: &[Observed]) -> Facts {
         arn: text(primary, "id"),
         resource_id: text(primary, "id"),
         host: text(primary, server::HOST),
-        port: Some(server::PORT),
+        port: Some(server::clients(spec)),
+        pooler: spec.proxy.as_ref().and_then(|_| text(primary, server::HOST)),
+        // What Azure has for a group of subnets and one of parameters.
+        subnet_group: named(text(primary, "delegatedSubnetResourceId")),
+        parameter_group: named(text(primary, "id").map(|id| format!("{id}/configurations"))),
         replicas: of(replica::NAME).filter_map(replica).collect(),
         secret: secret.map(|(seen, vault)| format!("https://{vault}.vault.azure.net/secrets/{}", seen.id.name)),
         engine_version: version(primary),
         ..Facts::default()
     }
+}
+
+fn named(id: Option<String>) -> Named {
+    Named { arn: id.clone(), id }
 }
 
 fn replica(seen: &Observed) -> Option<Replica> {

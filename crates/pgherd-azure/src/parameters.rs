@@ -23,6 +23,18 @@ pub fn of(spec: &Spec) -> Props {
     if spec.monitoring.insights && !spec.size.burstable {
         set("pg_qs.query_capture_mode", "top".to_owned());
         set("pgms_wait_sampling.query_capture_mode", "all".to_owned());
+        // Azure's own is a week.
+        if spec.monitoring.insights_retention_days != 7 {
+            let days = spec.monitoring.insights_retention_days.clamp(1, 30);
+            set("pg_qs.retention_period_in_days", days.to_string());
+        }
+    }
+    if spec.monitoring.enhanced {
+        set("metrics.collector_database_activity", "on".to_owned());
+        set("metrics.autovacuum_diagnostics", "on".to_owned());
+        if spec.proxy.is_some() {
+            set("metrics.pgbouncer_diagnostics", "on".to_owned());
+        }
     }
     if spec.monitoring.logging {
         set("logfiles.download_enable", "on".to_owned());

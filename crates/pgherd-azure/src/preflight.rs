@@ -19,8 +19,8 @@ use crate::kinds::{replica, server};
 use crate::provider::Azure;
 
 /// Errors that a user may accept. The others are about what Azure refuses for sure.
-const ACCEPTABLE: &[&str] =
-    &["class-not-offered", "setting-refused", "interrupts-now", "major-upgrade", "no-last-backup"];
+pub const ACCEPTABLE: &[&str] =
+    &["class-not-offered", "setting-refused", "interrupts-now", "major-upgrade", "no-last-backup", "no-way-in"];
 
 /// Everything to be said about what is intended.
 pub(crate) async fn preflight(
@@ -117,8 +117,7 @@ impl<'a> About<'a> {
             return Vec::new();
         }
         let message = format!("nothing remains of {}: Azure deletes the backups of a server with it", self.spec.name);
-        let help =
-            "take a dump first; then write skip_final_snapshot = true, or accept it with --accept no-last-backup";
+        let help = "take a dump first; then write skip_final_snapshot = true";
         vec![self.error("no-last-backup", "skip_final_snapshot", message).help(help)]
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::plan::Change;
-use pgherd_core::report::{Backups, Happened, LiveParameter, Report};
+use pgherd_core::report::{Backups, Happened, LiveParameter, LogAsked, Report};
 use pgherd_core::resource::{Id, Kind, Observed, Resource};
 use pgherd_core::secret::Secret;
 use pgherd_core::spec::Spec;
@@ -105,7 +105,7 @@ impl Azure {
     pub(crate) fn vault(&self) -> Result<&str, ProviderError> {
         self.around.vault.as_deref().ok_or_else(|| {
             ProviderError::new(ErrorKind::Invalid, "there is no key vault for the credentials")
-                .help("set PGHERD_AZURE_KEY_VAULT to the name of one")
+                .help("write key_vault_name = \"<name>\", or set PGHERD_AZURE_KEY_VAULT")
         })
     }
 
@@ -216,9 +216,29 @@ impl Provider for Azure {
     }
 
     async fn history(&self, spec: &Spec) -> Result<Vec<Happened>, ProviderError> {
-        observe::ours(self, &spec.name).await?;
-        // What Azure remembers is in the activity log, which is asked by another API.
-        Err(unsupported(Cloud::Azure, "tell what happened to a database"))
+        // What Azure remembers is asked of another API.
+        let help =
+            format!("az monitor activity-log list --resource-id {} --offset 7d", self.at().server_id(&spec.name));
+        Err(ProviderError::new(ErrorKind::Unsupported, "this version of pgherd does not read Azure's activity log")
+            .help(help))
+    }
+
+    async fn log(
+        &self,
+        spec: &Spec,
+        _asked: &LogAsked,
+        _on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), ProviderError> {
+        let message = "this version of pgherd does not read the log of a server on Azure";
+        let (name, group) = (&spec.name, &self.group);
+        let help = match &self.around.workspace {
+            Some(_) => "it is in the workspace of Log Analytics, table PGSQLServerLogs".to_owned(),
+            None => format!(
+                "az postgres flexible-server server-logs list --server-name {name} --resource-group {group}, and server-logs download; \
+                 enable_logging = true keeps it there"
+            ),
+        };
+        Err(ProviderError::new(ErrorKind::Unsupported, message).help(help))
     }
 
     async fn parameters(&self, spec: &Spec) -> Result<Vec<LiveParameter>, ProviderError> {

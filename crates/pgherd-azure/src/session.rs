@@ -10,10 +10,11 @@ use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use pgherd_http::{Client, Endurance, Options, Pace, Policy, Url};
 
-use crate::token::Token;
+use crate::token::{Token, VAULT_AUDIENCE};
 
-/// The variable that holds a token, which is used as it is.
+/// The variables that hold tokens, which are used as they are: Resource Manager's and the key vault's.
 const TOKEN: &str = "PGHERD_AZURE_TOKEN";
+const VAULT_TOKEN: &str = "PGHERD_AZURE_VAULT_TOKEN";
 /// The variable that leads elsewhere, such as to an emulator: Resource Manager and every vault are there then.
 const ENDPOINT: &str = "PGHERD_AZURE_ENDPOINT";
 /// The variables that name the subscription of blocks that name none; Terraform and Azure's own tools read the same.
@@ -38,7 +39,7 @@ impl Asked<'_> {
     pub(crate) fn audience(self) -> &'static str {
         match self {
             Self::Manager(_) | Self::Told(_) => "https://management.azure.com",
-            Self::Vault(..) => "https://vault.azure.net",
+            Self::Vault(..) => VAULT_AUDIENCE,
         }
     }
 
@@ -85,7 +86,10 @@ impl Session {
     pub fn load() -> Result<Arc<Self>, ProviderError> {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let token = match set(TOKEN) {
-            Some(token) => Token::Fixed(Secret::new(token.trim())),
+            Some(token) => Token::Fixed {
+                manager: Secret::new(token.trim()),
+                vault: set(VAULT_TOKEN).map(|token| Secret::new(token.trim())),
+            },
             None => Token::of_environment()?,
         };
         let endpoint = set(ENDPOINT).map(|text| {
@@ -113,8 +117,11 @@ impl Session {
             }
             Some(_) => return invalid("the endpoint of Azure is neither https nor http"),
         }
-        if let Token::Fixed(token) = &fixed.token
-            && token.reveal().is_none_or(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()))
+        let is_none = |token: &Secret| {
+            token.reveal().is_none_or(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()))
+        };
+        if let Token::Fixed { manager, vault } = &fixed.token
+            && (is_none(manager) || vault.as_ref().is_some_and(is_none))
         {
             return invalid("the token for Azure has signs in it that no token has");
         }
@@ -182,7 +189,7 @@ mod tests {
 
     fn session(endpoint: Option<&str>, token: &str) -> Result<Arc<Session>, ProviderError> {
         Session::of(Fixed {
-            token: Token::Fixed(Secret::new(token)),
+            token: Token::Fixed { manager: Secret::new(token), vault: None },
             endpoint: endpoint.map(|endpoint| endpoint.parse().expect("a URL")),
             subscription: None,
             policy: Policy::default(),

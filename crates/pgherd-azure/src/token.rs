@@ -28,14 +28,26 @@ const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 /// Where a machine of Azure's tells who it is.
 const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01";
 
-const HELP: &str = "az login; or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or set PGHERD_AZURE_TOKEN to what \
-                    `az account get-access-token` says";
+const HELP: &str = "az login; or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or set PGHERD_AZURE_TOKEN and \
+                    PGHERD_AZURE_VAULT_TOKEN to what `az account get-access-token` says";
+
+/// Who a token for secrets is for.
+pub(crate) const VAULT_AUDIENCE: &str = "https://vault.azure.net";
+
+const NO_VAULT_TOKEN: &str = "PGHERD_AZURE_TOKEN is for Resource Manager alone, and there is none for the key vault; set \
+                              PGHERD_AZURE_VAULT_TOKEN to what `az account get-access-token --resource \
+                              https://vault.azure.net` says";
 
 /// Where tokens come from.
 #[derive(Debug)]
 pub enum Token {
-    /// This one, for as long as it lasts and for whatever is asked.
-    Fixed(Secret),
+    /// These, for as long as they last: each API takes only its own.
+    Fixed {
+        /// Resource Manager's.
+        manager: Secret,
+        /// The key vault's.
+        vault: Option<Secret>,
+    },
     /// Fetched by credentials.
     Fetched(Box<Fetched>),
 }
@@ -96,7 +108,10 @@ impl Token {
     /// The token to use now for an API, or why there is none.
     pub(crate) async fn current(&self, client: &Client, audience: &'static str) -> Result<Secret, String> {
         let fetched = match self {
-            Self::Fixed(token) => return Ok(token.clone()),
+            Self::Fixed { vault, .. } if audience == VAULT_AUDIENCE => {
+                return vault.clone().ok_or_else(|| NO_VAULT_TOKEN.to_owned());
+            }
+            Self::Fixed { manager, .. } => return Ok(manager.clone()),
             Self::Fetched(fetched) => fetched,
         };
         let mut last = fetched.last.lock().await;
@@ -212,7 +227,7 @@ mod tests {
                 Credentials::CommandLine => "az".to_owned(),
                 Credentials::Machine { client } => format!("machine {}", client.unwrap_or_default()),
             },
-            Ok(Token::Fixed(_)) => "fixed".to_owned(),
+            Ok(Token::Fixed { .. }) => "fixed".to_owned(),
             Err(error) => error.message,
         };
         assert_eq!(found, expected);

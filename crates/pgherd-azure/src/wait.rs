@@ -32,7 +32,7 @@ impl Patience {
     /// What fits who is asked: an emulator is not to be waited for by the minute.
     pub fn with(session: &Session) -> Self {
         let between_looks =
-            if session.is_emulated() { Duration::from_millis(200) } else { Self::default().between_looks };
+            if session.is_emulated() { Duration::from_millis(50) } else { Self::default().between_looks };
         Self { between_looks, ..Self::default() }
     }
 }

@@ -31,6 +31,7 @@ pub fn left(spec: &Spec, now: Timestamp) -> Left {
     let more = if kept { "" } else { ", and its automated backups go with it" };
     let (why, help) = match takes_one(spec) {
         true => (" (skip_final_snapshot)", "skip_final_snapshot = false takes one"),
+        false if spec.target == Cloud::Azure => ("", "Azure has none; keep a pg_dump"),
         false => ("", "DigitalOcean has none; keep a pg_dump"),
     };
     Left::Nothing { message: format!("no last backup is taken{why}{more}"), help }
@@ -43,7 +44,7 @@ pub fn last_backup(spec: &Spec, now: Timestamp) -> Option<String> {
 
 /// Whether its target has last backups at all.
 fn takes_one(spec: &Spec) -> bool {
-    spec.target != Cloud::DigitalOcean
+    !matches!(spec.target, Cloud::Azure | Cloud::DigitalOcean)
 }
 
 /// The newest of the backups, which are listed from the oldest on, that are called as was asked for or after it: a target gives it

@@ -98,6 +98,11 @@ impl Authority {
         Ok(true)
     }
 
+    /// A certificate for `names` (see [`names`]) that is kept nowhere: key, certificate and authority in one text.
+    pub fn server(&self, names: &[String], now: Timestamp) -> Result<String> {
+        self.make_server(names, now).map_err(|error| cannot_make(&error))
+    }
+
     /// Makes sure that `file` (key, certificate and authority in one) proves to a server that trusts this authority that one is
     /// the role `role`, and need not be renewed yet. Says whether it was replaced. Blocking.
     pub fn ensure_client(&self, file: &Path, role: &str, run_as: &RunAs, now: Timestamp) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! The targets as this version offers them, this machine, AWS, Google Cloud and DigitalOcean: the same for the command line and for Terraform.
+//! The targets as this version offers them, this machine and four clouds: the same for the command line and for Terraform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 pub use pgherd_aws::Account;
 use pgherd_aws::{Aws, AwsOptions, Patience, Session};
+use pgherd_azure::{Around, Azure, AzureOptions};
 use pgherd_core::checks;
 use pgherd_core::spec::{Setting, Spec};
 use pgherd_digitalocean::{DigitalOcean, DigitalOceanOptions};
-use pgherd_engine::provider::ProviderError;
+use pgherd_engine::provider::{ErrorKind, ProviderError};
 use pgherd_gcp::{Gcp, GcpOptions};
 use pgherd_local::paths::{Paths, Surroundings};
 use pgherd_local::provider::{Local, LocalOptions};
@@ -139,6 +140,43 @@ impl Options {
         Gcp::new(session, known(&place.gcp_project).as_deref(), known(&place.region).as_deref(), options)
     }
 
+    /// Azure as a target, in the subscription and the resource group of the spec.
+    pub fn azure(&self, spec: &Spec) -> Result<Azure, ProviderError> {
+        // One for a process: the tokens, and the rate that a subscription may ask at, are shared.
+        static SESSION: OnceLock<Arc<pgherd_azure::Session>> = OnceLock::new();
+        let place = &spec.place;
+        let known = |setting: &Setting<String>, name: &str| match setting {
+            Setting::Known(text) => Ok(Some(text.clone())),
+            Setting::Unset => Ok(None),
+            Setting::Unknown(reference) => {
+                let message = format!("{name} is {reference}, which nobody here can follow");
+                Err(ProviderError::new(ErrorKind::Invalid, message).help(format!("write {name} = \"…\"")))
+            }
+        };
+        let group = known(&place.resource_group, "resource_group_name")?.ok_or_else(|| {
+            ProviderError::new(ErrorKind::Invalid, "there is no resource group").help("write resource_group_name")
+        })?;
+        let subscription = known(&place.azure_subscription_id, "azure_subscription_id")?;
+        for (setting, name) in [
+            (&place.key_vault, "key_vault_name"),
+            (&place.key_identity, "key_identity_id"),
+            (&place.log_workspace, "log_analytics_workspace_id"),
+        ] {
+            known(setting, name)?;
+        }
+        let session = match SESSION.get() {
+            Some(session) => Arc::clone(session),
+            None => Arc::clone(SESSION.get_or_init({
+                let session = pgherd_azure::Session::load()?;
+                || session
+            })),
+        };
+        let options =
+            AzureOptions { accepted: self.accepted.clone(), patience: pgherd_azure::Patience::with(&session) };
+        let around = Around::of_environment().of_block(spec);
+        Azure::new(session, pgherd_azure::Place { subscription, group }, around, options)
+    }
+
     /// DigitalOcean as a target.
     pub fn digitalocean(&self, spec: &Spec) -> Result<DigitalOcean, ProviderError> {
         // One for a process: the rate that an account may ask at is shared.
@@ -172,6 +210,7 @@ pub fn acceptable() -> BTreeSet<&'static str> {
     let targets = [
         pgherd_aws::ACCEPTABLE,
         pgherd_gcp::ACCEPTABLE,
+        pgherd_azure::ACCEPTABLE,
         pgherd_digitalocean::ACCEPTABLE,
         pgherd_local::preflight::ACCEPTABLE,
     ];
@@ -199,10 +238,4 @@ pub fn root_certificate() -> Option<String> {
     let usual = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".postgresql/rds-global-bundle.pem"));
     let found = given.or_else(|| usual().filter(|path| path.is_file()))?;
     Some(found.to_string_lossy().into_owned())
-}
-
-/// What is true of a database on a target that this version does not reach.
-pub fn unreached(spec: &Spec) -> String {
-    let Spec { block, target, .. } = spec;
-    format!("`{block}` runs on {target}, which this version of pgherd cannot reach; nothing was touched")
 }

@@ -41,12 +41,13 @@ pub fn called(context: &Context<'_>, project: &Project, spec: &Spec, name: &str)
 pub fn show(context: &Context<'_>, project: &Project, to: &Spec) -> Result<(), CommandError> {
     let database = Database { spec: to.clone(), provider: targets::provider(context.global, to)? };
     let plans = planning::plan(context, vec![database], Goal::Apply { now: true })?;
-    let is_begun = plans.each.iter().flat_map(|one| &one.planned.observed).any(|seen| seen.id.kind == INSTANCE);
+    let is_begun =
+        plans.each.iter().flat_map(|one| &one.planned.observed).any(|seen| INSTANCES.contains(&seen.id.kind.as_str()));
     if is_begun { Ok(()) } else { plans.show(context.printer, project) }
 }
 
-/// What clouds call that which holds the data.
-const INSTANCE: &str = "instance";
+/// What clouds call that which holds the data and is promoted under its own name.
+const INSTANCES: [&str; 2] = ["instance", "server"];
 
 /// What putting a database back in its own place comes to: from which moment on nothing is in it any more, and what that costs.
 pub fn replaced(database: &Database, point: &Point) -> Result<String, CommandError> {

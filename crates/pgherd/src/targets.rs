@@ -56,14 +56,8 @@ pub fn provider(global: &Global, spec: &Spec) -> Result<Box<dyn Provider>, Comma
         Cloud::Aws => Ok(Box::new(wait_for(options(global).aws(spec))??)),
         Cloud::DigitalOcean => Ok(Box::new(options(global).digitalocean(spec)?)),
         Cloud::Gcp => Ok(Box::new(options(global).gcp(spec)?)),
-        Cloud::Azure => Err(unavailable(spec)),
+        Cloud::Azure => Ok(Box::new(options(global).azure(spec)?)),
     }
-}
-
-fn unavailable(spec: &Spec) -> CommandError {
-    CommandError::failed(pgherd_targets::unreached(spec))
-        .hint("--provider local runs the same block on this machine")
-        .hint("validate and explain work for every target")
 }
 
 /// Variables that change nothing on a target, and why.
@@ -73,7 +67,7 @@ pub fn ignores(target: Cloud) -> &'static [(&'static str, &'static str)] {
         Cloud::Aws => pgherd_aws::IGNORES,
         Cloud::DigitalOcean => pgherd_digitalocean::IGNORES,
         Cloud::Gcp => pgherd_gcp::IGNORES,
-        Cloud::Azure => &[],
+        Cloud::Azure => pgherd_azure::IGNORES,
     }
 }
 

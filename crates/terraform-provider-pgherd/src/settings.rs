@@ -199,14 +199,13 @@ impl Settings {
                 Err(ProviderError::new(ErrorKind::Unsupported, message)
                     .help("use the program pgherd, which reads the same block: pgherd plan, pgherd apply"))
             }
-            // The same holds for Google Cloud.
-            Cloud::Gcp => {
-                let message = "Google Cloud is not served by the Terraform provider yet; nothing was touched";
+            // The same holds for Google Cloud and Azure.
+            Cloud::Gcp | Cloud::Azure => {
+                let cloud = if spec.target == Cloud::Gcp { "Google Cloud" } else { "Azure" };
+                let message = format!("{cloud} is not served by the Terraform provider yet; nothing was touched");
                 Err(ProviderError::new(ErrorKind::Unsupported, message)
                     .help("use the program pgherd, which reads the same block: pgherd plan, pgherd apply"))
             }
-            Cloud::Azure => Err(ProviderError::new(ErrorKind::Unsupported, pgherd_targets::unreached(spec))
-                .help("target = \"local\" in the provider's block runs the same database on this machine")),
         }
     }
 

@@ -13,8 +13,11 @@ pub const IGNORES: &[(&str, &str)] = &[
     ("gcp_edition", "it is Cloud SQL's"),
     ("gcp_project", "it is Google Cloud's"),
     ("gcp_region", OTHER_REGION),
+    ("key_identity_id", "it is Azure's"),
+    ("key_vault_name", "it is Azure's"),
     ("local_sync", "RDS decides by itself what commits do while the standby is lost: they go on"),
     ("location", OTHER_REGION),
+    ("log_analytics_workspace_id", "it is Azure's"),
     ("resource_group_name", "it is Azure's"),
     ("skip_final_snapshot", "it decides what destroying does, not what exists"),
 ];

@@ -41,7 +41,7 @@ pub fn wanted(spec: &Spec) -> Resource {
         ("username", spec.master_username.as_str().into()),
         ("dbname", spec.database_name.as_str().into()),
         ("host", Value::output(server::id(spec), server::HOST.to_owned())),
-        ("port", int(server::PORT)),
+        ("port", int(server::clients(spec))),
         ("in_force", true.into()),
     ]);
     if let Setting::Known(password) = &spec.master_password {

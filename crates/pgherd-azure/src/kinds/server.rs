@@ -97,6 +97,11 @@ fn grown(differs: &Differs<'_>) -> Impact {
     if is_large(differs.to) && !is_large(differs.from) { RESTART } else { Impact::None }
 }
 
+/// The port that applications connect to: the pooler's where there is one.
+pub fn clients(spec: &Spec) -> u16 {
+    if spec.proxy.is_some() { POOLER_PORT } else { PORT }
+}
+
 /// The id of a spec's server.
 pub fn id(spec: &Spec) -> Id {
     Id::new(NAME, &spec.name)

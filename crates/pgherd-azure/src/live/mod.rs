@@ -11,7 +11,7 @@ mod settings;
 mod zone;
 
 pub(crate) use change::retagged;
-pub(crate) use secret::{ROTATING, ensure, in_force, password, rotate};
+pub(crate) use secret::{ROTATING, in_force, intended, password, rotate};
 pub(crate) use server::made;
 
 use pgherd_core::plan::Change;

@@ -28,16 +28,25 @@ const LENGTH: usize = 32;
 /// anything it opens, and a server that is made again after a crash gets the same one.
 pub(crate) async fn ensure(azure: &Azure, database: &str, props: &Props) -> Result<Secret, ProviderError> {
     let there = held(azure, database).await?;
-    let kept = there.as_ref().and_then(|there| there.document.password.clone());
-    let password = match (kept, written(props, PASSWORD)) {
-        (Some(kept), None) => return Ok(kept),
-        (Some(kept), Some(written)) if kept == written => return Ok(kept),
-        (_, written) => written.unwrap_or_else(generated),
-    };
+    let password = chosen(there.as_ref(), props);
     let document = there.map(|there| there.document).unwrap_or_default();
-    let document = Document { password: Some(password.clone()), ..document };
-    put_document(azure, database, &document, &tags::own(database)).await?;
+    if document.password.as_ref() != Some(&password) {
+        let document = Document { password: Some(password.clone()), ..document };
+        put_document(azure, database, &document, &tags::own(database)).await?;
+    }
     Ok(password)
+}
+
+/// The password for a server that exists and is to get one, such as a copy of another: nothing is written down yet, since it is not in
+/// force.
+pub(crate) async fn intended(azure: &Azure, database: &str, props: &Props) -> Result<Secret, ProviderError> {
+    Ok(chosen(held(azure, database).await?.as_ref(), props))
+}
+
+/// What is written goes before what is kept.
+fn chosen(there: Option<&Held>, props: &Props) -> Secret {
+    let kept = there.and_then(|there| there.document.password.clone());
+    written(props, PASSWORD).or(kept).unwrap_or_else(generated)
 }
 
 /// Puts in what only a server that exists has, makes anew what was lost, and finishes a rotation that was cut short.
@@ -68,9 +77,31 @@ pub(super) async fn put(azure: &Azure, resource: &Resource, events: &Events) -> 
 pub(super) async fn delete(azure: &Azure, id: &Id) -> Result<(), ProviderError> {
     let database = names::of_secret(&id.name);
     match find(azure, database).await? {
-        Found::Ours(_) => Ok(()),
-        Found::Foreign(..) | Found::Nothing => remove(azure, database).await,
+        // One that is somebody else's by now, or forgotten, goes on with it.
+        Found::Ours(_) | Found::Foreign(..) => Ok(()),
+        Found::Nothing => remove_orphan(azure, database).await,
     }
+}
+
+/// Deletes the secret of a database that is not to be found, unless it may be where nobody looked: another resource group, say. Names
+/// are the whole world's, so that one that lives keeps its own.
+pub(super) async fn remove_orphan(azure: &Azure, database: &str) -> Result<(), ProviderError> {
+    let name = names::secret(database);
+    let Ok(vault) = azure.vault() else { return Ok(()) };
+    match api::secret(azure.at().session, vault, &name).await? {
+        Some(there) if azure.is_ours(&there.tags, database) => {}
+        Some(_) | None => return Ok(()),
+    }
+    if api::is_free(azure.at(), database).await?.is_some() {
+        let words = format!(
+            "there is no server {database} in {}, but somewhere: {NAME} {name} may be what it is opened with, and is left",
+            azure.at().group
+        );
+        let help =
+            "see whether resource_group_name and azure_subscription_id are right; or delete the secret in the portal";
+        return Err(ProviderError::new(ErrorKind::Conflict, words).help(help));
+    }
+    remove(azure, database).await
 }
 
 /// Deletes the secret of a database that is gone. What a vault keeps of it opens nothing, and should not open what is made next.

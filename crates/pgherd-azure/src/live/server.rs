@@ -103,7 +103,7 @@ pub(super) async fn delete(azure: &Azure, id: &Id, events: &Events) -> Result<()
     match find(azure, name).await? {
         Found::Ours(_) => {}
         Found::Foreign(_, why) => return Err(foreign(name, &why)),
-        Found::Nothing => return secret::remove(azure, name).await,
+        Found::Nothing => return secret::remove_orphan(azure, name).await,
     }
     let (ours, others) = api::locks(azure.at(), name).await?;
     if ours.is_some() || others {

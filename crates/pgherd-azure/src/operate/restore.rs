@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::api::{self, Document, Server};
 use crate::kinds::{server, zone};
-use crate::live::{self, ensure, in_force, made};
+use crate::live::{self, in_force, intended, made};
 use crate::observe::{Found, find, foreign, ours};
 use crate::provider::Azure;
 use crate::tags;
@@ -46,10 +46,14 @@ pub(super) async fn restore(
             let body = body(azure, &source, to, &mark, moment).await?;
             made(azure, &to.name, name, &body, events).await?;
         }
-        Found::Ours(there) if there.tags().get(tags::RESTORED) == Some(&mark) => {}
+        // One of this moment is the same again; of now there is another one every time, but for one that was cut short.
+        Found::Ours(there)
+            if there.tags().get(tags::RESTORED) == Some(&mark)
+                && (wanted.is_some() || live::password(azure, &to.name).await.is_err()) => {}
         Found::Ours(_) => {
             let words = format!("there is a database {} already", to.name);
-            return Err(ProviderError::new(ErrorKind::Conflict, words).help("--as names one that is not there"));
+            let help = "--as names one that is not there; `pgherd apply` of its block finishes one that was cut short";
+            return Err(ProviderError::new(ErrorKind::Conflict, words).help(help));
         }
         Found::Foreign(_, why) => return Err(foreign(&to.name, &why)),
     }
@@ -124,13 +128,13 @@ async fn body(
 /// Gives the administrator of what was made a password of its own, which is written down before.
 pub(super) async fn password_put(azure: &Azure, to: &Spec, events: &Events) -> Result<(), ProviderError> {
     let wanted = server::wanted(to, azure.around());
-    let password = ensure(azure, &to.name, &wanted.props).await?;
+    let password = intended(azure, &to.name, &wanted.props).await?;
     let there = observe::ours(azure, &to.name).await?;
     let document = Document {
         username: Some(to.master_username.clone()),
         password: Some(password),
         host: there.host(),
-        port: Some(server::PORT),
+        port: Some(server::clients(to)),
         dbname: Some(to.database_name.clone()),
     };
     in_force(azure, &to.name, &document, events).await

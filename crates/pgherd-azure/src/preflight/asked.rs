@@ -2,6 +2,7 @@
 
 use futures_util::future::join;
 use pgherd_core::diagnostic::Diagnostic;
+use pgherd_core::spec::Setting;
 
 use super::About;
 use crate::api::{self, Configuration, Offer};
@@ -44,9 +45,18 @@ impl About<'_> {
         let is_asked = self.is_made(server::NAME)
             || self.is_made(replica::NAME)
             || fields.iter().any(|field| self.change(field).is_some());
-        let written = self.spec.place.region.known().map(|region| location(region));
-        let Some(region) = written.or_else(|| self.around.location.clone()).filter(|_| is_asked) else {
+        if !is_asked {
             return Vec::new();
+        }
+        let region = match (&self.spec.place.region, &self.around.location) {
+            (Setting::Known(region), _) | (Setting::Unset, Some(region)) => location(region),
+            (Setting::Unset, None) => match api::location_of_group(azure.at()).await {
+                Ok(Some(region)) => region,
+                // That there is no group is told.
+                Ok(None) => return Vec::new(),
+                Err(error) => return vec![self.unchecked("what the region offers", &error)],
+            },
+            (Setting::Unknown(_), _) => return Vec::new(),
         };
         match api::offer(azure.at(), &region).await {
             Ok(offer) => self.judged(&region, &offer),

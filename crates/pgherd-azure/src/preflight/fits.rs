@@ -3,10 +3,9 @@
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::plan::When;
 use pgherd_core::spec::{Setting, Spec};
-use pgherd_core::value::Value;
 
 use super::About;
-use crate::kinds::{action_group, alert, firewall, logs, replica, secret, server};
+use crate::kinds::{alert, firewall, logs, replica, secret, server};
 
 impl About<'_> {
     /// Whoever wants restarts in the window gets none in between.
@@ -45,17 +44,9 @@ impl About<'_> {
         let mut out = Vec::new();
         if is_asked && subnet.is_none() && !network.publicly_accessible {
             let message = "nobody could reach the server: it is in no subnet, and has no public address";
-            let help =
-                "write subnet_ids = [\"<id of a subnet that is delegated to it>\"], or publicly_accessible = true";
-            out.push(self.error("no-way-in", "subnet_ids", message).help(help));
-        }
-        if let Some(Value::Text(id)) = &subnet
-            && self.is_made(server::NAME)
-            && !id.to_ascii_lowercase().contains("/subnets/")
-        {
-            let message = format!("\"{id}\" is no id of a subnet on Azure");
-            let help = "az network vnet subnet show --query id tells it: /subscriptions/<id>/resourceGroups/<group>/…/subnets/<name>";
-            out.push(self.error("subnet-id", "subnet_ids", message).help(help));
+            let help = "write subnet_ids = [\"<id of a subnet that is delegated to it>\"], or publicly_accessible = true; this version makes \
+                        no private endpoint";
+            out.push(self.error("no-way-in", "publicly_accessible", message).help(help));
         }
         if self.is_made(server::NAME) && subnet.is_some() {
             out.extend(self.of_subnet());
@@ -90,18 +81,14 @@ impl About<'_> {
         let mut out = Vec::new();
         if self.is_touched(secret::NAME) && self.around.vault.is_none() {
             let message = "there is no key vault to keep the credentials in";
-            out.push(self.error("no-vault", "", message).help("set PGHERD_AZURE_KEY_VAULT to the name of one"));
+            let help = "write key_vault_name = \"<name>\", or set PGHERD_AZURE_KEY_VAULT";
+            out.push(self.error("no-vault", "key_vault_name", message).help(help));
         }
         let has_key = !matches!(spec.encryption.kms_key_id, Setting::Unset);
         if (is_new || self.change("primaryKeyURI").is_some()) && has_key && self.around.identity.is_none() {
             let message = "there is no identity by which Azure could use the key";
-            let help = "set PGHERD_AZURE_KEY_IDENTITY to the id of one that has the role Key Vault Crypto Service Encryption User";
+            let help = "write key_identity_id = \"<id of one that has the role Key Vault Crypto Service Encryption User>\", or set PGHERD_AZURE_KEY_IDENTITY";
             out.push(self.error("no-key-identity", "kms_key_id", message).help(help));
-        }
-        if is_new && has_key && spec.backup.geo_redundant {
-            let message = "backups in a second region need a key there, which this version has no way to name";
-            let help = "leave kms_key_id out, or write geo_redundant_backup = false";
-            out.push(self.error("no-second-key", "geo_redundant_backup", message).help(help));
         }
         let is_login_new = is_new || self.change("activeDirectoryAuth").is_some();
         if spec.iam_authentication && is_login_new {
@@ -110,9 +97,16 @@ impl About<'_> {
         let (asked, made) = (spec.storage.allocated_gib, server::size_gib(spec));
         if asked != made && (is_new || self.change("storageSizeGB").is_some()) {
             let message = format!("Azure makes {made} GiB of {asked}");
-            out.push(self.note("storage-size", "allocated_storage", message).help(format!("write {made}")));
+            // One less is half of that, and grows without an interruption.
+            let help = if asked == 4096 { "write 4095, or 8192".to_owned() } else { format!("write {made}") };
+            out.push(self.note("storage-size", "allocated_storage", message).help(help));
         }
         out.extend(self.shrunk(made));
+        if self.change("sku").is_some() && !spec.parameters.contains_key("max_connections") {
+            let message = "max_connections keeps the value of the size that it had";
+            let help = "write it among the parameters; or reset it in the portal, and restart";
+            out.push(self.note("max-connections-stays", "instance_class", message).help(help));
+        }
         if is_new {
             out.extend(
                 left_out(spec, self.around.workspace.is_some())
@@ -147,12 +141,6 @@ impl About<'_> {
     pub(super) fn unheard(&self) -> Vec<Diagnostic> {
         let mut out = Vec::new();
         let monitoring = &self.spec.monitoring;
-        let strange = |target: &&String| !action_group::is_mail(target) && !action_group::is_group(target);
-        for target in monitoring.alarm_targets.iter().filter_map(Setting::known).filter(strange) {
-            let message = format!("\"{target}\" is neither an address of mail nor the id of an action group");
-            let help = "write an address, or /subscriptions/<id>/resourceGroups/<group>/providers/Microsoft.Insights/actionGroups/<name>";
-            out.push(self.error("alarm-target", "alarm_targets", message).help(help));
-        }
         if !self.is_made(server::NAME) {
             return out;
         }
@@ -187,7 +175,7 @@ fn left_out(spec: &Spec, has_workspace: bool) -> impl Iterator<Item = (&'static 
     });
     let log = (monitoring.logging && !has_workspace).then(|| {
         let message = format!("the {} are kept on the server for a few days, since no workspace is named", logs::NAME);
-        ("enable_logging", message, "set PGHERD_AZURE_LOG_WORKSPACE to the id of a workspace of Log Analytics")
+        ("enable_logging", message, "write log_analytics_workspace_id = \"<id>\", or set PGHERD_AZURE_LOG_WORKSPACE")
     });
     let dashboard = monitoring.dashboard.then(|| {
         let message = "this version makes no dashboard on Azure".to_owned();

@@ -94,6 +94,11 @@ fn beside(variable: &Variable) -> Vec<(&'static str, Value)> {
         "proxy_config" => vec![("enable_proxy", true.into())],
         "storage_iops" => vec![("storage_type", "PremiumV2_LRS".into())],
         "enable_performance_insights" => vec![("instance_class", "GP_Standard_D2ds_v5".into())],
+        "performance_insights_retention_period" => {
+            vec![("instance_class", "GP_Standard_D2ds_v5".into()), ("enable_performance_insights", true.into())]
+        }
+        "key_identity_id" => vec![("kms_key_id", "https://v.vault.azure.net/keys/k".into())],
+        "log_analytics_workspace_id" => vec![("enable_logging", true.into())],
         "allowed_cidr_blocks" | "security_group_rules" => vec![("publicly_accessible", true.into())],
         "dr_read_replica" => vec![("dr_region", "fra1".into())],
         "dr_region" => vec![("dr_read_replica", true.into())],

@@ -133,6 +133,7 @@ async fn the_pooler() {
         "update settings orders: values.pgbouncer.enabled false -> true",
         "update settings orders: values.pgbouncer.max_client_conn (none) -> 100",
         "update settings orders: values.pgbouncer.pool_mode (none) -> session",
+        "update secret orders-credentials: port 5432 -> 6432",
     ];
     suite::flipped::<Cloudy>(&alone, &pooled, &on).await;
     let off = [
@@ -140,6 +141,7 @@ async fn the_pooler() {
         "update settings orders: values.pgbouncer.enabled true -> (none)",
         "update settings orders: values.pgbouncer.max_client_conn 100 -> (none)",
         "update settings orders: values.pgbouncer.pool_mode session -> (none)",
+        "update secret orders-credentials: port 6432 -> 5432",
     ];
     suite::flipped::<Cloudy>(&pooled, &alone, &off).await;
 }

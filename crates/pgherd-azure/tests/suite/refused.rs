@@ -28,8 +28,6 @@ async fn what_azure_would_refuse_after_minutes_is_refused_before() {
     };
     let alone = "no-way-in: nobody could reach the server: it is in no subnet, and has no public address";
     check(&world, &[("publicly_accessible", "false")], &[alone]).await;
-    let subnet = [("publicly_accessible", "false"), ("subnet_ids", "[\"subnet-1\"]")];
-    check(&world, &subnet, &["subnet-id: \"subnet-1\" is no id of a subnet on Azure"]).await;
     let far = [("location", "\"northeurope\""), ("instance_class", "\"GP_Standard_D2ds_v5\""), ("multi_az", "true")];
     let expected = [
         "class-not-offered: Azure does not offer Standard_D2ds_v5 in northeurope",
@@ -38,8 +36,6 @@ async fn what_azure_would_refuse_after_minutes_is_refused_before() {
     check(&world, &far, &expected).await;
     let key = "no-key-identity: there is no identity by which Azure could use the key";
     check(&world, &[("kms_key_id", "\"https://v.vault.azure.net/keys/k\"")], &[key]).await;
-    let hook = "alarm-target: \"https://example.com\" is neither an address of mail nor the id of an action group";
-    check(&world, &[("alarm_targets", "[\"https://example.com\"]")], &[hook]).await;
     world.emulator.with(|azure| azure.taken.push("orders".to_owned()));
     let taken = "name-taken: the name orders is not to be had on Azure: Specified server name is already used.";
     check(&world, &[], &[taken]).await;
@@ -147,6 +143,33 @@ async fn nothing_is_deleted_that_somebody_wanted_to_keep() {
     world.tamper("PUT", &path("reporting", ""), &body);
     world.rest();
     assert_eq!(destroy(WHOLE).await, ["the replica reporting of orders is not pgherd's"]);
+}
+
+/// A 404 of a proxy's, and a block that looks in the wrong place, delete no credentials of a database that lives.
+#[tokio::test]
+async fn what_is_not_found_by_mistake_loses_no_password() {
+    let world = Cloudy::new().await;
+    apply(&world, SMALL).await;
+    let destroyed = async || {
+        let spec = spec(SMALL);
+        let planned = run::observe_and_plan_destroy(world.provider().as_ref(), &spec).await?;
+        Ok::<_, pgherd_engine::provider::ProviderError>(carried_out(&world, &spec, &planned).await)
+    };
+    world.fault(r#"{"action":"Servers.get","fault":"no_such_page","times":9}"#);
+    let error = destroyed().await.expect_err("somebody else's 404 is no answer");
+    assert_eq!(error.kind, ErrorKind::Unavailable);
+    world.calm();
+    // As if its resource group were another.
+    let hidden = world.emulator.with(|azure| {
+        azure.taken.push("orders".to_owned());
+        azure.servers.remove("orders").expect("it is there")
+    });
+    let outcome = destroyed().await.expect("a look");
+    let words: Vec<&str> = outcome.failed.iter().map(|(_, error)| error.message.as_str()).collect();
+    assert!(words.iter().any(|words| words.contains("is left")), "{words:?}");
+    world.emulator.with(|azure| drop(azure.servers.insert("orders".to_owned(), hidden)));
+    let kept = world.azure().password(&spec(SMALL)).await.expect("it is there");
+    assert!(world.emulator.with(|azure| azure.servers["orders"].password.clone()).as_deref() == kept.reveal());
 }
 
 /// What somebody else changes between plan and apply is not written over, and firewall rules of others are left alone.

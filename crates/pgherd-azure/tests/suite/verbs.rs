@@ -140,6 +140,21 @@ async fn a_clone_that_was_cut_short_is_gone_on_with() {
     let all = world.emulator.asked();
     let clones = all.iter().filter(|asked| asked.action == "Servers.create_or_update" && made(&asked.path)).count();
     assert_eq!(clones, 1);
+    // Cut short around the password of the copy, which has its source's until then, the next apply has the one that is written down be in force.
+    for nth in 1..=2 {
+        let name = format!("copy-{nth}");
+        world.fault(&format!(r#"{{"action":"secrets.put","nth":{nth},"fault":"lost"}}"#));
+        world.fault(r#"{"action":"Servers.update","fault":"denied"}"#);
+        let clone = Operation::Clone { name: self::name(), to: renamed(SMALL, &name) };
+        assert!(operate(&world, &clone).await.is_err());
+        world.calm();
+        let block = with(SMALL, &[("name", &format!("\"{name}\"")), ("database_name", "\"orders\"")]);
+        apply(&world, &block).await;
+        written(&world, SMALL, &name).await;
+    }
+    // Whoever wants one of today does not get last week's.
+    let again = operate(&world, &clone).await.expect_err("it is there");
+    assert_eq!(again.message, "there is a database copy already");
 }
 
 #[tokio::test]
@@ -243,6 +258,12 @@ async fn how_it_is() {
     assert_eq!(text("db_credentials_secret_arn"), "https://learning-vault.vault.azure.net/secrets/orders-credentials");
     let connection = "postgresql://app@orders.postgres.database.azure.com:5432/shop?sslmode=require";
     assert_eq!(text("connection_string"), connection);
+    assert_eq!(text("db_parameter_group_id"), crate::world::path("orders", "/configurations"));
+    // Applications get the pooler's port, as they read it in the secret.
+    let pooled = crate::world::spec(&with(WHOLE, &[("enable_proxy", "true")]));
+    let outputs_of_pooled = azure.outputs(&pooled, &azure.observe(&azure.desired(&pooled)).await.expect("a look"));
+    assert_eq!(outputs_of_pooled["db_instance_port"].as_int(), Some(6432));
+    assert_eq!(outputs_of_pooled["proxy_endpoint"].as_text(), Some("orders.postgres.database.azure.com"));
     let password = in_force(&world, "orders");
     assert!(!format!("{outputs:?}").contains(password.reveal().expect("a text")), "no password is among the outputs");
     let missing = azure.report(&crate::world::spec(&with(SMALL, &[("name", "\"other\"")]))).await.expect_err("none");

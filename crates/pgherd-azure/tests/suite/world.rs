@@ -12,7 +12,7 @@ use pgherd_core::secret::Secret;
 use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
 use pgherd_emulate::Speed;
-use pgherd_emulate::azure::{self as emulated, GROUP, Options, Running, VAULT};
+use pgherd_emulate::azure::{self as emulated, GROUP, Options, Running, VAULT, VAULT_TOKEN};
 use pgherd_emulate::clock::Clock;
 use pgherd_emulate::faults::Planned;
 use pgherd_engine::provider::Provider;
@@ -120,7 +120,7 @@ pub fn path(server: &str, rest: &str) -> String {
 impl<const EACH: i64> World<EACH> {
     pub fn azure(&self) -> Azure {
         let session = Session::of(Fixed {
-            token: Token::Fixed(Secret::new("eyJ.emulated")),
+            token: Token::Fixed { manager: Secret::new("eyJ.emulated"), vault: Some(Secret::new(VAULT_TOKEN)) },
             endpoint: Some(self.emulator.url().parse().expect("a URL")),
             subscription: Some("s".to_owned()),
             policy: Policy::hurried(HURRY),

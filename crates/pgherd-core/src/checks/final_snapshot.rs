@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) const CHECK: Check = Check {
     code: "final-snapshot",
     words: "A fixed `final_snapshot_identifier` is taken after the first destroy, because that snapshot is still there: on AWS the next one gets the \
-            time behind that name, on Google Cloud the name is a description that several may have, on Azure the second destroy fails; left out, a name with the time is made. It is 1 to 255 letters, digits and single hyphens and begins with a letter.",
+            time behind that name, on Google Cloud the name is a description that several may have, on Azure and DigitalOcean there is no last backup; left out, a name with the time is made. It is 1 to 255 letters, digits and single hyphens and begins with a letter.",
     fine: &[
         "skip_final_snapshot = false",
         "skip_final_snapshot = true",
@@ -30,7 +30,7 @@ pub(super) const CHECK: Check = Check {
         Wrong {
             block: "cloud_provider = \"azure\"\nfinal_snapshot_identifier = \"orders-final\"",
             says: &[
-                "warning final_snapshot_identifier: destroying a second instance of this name fails, because the snapshot \"orders-final\" of the first is still there [leave it out and \"database-final-<time>\" is used]",
+                "warning final_snapshot_identifier: Azure keeps no backup of a server that is deleted, so that nothing is called that [leave it out, and take a dump before a destroy]",
             ],
         },
         Wrong {
@@ -77,10 +77,8 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
             vec![block.note(at, message, help)]
         }
         Cloud::Azure => {
-            let message = format!(
-                "destroying a second instance of this name fails, because the snapshot \"{name}\" of the first is still there"
-            );
-            vec![block.warning(at, message, help)]
+            let message = "Azure keeps no backup of a server that is deleted, so that nothing is called that";
+            vec![block.warning(at, message, "leave it out, and take a dump before a destroy")]
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 
 pub(super) const CHECK: Check = Check {
     code: "insights-retention",
-    words: "`performance_insights_retention_period` is 7, 731 or a multiple of 31 up to 713 on RDS, 1 to 731 on `local`; elsewhere it has no effect.",
+    words: "`performance_insights_retention_period` is 7, 731 or a multiple of 31 up to 713 on RDS, 1 to 731 on `local`, and at most 30 on Azure, where more becomes 30; elsewhere it has no effect.",
     fine: &[
         "enable_performance_insights = true\nperformance_insights_retention_period = 7",
         "enable_performance_insights = true\nperformance_insights_retention_period = 62",
@@ -34,11 +34,18 @@ pub(super) const CHECK: Check = Check {
                 "error performance_insights_retention_period: query analysis is kept for 1 to 731 days, not 0 [write 1]",
             ],
         },
+        Wrong {
+            block: "cloud_provider = \"azure\"\nsku_name = \"GP_Standard_D2ds_v5\"\nenable_performance_insights = true\nperformance_insights_retention_period = 31",
+            says: &[
+                "warning performance_insights_retention_period: Query Store keeps 1 to 30 days, and 31 are taken as 30 [write 30]",
+            ],
+        },
     ],
     rule,
 };
 
 const LONGEST_DAYS: u32 = 731;
+const AZURE_LONGEST_DAYS: u32 = 30;
 const MONTH_DAYS: u32 = 31;
 
 fn rule(block: &Block) -> Vec<Diagnostic> {
@@ -63,6 +70,11 @@ fn rule(block: &Block) -> Vec<Diagnostic> {
         Cloud::Local if !(1..=LONGEST_DAYS).contains(&days) => {
             let message = format!("query analysis is kept for 1 to {LONGEST_DAYS} days, not {days}");
             vec![block.error(at, message, format!("write {}", days.clamp(1, LONGEST_DAYS)))]
+        }
+        Cloud::Azure if !(1..=AZURE_LONGEST_DAYS).contains(&days) => {
+            let taken = days.clamp(1, AZURE_LONGEST_DAYS);
+            let message = format!("Query Store keeps 1 to {AZURE_LONGEST_DAYS} days, and {days} are taken as {taken}");
+            vec![block.warning(at, message, format!("write {taken}"))]
         }
         Cloud::Aws | Cloud::Gcp | Cloud::Azure | Cloud::DigitalOcean | Cloud::Local => Vec::new(),
     }

@@ -10,6 +10,7 @@ mod tests;
 
 mod alarm_targets;
 mod alarms;
+mod azure;
 mod backup_retention;
 mod cidr;
 mod connections;
@@ -142,6 +143,7 @@ pub const CHECKS: &[Check] = &[
     alarm_targets::CHECK,
     proxy::CHECK,
     proxy_on_aws::CHECK,
+    azure::CHECK,
     digitalocean::CHECK,
 ];
 

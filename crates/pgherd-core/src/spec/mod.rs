@@ -311,6 +311,12 @@ pub struct Place {
     pub azure_subscription_id: Setting<String>,
     /// Cloud SQL edition.
     pub gcp_edition: Option<String>,
+    /// Azure key vault that keeps the credentials.
+    pub key_vault: Setting<String>,
+    /// Azure identity that may use the customer's key.
+    pub key_identity: Setting<String>,
+    /// Azure workspace of Log Analytics.
+    pub log_workspace: Setting<String>,
 }
 
 /// What is kept in a second region, for when the first one is lost.
@@ -371,6 +377,8 @@ pub struct Monitoring {
     pub insights_kms_key_id: Setting<String>,
     /// Seconds between OS samples; 0 is off.
     pub interval_s: u32,
+    /// Whether more is measured than by default.
+    pub enhanced: bool,
     /// Existing role for it.
     pub role_arn: Setting<String>,
     /// Whether database logs are shipped or kept.

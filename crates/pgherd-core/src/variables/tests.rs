@@ -9,7 +9,7 @@ use super::*;
 fn names_are_unique() {
     let names: Vec<_> = all().map(|variable| variable.name).collect();
     let unique: BTreeSet<_> = names.iter().collect();
-    assert_eq!((names.len(), unique.len()), (89, 89));
+    assert_eq!((names.len(), unique.len()), (92, 92));
     let outputs: BTreeSet<_> = OUTPUTS.iter().map(|output| output.name).collect();
     assert_eq!((OUTPUTS.len(), outputs.len()), (26, 26));
 }
@@ -46,7 +46,7 @@ fn sections_stand_together_and_in_order() {
 
 /// Additions of variables.md sections 6.11 and 7, which its tables do not carry, what only this machine can choose, and what AWS needs
 /// to know of a second region and of whom to let in.
-const ADDITIONS: [&str; 16] = [
+const ADDITIONS: [&str; 19] = [
     "allowed_security_group_ids",
     "dr_region",
     "dr_read_replica",
@@ -62,6 +62,9 @@ const ADDITIONS: [&str; 16] = [
     "apply_immediately",
     "azure_subscription_id",
     "gcp_edition",
+    "key_vault_name",
+    "key_identity_id",
+    "log_analytics_workspace_id",
     "local_sync",
 ];
 

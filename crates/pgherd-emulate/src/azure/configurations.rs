@@ -13,12 +13,14 @@ const SET_S: i64 = 15;
 const PAGE: usize = 250;
 
 /// Azure's own: name, type, default, what they take.
-const OWN: [(&str, &str, &str, &str); 12] = [
+const OWN: [(&str, &str, &str, &str); 14] = [
     ("require_secure_transport", "Boolean", "on", "on,off"),
     ("pg_qs.query_capture_mode", "Enumeration", "none", "none,top,all"),
     ("pg_qs.retention_period_in_days", "Integer", "7", "1-30"),
     ("pgms_wait_sampling.query_capture_mode", "Enumeration", "none", "none,all"),
     ("metrics.collector_database_activity", "Boolean", "off", "on,off"),
+    ("metrics.autovacuum_diagnostics", "Boolean", "off", "on,off"),
+    ("metrics.pgbouncer_diagnostics", "Boolean", "off", "on,off"),
     ("logfiles.download_enable", "Boolean", "off", "on,off"),
     ("azure.extensions", "Set", "", ""),
     (
@@ -133,6 +135,13 @@ impl Azure {
             body["nextLink"] = link.into();
         }
         Ok(Told::new(200, body))
+    }
+
+    pub(super) fn get_configuration(&mut self, server: &str, name: &str) -> Said {
+        let of = self.server(server)?;
+        let found = known(name, major(of)).filter(|one| is_shown(of, &one.name));
+        let absent = || Refusal::absent(format!("The configuration '{name}' was not found."));
+        found.map(|one| Told::new(200, shown(of, &one))).ok_or_else(absent)
     }
 
     /// `Configurations.update`.

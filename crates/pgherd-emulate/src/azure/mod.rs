@@ -2,12 +2,14 @@
 //! private zones, diagnostic settings, metric alerts and action groups.
 //!
 //! Pure but for `serve.rs`: a request and the time give a reply. What takes time is an operation with an end, told at a URL that is good
-//! as it was told and in no other spelling. Each request is checked as the official descriptions have it (`schemas.csv`); where they are
-//! silent the emulator is as awkward as Azure was seen to be: one thing at a time is done to a server, and it is busy for a while after.
+//! as it was told and in no other spelling, but for the case of what is escaped. Each request is checked as the official descriptions
+//! have it (`schemas.csv`); where they are silent the emulator is as awkward as Azure was seen to be: one thing at a time is done to a
+//! server, and it is busy for a while after.
 
 mod beside;
 mod catalogue;
 mod configurations;
+mod entra;
 mod monitoring;
 mod operations;
 mod routes;
@@ -25,6 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
+pub use self::entra::{CLIENT, TENANT, TOKEN};
 pub use self::operations::Operation;
 pub use self::serve::{AzureCloud, Options, Running};
 pub use self::server::Server;
@@ -38,10 +41,14 @@ const REMEMBERED: usize = 100_000;
 /// What is put in the place of a password in what is remembered.
 const HIDDEN: &str = "(secret)";
 
+/// The subscription that is there.
+pub const SUBSCRIPTION: &str = "s";
 /// The resource group that is there.
 pub const GROUP: &str = "databases";
 /// The vault that is there.
 pub const VAULT: &str = "learning-vault";
+/// The token that the vault takes, and nobody else. Resource Manager takes any other.
+pub const VAULT_TOKEN: &str = "emulated-vault";
 
 /// The whole emulated subscription.
 #[derive(Debug, Clone)]
@@ -128,8 +135,8 @@ pub struct Sent<'a> {
 pub enum Reply {
     /// It is answered.
     Answer(Told),
-    /// A page for people instead.
-    Page,
+    /// A page for people instead, with this status.
+    Page(u16),
     /// The connection ends.
     Nothing,
     /// Nothing ever happens.
@@ -252,7 +259,9 @@ impl Azure {
         let action = routes::action(sent.method, sent.path);
         let (fault, left) = faults::next(std::mem::take(&mut self.faults), "", &action);
         self.faults = left;
-        let is_known = sent.authorization.is_some_and(|header| header.len() > 7 && header.starts_with("Bearer "));
+        let token = sent.authorization.and_then(|header| header.strip_prefix("Bearer "));
+        let of_vault = routes::is_of_vault(sent.path);
+        let is_known = token.is_some_and(|token| !token.is_empty() && (token == VAULT_TOKEN) == of_vault);
         let (reply, outcome) = match (&fault, &body) {
             _ if !is_known => refused(&Refusal::new(401, "AuthenticationFailed", "Authentication failed.")),
             (_, Err(_)) => refused(&Refusal::content("The request content was invalid JSON.")),
@@ -280,7 +289,8 @@ impl Azure {
         };
         match (refusal, fault) {
             (Some(refusal), _) => return refused(&refusal),
-            (None, Some(Fault::Html)) => return (Reply::Page, "html".to_owned()),
+            (None, Some(Fault::Html)) => return (Reply::Page(502), "html".to_owned()),
+            (None, Some(Fault::NoSuchPage)) => return (Reply::Page(404), "no such page".to_owned()),
             (None, Some(Fault::Dropped)) => return (Reply::Nothing, "dropped".to_owned()),
             (None, _) => {}
         }
@@ -305,7 +315,7 @@ impl Azure {
     ) {
         let (status, answer) = match reply {
             Reply::Answer(told) => (told.status, hidden(&told.body)),
-            Reply::Page => (502, Json::Null),
+            Reply::Page(status) => (*status, Json::Null),
             Reply::Nothing | Reply::Never => (0, Json::Null),
         };
         if self.asked.len() >= REMEMBERED {

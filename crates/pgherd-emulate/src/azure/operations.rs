@@ -112,7 +112,7 @@ impl Azure {
     pub(super) fn told_of(&self, id: &str, call: &Call<'_>, is_result: bool) -> Said {
         let one = self.operations.iter().find(|one| one.id == id);
         let one = one.ok_or_else(|| Refusal::new(404, "OperationNotFound", "There is no such operation."))?;
-        if one.query != call.query {
+        if spelled(&one.query) != spelled(call.query) {
             return Err(Refusal::new(403, "InvalidSignature", "The URL of the operation is not as it was told."));
         }
         let going = || Told { retry_after: Some(0), ..Told::new(202, Json::Null) };
@@ -176,4 +176,15 @@ impl Azure {
             }
         }
     }
+}
+
+/// A query with what is escaped in capital letters, which is the same by RFC 3986: Azure's own client for Python sends it so. Nothing
+/// else of it may differ.
+fn spelled(query: &str) -> String {
+    let mut parts = query.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |said, part| {
+        let (code, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        format!("{said}%{}{rest}", code.to_ascii_uppercase())
+    })
 }

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{Azure, Call, GROUP, Refusal, Said, VAULT};
+use super::{Azure, Call, GROUP, Refusal, SUBSCRIPTION, Said, VAULT};
 
 impl Call<'_> {
     /// What a query asks for.
@@ -30,6 +30,11 @@ fn parts(path: &str) -> Vec<String> {
     path.trim_matches('/').split('/').map(read).collect()
 }
 
+/// Whether a vault is asked.
+pub(super) fn is_of_vault(path: &str) -> bool {
+    path.trim_start_matches('/').split('/').next().is_some_and(|first| first.ends_with(".vault.azure.net"))
+}
+
 /// The description's name for a request.
 pub(super) fn action(method: &str, path: &str) -> String {
     let parts = parts(path);
@@ -55,6 +60,11 @@ pub(super) fn action(method: &str, path: &str) -> String {
             name,
             rest @ ..,
         ] => of_server(method, name, rest),
+        ["subscriptions", _, "resourceGroups", _, "providers", "Microsoft.DBforPostgreSQL", "flexibleServers"]
+            if method == "GET" =>
+        {
+            "Servers.list_by_resource_group".to_owned()
+        }
         ["subscriptions", _, "resourceGroups", _, "providers", "Microsoft.Insights", kind] => format!("{kind}.list"),
         ["subscriptions", _, "resourceGroups", _, "providers", "Microsoft.Insights", kind, _] => {
             format!("{kind}.{verb}")
@@ -104,14 +114,18 @@ fn of_server(method: &str, _name: &str, rest: &[&str]) -> String {
         ("POST", [verb @ ("restart" | "start" | "stop")]) => return format!("Servers.{verb}"),
         ("GET", ["replicas"]) => "Replicas.list_by_server",
         ("GET", ["configurations"]) => "Configurations.list_by_server",
+        ("GET", ["configurations", _]) => "Configurations.get",
         ("PATCH", ["configurations", _]) => "Configurations.update",
         ("GET", ["firewallRules"]) => "FirewallRules.list_by_server",
+        ("GET", ["firewallRules", _]) => "FirewallRules.get",
         ("PUT", ["firewallRules", _]) => "FirewallRules.create_or_update",
         ("DELETE", ["firewallRules", _]) => "FirewallRules.delete",
         ("GET", ["databases"]) => "Databases.list_by_server",
+        ("GET", ["databases", _]) => "Databases.get",
         ("PUT", ["databases", _]) => "Databases.create",
         ("DELETE", ["databases", _]) => "Databases.delete",
         ("GET", ["backups"]) => "BackupsAutomaticAndOnDemand.list_by_server",
+        ("GET", ["backups", _]) => "BackupsAutomaticAndOnDemand.get",
         ("PUT", ["backups", _]) => "BackupsAutomaticAndOnDemand.create",
         ("GET", ["providers", "Microsoft.Authorization", "locks"]) => "locks.list",
         ("PUT", ["providers", "Microsoft.Authorization", "locks", _]) => "locks.put",
@@ -136,6 +150,10 @@ pub(super) fn route(azure: &mut Azure, method: &str, path: &str, call: &Call<'_>
     let wanted = VERSIONS.iter().find(|(what, _)| path.replace("/providers/", " ").contains(what));
     if wanted.is_some_and(|(_, version)| asked.as_deref() != Some(*version)) {
         return Err(Refusal::new(400, "InvalidApiVersionParameter", format!("The api-version of {path} is wrong.")));
+    }
+    if part(0) == "subscriptions" && part(1) != SUBSCRIPTION {
+        let message = format!("The subscription '{}' could not be found.", part(1));
+        return Err(Refusal::new(404, "SubscriptionNotFound", message));
     }
     if part(2) == "resourceGroups" && part(3) != GROUP {
         let message = format!("Resource group '{}' could not be found.", part(3));
@@ -166,6 +184,7 @@ fn on_server(azure: &mut Azure, action: &str, parts: &[String], call: &Call<'_>)
     let part = |index: usize| parts.get(index).map(String::as_str).unwrap_or_default();
     let (name, kind, within) = (part(7), part(8), part(9));
     match action {
+        "Servers.list_by_resource_group" => azure.list_servers(),
         "Servers.get" => azure.get_server(name),
         "Servers.create_or_update" => azure.put_server(name, call),
         "Servers.update" => azure.patch_server(name, call),
@@ -173,10 +192,14 @@ fn on_server(azure: &mut Azure, action: &str, parts: &[String], call: &Call<'_>)
         "Servers.restart" | "Servers.start" | "Servers.stop" => azure.act(name, kind, call),
         "Replicas.list_by_server" => azure.list_replicas(name),
         "Configurations.list_by_server" => azure.list_configurations(name, call),
+        "Configurations.get" => azure.get_configuration(name, within),
         "Configurations.update" => azure.set_configuration(name, within, call),
         "FirewallRules.create_or_update" => azure.put_rule(name, within, call),
         "Databases.create" => azure.put_database(name, within, call),
         "BackupsAutomaticAndOnDemand.create" => azure.put_backup(name, within, call),
+        "FirewallRules.get" | "Databases.get" | "BackupsAutomaticAndOnDemand.get" => {
+            azure.get_within(name, kind, within, call)
+        }
         "FirewallRules.delete" | "Databases.delete" => azure.delete_within(name, kind, within, call),
         _ => azure.list_within(name, kind, call),
     }

@@ -13,6 +13,11 @@ const SIZES: [i64; 12] = [32, 64, 128, 256, 512, 1024, 2048, 4095, 4096, 8192, 1
 /// Majors that are made.
 pub(super) const VERSIONS: [&str; 5] = ["14", "15", "16", "17", "18"];
 
+/// A region in one spelling.
+pub(super) fn location(text: &str) -> String {
+    text.replace(' ', "").to_ascii_lowercase()
+}
+
 /// Puts what is sent into what is there. Tags are taken whole.
 pub(super) fn merge(there: &mut Json, sent: &Json) {
     let Some(entries) = sent.as_object() else { return };

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -14,24 +15,27 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Asked, Azure, Reply, Sent, Told};
+use super::{Asked, Azure, Reply, Sent, Told, entra};
 use crate::clock::Speed;
 use crate::faults::Planned;
-use crate::listen::{self, LARGEST, Silence};
+use crate::listen::{self, LARGEST, Secured, Silence};
 
 /// How to emulate.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// How time goes by.
     pub speed: Speed,
+    /// The folder of the authority that signs for it, made on first use: the same port speaks TLS then, too, which Azure's own clients
+    /// insist on.
+    pub authority: Option<PathBuf>,
 }
 
 impl Default for Options {
     /// On a free port of loopback, with a clock that stands still.
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), speed: Speed::Still }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), speed: Speed::Still, authority: None }
     }
 }
 
@@ -41,16 +45,20 @@ pub struct AzureCloud;
 impl AzureCloud {
     /// Begins to listen.
     pub async fn start(options: Options) -> std::io::Result<Running> {
+        let secured = match options.authority {
+            Some(folder) => Some(tokio::task::spawn_blocking(move || Secured::by(&folder)).await??),
+            None => None,
+        };
+        let authority = secured.as_ref().map(|secured| secured.authority.clone());
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
-        let mut azure = Azure::new(options.speed, Instant::now());
-        azure.base = format!("http://{addr}");
-        let azure = Arc::new(Mutex::new(azure));
+        let azure = Arc::new(Mutex::new(Azure::new(options.speed, Instant::now())));
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let shared = Arc::clone(&azure);
-        tasks.spawn(listen::listen(listener, stopped, move |request| answered(request, Arc::clone(&shared))));
-        Ok(Running { addr, azure, stop, tasks })
+        let answer = move |request| answered(request, Arc::clone(&shared), addr);
+        tasks.spawn(listen::listen_to_both(listener, secured.map(|secured| secured.acceptor), stopped, answer));
+        Ok(Running { addr, authority, azure, stop, tasks })
     }
 }
 
@@ -59,6 +67,8 @@ impl AzureCloud {
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// The certificate of the authority that signs for it, where it speaks TLS.
+    pub authority: Option<PathBuf>,
     azure: Arc<Mutex<Azure>>,
     stop: watch::Sender<()>,
     tasks: JoinSet<()>,
@@ -68,6 +78,11 @@ impl Running {
     /// What `PGHERD_AZURE_ENDPOINT` is set to.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
+    }
+
+    /// The same over TLS.
+    pub fn secure_url(&self) -> String {
+        format!("https://{}", self.addr)
     }
 
     /// Moves its time on, as `POST /_emulate/advance` does.
@@ -98,7 +113,12 @@ impl Running {
     }
 }
 
-async fn answered(request: Request<Incoming>, azure: Arc<Mutex<Azure>>) -> Result<Response<Full<Bytes>>, Silence> {
+async fn answered(
+    request: Request<Incoming>,
+    azure: Arc<Mutex<Azure>>,
+    addr: SocketAddr,
+) -> Result<Response<Full<Bytes>>, Silence> {
+    let base = format!("{}://{addr}", if listen::is_secure(&request) { "https" } else { "http" });
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LARGEST).collect().await.map_err(|_| Silence)?.to_bytes();
     let (method, path) = (head.method.as_str(), head.uri.path());
@@ -108,12 +128,19 @@ async fn answered(request: Request<Incoming>, azure: Arc<Mutex<Azure>>) -> Resul
             let (status, said) = controlled(&mut azure, method, what, &body);
             return listen::response(status, "application/json", said.to_string());
         }
+        if let Some((status, said)) = entra::told(method, path, &base, &body) {
+            return listen::response(status, "application/json", said.to_string());
+        }
+        // What goes on is told where it was begun.
+        azure.base = base;
         let authorization = head.headers.get("authorization").and_then(|header| header.to_str().ok());
         azure.reply(Sent { method, path, query: head.uri.query(), authorization, body: &body }, Instant::now())
     };
     match reply {
         Reply::Answer(told) => answer_of(&told),
-        Reply::Page => listen::response(502, "text/html", "<!doctype html>\n<title>502 Bad Gateway</title>\n"),
+        Reply::Page(status) => {
+            listen::response(status, "text/html", format!("<!doctype html>\n<title>{status}</title>\n"))
+        }
         Reply::Nothing => Err(Silence),
         Reply::Never => pending().await,
     }

@@ -127,6 +127,11 @@ impl Azure {
         Ok(Told::new(200, self.server(name)?.json.clone()))
     }
 
+    pub(super) fn list_servers(&self) -> Said {
+        let all: Vec<Json> = self.servers.values().map(|one| one.json.clone()).collect();
+        Ok(Told::new(200, json!({ "value": all })))
+    }
+
     pub(super) fn list_replicas(&mut self, name: &str) -> Said {
         self.server(name)?;
         let all = self.servers.values().filter(|one| one.source() == Some(name));
@@ -191,8 +196,14 @@ impl Azure {
             if of.is_burstable() || of.source().is_some() || followers >= 5 {
                 return Err(Refusal::invalid("The source server does not support read replicas."));
             }
-            json["properties"]["replicationRole"] =
-                if of.json["location"] == json["location"] { "AsyncReplica" } else { "GeoAsyncReplica" }.into();
+            json["properties"]["replicationRole"] = if rules::location(of.text("/location"))
+                == rules::location(json["location"].as_str().unwrap_or_default())
+            {
+                "AsyncReplica"
+            } else {
+                "GeoAsyncReplica"
+            }
+            .into();
         } else {
             let first = of.text("/properties/backup/earliestRestoreDate").parse::<Timestamp>();
             let asked = json["properties"]["pointInTimeUTC"].as_str().unwrap_or_default().parse::<Timestamp>();

@@ -41,6 +41,13 @@ impl Azure {
         Ok(Told::new(200, json!({ "value": all })))
     }
 
+    pub(super) fn get_within(&mut self, server: &str, kind: &str, name: &str, call: &Call<'_>) -> Said {
+        let all = self.list_within(server, kind, call)?;
+        let found = all.body["value"].as_array().and_then(|all| all.iter().find(|one| one["name"] == name));
+        let absent = || Refusal::absent(format!("The {kind} '{name}' of the server was not found."));
+        found.cloned().map(|one| Told::new(200, one)).ok_or_else(absent)
+    }
+
     pub(super) fn put_rule(&mut self, server: &str, name: &str, call: &Call<'_>) -> Said {
         schema::check("FirewallRule", call.body, When::Create)?;
         let of = self.server(server)?;

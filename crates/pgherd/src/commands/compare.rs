@@ -37,7 +37,7 @@ struct Compared {
 #[derive(Debug, Serialize)]
 struct There {
     target: Cloud,
-    /// Whether this version makes databases there.
+    /// Whether this version makes databases there, which it does everywhere.
     reached: bool,
     size: Size,
     /// What each variable comes to; none where it has no effect.
@@ -133,7 +133,7 @@ fn there(context: &Context<'_>, inputs: &Inputs, spec: &Spec, mut said: Vec<Diag
     let reason = |name: &str| ignores.iter().find(|(ignored, _)| *ignored == name).map(|(_, reason)| *reason);
     There {
         target: spec.target,
-        reached: spec.target != Cloud::Azure,
+        reached: true,
         size: Size {
             name: spec.size.name.clone(),
             vcpu: spec.size.is_known().then_some(spec.size.vcpu),
@@ -194,9 +194,6 @@ fn text(compared: &Compared) -> String {
     let mut all = table(&rows);
     for one in targets {
         let target = one.target;
-        if !one.reached {
-            let _ = writeln!(all, "\n{target}: this version makes no databases there yet");
-        }
         let lists = [("refused", &one.refused), ("warned", &one.warned)];
         for (what, said) in lists.into_iter().filter(|(_, said)| !said.is_empty()) {
             let _ = writeln!(all, "\n{target}, {what}:");

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{Args, Subcommand};
-use pgherd_emulate::{Backing, Emulator, Options, Running, Speed, digitalocean, gcp};
+use pgherd_emulate::{Backing, Emulator, Options, Running, Speed, azure, digitalocean, gcp};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -28,6 +28,7 @@ pub struct EmulateArgs {
 enum Emulated {
     Aws(AwsArgs),
     Gcp(GcpArgs),
+    Azure(AzureArgs),
     #[command(name = "digitalocean")]
     DigitalOcean(DigitalOceanArgs),
 }
@@ -73,6 +74,22 @@ struct GcpArgs {
     speed: f64,
 }
 
+/// Azure's flexible servers, a key vault, locks and alerts, without a PostgreSQL behind: connections lead nowhere
+///
+/// pgherd is led here by the variables it prints: copy the lines into their terminal. Azure's own library for Python finds a
+/// token by them, and takes the same address as `base_url`, with https, since it talks to nobody without TLS.
+/// Everything is gone when it ends.
+#[derive(Debug, Clone, Copy, Args)]
+struct AzureArgs {
+    /// Where to listen, on this machine only; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4593", value_parser = address)]
+    listen: SocketAddr,
+
+    /// How many times faster than ours the cloud's time goes: 1 is real, and then a server takes 5 minutes
+    #[arg(long, value_name = "TIMES", default_value_t = 60.0, value_parser = times)]
+    speed: f64,
+}
+
 /// Databases of DigitalOcean with what is in them, without a PostgreSQL behind: connections lead nowhere
 ///
 /// Programs that use DigitalOcean's own libraries, doctl or Terraform are led here by the variables it prints: copy the lines
@@ -104,6 +121,7 @@ pub fn run(context: &Context<'_>, args: &EmulateArgs) -> Result<Exit, CommandErr
     let listen = match &args.cloud {
         Emulated::Aws(args) => args.listen,
         Emulated::Gcp(args) => args.listen,
+        Emulated::Azure(args) => args.listen,
         Emulated::DigitalOcean(args) => args.listen,
     };
     if !listen.ip().is_loopback() {
@@ -120,6 +138,7 @@ pub fn run(context: &Context<'_>, args: &EmulateArgs) -> Result<Exit, CommandErr
         match &args.cloud {
             Emulated::Aws(args) => emulate(context, args).await,
             Emulated::Gcp(args) => emulate_gcp(context, *args).await,
+            Emulated::Azure(args) => emulate_azure(context, *args).await,
             Emulated::DigitalOcean(args) => emulate_digitalocean(context, *args).await,
         }
     });
@@ -205,6 +224,85 @@ async fn emulate_gcp(context: &Context<'_>, args: GcpArgs) -> Result<Exit, Comma
     }
     running.stop().await;
     told.map(|()| Exit::Done)
+}
+
+/// What programs of Azure are to be told.
+#[derive(Debug, Serialize)]
+struct ToldOfAzure {
+    endpoint_url: String,
+    /// The same over TLS, for Azure's own clients.
+    secure_endpoint_url: String,
+    subscription: &'static str,
+    resource_group: &'static str,
+    key_vault: &'static str,
+    token: &'static str,
+    vault_token: &'static str,
+    tenant: &'static str,
+    client_id: &'static str,
+    client_secret: &'static str,
+    /// The authority that signs for it.
+    ca_bundle: String,
+}
+
+async fn emulate_azure(context: &Context<'_>, args: AzureArgs) -> Result<Exit, CommandError> {
+    let cannot_listen = |cause: std::io::Error| CommandError::io("signals cannot be listened for", &cause);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_listen)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_listen)?;
+    let options = azure::Options {
+        listen: args.listen,
+        speed: Speed::Running { times: args.speed },
+        authority: Some(targets::paths(context.global).authority()),
+    };
+    let running = azure::AzureCloud::start(options).await.map_err(|cause| {
+        CommandError::io(format!("the emulator cannot be started on {}", args.listen), &cause)
+            .hint("--listen 127.0.0.1:0 takes a free port")
+    })?;
+    let told = ToldOfAzure {
+        endpoint_url: running.url(),
+        secure_endpoint_url: running.secure_url(),
+        subscription: azure::SUBSCRIPTION,
+        resource_group: azure::GROUP,
+        key_vault: azure::VAULT,
+        token: azure::TOKEN,
+        vault_token: azure::VAULT_TOKEN,
+        tenant: azure::TENANT,
+        client_id: azure::CLIENT,
+        client_secret: azure::CLIENT,
+        ca_bundle: running.authority.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+    };
+    let told = if context.printer.is_json() {
+        context.printer.json_line(&told)
+    } else {
+        context.printer.result(&lines_of_azure(&told))
+    };
+    if told.is_ok() {
+        context.printer.say("an emulated Azure listens; Ctrl-C ends it, and everything in it is gone then");
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    running.stop().await;
+    told.map(|()| Exit::Done)
+}
+
+fn lines_of_azure(told: &ToldOfAzure) -> String {
+    // The group is named by the block.
+    let ToldOfAzure { endpoint_url, secure_endpoint_url, subscription, resource_group: _, key_vault, .. } = told;
+    let ToldOfAzure { token, vault_token, tenant, client_id, client_secret, ca_bundle, .. } = told;
+    format!(
+        "export PGHERD_AZURE_ENDPOINT={endpoint_url}\n\
+         export PGHERD_AZURE_TOKEN={token}\n\
+         export PGHERD_AZURE_VAULT_TOKEN={vault_token}\n\
+         export PGHERD_AZURE_KEY_VAULT={key_vault}\n\
+         export AZURE_SUBSCRIPTION_ID={subscription}\n\
+         export AZURE_AUTHORITY_HOST={secure_endpoint_url}\n\
+         export AZURE_TENANT_ID={tenant}\n\
+         export AZURE_CLIENT_ID={client_id}\n\
+         export AZURE_CLIENT_SECRET={client_secret}\n\
+         export REQUESTS_CA_BUNDLE={}\n",
+        quoted(ca_bundle)
+    )
 }
 
 /// What programs of DigitalOcean are to be told.

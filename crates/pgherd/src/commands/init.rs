@@ -195,7 +195,7 @@ fn place(cloud: Cloud, preset: Preset) -> &'static str {
     match cloud {
         Cloud::Aws => "\n  # Where.\n  aws_region = \"us-east-1\"\n",
         Cloud::Gcp => GOOGLE,
-        Cloud::Azure => "\n  # Where.\n  location            = \"eastus\"\n  resource_group_name = \"databases\"\n",
+        Cloud::Azure => AZURE,
         Cloud::DigitalOcean => "\n  # Where.\n  do_region = \"nyc3\"\n",
         // The others promise encryption and backups, which only the user can give up.
         Cloud::Local if preset == Preset::Dev => DISPOSABLE,
@@ -210,6 +210,17 @@ const GOOGLE: &str = r#"
 
   # The network it is reached from, which has private services access; or publicly_accessible = true.
   vpc_id = "default"
+"#;
+
+const AZURE: &str = r#"
+  # Where. Both exist before the database does; the vault keeps its credentials.
+  location            = "eastus"
+  resource_group_name = "databases"
+  key_vault_name      = "my-vault"
+
+  # The way in, which cannot change later: from the internet, for allowed_cidr_blocks alone, or in a subnet that is delegated to it.
+  publicly_accessible = true
+  # subnet_ids = ["<id of the subnet>"]
 "#;
 
 const DISPOSABLE: &str = r"

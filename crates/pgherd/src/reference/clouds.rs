@@ -15,7 +15,7 @@ use super::cell;
 use crate::targets::ignores;
 
 /// The targets that this version reaches.
-const TARGETS: [Cloud; 4] = [Cloud::Local, Cloud::Aws, Cloud::Gcp, Cloud::DigitalOcean];
+const TARGETS: [Cloud; 5] = [Cloud::Local, Cloud::Aws, Cloud::Gcp, Cloud::Azure, Cloud::DigitalOcean];
 
 /// The day on which the checks are made: what they say of versions is by a dated catalogue.
 const DAY: Date = date(2026, 11, 21);
@@ -61,6 +61,15 @@ const SAMPLES: &[(&str, &str)] = &[
     ("gcp_project", "gcp_project = \"shop\""),
     ("gcp_edition", "gcp_edition = \"ENTERPRISE\""),
     ("resource_group_name", "resource_group_name = \"shop\""),
+    ("key_vault_name", "key_vault_name = \"shop-vault\""),
+    (
+        "key_identity_id",
+        "key_identity_id = \"/subscriptions/s/identity\"; kms_key_id = \"arn:aws:kms:eu-west-1:123456789012:key/5a4981aa-9653-4bd1-bef5-d6bff52042e4\"",
+    ),
+    (
+        "log_analytics_workspace_id",
+        "log_analytics_workspace_id = \"/subscriptions/s/workspace\"; enable_logging = true",
+    ),
     ("azure_subscription_id", "azure_subscription_id = \"5a4981aa-9653-4bd1-bef5-d6bff52042e4\""),
     ("multi_az", "multi_az = true; instance_class = \"db.m5.large\""),
     ("local_sync", "local_sync = \"required\"; multi_az = true; instance_class = \"db.m5.large\""),
@@ -135,7 +144,7 @@ pub fn clouds() -> String {
     );
     for section in Section::ALL {
         page.push_str(&format!(
-            "\n## {section}\n\n| variable | local | aws | gcp | digitalocean |\n|---|---|---|---|---|\n"
+            "\n## {section}\n\n| variable | local | aws | gcp | azure | digitalocean |\n|---|---|---|---|---|---|\n"
         ));
         for variable in variables::all().filter(|one| one.section == *section && one.canonical.is_none()) {
             page.push_str(&row(variable));
@@ -210,6 +219,25 @@ fn on(target: Cloud, sample: &str) -> String {
         (Cloud::Gcp, Some("kms_key_id")) => {
             "kms_key_id = \"projects/my-project/locations/us-central1/keyRings/r/cryptoKeys/k\"".to_owned()
         }
+        (Cloud::Azure, Some("vpc_id")) => {
+            "vpc_id = \"/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n\"".to_owned()
+        }
+        (Cloud::Azure, Some("subnet_ids")) => {
+            "subnet_ids = [\"/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/db\"]"
+                .to_owned()
+        }
+        // Private ones never come over the internet, and only that is asked about there.
+        (Cloud::Azure, Some("security_group_rules")) => sample.replace("10.0.0.0/16", "198.51.100.0/24"),
+        (Cloud::Azure, Some("instance_class")) if sample.contains("m5.large") => {
+            "instance_class = \"GP_Standard_D4ds_v5\"".to_owned()
+        }
+        (Cloud::Azure, Some("availability_zone")) => "availability_zone = \"2\"".to_owned(),
+        (Cloud::Azure, Some("dr_region")) => "dr_region = \"westeurope\"".to_owned(),
+        (Cloud::Azure, Some("kms_key_id")) => "kms_key_id = \"https://shop-vault.vault.azure.net/keys/k\"".to_owned(),
+        (Cloud::Azure, Some("storage_type")) => "storage_type = \"PremiumV2_LRS\"".to_owned(),
+        (Cloud::Azure, Some("performance_insights_retention_period")) => {
+            "performance_insights_retention_period = 30".to_owned()
+        }
         (Cloud::DigitalOcean, Some("dr_region")) => "dr_region = \"ams3\"".to_owned(),
         _ => sample.to_owned(),
     }
@@ -223,10 +251,19 @@ fn meaning(lines: &[String], target: Cloud) -> (Spec, Vec<Diagnostic>) {
         ("gcp_region", "us-central1"),
         ("gcp_project", "my-project"),
         ("do_region", "fra1"),
+        ("location", "westeurope"),
+        ("resource_group_name", "databases"),
         ("name", "orders"),
     ];
     let needed = needed.iter().filter(|(name, _)| !has(name)).map(|(name, value)| format!("{name} = \"{value}\""));
-    let lines: Vec<String> = needed.chain(lines.iter().cloned()).collect();
+    // A server there has a way in that never changes, and of the least ones Azure makes little more.
+    let on_azure = [
+        (!has("subnet_ids") && !has("publicly_accessible"), "publicly_accessible = true"),
+        (!has("instance_class") && !has("preset"), "instance_class = \"GP_Standard_D2ds_v5\""),
+    ];
+    let on_azure = on_azure.into_iter().filter(|(is_needed, _)| *is_needed && target == Cloud::Azure);
+    let on_azure = on_azure.map(|(_, line)| line.to_owned());
+    let lines: Vec<String> = needed.chain(on_azure).chain(lines.iter().cloned()).collect();
     let text = format!("module \"database\" {{\nsource = \"./modules/database_postgres\"\n{}\n}}\n", lines.join("\n"));
     let document = read(&Sources::from_bytes("database.hcl", text.into_bytes()), &Given::default());
     let inputs = document.blocks.first().expect("a block of our own");
@@ -247,7 +284,7 @@ fn wanted(spec: &Spec) -> Vec<Resource> {
         Cloud::Aws => pgherd_aws::desired(spec, spec.place.region.known().map_or("eu-west-1", String::as_str)),
         Cloud::DigitalOcean => pgherd_digitalocean::desired(spec),
         Cloud::Gcp => pgherd_gcp::desired(spec, "my-project"),
-        Cloud::Azure => Vec::new(),
+        Cloud::Azure => pgherd_azure::desired(spec, &pgherd_azure::Around::default()),
     }
 }
 

@@ -176,7 +176,7 @@ fn a_code_that_no_error_has_cannot_be_accepted() {
     let said = Sandbox::new().run(&["validate", "--accept", "unencryptd-storage"]).with_code(1);
     insta::assert_snapshot!(said.stderr, @"
     error: invalid value 'unencryptd-storage' for '--accept <CODE>'
-      [possible values: class-not-offered, customer-key-unavailable, dr-region-missing, flag-refused, geo-redundant-backup-unavailable, interrupts-now, major-upgrade, no-last-backup, open-to-internet, parameter-allowed-values, parameter-not-modifiable, password-managed, password-replaced, port-restarts-now, quota, region-migration, tls-required, uncapped-growth, unencrypted-storage, upgrade-path, version-unavailable]
+      [possible values: class-not-offered, customer-key-unavailable, dr-region-missing, flag-refused, geo-redundant-backup-unavailable, interrupts-now, major-upgrade, no-last-backup, no-way-in, open-to-internet, parameter-allowed-values, parameter-not-modifiable, password-managed, password-replaced, port-restarts-now, quota, region-migration, setting-refused, tls-required, uncapped-growth, unencrypted-storage, upgrade-path, version-unavailable]
 
       tip: a similar value exists: 'unencrypted-storage'
 

@@ -2,6 +2,7 @@
 
 mod aws;
 mod aws_restore;
+mod azure;
 mod backed;
 mod care;
 mod digitalocean;

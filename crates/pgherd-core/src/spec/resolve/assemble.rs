@@ -125,6 +125,9 @@ fn place(draft: &Draft) -> Place {
         resource_group: setting(draft.value("resource_group_name")),
         azure_subscription_id: setting(draft.value("azure_subscription_id")),
         gcp_edition: draft.text("gcp_edition").map(str::to_owned),
+        key_vault: setting(draft.value("key_vault_name")),
+        key_identity: setting(draft.value("key_identity_id")),
+        log_workspace: setting(draft.value("log_analytics_workspace_id")),
     }
 }
 
@@ -167,6 +170,7 @@ fn monitoring(draft: &Draft) -> Monitoring {
         insights_retention_days: number(draft, "performance_insights_retention_period"),
         insights_kms_key_id: setting(draft.value("performance_insights_kms_key_id")),
         interval_s: number(draft, "monitoring_interval"),
+        enhanced: draft.is_on("enable_enhanced_monitoring"),
         role_arn: setting(draft.value("monitoring_role_arn")),
         logging: draft.is_on("enable_logging"),
         log_exports: texts(draft.value("enabled_cloudwatch_logs_exports")),

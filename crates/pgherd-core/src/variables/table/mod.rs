@@ -30,3 +30,4 @@ const GCP: &[Cloud] = &[Cloud::Gcp];
 const AZURE: &[Cloud] = &[Cloud::Azure];
 const DIGITALOCEAN: &[Cloud] = &[Cloud::DigitalOcean];
 const AWS_LOCAL: &[Cloud] = &[Cloud::Aws, Cloud::Local];
+const AWS_AZURE_LOCAL: &[Cloud] = &[Cloud::Aws, Cloud::Azure, Cloud::Local];

@@ -169,6 +169,30 @@ pub(super) const PLACE: &[Variable] = &[
         meaning: "Azure subscription the resource group is in.",
         ..P
     },
+    Variable {
+        name: "key_vault_name",
+        forces_new: false,
+        clouds: AZURE,
+        default: "the vault that PGHERD_AZURE_KEY_VAULT names",
+        meaning: "Key vault that keeps the credentials, which must exist.",
+        ..P
+    },
+    Variable {
+        name: "key_identity_id",
+        forces_new: false,
+        clouds: AZURE,
+        default: "the identity that PGHERD_AZURE_KEY_IDENTITY names",
+        meaning: "Id of the managed identity by which the server uses kms_key_id, which must exist.",
+        ..P
+    },
+    Variable {
+        name: "log_analytics_workspace_id",
+        forces_new: false,
+        clouds: AZURE,
+        default: "the workspace that PGHERD_AZURE_LOG_WORKSPACE names",
+        meaning: "Id of the Log Analytics workspace that enable_logging sends the log to.",
+        ..P
+    },
 ];
 
 const A: Variable = Variable { section: Section::Availability, ..Variable::BASE };

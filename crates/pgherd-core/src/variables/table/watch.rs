@@ -1,6 +1,6 @@
 //! How the instance is watched and reached by many: monitoring and pooling.
 
-use super::{AWS, AWS_LOCAL};
+use super::{AWS, AWS_AZURE_LOCAL, AWS_LOCAL};
 use crate::variables::{Attribute, Literal, Section, Type, Variable};
 
 const M: Variable = Variable { section: Section::Monitoring, ..Variable::BASE };
@@ -52,10 +52,10 @@ pub(super) const MONITORING: &[Variable] = &[
     Variable {
         name: "performance_insights_retention_period",
         ty: Type::Number,
-        clouds: AWS_LOCAL,
+        clouds: AWS_AZURE_LOCAL,
         default: "7",
         meaning: "Days the history of query analysis is kept.",
-        validation: "aws 7, 731 or a multiple of 31; local 1 to 731",
+        validation: "aws 7, 731 or a multiple of 31; azure 1 to 30; local 1 to 731",
         ..M
     },
     Variable {
@@ -69,9 +69,9 @@ pub(super) const MONITORING: &[Variable] = &[
     Variable {
         name: "enable_enhanced_monitoring",
         ty: Type::Bool,
-        clouds: AWS_LOCAL,
+        clouds: AWS_AZURE_LOCAL,
         default: "whether monitoring_interval is above 0",
-        meaning: "Whether metrics of the operating system are sampled.",
+        meaning: "Whether metrics of the operating system are sampled (azure: those of each database and of autovacuum too).",
         ..M
     },
     Variable {
