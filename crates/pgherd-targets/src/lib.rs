@@ -27,6 +27,8 @@ pub struct Options {
     pub strict_engine_version: bool,
     /// Codes of the errors that the user has acknowledged: they become warnings.
     pub accepted: BTreeSet<String>,
+    /// File with the certificates of Amazon's authorities, by which connection strings have servers checked; `None`: they do not.
+    pub root_certificate: Option<String>,
     /// What is said of the account at AWS; nothing: the environment says it.
     pub account: Account,
 }
@@ -69,7 +71,7 @@ impl Options {
         let session = session(&self.account, region).await?;
         let options = AwsOptions {
             accepted: self.accepted.clone(),
-            root_certificate: root_certificate(),
+            root_certificate: self.root_certificate.clone(),
             patience: Patience::with(&session),
         };
         Ok(Aws::new(session, region, options))

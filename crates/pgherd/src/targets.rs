@@ -26,6 +26,7 @@ fn options(global: &Global) -> Options {
         postgres_dirs: global.postgres_dirs.clone(),
         strict_engine_version: global.strict_engine_version,
         accepted: global.accepted.iter().cloned().collect(),
+        root_certificate: root_certificate(),
         ..Options::default()
     }
 }
