@@ -104,14 +104,11 @@ impl Session {
                 Ok(token) => token,
                 Err(none) => {
                     let outcome = if none.may_pass { Outcome::NotSent } else { Outcome::Final };
-                    match retry::next(&self.policy, safety, &mut tried, &outcome, chance()) {
-                        Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
-                        Next::End => {
-                            let status = (!none.may_pass).then_some(401);
-                            return Err(GcpError { status, ..unanswered(&asked, none.words, false) });
-                        }
+                    if attempts.again(&outcome).await {
+                        continue;
                     }
-                    continue;
+                    let status = (!none.may_pass).then_some(401);
+                    return Err(GcpError { status, ..unanswered(&asked, none.words, false) });
                 }
             };
             let request = self.request(service, method.clone(), path, body, &asked, &token)?;

@@ -31,6 +31,8 @@ pub struct Options {
     pub strict_engine_version: bool,
     /// Codes of the errors that the user has acknowledged: they become warnings.
     pub accepted: BTreeSet<String>,
+    /// File with the certificates of Amazon's authorities, by which connection strings have servers checked; `None`: they do not.
+    pub root_certificate: Option<String>,
     /// What is said of the account at AWS; nothing: the environment says it.
     pub account: Account,
     /// Who is told when a cloud refuses calls for long, because there are too many.
@@ -115,7 +117,7 @@ impl Options {
         session.tells(self.told.of("AWS"));
         let options = AwsOptions {
             accepted: self.accepted.clone(),
-            root_certificate: root_certificate(),
+            root_certificate: self.root_certificate.clone(),
             patience: Patience::with(&session),
             today: given_now().ok().flatten().map(|now| now.to_zoned(TimeZone::UTC).date()),
         };

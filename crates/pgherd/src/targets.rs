@@ -28,6 +28,7 @@ fn options(global: &Global) -> Options {
         strict_engine_version: global.strict_engine_version,
         accepted: global.accepted.iter().cloned().collect(),
         told: global.told.clone(),
+        root_certificate: root_certificate(),
         ..Options::default()
     }
 }

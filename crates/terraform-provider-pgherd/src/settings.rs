@@ -134,6 +134,8 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
             postgres_dirs: texts("postgres_dirs").into_iter().map(PathBuf::from).collect(),
             strict_engine_version: config.get("strict_engine_version").as_bool().unwrap_or(false),
             accepted: accepted.into_iter().collect(),
+            // A file of this machine: an output that names it would be another one wherever the same state is used.
+            root_certificate: None,
             account: Account {
                 profile: text("aws_profile").map(str::to_owned),
                 region: text("aws_region").map(str::to_owned),

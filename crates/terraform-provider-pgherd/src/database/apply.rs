@@ -1,5 +1,6 @@
 //! Does what was planned: planned once more, since the world may have moved, and carried out by the engine.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,8 +16,9 @@ use pgherd_engine::stop;
 use pgherd_engine::walk::Outcome;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{TIMEOUTS, begun, begun::Begun, look, plan, refused, same, shown};
+use super::{REVISION, TIMEOUTS, begun, begun::Begun, look, plan, refused, same, shown};
 use crate::clock;
+use crate::fields;
 use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Apply, Diagnostic, Value, has_error, log};
 use crate::provider::{For, Shared};
@@ -32,6 +34,7 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
         let meaning = Meaning::checked(&asked.config, &settings, clock::today());
         (meaning.spec, meaning.diagnostics)
     };
+    let spec = if ends { spec } else { Meaning::of(&as_planned(&asked), &settings).0 };
     // A create that went wrong leaves no state: Terraform would destroy what it calls tainted. What was kept beside the plan is of no use
     // beside a state.
     let fails = |asked: Apply, said: Vec<Diagnostic>| Answer::refused(asked.prior, Vec::new(), said);
@@ -50,24 +53,89 @@ pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
         return fails(asked, vec![other]);
     }
     let which = Which::of(&asked);
-    let limit = limit(asked.config.get(TIMEOUTS), asked.prior.get(TIMEOUTS), which);
+    let limit = limit(if ends { &asked.prior } else { &asked.planned }, which);
     // It is read, and what comes next may take an hour.
     let asked = Apply { config: Value::Null, ..asked };
     // The state says what was promised, which may be what it said before.
     let told = if ends { None } else { Meaning::of(&asked.planned, &settings).0 };
     let told = told.unwrap_or_else(|| spec.clone());
-    let work = async {
-        let provider = settings.provider(&spec).await.map_err(|error| vec![refused(&error)])?;
-        carry_out(shared, &*provider, (&spec, &told), &asked, now).await
+    let provider = match settings.provider(&spec).await {
+        Ok(provider) => provider,
+        Err(error) => return fails(asked, vec![refused(&error)]),
     };
-    let done = match limit {
-        None => work.await,
-        Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(vec![too_long(which)])),
+    let done = Done::default();
+    let work = carry_out(shared, &*provider, (&spec, &told), &asked, (now, &done));
+    let came = match limit {
+        None => Some(work.await),
+        Some(limit) => tokio::time::timeout(limit, work).await.ok(),
     };
-    match done {
+    let is_under_way = came.is_none();
+    match came.unwrap_or_else(|| Err(vec![too_long(which)])) {
         Ok((state, said)) => Answer::refused(state, Vec::new(), said),
-        Err(said) => fails(asked, said),
+        Err(mut said) => {
+            if let Some(begun) = done.begun.get() {
+                said.extend(cut_short(&*provider, &spec, begun, is_under_way).await);
+            }
+            fails(Apply { prior: done.told(asked.prior), ..asked }, said)
+        }
     }
+}
+
+/// What was done of an apply that went wrong later.
+#[derive(Default)]
+struct Done {
+    /// A create was begun.
+    begun: OnceLock<Begun>,
+    /// The password was exchanged.
+    exchanged: OnceLock<()>,
+}
+
+impl Done {
+    /// A state of before, with what was done and no later look can tell: whoever hangs on the password is to hear of it.
+    fn told(&self, mut state: Value) -> Value {
+        if let (Some(()), Some(revision)) = (self.exchanged.get(), state.get(REVISION).as_int()) {
+            state.set(REVISION, Value::int(revision + 1));
+        }
+        state
+    }
+}
+
+/// What the plan was made of. To that Terraform hands what is written without what it is to ignore (`ignore_changes`), to the apply all of it,
+/// and then something nobody was shown would be done. What the state keeps in other words is as it is written, and a secret that is kept
+/// nowhere only stands there.
+fn as_planned(asked: &Apply) -> Value {
+    let mut meant = asked.planned.clone();
+    let reworded = shown::reworded(&asked.private);
+    for variable in fields::canonical() {
+        if variable.sensitive {
+            let unkept = fields::write_only(variable);
+            meant.set(&unkept, asked.config.get(&unkept).clone());
+        } else if reworded.iter().any(|name| name == variable.name) {
+            meant.set(variable.name, asked.config.get(variable.name).clone());
+        }
+    }
+    meant
+}
+
+/// What is to be known of a create that was begun and did not come to its end. Where its time was over, what was asked for last may not be
+/// seen yet.
+async fn cut_short(provider: &dyn Provider, spec: &Spec, begun: &Begun, is_under_way: bool) -> Option<Diagnostic> {
+    let looked = tokio::time::timeout(LOOK, provider.observe(&provider.desired(spec))).await;
+    let observed = looked.ok().and_then(Result::ok);
+    let is_there = observed.as_ref().map(|observed| provider.is_among(observed));
+    if let Some(made) = observed.as_ref().and_then(|observed| same::own_id(provider, spec, observed)) {
+        // Whatever gets the name later is somebody else's.
+        begun.is_of(&made);
+    } else if is_there == Some(false) && !is_under_way {
+        begun.remove();
+    }
+    let is_left = observed.map(|observed| !same::left(provider.kinds(), &observed).is_empty());
+    let is = match is_left {
+        Some(true) => "is",
+        Some(false) if !is_under_way => return None,
+        Some(false) | None => "may be",
+    };
+    Some(unknown_to_the_state(&same::id(provider, spec), is))
 }
 
 async fn carry_out(
@@ -75,7 +143,7 @@ async fn carry_out(
     provider: &dyn Provider,
     (spec, told_of): (&Spec, &Spec),
     asked: &Apply,
-    now: Timestamp,
+    (now, done): (Timestamp, &Done),
 ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
     let told = |error: ProviderError| vec![refused(&error)];
     let which = Which::of(asked);
@@ -111,24 +179,25 @@ async fn carry_out(
         None if which == Which::Delete => another().await?,
         None => another().await?.or_else(|| same::gone(provider, spec, &planned.observed)),
     };
-    if let Some(other) = other.or_else(|| shown::moved(&asked.private, &id, spec, &planned)) {
+    let may_be_less = which != Which::Update;
+    if let Some(other) = other.or_else(|| shown::moved(&asked.private, &id, spec, &planned, may_be_less)) {
         return Err(vec![other]);
     }
-    if let Some(begun) = &begun {
-        begun.write().map_err(|why| vec![not_begun(&id, why)])?;
+    if let Some(begun) = begun {
+        let is_there = provider.is_among(&planned.observed);
+        let made = same::own_id(provider, spec, &planned.observed).filter(|_| is_there);
+        begun.write(made.as_deref()).map_err(|why| vec![not_begun(&id, why)])?;
+        done.begun.get_or_init(|| begun);
     }
-    let walked = walk(shared, provider, spec, &planned, now).await;
-    let desired = planned.desired;
-    if let (Err(said), Some(begun)) = (&walked, &begun) {
-        let observed = provider.observe(&desired).await;
-        let is_away = |observed: &Vec<_>| same::left(provider.kinds(), observed).is_empty();
-        if observed.as_ref().is_ok_and(|observed| !provider.is_among(observed)) {
-            begun.remove();
+    let outcome = walk(shared, provider, spec, &planned, now).await;
+    if !outcome.is_success() {
+        let is_done = |step: &&Step| outcome.done.contains(&step.id);
+        if planned.plan.steps.iter().filter(is_done).any(plan::exchanges_password) {
+            done.exchanged.get_or_init(|| ());
         }
-        let rest = (!observed.as_ref().is_ok_and(is_away)).then(|| unknown_to_the_state(&id));
-        return Err(said.iter().cloned().chain(rest).collect());
+        return Err(failed(&outcome));
     }
-    walked?;
+    let desired = planned.desired;
     if which == Which::Delete {
         return Ok((
             Value::Null,
@@ -136,13 +205,24 @@ async fn carry_out(
         ));
     }
     let observed = provider.observe(&desired).await.map_err(told)?;
-    let drift = look::drift(provider, spec, &desired, &observed);
-    if let Some(begun) = &begun {
+    let not_yet = not_yet(&id, &look::drift(provider, spec, &desired, &observed));
+    if let Some(begun) = done.begun.get() {
         // Whether Terraform gets to write its state is not known here: the next look takes it away.
         begun.made(same::own_id(provider, spec, &observed).as_deref());
     }
     let waiting = plan::waiting(&id, &run::timing(spec, clock::now()), &[], &observed);
-    Ok((look::state(&asked.planned, provider, told_of, &observed, drift), waiting.into_iter().collect()))
+    // Of what is different it was promised that it is not, and the next look finds it.
+    let state = look::state(&asked.planned, provider, told_of, &observed, Value::object::<String>([]));
+    Ok((state, not_yet.into_iter().chain(waiting).collect()))
+}
+
+/// What was accepted and is not so all the same.
+fn not_yet(id: &str, drift: &Value) -> Option<Diagnostic> {
+    let differs = drift.as_map().filter(|differs| !differs.is_empty())?;
+    let lines: Vec<String> =
+        differs.iter().map(|(field, value)| format!("{field}: {}", value.as_text().unwrap_or_default())).collect();
+    let help = format!("{}\nThe next plan shows what is left to do.", lines.join("\n"));
+    Some(Diagnostic::warning(format!("{id} is not yet as its block says."), help))
 }
 
 fn not_begun(id: &str, why: begun::Refused) -> Diagnostic {
@@ -184,28 +264,22 @@ async fn last_backup(
 /// How long is looked for what is only told.
 const LOOK: Duration = Duration::from_secs(20);
 
-fn unknown_to_the_state(id: &str) -> Diagnostic {
+fn unknown_to_the_state(id: &str, is: &str) -> Diagnostic {
     let help = format!(
         "Apply again in this folder: that goes on with it. `terraform destroy` does not know it: to end it, take it over first with \
          `terraform import ADDRESS {id}`."
     );
-    Diagnostic::warning(format!("Something of {id} is there and not in the state."), help)
+    Diagnostic::warning(format!("Something of {id} {is} there and not in the state."), help)
 }
 
-async fn walk(
-    shared: &Shared,
-    provider: &dyn Provider,
-    spec: &Spec,
-    planned: &Planned,
-    now: Timestamp,
-) -> Result<(), Vec<Diagnostic>> {
+async fn walk(shared: &Shared, provider: &dyn Provider, spec: &Spec, planned: &Planned, now: Timestamp) -> Outcome {
     let (sender, events) = unbounded_channel();
     let telling = tokio::spawn(tell(events));
     let outcome =
         run::apply(provider, spec, planned, now, &Events::new(spec.name.clone(), sender), shared.stop()).await;
     // Its sender is gone, so it ends.
     let _ = telling.await;
-    if outcome.is_success() { Ok(()) } else { Err(failed(&outcome)) }
+    outcome
 }
 
 /// What happens, for whoever reads the log.
@@ -269,10 +343,10 @@ impl Which {
     }
 }
 
-/// How long is waited; of a database that ends the state knows it.
-fn limit(written: &Value, kept: &Value, which: Which) -> Option<Duration> {
-    let times = if written.is_null() { kept } else { written };
-    times.get(which.name()).as_text().and_then(time)
+/// How long is waited, by what is planned; of a database that ends the state knows it. A time that was taken out of the block does not hold
+/// any more.
+fn limit(known: &Value, which: Which) -> Option<Duration> {
+    known.get(TIMEOUTS).get(which.name()).as_text().and_then(time)
 }
 
 fn time(text: &str) -> Option<Duration> {
@@ -313,9 +387,47 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_ends_is_waited_for_as_its_state_says() {
-        let times = Value::object([("delete", Value::text("2m"))]);
-        assert_eq!(limit(&Value::Null, &times, Which::Delete), Some(Duration::from_secs(120)));
-        assert_eq!(limit(&times, &Value::Null, Which::Create), None);
+    fn each_time_is_of_its_own() {
+        let known = Value::object([(TIMEOUTS, Value::object([("delete", Value::text("2m"))]))]);
+        assert_eq!(limit(&known, Which::Delete), Some(Duration::from_secs(120)));
+        assert_eq!(limit(&known, Which::Create), None);
+        assert_eq!(limit(&Value::object([(TIMEOUTS, Value::Null)]), Which::Update), None);
+    }
+
+    #[test]
+    fn what_terraform_ignores_is_not_done() {
+        let value = |class: &str, version: &str| {
+            let pairs = [("instance_class", class), ("engine_version", version), ("master_password", class)];
+            Value::object(pairs.map(|(name, value)| (name, Value::text(value))))
+        };
+        let mut config = value("db.t3.large", "17");
+        config.set("master_password_wo", Value::text("a-new-one"));
+        let private = br#"{"block":"orders","spec":"","fingerprint":"","steps":[],"reworded":["engine_version"]}"#;
+        let planned = value("db.t3.medium", "17.4");
+        let asked = Apply { prior: planned.clone(), planned, config, private: private.to_vec() };
+        let mut expected = value("db.t3.medium", "17");
+        expected.set("master_password_wo", Value::text("a-new-one"));
+        assert_eq!(meaning::inputs(&as_planned(&asked)), meaning::inputs(&expected));
+    }
+
+    #[test]
+    fn a_password_that_was_exchanged_is_counted_whatever_failed_then() {
+        let state = Value::object([(REVISION, Value::int(1))]);
+        let done = Done::default();
+        assert_eq!(done.told(state.clone()), state);
+        done.exchanged.get_or_init(|| ());
+        assert_eq!(done.told(state).get(REVISION).as_int(), Some(2));
+        assert_eq!(done.told(Value::Null), Value::Null, "a create leaves no state");
+    }
+
+    #[test]
+    fn what_did_not_take_is_said() {
+        let differs = |pairs: &[(&str, &str)]| {
+            not_yet("local/orders", &Value::object(pairs.iter().map(|(field, is)| (*field, Value::text(*is)))))
+        };
+        assert_eq!(differs(&[]), None);
+        let said = differs(&[("instance orders: enable_proxy", "false")]).expect("it differs");
+        assert!(!said.is_error && said.summary == "local/orders is not yet as its block says.", "{said:?}");
+        assert!(said.detail.starts_with("instance orders: enable_proxy: false\n"), "{}", said.detail);
     }
 }

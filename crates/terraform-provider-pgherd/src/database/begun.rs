@@ -11,6 +11,8 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 
+use super::same;
+
 /// The note about one create. Its first line says which run of Terraform began it, its second what was made.
 #[derive(Debug)]
 pub struct Begun {
@@ -52,8 +54,11 @@ impl Begun {
         let safe = |text: &str| text.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_");
         let place: PathBuf = match place {
             Place::Account(number) => safe(number).into(),
-            // As it is, since what makes two folders' names alike makes two databases one.
-            Place::Folder(folder) => folder.components().filter(|part| matches!(part, Component::Normal(_))).collect(),
+            // As it is, since what makes two folders' names alike makes two databases one; and where it leads, since one has many names.
+            Place::Folder(folder) => {
+                let folder = same::real(folder);
+                folder.components().filter(|part| matches!(part, Component::Normal(_))).collect()
+            }
         };
         let path = folder.join("pgherd").join(safe(workspace)).join(place).join(format!("{}.begun", safe(id)));
         Self { path, run: run.to_owned() }
@@ -70,21 +75,25 @@ impl Begun {
         !self.run.is_empty() && self.read().is_some_and(|(run, _)| run == self.run)
     }
 
-    /// Writes down that it is begun, if no run of Terraform that still lives has done so.
-    pub fn write(&self) -> Result<(), Refused> {
+    /// Writes down that it is begun, if no run of Terraform that still lives has done so. `made` is what is gone on with, where that is known.
+    pub fn write(&self, made: Option<&str>) -> Result<(), Refused> {
         let _turn = self.turn().map_err(Refused::Unwritten)?;
         if self.is_under_way() {
             return Err(Refused::UnderWay);
         }
-        fs::write(&self.path, format!("{}\n", self.run)).map_err(Refused::Unwritten)
+        fs::write(&self.path, format!("{}\n{}", self.run, made.unwrap_or_default())).map_err(Refused::Unwritten)
     }
 
     /// Writes down what was made. Whether Terraform gets to write its state is not known here.
     pub fn made(&self, made: Option<&str>) {
-        let written = made.is_some_and(|made| fs::write(&self.path, format!("{}\n{made}", self.run)).is_ok());
-        if !written {
+        if !made.is_some_and(|made| self.is_of(made)) {
             self.remove();
         }
+    }
+
+    /// Writes down what is being made, if that can be: whatever has the name later is not that.
+    pub fn is_of(&self, made: &str) -> bool {
+        fs::write(&self.path, format!("{}\n{made}", self.run)).is_ok()
     }
 
     /// Takes it away; what is not there is away.
@@ -168,16 +177,17 @@ mod tests {
         };
         let of = |name: &str| within("default", name);
         assert!(!of("orders").is_about(None));
-        of("orders").write().expect("it is written");
+        of("orders").write(None).expect("it is written");
         assert!(of("orders").is_about(None) && of("orders").is_about(Some("7")) && !of("others").is_about(None));
         assert!(!within("staging", "orders").is_about(None), "another workspace");
         of("orders").made(Some("7"));
+        of("orders").write(Some("7")).expect("it is gone on with");
         assert!(of("orders").is_about(Some("7")));
         assert!(!of("orders").is_about(Some("8")) && !of("orders").is_about(None), "another one of the name");
         of("orders").remove();
         of("orders").remove();
         assert!(!of("orders").is_about(Some("7")));
-        of("others").write().expect("it is written");
+        of("others").write(None).expect("it is written");
         of("others").made(None);
         assert!(!of("others").is_about(None));
     }
@@ -190,11 +200,26 @@ mod tests {
             [account("1"), account("2"), folder("/srv/a_b"), folder("/srv/a/b"), folder("/srv/a"), folder("/srv/b")];
         let notes = places.map(|place| Begun::within(data.path(), "default", "local/orders", &place, "1 0"));
         for (written, note) in notes.iter().enumerate() {
-            note.write().expect("it is written");
+            note.write(None).expect("it is written");
             let about = notes.iter().map(|note| note.is_about(None));
             assert!(about.enumerate().all(|(place, is_about)| is_about == (place == written)), "{note:?}");
             note.remove();
         }
+    }
+
+    #[test]
+    fn a_folder_is_one_whatever_it_is_called() {
+        let data = tempfile::tempdir().expect("a folder");
+        let folder = data.path().join("state");
+        fs::create_dir(&folder).expect("a folder");
+        std::os::unix::fs::symlink(&folder, data.path().join("linked")).expect("a link");
+        let note = |path: &str| {
+            Begun::within(data.path(), "default", "local/orders", &Place::Folder(data.path().join(path)), "1 0")
+        };
+        note("state").write(None).expect("it is written");
+        assert!(
+            note("linked").is_about(None) && note("state/../state").is_about(None) && !note("other").is_about(None)
+        );
     }
 
     #[test]
@@ -205,21 +230,21 @@ mod tests {
         // A number that another process has had before.
         let (process, started) = living.split_once(' ').expect("both");
         let (ended, ours) = (format!("{process} {started}0"), of(&living));
-        of(&ended).write().expect("it is written");
+        of(&ended).write(None).expect("it is written");
         assert!(of(&ended).is_of_this_run() && !ours.is_of_this_run());
-        ours.write().expect("the one that wrote it is gone");
+        ours.write(None).expect("the one that wrote it is gone");
         assert!(ours.is_of_this_run());
         for made in [false, true] {
             if made {
                 ours.made(Some("7"));
             }
-            assert!(matches!(of(&living).write(), Err(Refused::UnderWay)), "another process of the same run");
-            assert!(matches!(of(&ended).write(), Err(Refused::UnderWay)), "another run");
+            assert!(matches!(of(&living).write(None), Err(Refused::UnderWay)), "another process of the same run");
+            assert!(matches!(of(&ended).write(None), Err(Refused::UnderWay)), "another run");
             of(&ended).remove_if_over();
             assert!(ours.is_of_this_run(), "it is there still");
         }
         of(&ended).made(None);
-        of(&ended).write().expect("it is written");
+        of(&ended).write(None).expect("it is written");
         ours.remove_if_over();
         assert!(!ours.is_about(None), "nobody is at it");
     }

@@ -93,7 +93,7 @@ fn named(answer: Answer, name: &str) -> Answer {
 static SCHEMA: LazyLock<Schema> = LazyLock::new(schema);
 
 fn schema() -> Schema {
-    let drift = "What somebody changed behind Terraform's back, by field: the value it has. An apply puts it right.";
+    let drift = "What is not as the state says, by field: the value it has. Somebody changed it, or an apply was cut short; the next one puts it right.";
     let own = [
         Attribute::computed(
             "id",

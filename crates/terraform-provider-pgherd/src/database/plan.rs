@@ -1,5 +1,6 @@
 //! What would be done: the engine's plan, said in Terraform's terms.
 
+use pgherd_core::diagnostic::Diagnostic as Told;
 use pgherd_core::lint::Intent;
 use pgherd_core::plan::{Action, Step, Timing, When, text};
 use pgherd_core::resource::{Observed, Pending, Status};
@@ -43,7 +44,17 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         true if asked.prior.is_null() => None,
         true => Meaning::of(&as_before(&asked.config, &asked.prior, &unknown), &settings).0,
     };
-    let Some(spec) = spec else { return Answer::refused(open(asked.proposed, effective), Vec::new(), said) };
+    let Some(spec) = spec else {
+        return match before_it_is_known(shared, &settings, &asked, &unknown).await {
+            Ok(found) if found.iter().any(|one| one.is_error) => {
+                Answer::refused(asked.proposed, asked.private, said.into_iter().chain(found).collect())
+            }
+            Ok(found) => {
+                Answer::refused(open(asked.proposed, effective), Vec::new(), said.into_iter().chain(found).collect())
+            }
+            Err(error) => Answer::refused(asked.proposed, asked.private, vec![refused(&error)]),
+        };
+    };
     let old = if asked.prior.is_null() { None } else { Meaning::of(&asked.prior, &settings).0 };
     if let Some(fixed) = old.as_ref().and_then(|old| moved(&asked.prior, old, &spec)) {
         return Answer::refused(asked.proposed, asked.private, vec![fixed]);
@@ -57,8 +68,13 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
     };
     // It is read, and what comes next waits for others.
     let Plan { prior, mut proposed, private, mut config } = asked;
+    let mut reworded = Vec::new();
     if let Some(old) = &old {
-        config = written(&*provider, &settings, (config, &spec), (&prior, old), &unknown, is_undecided);
+        let kept = written(&*provider, &settings, (config.clone(), &spec), (&prior, old), &unknown, is_undecided);
+        let differs =
+            |variable: &&Variable| !variable.sensitive && kept.get(variable.name) != config.get(variable.name);
+        reworded = fields::canonical().filter(differs).map(|variable| variable.name.to_owned()).collect();
+        config = kept;
         proposed = fields::as_written(proposed, &config);
     }
     // What is told is what the state will say, with what it keeps.
@@ -72,13 +88,17 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         Err(error) => return Answer::refused(proposed, private, vec![refused(&error)]),
     };
     if !is_open {
-        said.extend(planned.plan.diagnostics.iter().filter_map(meaning::diagnostic));
+        said.extend(planned.plan.diagnostics.iter().filter_map(|told| stopping(told, old.is_some())));
     }
     let is_there = provider.is_among(&planned.observed);
     // It may come to its end by itself before Terraform plans again, right before it applies.
     let is_on_its_way =
         old.is_none() && planned.observed.iter().any(|seen| matches!(seen.status, Status::Incomplete(_)));
     if old.is_some() {
+        // Where nothing was read before (`-refresh=false`), too, the state knows of it: it is nobody's to go on with.
+        if let Ok(place) = same::place(shared, &settings, &*provider).await {
+            Begun::of(&id, &place).remove();
+        }
         match same::another(&prior, &*provider, &spec, &planned.observed).await {
             Ok(another) => said.extend(another.or_else(|| {
                 // Terraform plans what there is before it plans a destroy, which has to end the rest. The apply refuses.
@@ -89,19 +109,10 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
             Err(error) => said.push(refused(&error)),
         }
     } else {
-        let begun = match same::place(shared, &settings, &*provider).await {
-            Ok(place) => Begun::of(&id, &place),
+        match said_of_new(shared, &settings, &*provider, &spec, &planned.observed, &steps_or_nothing(&planned)).await {
+            Ok(found) => said.extend(found),
             Err(error) => return Answer::refused(proposed, private, vec![refused(&error)]),
-        };
-        if !is_there {
-            // What was begun came to nothing: whatever is there later is somebody else's.
-            begun.remove_if_over();
         }
-        let taken = taken(&id, &begun, &*provider, &spec, &planned.observed);
-        let taken = taken.map(|taken| if shared.knows(&id) { replaced(&id) } else { taken });
-        // Terraform plans again right before it makes one, and another process may have made it in the meantime.
-        let twice = begun.is_of_this_run().then(|| same::twice(&id));
-        said.extend(twice.or(taken).or_else(|| is_there.then(|| gone_on_with(&id, &planned))));
     }
     // One that is to be made anew is asked about twice: as the one that there is, and as a new one.
     let why = if old.is_some() { For::Plan } else { For::New };
@@ -141,11 +152,73 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
             let help = "It is as the block says. What the block says of it in other words than were read off it, or cannot be read off it, is new to the state.";
             said.push(Diagnostic::warning(format!("Nothing will be done to {id}: only the state is written."), help));
         }
-        return Answer::refused(state, shown::kept(&spec, &planned), said);
+        return Answer::refused(state, shown::kept(&spec, &planned, reworded), said);
     }
     state.set(shown::STEPS, Value::Unknown);
     state.set("effective", if effective.is_null() { Value::Unknown } else { effective });
     Answer::refused(state, Vec::new(), said)
+}
+
+/// What can be said of a database that is to be made while some of its settings are not known yet: whether there is one of its name. In the
+/// middle of an apply others would have been made for it.
+async fn before_it_is_known(
+    shared: &Shared,
+    settings: &Settings,
+    asked: &Plan,
+    unknown: &[&'static Variable],
+) -> Result<Vec<Diagnostic>, ProviderError> {
+    let Some(spec) = Meaning::of(&as_before(&asked.config, &Value::Null, unknown), settings).0 else {
+        return Ok(Vec::new());
+    };
+    let where_it_is = ["name", "cloud_provider"].into_iter().chain(fields::region(spec.target));
+    if where_it_is.into_iter().any(|name| unknown.iter().any(|late| late.name == name)) {
+        return Ok(Vec::new());
+    }
+    let provider = settings.provider(&spec).await?;
+    let observed = provider.observe(&provider.desired(&spec)).await?;
+    let found = said_of_new(shared, settings, &*provider, &spec, &observed, "what is not known yet").await?;
+    let id = same::id(&*provider, &spec);
+    let is_refused = found.as_ref().is_some_and(|found| found.is_error);
+    let twice = (!is_refused && shared.is_second(For::New, &id)).then(|| same::twice(&id));
+    Ok(found.into_iter().chain(twice).collect())
+}
+
+/// What is to be said of a database that is to be made: that there is one of its name, or that this goes on with one, and what is left to do.
+async fn said_of_new(
+    shared: &Shared,
+    settings: &Settings,
+    provider: &dyn Provider,
+    spec: &Spec,
+    observed: &[Observed],
+    left: &str,
+) -> Result<Option<Diagnostic>, ProviderError> {
+    let id = same::id(provider, spec);
+    let begun = Begun::of(&id, &same::place(shared, settings, provider).await?);
+    let is_there = provider.is_among(observed);
+    if !is_there {
+        // What was begun came to nothing: whatever is there later is somebody else's.
+        begun.remove_if_over();
+    }
+    let taken = taken(&id, &begun, provider, spec, observed);
+    let taken = taken.map(|taken| if shared.knows(&id) { replaced(&id) } else { taken });
+    // Terraform plans again right before it makes one, and another process may have made it in the meantime.
+    let twice = begun.is_of_this_run().then(|| same::twice(&id));
+    Ok(twice.or(taken).or_else(|| is_there.then(|| gone_on_with(&id, left))))
+}
+
+/// What the engine says of a plan, and would stop it. Of a database that the state knows Terraform makes this plan before it plans a destroy,
+/// and whoever wants to end one has to get there; of one that is broken and has nothing to be done the apply refuses.
+fn stopping(told: &Told, is_known: bool) -> Option<Diagnostic> {
+    let one = meaning::diagnostic(told)?;
+    if !one.is_error || !is_known {
+        return Some(one);
+    }
+    if told.code == "broken" {
+        return Some(Diagnostic { is_error: false, ..one });
+    }
+    let help =
+        "To end it instead: `terraform destroy -refresh=false`, since Terraform plans this before every other destroy.";
+    Some(Diagnostic { detail: format!("{} {help}", one.detail).trim_start().to_owned(), ..one })
 }
 
 /// Plans by what was read a moment ago, if it was, else by what there is now.
@@ -231,7 +304,7 @@ async fn destroy(shared: &Shared, settings: &Settings, asked: Plan) -> Answer {
             if !has_error(&said) {
                 said.extend(left(&id, &spec, &planned));
             }
-            Answer::refused(Value::Null, shown::kept(&spec, &planned), said)
+            Answer::refused(Value::Null, shown::kept(&spec, &planned, Vec::new()), said)
         }
         Err(error) => Answer::refused(Value::Null, asked.private, vec![refused(&error)]),
     }
@@ -317,10 +390,10 @@ fn replaced(id: &str) -> Diagnostic {
 }
 
 /// A create that was cut short is no new database.
-fn gone_on_with(id: &str, planned: &Planned) -> Diagnostic {
+fn gone_on_with(id: &str, left: &str) -> Diagnostic {
     let help = "A create from this folder was cut short before its end was known. If somebody else has made it since, choose another name: \
         the apply changes this one. As of now is left to do: ";
-    let help = format!("{help}{}", steps_or_nothing(planned));
+    let help = format!("{help}{left}");
     Diagnostic::warning(format!("There is a database {id} already, and this goes on with it."), help)
 }
 
@@ -412,8 +485,13 @@ fn promise(
 /// Whether the password that is given is another than the one in force. The target knows a verifier of that, so nothing made of the
 /// password has to be kept to compare it with.
 fn has_new_password(planned: &Planned) -> bool {
-    planned.plan.steps.iter().any(|step| match &step.action {
+    planned.plan.steps.iter().any(exchanges_password)
+}
+
+/// Whether this step does.
+pub fn exchanges_password(step: &Step) -> bool {
+    match &step.action {
         Action::Update { changes, .. } => changes.iter().any(|change| change.to.has_secret()),
         Action::Create { .. } | Action::Delete { .. } => false,
-    })
+    }
 }

@@ -1,7 +1,7 @@
 //! Whether the database that is meant now is the one a state is about. A state that is taken for another database's changes that one,
 //! and ends it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pgherd_core::cloud::Cloud;
 use pgherd_core::resource::{Id, Kind, Observed, Status};
@@ -55,7 +55,10 @@ pub async fn another(
     spec: &Spec,
     observed: &[Observed],
 ) -> Result<Option<Diagnostic>, ProviderError> {
-    let found = other_place(state, provider, spec).or_else(|| other_account(state, &provider.outputs(spec, observed)));
+    let outputs = provider.outputs(spec, observed);
+    let found = other_place(state, provider, spec)
+        .or_else(|| other_account(state, &outputs))
+        .or_else(|| other_cluster(state, &outputs).filter(|_| spec.target == Cloud::Local));
     if found.is_some() || provider.is_among(observed) {
         return Ok(found);
     }
@@ -68,15 +71,24 @@ pub async fn another(
     Ok(now.map(|now| differs(&format!("a database of account {known}"), &format!("one of account {now}"))))
 }
 
-/// A state of one folder of this machine while another one is meant, where there is none of it: the file with its password is still in the
+/// A state of one folder of this machine, or of another machine, while another one is meant: the file with its password is, or was, in the
 /// one.
 fn other_folder(state: &Value, settings: &Settings, spec: &Spec) -> Option<Diagnostic> {
     let known = state.get(SECRET).as_text().filter(|_| spec.target == Cloud::Local)?;
-    let file = Path::new(known).canonicalize().ok()?;
     let folder = settings.options.paths().state;
-    let is_there = folder.canonicalize().is_ok_and(|folder| file.starts_with(folder));
-    let known = format!("the database whose password is in {known}");
-    (!is_there).then(|| differs(&known, &format!("one below {}", folder.display())))
+    let is_there = real(Path::new(known)).starts_with(real(&folder));
+    (!is_there).then(|| differs(&whose_password(known), &format!("one below {}", folder.display())))
+}
+
+/// Where a path leads. What of it cannot be seen (it is deleted, not mounted, on another machine, another user's) is as it is written: that it
+/// cannot be seen is no sign that it is the same.
+pub fn real(path: &Path) -> PathBuf {
+    let seen = |above: &Path| Some(above.canonicalize().ok()?.join(path.strip_prefix(above).ok()?));
+    path.ancestors().find_map(seen).unwrap_or_else(|| path.to_owned())
+}
+
+fn whose_password(file: &str) -> String {
+    format!("the database whose password is in {file}")
 }
 
 /// A state of one place while another one is meant. Asked before anything is looked at.
@@ -92,6 +104,17 @@ fn other_account(state: &Value, outputs: &Props) -> Option<Diagnostic> {
     let found = fields::theirs(outputs.get(ARN)?);
     let found = found.as_text().filter(|found| *found != known)?;
     Some(differs(known, found))
+}
+
+/// A state of one of this machine's databases where another one was found. A restore in its place makes it another cluster, and leaves its
+/// password where it is.
+fn other_cluster(state: &Value, outputs: &Props) -> Option<Diagnostic> {
+    let found = |name: &str| Some(fields::theirs(outputs.get(name)?).as_text()?.to_owned());
+    let (cluster, file) = (found(RESOURCE)?, found(SECRET)?);
+    let known = state.get(RESOURCE).as_text().filter(|known| *known != cluster)?;
+    let secret = state.get(SECRET).as_text().filter(|known| real(Path::new(known)) != real(Path::new(&file)))?;
+    let known = format!("{} (cluster {known})", whose_password(secret));
+    Some(differs(&known, &format!("{} (cluster {cluster})", whose_password(&file))))
 }
 
 /// The account that stands in the ARN: `arn:aws:rds:eu-central-1:123456789012:db:orders`.
@@ -121,6 +144,7 @@ pub fn anothers(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> 
 
 const ARN: &str = "db_instance_arn";
 const SECRET: &str = "db_credentials_secret_arn";
+const RESOURCE: &str = "db_instance_resource_id";
 
 fn differs(known: &str, now: &str) -> Diagnostic {
     let help = "Nothing was touched. Have target, region and credentials be as they were (the provider's block, PGHERD_TARGET, AWS_REGION, \
@@ -155,7 +179,7 @@ pub fn twice(id: &str) -> Diagnostic {
 
 /// What no other database has, not even one that gets the name of this one later.
 pub fn own_id(provider: &dyn Provider, spec: &Spec, observed: &[Observed]) -> Option<String> {
-    provider.outputs(spec, observed).get("db_instance_resource_id")?.as_text().map(str::to_owned)
+    provider.outputs(spec, observed).get(RESOURCE)?.as_text().map(str::to_owned)
 }
 
 /// What there is of a database, be it gone or not, that its end would take away. While a state knows of it, somebody can still end it: a
@@ -169,8 +193,10 @@ pub fn left<'o>(kinds: &[Kind], observed: &'o [Observed]) -> Vec<&'o Id> {
 #[cfg(test)]
 mod tests {
     use pgherd_core::value::Value as Ours;
+    use pgherd_targets::Options;
 
     use super::*;
+    use crate::meaning::Meaning;
 
     fn state(name: &str, value: &str) -> Value {
         Value::object([(name, Value::text(value))])
@@ -191,6 +217,44 @@ mod tests {
         let foreign = seen("group", Status::Foreign("it wears no tag".to_owned()));
         assert_eq!(left(&kinds, &[foreign, seen("log", Status::Available)]), [] as [&Id; 0]);
         assert_eq!(left(&kinds, &[seen("group", Status::Available)]), [&Id::new("group", "orders")]);
+    }
+
+    /// The folder may be gone, not mounted or on another machine.
+    #[test]
+    fn the_same_name_in_another_folder_is_another_database_whatever_can_be_seen() {
+        let root = tempfile::tempdir().expect("a folder");
+        let (one, linked, other) = (root.path().join("one"), root.path().join("linked"), root.path().join("other"));
+        std::fs::create_dir_all(one.join("orders")).expect("a folder");
+        std::fs::create_dir(&other).expect("a folder");
+        std::os::unix::fs::symlink(&one, &linked).expect("a link");
+        let inputs = Value::object([("cloud_provider", Value::text("local")), ("name", Value::text("orders"))]);
+        let is_there = |state_dir: &Path, file: &Path| {
+            let options = Options { state_dir: Some(state_dir.to_owned()), ..Options::default() };
+            let settings = Settings { options, ..Settings::default() };
+            let spec = Meaning::of(&inputs, &settings).0.expect("it is known where it is");
+            other_folder(&state(SECRET, &file.to_string_lossy()), &settings, &spec).is_none()
+        };
+        for folder in [&one, &linked] {
+            let file = folder.join("orders/password");
+            assert!(is_there(&one, &file) && is_there(&linked, &file), "it was deleted by others");
+            assert!(!is_there(&other, &file) && !is_there(&root.path().join("nowhere"), &file));
+        }
+        let gone = root.path().join("gone/orders/password");
+        assert!(!is_there(&one, &gone) && is_there(&root.path().join("gone"), &gone));
+    }
+
+    #[test]
+    fn another_cluster_with_another_password_is_another_database() {
+        let outputs = |cluster: &str, file: &str| {
+            let pairs = [(RESOURCE, cluster), (SECRET, file)];
+            Props::from(pairs.map(|(name, value)| (name.to_owned(), Ours::text(value))))
+        };
+        let state = Value::object([(RESOURCE, Value::text("1")), (SECRET, Value::text("/a/orders"))]);
+        assert_eq!(other_cluster(&state, &outputs("1", "/a/orders")), None);
+        assert_eq!(other_cluster(&state, &outputs("2", "/a/orders")), None, "restored in its place");
+        assert_eq!(other_cluster(&state, &outputs("1", "/b/orders")), None, "moved");
+        assert!(other_cluster(&state, &outputs("2", "/b/orders")).is_some());
+        assert_eq!(other_cluster(&Value::object::<String>([]), &outputs("2", "/b/orders")), None, "just imported");
     }
 
     #[test]

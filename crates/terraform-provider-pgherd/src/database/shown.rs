@@ -8,6 +8,7 @@ use pgherd_core::plan::saved::SavedBlock;
 use pgherd_core::plan::text;
 use pgherd_core::spec::Spec;
 use pgherd_engine::run::Planned;
+use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Attribute, Diagnostic, Type, Value};
 
@@ -28,15 +29,35 @@ pub fn steps(planned: &Planned) -> Value {
     Value::List(lines.into_iter().map(|line| Value::text(line.text.trim())).collect())
 }
 
-/// What is kept beside a plan.
-pub fn kept(spec: &Spec, planned: &Planned) -> Vec<u8> {
-    serde_json::to_vec(&SavedBlock::new(spec, &planned.plan)).expect("texts and lists always serialise")
+/// What stands beside a plan.
+#[derive(Serialize, Deserialize)]
+struct Beside {
+    #[serde(flatten)]
+    shown: SavedBlock,
+    /// The settings of which the state keeps its own words.
+    #[serde(default)]
+    reworded: Vec<String>,
 }
 
-/// Why a plan no longer holds, by what was kept beside it.
-pub fn moved(private: &[u8], id: &str, spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
-    let shown: SavedBlock = serde_json::from_slice(private).ok()?;
-    let moved = shown.steps_moved(&SavedBlock::new(spec, &planned.plan));
+/// What is kept beside a plan, with the settings that it says in other words than they are written in.
+pub fn kept(spec: &Spec, planned: &Planned, reworded: Vec<String>) -> Vec<u8> {
+    let beside = Beside { shown: SavedBlock::new(spec, &planned.plan), reworded };
+    serde_json::to_vec(&beside).expect("texts and lists always serialise")
+}
+
+/// Those settings.
+pub fn reworded(private: &[u8]) -> Vec<String> {
+    serde_json::from_slice(private).map_or_else(|_| Vec::new(), |beside: Beside| beside.reworded)
+}
+
+/// Why a plan no longer holds, by what was kept beside it. Of a create or a destroy a part may have come to its end by itself.
+pub fn moved(private: &[u8], id: &str, spec: &Spec, planned: &Planned, may_be_less: bool) -> Option<Diagnostic> {
+    let Beside { mut shown, .. } = serde_json::from_slice(private).ok()?;
+    let now = SavedBlock::new(spec, &planned.plan);
+    if may_be_less {
+        shown.steps.retain(|step| now.steps.iter().any(|left| left.id == step.id));
+    }
+    let moved = shown.steps_moved(&now);
     let help = "Nothing was touched. Plan again, look at it, then apply that.";
     (!moved.is_empty())
         .then(|| Diagnostic::error(format!("The plan of {id} no longer holds: {}.", moved.join("; ")), help))

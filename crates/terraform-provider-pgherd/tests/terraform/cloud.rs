@@ -140,7 +140,15 @@ fn a_database_from_plan_to_destroy() {
     another_label_is_no_change(&cloud);
     let said = "no last backup is taken (skip_final_snapshot), and its automated backups go with it.";
     world.run("plan -destroy").fine().says(said).says("- instance orders destroyed, with its data");
-    world.run("destroy -auto-approve").fine().says("Destroy complete!");
+    // Terraform plans an update before it plans the end, and that one may be refused.
+    let file = fs::read_to_string(world.work().join("main.tf")).expect("a file");
+    world.write("main.tf", &file.replace("\"17\"", "\"16\""));
+    world
+        .run("destroy -auto-approve")
+        .with_code(1)
+        .says("cannot go back to 16")
+        .says("terraform destroy -refresh=false");
+    world.run("destroy -refresh=false -auto-approve").fine().says("Destroy complete!");
 }
 
 /// A key that is taken out of the block stays with the database, and that is said.
@@ -287,7 +295,8 @@ fn what_differs_from_what_was_imported_is_told(cloud: &Cloud) {
     let planned = world.run("plan -out=saved").fine().says("~ BackupRetentionPeriod 3 -> 7 now no impact");
     let planned = planned.says("backup_retention_period = 3 -> null").says("0 to add, 1 to change, 0 to destroy");
     assert!(!plain(&planned.said).contains("- backup_window"), "what is as it was stays so\n{}", planned.said);
-    world.run("apply saved").fine();
+    // Outputs are the same on every machine, whatever files it has.
+    world.run_with("apply saved", &[("PGHERD_RDS_CA", "/etc/ssl/rds.pem")]).fine();
     world.run("plan -detailed-exitcode").fine().says("No changes.");
     // What only decides how things are done is told, and there is nothing to be sent for it.
     let made = cloud.writes();
@@ -384,6 +393,10 @@ fn what_is_known_late_opens_no_more_than_hangs_on_it() {
     assert!(!plain(&planned.said).contains("db_instance_"), "{}", planned.said);
     cloud.world.run("apply saved").fine();
     cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+    // Nor does it keep from being seen that there is one of the name.
+    cloud.world.run("state rm module.orders.pgherd_postgres.this").fine();
+    cloud.world.set("TF_VAR_turn", "3");
+    cloud.world.run("plan").with_code(1).says("There is a database aws/eu-central-1/orders already.");
 }
 
 const HANGS_ON_IT: &str = r#"
@@ -797,7 +810,8 @@ resource "pgherd_postgres" "orders" {{
         .run("apply -auto-approve")
         .with_code(1)
         .says("The create took longer than timeouts.create allows.")
-        .says("on main.tf line");
+        .says("on main.tf line")
+        .says(&format!("Something of aws/{REGION}/orders is there and not in the state."));
     world.write("main.tf", &file("5m"));
     let mut applying = world.spawn("apply -auto-approve");
     assert_eq!(cloud.let_end(&mut applying), Some(0), "{}", world.said());
@@ -807,4 +821,21 @@ resource "pgherd_postgres" "orders" {{
     let state = fs::read_to_string(world.work().join("terraform.tfstate")).expect("a state");
     assert!(state.contains("Kept-on-purpose-1"));
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+    what_terraform_ignores_is_not_done(&cloud, &file("5m"));
+}
+
+/// It hides that from the plan, and hands it to the apply.
+fn what_terraform_ignores_is_not_done(cloud: &Cloud, file: &str) {
+    let ignored = "instance_class = \"db.t3.large\"\n  backup_retention_period = 9\n  lifecycle {\n    \
+        ignore_changes = [instance_class, master_password, timeouts]\n  }\n\n  timeouts";
+    let file =
+        file.replace("timeouts", ignored).replace("5m", "1s").replace("Kept-on-purpose-1", "Ignored-on-purpose-1");
+    cloud.world.write("main.tf", &file.replace("create =", "update ="));
+    let before = cloud.times("ModifyDBInstance");
+    let mut applying = cloud.world.spawn("apply -auto-approve");
+    assert_eq!(cloud.let_end(&mut applying), Some(0), "{}", cloud.world.said());
+    assert!(plain(&cloud.world.said()).contains("~ BackupRetentionPeriod 7 -> 9 now"), "{}", cloud.world.said());
+    cloud.world.run("plan -detailed-exitcode").fine().says("No changes.");
+    let sent = cloud.times("ModifyDBInstance") - before;
+    assert_eq!((sent, cloud.password("orders").as_str()), (1, "Kept-on-purpose-1"));
 }

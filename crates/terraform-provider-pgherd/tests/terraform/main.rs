@@ -20,10 +20,12 @@
 //! | a provider that is killed in a create | `cloud`: `a_provider_that_is_killed_in_a_create_is_gone_on_with`; `machine`: `a_create_that_is_cut_short_is_gone_on_with` |
 //! | versions that a target does not have | `blocks`: `every_block_lives_on_aws` (of the 18 blocks one line is exchanged there: no RDS makes PostgreSQL 11); `pgherd-core/src/checks/version_offered.rs` |
 //! | a provider outlives a Terraform that is killed | `cloud`: `a_terraform_that_is_killed_leaves_no_provider` |
+//! | what `ignore_changes` names is hidden from the plan and handed to the apply | `cloud`: `a_time_that_is_too_short_is_named_and_what_was_begun_goes_on` |
+//! | an update is planned before a destroy | `cloud`: `a_database_from_plan_to_destroy` |
 //! | older ones keep what is write-only | `words`; `cloud`: `a_time_that_is_too_short_is_named_and_what_was_begun_goes_on`; `src/protocol/server/tests.rs`: `what_is_write_only_is_refused_from_who_would_keep_it` |
 
-// By name, as they are run two at a time: of those with databases on this machine only one is at work, so the longest begins first and the
-// tutorial is last; in between whoever waits for them would be one of the two.
+// By name, as they are run, one for each core at a time: of those with databases on this machine only one is at work, so the longest begins first and the
+// tutorial is last; in between whoever waits for them would be one of those.
 mod blocks;
 mod cloud;
 mod examples;

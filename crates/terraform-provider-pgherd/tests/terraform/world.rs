@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -70,8 +70,9 @@ pub fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
 /// One at a time with databases on this machine: the agents of several worlds would take each other's ports.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// As many worlds as the machine of a check has cores.
-static SEATS: Mutex<usize> = Mutex::new(2);
+/// As many worlds as the machine has cores.
+static SEATS: LazyLock<Mutex<usize>> =
+    LazyLock::new(|| Mutex::new(std::thread::available_parallelism().map_or(2, usize::from)));
 static FREED: Condvar = Condvar::new();
 
 /// A place among those that run side by side.
