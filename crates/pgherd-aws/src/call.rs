@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use pgherd_http::{
-    HeaderMap, HeaderValue, Method, Next, Outcome, Refused, Request, Response, Safety, Tried, Url, redact, retry,
+    Attempts, HeaderMap, HeaderValue, Method, Outcome, Refused, Request, Response, Safety, Url, redact, retry,
 };
 use serde_json::Value;
-use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::endpoint::Endpoint;
@@ -99,8 +98,8 @@ impl Session {
             panic!("{} speaks JSON", service.id());
         };
         let call = self.call(service, region, form.action(), Safety::Repeatable, Default::default(), Vec::new());
-        let at = self.skew.now();
-        let keys = self.keys.at(at).await.map_err(|error| call.unsigned(error.to_string()))?;
+        let at = self.shared.skew.now();
+        let keys = self.shared.keys.at(at).await.map_err(|error| call.unsigned(error.to_string()))?;
         let mut url = call.endpoint.url.clone();
         url.set_query(Some(&form.encode(version)));
         sign::presigned(url, &keys, call.scope(), at, lasting)
@@ -124,28 +123,23 @@ impl Session {
     /// Attempts until one is final. An answer that is handed on has a status of success.
     async fn answered(&self, call: &Call<'_>) -> Result<Response, AwsError> {
         let pace = self.pace(call.service, call.region);
-        let mut tried = Tried::default();
+        let mut attempts = Attempts::begin(&self.endurance, call.safety, &pace).await;
         loop {
-            let turn = pace.before().await;
             let attempt = self.attempt(call).await?;
-            if let Outcome::Throttled(wish) = attempt.outcome {
-                pace.throttled(turn, wish);
-            }
-            match retry::next(&self.policy, call.safety, &mut tried, &attempt.outcome, chance()) {
-                Next::End => return attempt.result,
-                Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
+            if !attempts.again(&attempt.outcome).await {
+                return attempt.result;
             }
         }
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Attempt, AwsError> {
-        let at = self.skew.now();
-        let keys = self.keys.at(at).await.map_err(|error| call.unsigned(error.to_string()))?;
+        let at = self.shared.skew.now();
+        let keys = self.shared.keys.at(at).await.map_err(|error| call.unsigned(error.to_string()))?;
         let request = sign::signed(call.request.clone(), &keys, call.scope(), at)
             .map_err(|error| call.unsigned(call.cleaned(&error.to_string(), &keys)))?;
-        let answer = self.client.send(request).await;
+        let answer = self.shared.client.send(request).await;
         if !matches!(answer, Err(Refused::NotSent(_))) {
-            self.calls.fetch_add(1, Ordering::Relaxed);
+            self.shared.calls.fetch_add(1, Ordering::Relaxed);
         }
         let attempt = match answer {
             Ok(response) => self.read(call, response, &keys, at).await,
@@ -183,8 +177,8 @@ impl Session {
             Meaning::Answer => Outcome::Final,
             Meaning::Throttled => Outcome::Throttled(retry::wish(&response, now)),
             Meaning::Failed => Outcome::Failed(retry::wish(&response, now)),
-            Meaning::Time | Meaning::TimeOrExpired if self.skew.learn(&response, now, at) => Outcome::Corrected,
-            Meaning::Expired | Meaning::TimeOrExpired if self.keys.forget(keys).await => Outcome::Corrected,
+            Meaning::Time | Meaning::TimeOrExpired if self.shared.skew.learn(&response, now, at) => Outcome::Corrected,
+            Meaning::Expired | Meaning::TimeOrExpired if self.shared.keys.forget(keys).await => Outcome::Corrected,
             Meaning::Time | Meaning::Expired | Meaning::TimeOrExpired => Outcome::Final,
         };
         let error = AwsError {
@@ -249,14 +243,4 @@ impl Call<'_> {
         let secrets = self.secrets.iter().map(|secret| secret.as_str()).chain(own.into_iter().flatten());
         redact::without(words, secrets)
     }
-}
-
-/// Between 0 and 1.
-fn chance() -> f64 {
-    let mut bytes = [0; 4];
-    // Without chance all waits are the longest, which is no harm.
-    if getrandom::fill(&mut bytes).is_err() {
-        return 1.0;
-    }
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }

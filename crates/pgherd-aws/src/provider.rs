@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
@@ -35,6 +36,8 @@ pub struct AwsOptions {
     pub root_certificate: Option<String>,
     /// How long is waited.
     pub patience: Patience,
+    /// The day by which it is judged what AWS still offers; `None`: the clock's.
+    pub today: Option<Date>,
 }
 
 /// RDS for PostgreSQL in one region of one account.
@@ -49,13 +52,23 @@ pub struct Aws {
     stage: Tags,
     /// The steps at work that let go of something.
     leaving: Arc<Leaving>,
+    /// Whether something is being done, of which a look is a part: giving up would leave it half done.
+    is_at_work: bool,
 }
 
 impl Aws {
     /// AWS as a session knows it, for a block in `region`; `None`: the session's. Nothing is asked yet.
     pub fn new(session: Arc<Session>, region: Option<&str>, options: AwsOptions) -> Self {
         let region = region.unwrap_or(session.region()).to_owned();
-        Self { session, region, options, claimed: Tags::new(), stage: Tags::new(), leaving: Arc::default() }
+        Self {
+            session,
+            region,
+            options,
+            claimed: Tags::new(),
+            stage: Tags::new(),
+            leaving: Arc::default(),
+            is_at_work: false,
+        }
     }
 
     /// The same, which looks at everything as if it wore these tags, but for what belongs to another block.
@@ -67,6 +80,21 @@ impl Aws {
     pub(crate) fn amid(&self, stage: &[(&str, &str)]) -> Self {
         let stage = stage.iter().map(|(key, words)| ((*key).to_owned(), (*words).to_owned())).collect();
         Self { stage, ..self.clone() }
+    }
+
+    /// The same at work on something.
+    fn at_work(&self) -> Self {
+        Self { is_at_work: true, ..self.clone() }
+    }
+
+    /// The same for one look, which gives up sooner when calls are refused than what is at work.
+    fn looking(&self) -> Self {
+        if self.is_at_work { self.clone() } else { Self { session: self.session.looking(), ..self.clone() } }
+    }
+
+    /// The same for a look at what can be done without.
+    pub(crate) fn sparing(&self) -> Self {
+        Self { session: self.session.sparing(), ..self.clone() }
     }
 
     /// The tags of something, as they are looked at.
@@ -93,6 +121,11 @@ impl Aws {
         &self.region
     }
 
+    /// The day by which it is judged what AWS still offers.
+    pub(crate) fn today(&self) -> Date {
+        self.options.today.unwrap_or_else(|| Timestamp::now().to_zoned(TimeZone::UTC).date())
+    }
+
     /// How long is waited.
     pub(crate) fn patience(&self) -> &Patience {
         &self.options.patience
@@ -110,7 +143,7 @@ impl Provider for Aws {
     }
 
     async fn account(&self) -> Result<Option<String>, ProviderError> {
-        Ok(Some(sts::account(&self.session, &self.region).await?))
+        Ok(Some(sts::account(&self.session.looking(), &self.region).await?))
     }
 
     fn kinds(&self) -> &'static [Kind] {
@@ -130,27 +163,27 @@ impl Provider for Aws {
     }
 
     async fn preflight(&self, spec: &Spec, intended: &Intended<'_>) -> Result<Vec<Diagnostic>, ProviderError> {
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        let mut told = preflight::preflight(self, spec, intended, &self.options.accepted, today).await;
+        let (aws, accepted) = (&self.sparing(), &self.options.accepted);
+        let mut told = preflight::preflight(aws, spec, intended, accepted, self.today()).await;
         if matches!(intended.goal, Goal::Apply { .. }) {
             let said = seen::told(&intended.plan.block, intended.desired, intended.observed);
             let is_acceptable = |one: &Diagnostic| preflight::ACCEPTABLE.contains(&one.code);
-            let accepted = &self.options.accepted;
             told.extend(said.into_iter().map(|one| if is_acceptable(&one) { one.acknowledged(accepted) } else { one }));
         }
         Ok(told)
     }
 
     async fn observe(&self, wanted: &[Resource]) -> Result<Vec<Observed>, ProviderError> {
-        observe::observe(self, wanted).await
+        observe::observe(&self.looking(), wanted).await
     }
 
     async fn create(&self, resource: &Resource, now: ApplyNow, events: &Events) -> Result<(), ProviderError> {
-        let mut resource = live::late::resource(self, resource).await?;
+        let aws = &self.at_work();
+        let mut resource = live::late::resource(aws, resource).await?;
         if resource.id.kind == instance::NAME && self.options.accepted.contains(preflight::VERSION_UNAVAILABLE) {
-            resource = preflight::chosen(self, &resource).await;
+            resource = preflight::chosen(aws, &resource).await;
         }
-        live::create(self, &resource, now, events).await
+        live::create(aws, &resource, now, events).await
     }
 
     async fn update(
@@ -160,16 +193,17 @@ impl Provider for Aws {
         now: ApplyNow,
         events: &Events,
     ) -> Result<(), ProviderError> {
-        let (resource, changes) = live::late::update(self, resource, changes).await?;
-        live::update(self, &resource, &changes, now, events).await
+        let aws = &self.at_work();
+        let (resource, changes) = live::late::update(aws, resource, changes).await?;
+        live::update(aws, &resource, &changes, now, events).await
     }
 
     async fn delete(&self, id: &Id, how: &Deletion, events: &Events) -> Result<(), ProviderError> {
-        live::delete(self, id, how, events).await
+        live::delete(&self.at_work(), id, how, events).await
     }
 
     async fn operate(&self, operation: &Operation, events: &Events) -> Result<(), ProviderError> {
-        operate::operate(self, operation, events).await
+        operate::operate(&self.at_work(), operation, events).await
     }
 
     fn outputs(&self, spec: &Spec, observed: &[Observed]) -> Props {
@@ -198,15 +232,15 @@ impl Provider for Aws {
     }
 
     async fn report(&self, spec: &Spec) -> Result<Report, ProviderError> {
-        report::report(self, spec, Timestamp::now()).await
+        report::report(&self.looking(), spec, Timestamp::now()).await
     }
 
     async fn backups(&self, spec: &Spec) -> Result<Backups, ProviderError> {
-        report::backups(self, spec).await
+        report::backups(&self.looking(), spec).await
     }
 
     async fn history(&self, spec: &Spec) -> Result<Vec<Happened>, ProviderError> {
-        report::history(self, spec).await
+        report::history(&self.looking(), spec).await
     }
 
     async fn log(
@@ -219,10 +253,10 @@ impl Provider for Aws {
     }
 
     async fn parameters(&self, spec: &Spec) -> Result<Vec<LiveParameter>, ProviderError> {
-        settings::settings(self, &spec.name).await
+        settings::settings(&self.looking(), &spec.name).await
     }
 
     async fn password(&self, spec: &Spec) -> Result<Secret, ProviderError> {
-        live::password(self, &spec.name).await
+        live::password(&self.looking(), &spec.name).await
     }
 }

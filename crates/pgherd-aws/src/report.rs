@@ -1,7 +1,7 @@
 //! How a database is: its servers, what waits, its backups, its alarms and what happened to it, from calls side by side.
 //!
-//! What beside RDS's own word on the servers may not be read is left out with a warning: whoever may look at a database sees it. So is a
-//! second region that does not answer, which is not waited for long.
+//! What beside RDS's own word on the servers may not be read is left out with a warning: whoever may look at a database sees it. So are a
+//! second region and what is told around the servers, where they do not answer; neither is waited for long.
 
 use std::future::Future;
 use std::time::Duration;
@@ -34,29 +34,30 @@ pub(crate) async fn report(aws: &Aws, spec: &Spec, now: Timestamp) -> Result<Rep
     let replicas: Vec<&DbInstance> = seen.iter().filter(|seen| seen.source.as_ref() == Some(name)).collect();
     let ids: Vec<&str> = [primary].into_iter().chain(replicas.iter().copied()).map(|seen| seen.id.as_str()).collect();
     let prefix = names::alarm(name, "");
+    let around = &aws.sparing();
     let proxy = async {
         match marks::is_proxied(&primary.tags) {
-            true => rds::proxy(session, region, &names::proxy(name)).await,
+            true => rds::proxy(around.session(), region, &names::proxy(name)).await,
             false => Ok(None),
         }
     };
     let here = join5(
         rds::snapshots_of(session, region, name),
         rds::automated(session, region, name),
-        cloudwatch::standings(session, region, &prefix),
-        events(aws, region, &ids),
-        join(proxy, rds::maintenance(session, region, &ids)),
+        cloudwatch::standings(around.session(), region, &prefix),
+        events(around, region, &ids),
+        join(proxy, rds::maintenance(around.session(), region, &ids)),
     );
     let ((snapshots, automated, alarms, events, (proxy, maintenance)), there) = join(here, there(aws, spec)).await;
     let mut warnings = warnings(&seen, primary, name, now);
     let mut may = Tolerant { warnings: &mut warnings };
     let automated = may.told("automated backups", automated)?;
     let backups = backups_of(may.told("snapshots", snapshots)?, &automated);
-    let mut alarms = may.told("alarms", alarms)?;
+    let mut alarms = may.spare("alarms", alarms)?;
     alarms.retain(|alarm| ids.iter().any(|id| is_of(alarm, id)));
-    let mut happened = may.told("events", events)?;
-    let proxy = may.told("proxy", proxy)?;
-    let maintenance = may.told("maintenance by RDS", maintenance)?;
+    let mut happened = may.spare("events", events)?;
+    let proxy = may.spare("proxy", proxy)?;
+    let maintenance = may.spare("maintenance by RDS", maintenance)?;
     alarms.extend(there.alarms);
     happened.extend(there.events);
     happened.sort_by_key(|event| event.at);
@@ -231,6 +232,17 @@ impl Tolerant<'_> {
                 Ok(T::default())
             }
             asked => Ok(asked?),
+        }
+    }
+
+    /// The same for what is around the servers, and what does not answer for now.
+    fn spare<T: Default>(&mut self, what: &str, asked: Result<T, AwsError>) -> Result<T, ProviderError> {
+        match asked {
+            Err(error) if error.kind().is_transient() => {
+                self.warnings.push(format!("its {what} cannot be read for now: {error}"));
+                Ok(T::default())
+            }
+            asked => self.told(what, asked),
         }
     }
 }

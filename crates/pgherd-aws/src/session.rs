@@ -15,9 +15,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::service_config::ServiceConfigKey;
+use jiff::Timestamp;
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
-use pgherd_http::{Client, Options, Pace, Policy, Skew, Url};
+use pgherd_http::{Client, Endurance, Options, Pace, Policy, Skew, Url};
 
 use crate::api::rds::Offered;
 use crate::endpoint::{self, Endpoint};
@@ -25,9 +26,16 @@ use crate::keys::Keys;
 use crate::service::Service;
 use crate::transport::{Heard, Through};
 
-/// A session: credentials, region, endpoints, and what its calls share.
+/// A session: credentials, region, endpoints, and what its calls share; and how patiently its calls are repeated.
 #[derive(Debug)]
 pub struct Session {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) endurance: Endurance,
+}
+
+/// What is the same however patient somebody is.
+#[derive(Debug)]
+pub(crate) struct Shared {
     region: String,
     fips: bool,
     /// Endpoints that somebody configured in place of AWS's.
@@ -35,7 +43,6 @@ pub struct Session {
     pub(crate) keys: Keys,
     pub(crate) client: Arc<Client>,
     pub(crate) skew: Skew,
-    pub(crate) policy: Policy,
     pub(crate) calls: AtomicU64,
     paces: Mutex<HashMap<(Service, String), Arc<Pace>>>,
     pub(crate) offered: Offered,
@@ -113,7 +120,7 @@ impl Session {
         let fips = config.use_fips().unwrap_or(false);
         let keys = Keys::of(provider, heard);
         let session = Self::new(region, fips, instead, keys, client, Policy::default());
-        session.keys.at(session.skew.now()).await.map_err(|mut error| {
+        session.shared.keys.at(session.shared.skew.now()).await.map_err(|mut error| {
             if let Some(profile) = profile {
                 error.message = format!("{}: the profile is \"{profile}\"", error.message);
             }
@@ -152,29 +159,48 @@ impl Session {
         client: Arc<Client>,
         policy: Policy,
     ) -> Self {
-        Self {
+        let shared = Shared {
             region,
             fips,
             instead,
             keys,
             client,
             skew: Skew::default(),
-            policy,
             calls: AtomicU64::new(0),
             paces: Mutex::default(),
             offered: Offered::default(),
-        }
+        };
+        Self { shared: Arc::new(shared), endurance: Endurance::of_each(policy) }
+    }
+
+    /// Has this told when calls are refused for long because there are too many: until when they are tried.
+    pub fn tells(&self, tell: impl Fn(Timestamp) + Send + Sync + 'static) {
+        self.endurance.tells(tell);
+    }
+
+    /// The same for one look at something, whose calls are together patient for a minute.
+    pub(crate) fn looking(&self) -> Arc<Self> {
+        self.together(self.endurance.policy().looking())
+    }
+
+    /// The same for a look at what can be done without.
+    pub(crate) fn sparing(&self) -> Arc<Self> {
+        self.together(self.endurance.policy().sparing())
+    }
+
+    fn together(&self, policy: Policy) -> Arc<Self> {
+        Arc::new(Self { shared: Arc::clone(&self.shared), endurance: self.endurance.together(policy) })
     }
 
     /// The region of the session. A call names its own, which may be another.
     pub fn region(&self) -> &str {
-        &self.region
+        &self.shared.region
     }
 
     /// Where `service` is for `region`.
     pub fn endpoint(&self, service: Service, region: &str) -> Endpoint {
-        let of_aws = endpoint::of_aws(service, region, self.fips);
-        match self.instead.get(&service) {
+        let of_aws = endpoint::of_aws(service, region, self.shared.fips);
+        match self.shared.instead.get(&service) {
             Some(url) => Endpoint { url: folder(url), ..of_aws },
             None => of_aws,
         }
@@ -182,7 +208,7 @@ impl Session {
 
     /// Whether RDS is on this machine: somebody emulates it.
     pub fn is_emulated(&self) -> bool {
-        let host = self.instead.get(&Service::Rds).and_then(|url| Some(url.host_str()?.to_owned()));
+        let host = self.shared.instead.get(&Service::Rds).and_then(|url| Some(url.host_str()?.to_owned()));
         host.is_some_and(|host| {
             host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
         })
@@ -190,13 +216,13 @@ impl Session {
 
     /// How many requests were sent so far, each repetition included.
     pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        self.shared.calls.load(Ordering::Relaxed)
     }
 
     /// The pace of a service in a region, which all calls share.
     pub(crate) fn pace(&self, service: Service, region: &str) -> Arc<Pace> {
-        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        let pace = || Arc::new(Pace::hurried(self.policy.hurry));
+        let mut paces = self.shared.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = || Arc::new(Pace::hurried(self.endurance.policy().hurry));
         Arc::clone(paces.entry((service, region.to_owned())).or_insert_with(pace))
     }
 }

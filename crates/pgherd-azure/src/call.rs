@@ -7,10 +7,9 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pgherd_core::secret::Secret;
 use pgherd_http::{
-    HeaderMap, HeaderValue, Method, Next, Outcome, Refused, Request, Response, Safety, Tried, redact, retry,
+    Attempts, HeaderMap, HeaderValue, Method, Outcome, Refused, Request, Response, Safety, redact, retry,
 };
 use serde_json::Value as Json;
-use tokio::time::Instant;
 
 use crate::error::AzureError;
 use crate::session::{Asked, Session};
@@ -116,23 +115,18 @@ impl Session {
         safety: Safety,
     ) -> Result<Answer, AzureError> {
         let words = format!("{method} {}", asked.shown());
-        let mut tried = Tried::default();
+        let mut attempts = Attempts::begin(&self.endurance, safety, &self.pace).await;
         loop {
             let token = self.token.current(&self.client, asked.audience()).await;
             let token = token.map_err(|said| AzureError { status: Some(401), ..unanswered(&words, said, false) })?;
             let request = self.request(method.clone(), asked, body, &token);
             let request = request.map_err(|said| unanswered(&words, said, false))?;
-            let turn = self.pace.before().await;
             let attempt = self.attempt(&words, request, &token).await;
-            if let Outcome::Throttled(wish) = attempt.outcome {
-                self.pace.throttled(turn, wish);
-            }
             if attempt.outcome == Outcome::Corrected {
                 self.token.ended(&token).await;
             }
-            match retry::next(&self.policy, safety, &mut tried, &attempt.outcome, chance()) {
-                Next::End => return attempt.result,
-                Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
+            if !attempts.again(&attempt.outcome).await {
+                return attempt.result;
             }
         }
     }
@@ -227,14 +221,4 @@ fn foreign(asked: &str, status: u16) -> AzureError {
     let message = format!("the answer, {status}, is nothing that Azure would say");
     // A gateway that breaks down may have handed the request on.
     AzureError { status: Some(status), ..unanswered(asked, message, true) }
-}
-
-/// Between 0 and 1.
-fn chance() -> f64 {
-    let mut bytes = [0; 4];
-    // Without chance all waits are the longest, which is no harm.
-    if getrandom::fill(&mut bytes).is_err() {
-        return 1.0;
-    }
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }

@@ -95,6 +95,8 @@ pub enum Status {
 impl Status {
     /// What a resource is [`Status::Busy`] with that is on its way out: wanted or not, nothing of it will be left.
     pub const DELETING: &str = "deleting";
+    /// What the reason begins with where a resource is [`Status::Failed`] because its deletion went wrong half-way.
+    pub const HALF_DELETED: &str = "its deletion failed";
 }
 
 /// One kind of resource of one provider: what the diff needs to know, as data.

@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pgherd_http::{
-    HeaderMap, HeaderValue, Method, Next, Outcome, Refused, Request, Response, Safety, Tried, redact, retry,
+    Attempts, HeaderMap, HeaderValue, Method, Outcome, Refused, Request, Response, Safety, redact, retry,
 };
 use serde_json::Value as Json;
-use tokio::time::Instant;
 
 use crate::error::DoError;
 use crate::session::Session;
@@ -128,17 +127,12 @@ impl Session {
     ) -> Result<Json, DoError> {
         let asked = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let request = self.request(method, path, body, &asked)?;
-        let mut tried = Tried::default();
+        let mut attempts = Attempts::begin(&self.endurance, safety, &self.pace).await;
         loop {
-            let turn = self.pace.before().await;
             note().map_err(|words| unanswered(&asked, words, false))?;
             let attempt = self.attempt(&asked, request.clone()).await;
-            if let Outcome::Throttled(wish) = attempt.outcome {
-                self.pace.throttled(turn, wish);
-            }
-            match retry::next(&self.policy, safety, &mut tried, &attempt.outcome, chance()) {
-                Next::End => return attempt.result,
-                Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
+            if !attempts.again(&attempt.outcome).await {
+                return attempt.result;
             }
         }
     }
@@ -247,14 +241,4 @@ fn foreign(asked: &str, status: u16) -> DoError {
     let message = format!("the answer, {status}, is nothing that DigitalOcean would say");
     // A gateway that breaks down may have handed the request on.
     DoError { status: Some(status), ..unanswered(asked, message, true) }
-}
-
-/// Between 0 and 1.
-fn chance() -> f64 {
-    let mut bytes = [0; 4];
-    // Without chance all waits are the longest, which is no harm.
-    if getrandom::fill(&mut bytes).is_err() {
-        return 1.0;
-    }
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }

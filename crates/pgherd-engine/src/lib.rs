@@ -1,6 +1,7 @@
 //! Carries out plans against any provider. Knows no cloud and prints nothing.
 
 pub mod ending;
+pub mod free;
 pub mod operation;
 pub mod provider;
 pub mod run;

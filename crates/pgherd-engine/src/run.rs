@@ -1,7 +1,5 @@
 //! From a spec to a plan, and from a plan to the world: what every front end does.
 
-use std::future::Future;
-
 use jiff::Timestamp;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::lint::{self, Intent, Summary};
@@ -9,10 +7,8 @@ use pgherd_core::plan::{self, Plan, Timing};
 use pgherd_core::resource::{Id, Observed, Resource};
 use pgherd_core::spec::Spec;
 use pgherd_core::value::Props;
-use tokio::time::{Instant, sleep};
 
 use crate::provider::{Deletion, Events, Goal, Intended, Provider, ProviderError};
-use crate::settle::Patience;
 use crate::stop::Stop;
 use crate::walk::{Options, Outcome, walk};
 
@@ -66,39 +62,6 @@ pub async fn plan_observed(
     let remains = plan::remaining(provider.kinds(), &desired, &observed);
     let (plan, summary) = finish(plan, said, intent);
     Ok(Planned { plan, desired, observed, remains, summary })
-}
-
-/// Plans, and again as long as all that stops the plan is something that goes on by itself: what a run that was cut short began, a backup,
-/// a change of somebody else's. What is waited for is told once, and looking less and less often. When patience ends, the plan still says
-/// what is in the way. That a later look fails in a way that may pass ends no wait.
-pub async fn once_free<F>(
-    patience: &Patience,
-    tell: impl Fn(String),
-    mut plan: impl FnMut() -> F,
-) -> Result<Planned, ProviderError>
-where
-    F: Future<Output = Result<Planned, ProviderError>>,
-{
-    let deadline = Instant::now() + patience.deadline;
-    let (mut pause, mut told) = (patience.first_pause, String::new());
-    loop {
-        let planned = plan().await;
-        let left = deadline.saturating_duration_since(Instant::now());
-        let is_over = left.is_zero();
-        match planned {
-            Err(error) if is_over || told.is_empty() || !error.kind.is_transient() => return Err(error),
-            Err(_) => {}
-            Ok(planned) => {
-                let Some(words) = planned.plan.waits_for().filter(|_| !is_over) else { return Ok(planned) };
-                if words != told {
-                    tell(words.clone());
-                    told = words;
-                }
-            }
-        }
-        sleep(pause.min(left)).await;
-        pause = (pause * 3 / 2).min(patience.longest_pause);
-    }
 }
 
 /// Looks at the world and plans that nothing of the spec's database remains. Sends no write.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::provider::{ErrorKind, Events, ProviderError};
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 
 /// How long to wait, and how often to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ where
         }
         tokio::select! {
             () = sleep(wait) => {}
-            () = stop.asked() => return Err(ProviderError::new(ErrorKind::Interrupted, "the run was stopped")),
+            () = stop.asked() => return Err(stop::interrupted()),
         }
     }
 }
@@ -83,7 +83,6 @@ mod tests {
     use tokio::sync::mpsc::{self, UnboundedReceiver};
 
     use super::*;
-    use crate::stop;
 
     const PATIENCE: Patience = Patience {
         deadline: Duration::from_secs(60),

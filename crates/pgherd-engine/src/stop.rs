@@ -1,6 +1,10 @@
-//! The wish to stop: what runs is finished, nothing new is begun.
+//! The wish to stop: what runs is finished, nothing new is begun, and looks are given up.
+
+use std::future::Future;
 
 use tokio::sync::watch;
+
+use crate::provider::{ErrorKind, ProviderError};
 
 /// Asks for the stop, once and for all. Dropping it asks for nothing.
 #[derive(Debug)]
@@ -9,6 +13,11 @@ pub struct Stopper(watch::Sender<bool>);
 /// Hears whether to stop.
 #[derive(Debug, Clone)]
 pub struct Stop(Option<watch::Receiver<bool>>);
+
+/// What a run ends with that was stopped before its end.
+pub fn interrupted() -> ProviderError {
+    ProviderError::new(ErrorKind::Interrupted, "the run was stopped")
+}
 
 /// Both ends.
 pub fn stop() -> (Stopper, Stop) {
@@ -43,5 +52,14 @@ impl Stop {
         }
         // Nobody is left to ask.
         std::future::pending::<()>().await;
+    }
+
+    /// What comes of something that only looks; `None` where it is asked for before.
+    pub async fn unless_asked<T>(&self, look: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.asked() => None,
+            seen = look => Some(seen),
+        }
     }
 }

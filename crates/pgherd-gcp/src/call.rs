@@ -7,10 +7,9 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pgherd_core::secret::Secret;
 use pgherd_http::{
-    HeaderMap, HeaderValue, Method, Next, Outcome, Refused, Request, Response, Safety, Tried, redact, retry,
+    Attempts, HeaderMap, HeaderValue, Method, Outcome, Refused, Request, Response, Safety, redact, retry,
 };
 use serde_json::Value as Json;
-use tokio::time::Instant;
 
 use crate::error::GcpError;
 use crate::session::{Service, Session};
@@ -99,7 +98,7 @@ impl Session {
         safety: Safety,
     ) -> Result<Json, GcpError> {
         let asked = format!("{method} {}", path.split('?').next().unwrap_or(path));
-        let mut tried = Tried::default();
+        let mut attempts = Attempts::begin(&self.endurance, safety, &self.pace).await;
         loop {
             let token = self
                 .token
@@ -107,17 +106,12 @@ impl Session {
                 .await
                 .map_err(|words| GcpError { status: Some(401), ..unanswered(&asked, words, false) })?;
             let request = self.request(service, method.clone(), path, body, &asked, &token)?;
-            let turn = self.pace.before().await;
             let attempt = self.attempt(&asked, request, &token).await;
-            if let Outcome::Throttled(wish) = attempt.outcome {
-                self.pace.throttled(turn, wish);
-            }
             if attempt.outcome == Outcome::Corrected {
                 self.token.ended(&token).await;
             }
-            match retry::next(&self.policy, safety, &mut tried, &attempt.outcome, chance()) {
-                Next::End => return attempt.result,
-                Next::Again(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
+            if !attempts.again(&attempt.outcome).await {
+                return attempt.result;
             }
         }
     }
@@ -216,14 +210,4 @@ fn foreign(asked: &str, status: u16) -> GcpError {
     let message = format!("the answer, {status}, is nothing that Google would say");
     // A gateway that breaks down may have handed the request on.
     GcpError { status: Some(status), ..unanswered(asked, message, true) }
-}
-
-/// Between 0 and 1.
-fn chance() -> f64 {
-    let mut bytes = [0; 4];
-    // Without chance all waits are the longest, which is no harm.
-    if getrandom::fill(&mut bytes).is_err() {
-        return 1.0;
-    }
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
-use pgherd_http::{Client, Options, Pace, Policy, Url};
+use pgherd_http::{Client, Endurance, Options, Pace, Policy, Url};
 
 use crate::token::Token;
 
@@ -46,7 +47,7 @@ pub struct Session {
     pub(crate) project: Option<String>,
     pub(crate) token: Token,
     pub(crate) client: Client,
-    pub(crate) policy: Policy,
+    pub(crate) endurance: Endurance,
     pub(crate) pace: Pace,
     pub(crate) calls: AtomicU64,
 }
@@ -117,10 +118,15 @@ impl Session {
             project: fixed.project,
             token: fixed.token,
             client: Client::new(Options { answer_within: fixed.answer_within, ..Options::default() }),
-            policy: fixed.policy,
+            endurance: Endurance::of_each(fixed.policy),
             pace: Pace::hurried(fixed.policy.hurry),
             calls: AtomicU64::new(0),
         }))
+    }
+
+    /// Has this told when calls are refused for long because there are too many: until when they are tried.
+    pub fn tells(&self, tell: impl Fn(Timestamp) + Send + Sync + 'static) {
+        self.endurance.tells(tell);
     }
 
     /// Where a path of an API is.

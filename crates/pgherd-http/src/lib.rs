@@ -1,13 +1,15 @@
 //! The one HTTP client of every cloud: deadline, retry, pace, request ids, and nothing secret in an error.
 //!
-//! It knows no cloud: what an answer means (throttled, refused, done) is said by the caller, and [`retry::next`] says what follows.
+//! It knows no cloud: what an answer means (throttled, refused, done) is said by the caller, and [`Attempts`] says what follows.
 
+pub mod attempts;
 pub mod client;
 pub mod pace;
 pub mod redact;
 pub mod retry;
 pub mod skew;
 
+pub use attempts::{Attempts, Endurance};
 pub use client::{Client, Options, Refused, Request, Response};
 pub use pace::Pace;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

@@ -1,6 +1,6 @@
 //! Throttling is shared: after one throttle everybody who asks the same service waits, and the rate halves; it recovers by itself.
 //!
-//! Without it every parallel step finds out for itself, with a dozen attempts each, and together they keep the service busy refusing.
+//! Without it every parallel step finds out for itself, in attempts of its own, and together they keep the service busy refusing.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -35,6 +35,12 @@ impl Pace {
     /// One where everything goes so many times faster.
     pub fn hurried(hurry: u32) -> Self {
         Self(Mutex::new(Rate { hurry: hurry.max(1), ..Rate::new(Instant::now()) }))
+    }
+
+    /// Takes one's turn where that is now, and says when it was.
+    pub fn at_once(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.lock(|rate| rate.take(now)).is_ok().then_some(now)
     }
 
     /// Waits for one's turn, and says when it was: [`Self::throttled`] wants to know.

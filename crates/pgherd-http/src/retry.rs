@@ -6,15 +6,14 @@ use jiff::Timestamp;
 
 use crate::client::Response;
 
-/// The longest time a server may ask us to stay away before we give up instead: nobody watches a command that does nothing.
-const LONGEST_OBEYED: Duration = Duration::from_secs(300);
-
 /// How often and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// "Asked too often" is handed on once the waits for it, each at its longest, add up to this. Whoever is refused all the time gives
-    /// up after half of it at the earliest.
+    /// "Asked too often" is borne for so long since it was first heard. The last attempt is at the end of that.
     pub throttled_for: Duration,
+    /// The longest time a server may have us stay away, counted from the same moment, before we give up instead: nobody watches a command
+    /// that does nothing.
+    pub obeyed_for: Duration,
     /// Attempts after which a failure of the network or the server is handed on.
     pub failed_at_most: u32,
     /// The wait after the first attempt is between nothing and this; it doubles with every further one.
@@ -28,10 +27,11 @@ pub struct Policy {
 impl Default for Policy {
     /// A throttle is worth more patience than a failure, since it says that all is well but busy, and than AWS's own clients have, which end
     /// after ten attempts, about half a minute: clouds count by the minute, others of the account ask as well, and what ends here may be an
-    /// apply that has made half of a database. So a minute is outlasted for certain. Not much more: who only looks waits as long, in silence.
+    /// apply that has made half of a database. So a minute is outlasted for certain. Who only looks waits less: [`Self::looking`].
     fn default() -> Self {
         Self {
             throttled_for: Duration::from_secs(120),
+            obeyed_for: Duration::from_secs(300),
             failed_at_most: 4,
             first_wait: Duration::from_millis(200),
             longest_wait: Duration::from_secs(20),
@@ -41,17 +41,35 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The usual one where all time goes so many times faster.
+    /// The usual one where all waits are so many times shorter, for tests. Patience is, by a quarter of that: the clock counts it, and who is
+    /// held up for a moment by a busy machine would have none left.
     #[must_use]
     pub fn hurried(times: u32) -> Self {
-        let Self { throttled_for, failed_at_most, first_wait, longest_wait, hurry } = Self::default();
+        let Self { throttled_for, obeyed_for, failed_at_most, first_wait, longest_wait, hurry } = Self::default();
         Self {
-            throttled_for: throttled_for / times,
+            throttled_for: throttled_for / (times / 4).max(1),
+            obeyed_for: obeyed_for / (times / 4).max(1),
             failed_at_most,
             first_wait: first_wait / times,
             longest_wait: longest_wait / times,
             hurry: hurry * times,
         }
+    }
+
+    /// Of whoever only looks, and leaves nothing half done by giving up: half as patient, which is a minute.
+    #[must_use]
+    pub fn looking(self) -> Self {
+        self.no_longer_than(self.throttled_for / 2)
+    }
+
+    /// Of whoever looks for what can be done without: 20 seconds.
+    #[must_use]
+    pub fn sparing(self) -> Self {
+        self.no_longer_than(self.throttled_for / 6)
+    }
+
+    fn no_longer_than(self, most: Duration) -> Self {
+        Self { throttled_for: most, obeyed_for: most, ..self }
     }
 
     /// The longest wait after so many attempts that ended in the same way.
@@ -93,8 +111,6 @@ pub enum Outcome {
 pub struct Tried {
     /// Throttled.
     pub throttled: u32,
-    /// What was waited for that, each wait at its longest.
-    pub throttled_for: Duration,
     /// Not sent, not answered, or failed.
     pub failed: u32,
     /// Answered by something else.
@@ -125,12 +141,20 @@ pub enum Next {
     Again(Duration),
 }
 
-/// Counts an attempt that ended with `outcome`, and says what follows. `roll` is chance, from 0 to 1.
-pub fn next(policy: &Policy, safety: Safety, tried: &mut Tried, outcome: &Outcome, roll: f64) -> Next {
+/// Counts an attempt that ended with `outcome`, and says what follows. `throttled_for` is how long ago the first throttle was, `roll` is
+/// chance, from 0 to 1.
+pub fn next(
+    policy: &Policy,
+    safety: Safety,
+    tried: &mut Tried,
+    outcome: &Outcome,
+    throttled_for: Duration,
+    roll: f64,
+) -> Next {
     tried.count(outcome);
     let repeatable = safety == Safety::Repeatable;
     match outcome {
-        Outcome::Throttled(wish) => throttled(policy, *wish, tried, roll),
+        Outcome::Throttled(wish) => throttled(policy, *wish, tried.throttled, throttled_for, roll),
         Outcome::Failed(wish) if repeatable && tried.failed < policy.failed_at_most => {
             waited(policy, *wish, tried.failed, roll)
         }
@@ -149,23 +173,23 @@ pub fn next(policy: &Policy, safety: Safety, tried: &mut Tried, outcome: &Outcom
     }
 }
 
-/// Half of a limit that doubles, and up to as much again by chance: no bad luck uses up the patience within seconds. The server's wish is the
-/// least that is waited, since one that is not true, such as none at all, would be obeyed again and again.
-fn throttled(policy: &Policy, wish: Option<Duration>, tried: &mut Tried, roll: f64) -> Next {
+/// Half of a limit that doubles, and up to as much again by chance, so that many who were refused together do not come back together. The
+/// server's wish is the least that is waited, since one that is not true, such as none at all, would be obeyed again and again.
+fn throttled(policy: &Policy, wish: Option<Duration>, times: u32, throttled_for: Duration, roll: f64) -> Next {
     let wish = wish.unwrap_or_default();
-    if wish > LONGEST_OBEYED || tried.throttled_for >= policy.throttled_for {
+    let left = policy.throttled_for.saturating_sub(throttled_for);
+    if left.is_zero() || throttled_for + wish > policy.obeyed_for {
         return Next::End;
     }
-    let longest = policy.longest_after(tried.throttled);
-    tried.throttled_for += longest.max(wish);
-    Next::Again(longest.mul_f64(0.5 + roll.clamp(0.0, 1.0) / 2.0).max(wish))
+    let usual = policy.longest_after(times).mul_f64(0.5 + roll.clamp(0.0, 1.0) / 2.0);
+    Next::Again(usual.min(left).max(wish))
 }
 
 /// The server's wish, or full jitter: anything between nothing and a limit that doubles, so that many who were refused together do
 /// not come back together.
 fn waited(policy: &Policy, wish: Option<Duration>, times: u32, roll: f64) -> Next {
     match wish {
-        Some(wish) if wish > LONGEST_OBEYED => Next::End,
+        Some(wish) if wish > policy.obeyed_for => Next::End,
         Some(wish) => Next::Again(wish),
         None => Next::Again(policy.longest_after(times).mul_f64(roll.clamp(0.0, 1.0))),
     }
@@ -204,9 +228,12 @@ mod tests {
     }
 
     fn waits(policy: &Policy, safety: Safety, outcome: &Outcome, roll: f64) -> Vec<Duration> {
-        let mut tried = Tried::default();
-        let attempts = std::iter::from_fn(|| match next(policy, safety, &mut tried, outcome, roll) {
-            Next::Again(wait) => Some(wait),
+        let (mut tried, mut waited) = (Tried::default(), Duration::ZERO);
+        let attempts = std::iter::from_fn(|| match next(policy, safety, &mut tried, outcome, waited, roll) {
+            Next::Again(wait) => {
+                waited += wait;
+                Some(wait)
+            }
             Next::End => None,
         });
         attempts.collect()
@@ -216,29 +243,58 @@ mod tests {
     const NEVER: &[u64] = &[];
 
     #[test]
-    fn a_throttle_is_waited_out_for_one_to_two_minutes_whatever_was_asked() {
-        let total = |safety, outcome: &Outcome, roll| -> Duration {
-            waits(&Policy::default(), safety, outcome, roll).iter().sum()
-        };
+    fn a_throttle_is_borne_for_two_minutes_whatever_was_asked_and_whatever_chance_brings() {
         for safety in BOTH {
-            let waits = waits(&Policy::default(), safety, &Outcome::Throttled(None), 1.0);
-            let begin: Vec<u128> = waits.iter().take(9).map(Duration::as_millis).collect();
+            let begin = waits(&Policy::default(), safety, &Outcome::Throttled(None), 1.0);
+            let begin: Vec<u128> = begin.iter().take(9).map(Duration::as_millis).collect();
             assert_eq!(begin, [200, 400, 800, 1600, 3200, 6400, 12800, 20000, 20000]);
-            // A server that asks for none, or for a second, is given the same time.
-            for wish in [None, Some(Duration::ZERO), Some(Duration::from_secs(1))] {
-                let throttled = Outcome::Throttled(wish);
-                let minutes = [0.0, 1.0].map(|roll| total(safety, &throttled, roll).as_secs() / 60);
-                assert_eq!(minutes, [1, 2], "{wish:?}");
+            for roll in [0.0, 0.3, 1.0] {
+                // A server that asks for none, or for a second, is given the same time.
+                for wish in [None, Some(Duration::ZERO), Some(Duration::from_secs(1))] {
+                    let waits = waits(&Policy::default(), safety, &Outcome::Throttled(wish), roll);
+                    let over = waits.iter().sum::<Duration>().saturating_sub(Duration::from_secs(120));
+                    assert!(over <= wish.unwrap_or_default(), "{wish:?} {roll}");
+                    assert!(waits.iter().sum::<Duration>() >= Duration::from_secs(120), "{wish:?} {roll}");
+                }
             }
         }
+    }
+
+    /// What the calls before have waited, and what was spent on one's turn, counts.
+    #[test]
+    fn the_clock_ends_it_and_not_the_number_of_attempts() {
+        let (policy, throttled) = (Policy::default(), Outcome::Throttled(None));
+        let at = |tried: u32, s: u64| {
+            let mut tried = Tried { throttled: tried, ..Tried::default() };
+            next(&policy, Safety::Repeatable, &mut tried, &throttled, Duration::from_secs(s), 1.0)
+        };
+        assert_eq!(at(0, 120), Next::End);
+        assert_eq!(at(0, 119), Next::Again(Duration::from_millis(200)));
+        assert_eq!(at(20, 119), Next::Again(Duration::from_secs(1)), "the last attempt is at the end");
+        assert_eq!(at(20, 10), Next::Again(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn who_only_looks_is_less_patient() {
+        let patient = |policy: Policy| -> u64 {
+            waits(&policy, Safety::Repeatable, &Outcome::Throttled(None), 0.5).iter().sum::<Duration>().as_secs()
+        };
+        let usual = Policy::default();
+        assert_eq!([usual, usual.looking(), usual.sparing()].map(patient), [120, 60, 20]);
+        let wish = Outcome::Throttled(Some(Duration::from_secs(61)));
+        assert_eq!(waits(&usual.looking(), Safety::Repeatable, &wish, 1.0), [Duration::ZERO; 0]);
     }
 
     #[test]
     fn where_time_goes_faster_everything_does() {
         let of = |policy: &Policy| waits(policy, Safety::LookFirst, &Outcome::Throttled(None), 1.0);
         let faster: Vec<Duration> = of(&Policy::hurried(100)).iter().map(|wait| *wait * 100).collect();
-        assert_eq!(faster, of(&Policy::default()));
-        assert_eq!(Policy::hurried(100).hurry, 100);
+        // The last one ends with patience.
+        let [usual @ .., _] = &of(&Policy::default())[..] else { panic!("it waits") };
+        assert!(faster.starts_with(usual), "{faster:?}");
+        let Policy { throttled_for, hurry, .. } = Policy::hurried(100);
+        assert_eq!((throttled_for * 25, hurry), (Policy::default().throttled_for, 100));
+        assert_eq!(Policy::hurried(1), Policy::default());
     }
 
     #[test]
@@ -286,7 +342,8 @@ mod tests {
     fn chance_spreads_the_waits_from_nothing_to_the_limit() {
         let tried = Tried { failed: 2, throttled: 2, ..Tried::default() };
         let of = |outcome| {
-            let after = |roll| next(&Policy::default(), Safety::Repeatable, &mut { tried }, &outcome, roll);
+            let after =
+                |roll| next(&Policy::default(), Safety::Repeatable, &mut { tried }, &outcome, Duration::ZERO, roll);
             [0.0, 0.25, 1.0, 7.0].map(after)
         };
         let ms = |waits: [u64; 4]| waits.map(|ms| Next::Again(Duration::from_millis(ms)));

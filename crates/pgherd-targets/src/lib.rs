@@ -1,9 +1,12 @@
 //! The targets as this version offers them, this machine, AWS, Google Cloud and DigitalOcean: the same for the command line and for Terraform.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 pub use pgherd_aws::Account;
 use pgherd_aws::{Aws, AwsOptions, Patience, Session};
 use pgherd_core::checks;
@@ -31,6 +34,47 @@ pub struct Options {
     pub root_certificate: Option<String>,
     /// What is said of the account at AWS; nothing: the environment says it.
     pub account: Account,
+    /// Who is told when a cloud refuses calls for long, because there are too many.
+    pub told: Told,
+}
+
+/// Tells whoever waits, in words; the usual one tells nobody.
+#[derive(Clone, Default)]
+pub struct Told(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+
+impl Told {
+    /// Tells in this way.
+    pub fn by(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    /// Tells that a cloud refuses calls, and until when they are tried.
+    fn of(&self, cloud: &'static str) -> impl Fn(Timestamp) + Send + Sync + use<> {
+        let tell = self.0.clone();
+        move |until| {
+            let until = until.strftime("%H:%M:%S UTC");
+            if let Some(tell) = &tell {
+                tell(&format!("{cloud} refuses calls for now, there are too many; they are tried until {until}"));
+            }
+        }
+    }
+}
+
+impl PartialEq for Told {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(another)) => Arc::ptr_eq(one, another),
+            (one, another) => one.is_none() && another.is_none(),
+        }
+    }
+}
+
+impl Eq for Told {}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Told").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Options {
@@ -69,10 +113,12 @@ impl Options {
     pub async fn aws(&self, spec: &Spec) -> Result<Aws, ProviderError> {
         let region = spec.place.region.known().map(String::as_str);
         let session = session(&self.account, region).await?;
+        session.tells(self.told.of("AWS"));
         let options = AwsOptions {
             accepted: self.accepted.clone(),
             root_certificate: self.root_certificate.clone(),
             patience: Patience::with(&session),
+            today: given_now().ok().flatten().map(|now| now.to_zoned(TimeZone::UTC).date()),
         };
         Ok(Aws::new(session, region, options))
     }
@@ -88,6 +134,7 @@ impl Options {
                 || session
             })),
         };
+        session.tells(self.told.of("Google Cloud"));
         let options = GcpOptions { accepted: self.accepted.clone(), patience: pgherd_gcp::Patience::with(&session) };
         let place = &spec.place;
         let known = |setting: &Setting<String>| setting.known().cloned();
@@ -105,6 +152,7 @@ impl Options {
                 || session
             })),
         };
+        session.tells(self.told.of("DigitalOcean"));
         let options = DigitalOceanOptions {
             accepted: self.accepted.clone(),
             secrets: Some(self.paths().state.join("digitalocean")),
@@ -112,6 +160,13 @@ impl Options {
         };
         Ok(DigitalOcean::new(session, spec.place.region.known().map(String::as_str), options))
     }
+}
+
+/// The moment that `PGHERD_NOW` says it is, so that what goes by dates can be reproduced. An error where it says something else.
+pub fn given_now() -> Result<Option<Timestamp>, String> {
+    let given = std::env::var("PGHERD_NOW").ok().filter(|text| !text.is_empty());
+    let read = |text: String| text.parse().map_err(|_| format!("PGHERD_NOW is `{text}`, which is no time"));
+    given.map(read).transpose()
 }
 
 /// The codes of all errors that may be accepted, on whichever target of these.

@@ -13,7 +13,7 @@ use crate::carrying::{self, Carrier, Ending};
 use crate::commands::Context;
 use crate::confirm::{Weight, confirm, confirm_loss};
 use crate::databases::Database;
-use crate::error::{CommandError, Exit};
+use crate::error::{CommandError, Exit, Kind};
 use crate::planning::Plans;
 
 /// Asks what has to be asked before these plans are carried out: the name of each database whose data would go, however
@@ -54,8 +54,13 @@ fn question(plans: &Plans) -> String {
 /// Does it.
 pub fn carry_out(context: &Context<'_>, change: &Change, plans: &Plans) -> Result<Exit, CommandError> {
     let carrier = Carrier::of(plans.each.iter().map(|one| &one.database.spec));
-    // What was waited already counts.
-    let timeout = change.timeout.map(|timeout| timeout.saturating_sub(plans.waited));
+    // Looking and waiting have had their part of it; what has none left is not begun.
+    let timeout = change.timeout.map(|timeout| timeout.saturating_sub(plans.took));
+    if timeout.is_some_and(|left| left.is_zero()) {
+        let error =
+            CommandError::new(Kind::TimedOut, "looking and waiting took all of the timeout; nothing was touched");
+        return Err(error.hint("the same command again does it"));
+    }
     let change = &Change { timeout, ..change.clone() };
     let ending = carrying::watch(context.printer, change, plans.steps(), carrier, |sender| {
         join_all(plans.each.iter().map(move |one| {

@@ -49,6 +49,10 @@ pub struct Global {
     #[arg(skip)]
     pub provider: Option<pgherd_core::cloud::Cloud>,
 
+    /// Who is told when a cloud refuses calls for long.
+    #[arg(skip)]
+    pub told: pgherd_targets::Told,
+
     /// Print the result as one JSON document (what goes on, such as `logs --follow`: one a line)
     #[arg(long, global = true)]
     pub json: bool,

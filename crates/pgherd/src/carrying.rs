@@ -132,8 +132,8 @@ async fn watching<T>(
                 return Ok(Ending::Done(done));
             }
             () = &mut deadline => return Err(carrier.left("stopped waiting at the timeout")),
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted.map_err(|cause| CommandError::io("Ctrl-C cannot be listened for", &cause))?;
+            interrupted = targets::ctrl_c() => {
+                interrupted?;
                 return Err(carrier.left("stopped watching"));
             }
         }

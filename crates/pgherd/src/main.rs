@@ -36,11 +36,12 @@ fn main() -> ExitCode {
         return ExitCode::from(code);
     }
     panic::install();
-    let cli = match args::parse(std::env::args_os()) {
+    let mut cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(usage) => return usage::explain(&usage, std::env::args_os()),
     };
     let printer = Printer::new(cli.verb.name(), &cli.global);
+    cli.global.told = printer.teller();
     match commands::run(&printer, cli) {
         Ok(exit) => exit.code(),
         Err(error) => {

@@ -1,7 +1,7 @@
 //! From blocks to plans, and plans shown: what `plan`, `apply`, `up` and `destroy` have in common.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -14,9 +14,9 @@ use pgherd_core::plan::{Action, BUSY, Plan, Timing};
 use pgherd_core::resource::{Observed, Status};
 use pgherd_core::spec::Spec;
 use pgherd_core::version::Version;
+use pgherd_engine::free;
 use pgherd_engine::provider::ProviderError;
 use pgherd_engine::run::{self, Planned};
-use pgherd_engine::settle::Patience;
 
 use crate::args::{self, Change};
 use crate::commands::Context;
@@ -81,13 +81,22 @@ pub struct Plans {
     pub summary: Summary,
     /// When they were made, as far as windows go.
     pub at: Timestamp,
-    /// How long they waited for what was in the way.
-    pub waited: Duration,
+    /// How long that took, with what was waited for.
+    pub took: Duration,
 }
 
 /// Looks at all databases, and plans. Sends no write.
 pub fn plan(context: &Context<'_>, databases: Vec<Database>, goal: Goal) -> Result<Plans, CommandError> {
-    plan_all(context, databases, goal, Duration::ZERO)
+    let began = Instant::now();
+    let planned = targets::wait_for(plan_all(&databases, goal, context.now))??;
+    Ok(Plans::of(context, databases, planned, (context.now, began)))
+}
+
+/// The same for the end of databases, whose deletions wait by themselves for what is in the way.
+pub fn plan_destroy(context: &Context<'_>, databases: Vec<Database>, change: &Change) -> Result<Plans, CommandError> {
+    let began = Instant::now();
+    let planned = in_time(change, None, async { Ok(plan_all(&databases, Goal::Destroy, context.now).await?) })?;
+    Ok(Plans::of(context, databases, planned, (context.now, began)))
 }
 
 /// The same for whoever is about to carry it out: what is in the way and goes on by itself, such as what a run began that was cut short,
@@ -101,47 +110,41 @@ pub fn plan_to_do(
     asked: Asked,
 ) -> Result<Plans, CommandError> {
     let began = Instant::now();
-    let mut plans = plan(context, databases, goal)?;
-    let waits = !change.dry_run && !change.no_wait;
     let is_asked = asked == Asked::Always && !change.yes;
-    let mut told = HashSet::new();
-    while let Some(words) = plans.waits_for().filter(|_| waits) {
+    let (in_the_way, at) = (RefCell::new(None), Cell::new(context.now));
+    let planned = in_time(change, Some(&in_the_way), async {
+        let planned = plan_all(&databases, goal, at.get()).await?;
+        let Some(words) = waits_for(&databases, &planned).filter(|_| !change.dry_run && !change.no_wait) else {
+            return Ok(planned);
+        };
         if is_asked && !args::can_ask() {
             let message = format!("{words}; and nobody could be asked afterwards: there is no terminal");
             return Err(
                 CommandError::refused(message).hint("add --yes to agree to what is left then, or run it on a terminal")
             );
         }
-        let left = change.timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+        *in_the_way.borrow_mut() = Some(words);
         let then = if is_asked { ", then asking" } else { "" };
-        let tell = |name: &str, words: &str| {
-            let line = format!("{name}: {words}; waiting for it{then}");
-            if told.insert(line.clone()) {
-                context.printer.say(&line);
-            }
+        let tell = |place: usize, words: &str| {
+            context.printer.say(&format!("{}: {words}; waiting for it{then}", databases[place].spec.name));
         };
-        let is_free = wait_for_busy(context, &plans, goal, began, left, tell)?;
-        let waited = began.elapsed();
-        let databases = plans.each.into_iter().map(|one| one.database).collect();
-        plans = plan_all(context, databases, goal, waited)?;
-        if is_free {
-            continue;
-        }
-        match plans.waits_for() {
-            Some(words) if change.timeout.is_some_and(|timeout| waited >= timeout) => {
-                let message = format!("stopped waiting at the timeout; {words}; nothing was touched");
-                return Err(CommandError::new(Kind::TimedOut, message).hint("the same command again goes on waiting"));
+        let patience = |place: usize| databases[place].provider.until_free();
+        let again = |place: usize| {
+            at.set(later(context, began.elapsed()));
+            plan_one(&databases[place], goal, at.get())
+        };
+        let planned = free::once_all_free(planned, patience, AT_ONCE, tell, again).await?;
+        match waits_for(&databases, &planned) {
+            Some(words) => {
+                let message = format!("stopped waiting after {}; {words}; nothing was touched", lasted(began));
+                Err(CommandError::new(Kind::TimedOut, message).hint("the same command again goes on waiting"))
             }
-            _ => break,
+            None => Ok(planned),
         }
-    }
-    if change.timeout.is_some_and(|timeout| began.elapsed() >= timeout) && !plans.waited.is_zero() {
-        let error =
-            CommandError::new(Kind::TimedOut, "the timeout passed while something was waited for; nothing was touched");
-        return Err(error.hint("the same command again does it"));
-    }
-    // Whoever has waited, or will not, is not told that `apply` does.
-    if !change.dry_run && plans.waits_for().is_some() {
+    })?;
+    let mut plans = Plans::of(context, databases, planned, (at.get(), began));
+    // Whoever will not wait is not told that `apply` does.
+    if change.no_wait && plans.are_busy() {
         let all = plans.each.iter_mut().flat_map(|one| &mut one.planned.plan.diagnostics);
         for busy in all.filter(|one| one.code == BUSY && one.severity == Severity::Error) {
             "run it again when that is over".clone_into(&mut busy.help);
@@ -159,26 +162,28 @@ pub enum Asked {
     Perhaps,
 }
 
-/// Looks at those that are busy until none is, which is `true`, or patience ends.
-fn wait_for_busy(
-    context: &Context<'_>,
-    plans: &Plans,
-    goal: Goal,
-    began: Instant,
-    left: Option<Duration>,
-    mut tell: impl FnMut(&str, &str),
-) -> Result<bool, CommandError> {
-    let tell = RefCell::new(&mut tell);
-    let busy = plans.each.iter().filter(|one| one.planned.plan.waits_for().is_some()).map(async |one| {
-        let (database, name) = (&one.database, &one.database.spec.name);
-        let usual = database.provider.until_free();
-        let deadline = usual.deadline.saturating_sub(began.elapsed());
-        let patience = Patience { deadline: left.map_or(deadline, |left| left.min(deadline)), ..usual };
-        let tell = |words: String| (*tell.borrow_mut())(name, &words);
-        run::once_free(&patience, tell, || plan_one(database, goal, later(context, began.elapsed()))).await
-    });
-    let looked = targets::wait_for(stream::iter(busy.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect::<Vec<_>>())??;
-    Ok(looked.iter().all(|planned| planned.plan.waits_for().is_none()))
+/// What is looked at within `--timeout`, of which the work gets the rest. So far nothing was touched.
+fn in_time<T>(
+    change: &Change,
+    in_the_way: Option<&RefCell<Option<String>>>,
+    looks: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let Some(timeout) = change.timeout else { return targets::wait_for(looks)? };
+    let looked = targets::wait_for(async { tokio::time::timeout(timeout, looks).await })?;
+    looked.unwrap_or_else(|_| {
+        let words = in_the_way.and_then(|words| words.borrow().clone());
+        let (message, hint) = match words {
+            Some(words) => {
+                (format!("stopped waiting at the timeout; {words}"), "the same command again goes on waiting")
+            }
+            None => ("the timeout passed before all was looked at".to_owned(), "a longer --timeout leaves time for it"),
+        };
+        Err(CommandError::new(Kind::TimedOut, format!("{message}; nothing was touched")).hint(hint))
+    })
+}
+
+fn lasted(began: Instant) -> String {
+    pgherd_core::text::duration(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The moment so long after the command began.
@@ -187,24 +192,9 @@ fn later(context: &Context<'_>, by: Duration) -> Timestamp {
     context.now.saturating_add(by).unwrap_or(context.now)
 }
 
-fn plan_all(
-    context: &Context<'_>,
-    databases: Vec<Database>,
-    goal: Goal,
-    waited: Duration,
-) -> Result<Plans, CommandError> {
-    let at = later(context, waited);
-    let each = targets::wait_for(async {
-        let plans = databases.into_iter().map(async |database| {
-            let planned = plan_one(&database, goal, at).await?;
-            let is_new = planned.observed.is_empty();
-            let engine = if is_new { targets::engine(context.global, &database.spec) } else { Engine::Unknown };
-            Ok::<_, CommandError>(PlannedDatabase { database, planned, engine })
-        });
-        stream::iter(plans).buffered(AT_ONCE).try_collect::<Vec<_>>().await
-    })??;
-    let summary = lint::summary(each.iter().map(|one| &one.planned.plan));
-    Ok(Plans { each, summary, at, waited })
+async fn plan_all(databases: &[Database], goal: Goal, at: Timestamp) -> Result<Vec<Planned>, ProviderError> {
+    let plans = databases.iter().map(|database| plan_one(database, goal, at));
+    stream::iter(plans).buffered(AT_ONCE).try_collect().await
 }
 
 async fn plan_one(database: &Database, goal: Goal, at: Timestamp) -> Result<Planned, ProviderError> {
@@ -219,12 +209,33 @@ async fn plan_one(database: &Database, goal: Goal, at: Timestamp) -> Result<Plan
     }
 }
 
+/// What is in the way and goes on by itself, where nothing else is in the way of any plan, in words.
+fn waits_for(databases: &[Database], planned: &[Planned]) -> Option<String> {
+    let refused = databases.iter().zip(planned).filter(|(_, planned)| planned.plan.is_refused());
+    let words = refused.map(|(database, one)| Some(format!("{}: {}", database.spec.name, one.plan.waits_for()?)));
+    words.collect::<Option<Vec<_>>>().filter(|words| !words.is_empty()).map(|words| words.join("; "))
+}
+
 impl Plans {
-    /// What is in the way and goes on by itself, where nothing else is in the way of any plan, in words.
-    fn waits_for(&self) -> Option<String> {
-        let refused = self.each.iter().filter(|one| one.planned.plan.is_refused());
-        let words = refused.map(|one| Some(format!("{}: {}", one.database.spec.name, one.planned.plan.waits_for()?)));
-        words.collect::<Option<Vec<_>>>().filter(|words| !words.is_empty()).map(|words| words.join("; "))
+    fn of(
+        context: &Context<'_>,
+        databases: Vec<Database>,
+        planned: Vec<Planned>,
+        (at, began): (Timestamp, Instant),
+    ) -> Self {
+        let summary = lint::summary(planned.iter().map(|one| &one.plan));
+        let each = databases.into_iter().zip(planned).map(|(database, planned)| {
+            let is_new = planned.observed.is_empty();
+            let engine = if is_new { targets::engine(context.global, &database.spec) } else { Engine::Unknown };
+            PlannedDatabase { database, planned, engine }
+        });
+        Self { each: each.collect(), summary, at, took: began.elapsed() }
+    }
+
+    /// Whether all that is in the way of any goes on by itself.
+    fn are_busy(&self) -> bool {
+        let mut refused = self.each.iter().map(|one| &one.planned.plan).filter(|plan| plan.is_refused()).peekable();
+        refused.peek().is_some() && refused.all(|plan| plan.waits_for().is_some())
     }
 
     /// Shows the plans and tells what is to be said about them. An error when something stops them.

@@ -5,13 +5,16 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use pgherd_core::diagnostic::Severity;
-use pgherd_core::event::Event;
+use pgherd_core::event::{Event, What};
+use pgherd_targets::Told;
 use serde::Serialize;
 
 use crate::args::{Color, Global};
 use crate::error::CommandError;
 use crate::json::{self, Located};
+use crate::progress;
 
 /// An error's first word.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -121,6 +124,23 @@ impl Printer {
         }
     }
 
+    /// Tells, in the middle of whatever is waited for, what holds it up: as talk, or as an event.
+    pub fn teller(&self) -> Told {
+        let Self { verb, err_color, json, quiet, .. } = *self;
+        Told::by(move |words| {
+            if quiet {
+                return;
+            }
+            let text = if json {
+                let what = What::Said { message: words.to_owned() };
+                json::event(verb, &Event { at: Timestamp::now(), block: String::new(), id: None, what })
+            } else {
+                format!("{words}\n")
+            };
+            progress::above(|| write_err(err_color, &text));
+        })
+    }
+
     /// What is going on, for a program: with `--json` each event is a line of JSON among the talk.
     pub fn event(&self, event: &Event) {
         if self.json && !self.quiet {
@@ -167,10 +187,14 @@ impl Printer {
     }
 
     fn write_err(&self, text: &str) {
-        let mut stderr = AutoStream::new(io::stderr().lock(), self.err_color);
-        // Talk that nobody can hear is no reason to stop.
-        drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
+        write_err(self.err_color, text);
     }
+}
+
+fn write_err(color: ColorChoice, text: &str) {
+    let mut stderr = AutoStream::new(io::stderr().lock(), color);
+    // Talk that nobody can hear is no reason to stop.
+    drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
 }
 
 fn choice<S: anstream::stream::RawStream>(wanted: Color, stream: &S) -> ColorChoice {

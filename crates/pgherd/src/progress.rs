@@ -1,6 +1,7 @@
 //! Shows events while work goes on: a line per resource on a terminal, a line per phase elsewhere.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -27,6 +28,18 @@ pub struct Progress<'a> {
     /// `None` when stderr is no terminal.
     drawing: Option<MultiProgress>,
     lines: BTreeMap<Key, Line>,
+}
+
+/// What is drawn now, so that whoever writes in between does not write into it.
+static DRAWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Writes a line that stays, above those that move.
+pub fn above(write: impl FnOnce()) {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match drawn {
+        Some(drawing) => drawing.suspend(write),
+        None => write(),
+    }
 }
 
 /// A block and, when the event is about one, a resource.
@@ -58,6 +71,7 @@ impl<'a> Progress<'a> {
     pub fn new(printer: &'a Printer) -> Self {
         let drawing =
             printer.can_draw().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20)));
+        DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&drawing);
         Self { printer, drawing, lines: BTreeMap::new() }
     }
 
@@ -139,10 +153,7 @@ impl<'a> Progress<'a> {
 
     /// A line that stays, above those that move.
     fn line(&self, text: &str) {
-        match &self.drawing {
-            Some(drawing) => drawing.suspend(|| self.printer.say(text)),
-            None => self.printer.say(text),
-        }
+        above(|| self.printer.say(text));
     }
 }
 
@@ -152,6 +163,7 @@ impl Drop for Progress<'_> {
         for spinner in self.lines.values().filter_map(|line| line.spinner.as_ref()) {
             spinner.finish_and_clear();
         }
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgherd_core::cloud::Cloud;
 use pgherd_core::spec::Spec;
@@ -17,7 +18,7 @@ use pgherd_targets::Options;
 pub use pgherd_targets::root_certificate;
 
 use crate::args::Global;
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 
 /// How targets are used, as the flags say.
 fn options(global: &Global) -> Options {
@@ -27,6 +28,7 @@ fn options(global: &Global) -> Options {
         strict_engine_version: global.strict_engine_version,
         accepted: global.accepted.iter().cloned().collect(),
         root_certificate: root_certificate(),
+        told: global.told.clone(),
         ..Options::default()
     }
 }
@@ -98,6 +100,16 @@ pub fn engine(global: &Global, spec: &Spec) -> Engine {
     }
 }
 
+/// Set once Ctrl-C was listened for, which nobody takes back: from then on whoever waits has to hear it.
+static HEARS_CTRL_C: AtomicBool = AtomicBool::new(false);
+
+/// Listens for Ctrl-C, which else ends the process.
+pub async fn ctrl_c() -> Result<(), CommandError> {
+    HEARS_CTRL_C.store(true, Ordering::Relaxed);
+    let heard = tokio::signal::ctrl_c().await;
+    heard.map_err(|cause| CommandError::io("Ctrl-C cannot be listened for", &cause))
+}
+
 /// Waits for something asynchronous. One thread is enough to wait on: only the agent does things side by side. It is one event loop
 /// for the whole of a command, since open connections to a cloud belong to theirs.
 pub fn wait_for<T>(future: impl Future<Output = T>) -> Result<T, CommandError> {
@@ -110,7 +122,20 @@ pub fn wait_for<T>(future: impl Future<Output = T>) -> Result<T, CommandError> {
         // Somebody else's is as good.
         drop(LOOP.set(made));
     }
-    Ok(LOOP.get().expect("it was just put there").block_on(future))
+    LOOP.get().expect("it was just put there").block_on(async {
+        if !HEARS_CTRL_C.load(Ordering::Relaxed) {
+            return Ok(future.await);
+        }
+        tokio::select! {
+            // Whoever listens within says how it ends.
+            biased;
+            done = future => Ok(done),
+            heard = ctrl_c() => {
+                heard?;
+                Err(CommandError::new(Kind::TimedOut, "stopped; what was done stays done"))
+            }
+        }
+    })
 }
 
 /// The PostgreSQL servers of this machine.

@@ -5,9 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use pgherd_core::checks;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::{Diagnostic, Severity};
@@ -18,6 +16,7 @@ use pgherd_core::value::Value as Ours;
 use pgherd_core::variables::{self, Variable, convert};
 
 use crate::certain;
+use crate::clock;
 use crate::fields;
 use crate::meaning::{self, sentence};
 use crate::protocol::{Function, Signature, Type, Value};
@@ -108,7 +107,7 @@ impl Function for Problem {
         if let Some(said) = before {
             return Ok(Value::text(said));
         }
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let today = clock::today();
         // What is not known yet may be anything, as what is not handed over.
         let written: BTreeMap<String, Value> = written
             .iter()

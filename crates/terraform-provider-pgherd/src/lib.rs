@@ -1,6 +1,7 @@
 //! pgherd for Terraform and OpenTofu: the protocol they speak to providers, and the database resource on it.
 
 mod certain;
+mod clock;
 mod database;
 mod fields;
 mod functions;

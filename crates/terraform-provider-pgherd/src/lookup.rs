@@ -3,13 +3,13 @@
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use pgherd_core::resource::Observed;
 use pgherd_core::spec::Spec;
 use pgherd_core::variables::{Variable, variable};
 use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
+use pgherd_engine::stop;
 
+use crate::clock;
 use crate::database::{imported, refused, same};
 use crate::fields;
 use crate::functions::Problem;
@@ -58,7 +58,7 @@ impl Source for Existing {
             let (_, spec, observed) = read;
             Ok::<_, ProviderError>(provider.outputs(&spec, &observed))
         };
-        match looked.await {
+        match self.0.stop().unless_asked(looked).await.unwrap_or_else(|| Err(stop::interrupted())) {
             Ok(outputs) => {
                 let mut state = config;
                 for (name, value) in fields::told(&outputs) {
@@ -106,7 +106,7 @@ impl Source for Credentials {
             }
             Ok(result)
         };
-        match opened.await {
+        match self.0.stop().unless_asked(opened).await.unwrap_or_else(|| Err(stop::interrupted())) {
             Ok(result) => (result, Vec::new()),
             Err(error) => (config.clone(), vec![refused(&error).at("name")]),
         }
@@ -145,7 +145,7 @@ fn credentials() -> Schema {
 /// What no database is called, and no region: it would be looked for somewhere else.
 fn wrong(config: &Value, judged: Judged) -> Vec<Diagnostic> {
     let Judged::By(target) = judged else { return Vec::new() };
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let today = clock::today();
     let inputs = meaning::inputs(config);
     let said = IDENTITY.into_iter().map(|name| (name, Problem::of(name, &inputs, target, today)));
     said.filter(|(_, said)| !said.is_empty()).map(|(name, said)| Diagnostic::error(said, "").at(name)).collect()

@@ -164,6 +164,12 @@ impl Provider for Configured {
         if !unknown.is_empty() {
             return unknown;
         }
+        if let Err(words) = pgherd_targets::given_now() {
+            return vec![Diagnostic::error(
+                format!("{words}."),
+                "Write 2026-11-21T22:00:00Z, or take it out of the environment.",
+            )];
+        }
         match settings::read(&config) {
             Ok(settings) => {
                 log("INFO", &format!("pgherd {} for Terraform {terraform}", env!("CARGO_PKG_VERSION")));

@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::spec::Spec;
 use pgherd_engine::provider::{ErrorKind, Provider, ProviderError};
-use pgherd_targets::{Account, Options};
+use pgherd_targets::{Account, Options, Told};
 
-use crate::protocol::{Attribute, Diagnostic, Schema, Shape, Type, Value};
+use crate::protocol::{Attribute, Diagnostic, Schema, Shape, Type, Value, log};
 
 /// What is configured for all databases.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -141,6 +141,7 @@ pub fn read(config: &Value) -> Result<Settings, Vec<Diagnostic>> {
                 region: text("aws_region").map(str::to_owned),
                 endpoint: text("aws_endpoint").map(str::to_owned),
             },
+            told: Told::default(),
         },
         program: text("program").map(PathBuf::from),
     })
@@ -187,7 +188,12 @@ impl Settings {
     pub async fn provider(&self, spec: &Spec) -> Result<Box<dyn Provider>, ProviderError> {
         match spec.target {
             Cloud::Local => Ok(Box::new(self.options.local(&self.program()?))),
-            Cloud::Aws => Ok(Box::new(self.options.aws(spec).await?)),
+            Cloud::Aws => {
+                // Terraform itself shows nothing that a provider says on the way.
+                let told = Told::by(|words| log("WARN", words));
+                let options = Options { told, ..self.options.clone() };
+                Ok(Box::new(options.aws(spec).await?))
+            }
             // Its provider neither reads settings off a cluster nor says which ones nothing tells, and its ids hold no account: an import would
             // take defaults for what is there, and with another token a second cluster would be planned.
             Cloud::DigitalOcean => {

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use pgherd_core::catalogue::versions;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::resource::Resource;
@@ -131,8 +130,7 @@ impl Origin {
         {
             keys.insert(alias.to_owned(), arn);
         }
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        self.refuses(wanted, &keys, today).map_or(Ok(()), Err)
+        self.refuses(wanted, &keys, aws.today()).map_or(Ok(()), Err)
     }
 
     /// What is wanted and cannot come of this; all of it at once.

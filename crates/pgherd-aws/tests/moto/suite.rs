@@ -308,7 +308,7 @@ async fn what_was_applied_is_kept_by_doing_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_throttling_ends_well() {
     if server::url().is_some() {
-        suite::throttled::<Few>(SMALL, 4, Duration::from_secs(50) / HURRY).await;
+        suite::throttled::<Few>(SMALL, 4, 4 * Duration::from_secs(50) / HURRY).await;
     }
 }
 

@@ -80,6 +80,16 @@ async fn drift_of_what_stands_beside_and_in_a_second_region_is_found_and_put_rig
     assert_eq!(untouched, UNTOUCHED_BESIDE, "there is no hand for these here");
 }
 
+/// What the two tests above leave out: what AWS decides, what nothing can change, what may be more, what there is none of, and what is not read.
+#[tokio::test]
+async fn what_is_left_out_of_drift_is_named() {
+    let mut left = suite::left_out_of_drift::<Whole>(&block()).await;
+    left.extend(suite::left_out_of_drift::<Whole>(BESIDE).await);
+    left.sort();
+    left.dedup();
+    insta::assert_snapshot!(left.join("\n"));
+}
+
 /// Without the tag a thing is another block's.
 const UNTOUCHED: &[&str] = &[
     "instance Tags.pgherd:block",

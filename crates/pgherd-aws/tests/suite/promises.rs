@@ -100,8 +100,8 @@ async fn whichever_answer_of_a_destroy_is_lost_one_is_enough() {
     suite::answers_of_a_destroy_lost::<Hurried<true>>(WHOLE, 30).await;
 }
 
-/// Fifty seconds of an AWS that refuses everything.
-const STORM: Duration = Duration::from_millis(50_000 / HURRY as u64);
+/// Fifty seconds, as patience counts them, of an AWS that refuses everything.
+const STORM: Duration = Duration::from_millis(4 * 50_000 / HURRY as u64);
 
 #[tokio::test]
 async fn a_storm_of_throttling_ends_well() {

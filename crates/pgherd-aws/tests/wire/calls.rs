@@ -24,7 +24,8 @@ const PAGE: &str = "<!doctype html><title>500 Internal Server Error</title>";
 
 /// Waits that are over at once, so that a test of a hundred attempts takes none.
 const AT_ONCE: Policy = Policy {
-    throttled_for: Duration::from_micros(9),
+    throttled_for: Duration::from_secs(20),
+    obeyed_for: Duration::from_secs(300),
     failed_at_most: 4,
     first_wait: Duration::from_micros(1),
     longest_wait: Duration::from_micros(1),

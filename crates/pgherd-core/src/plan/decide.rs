@@ -31,6 +31,12 @@ pub(super) fn wanted(
             diagnostics.push(Diagnostic::warning("half-made", message).at(block, "").help("apply finishes it"));
             return Some(Action::Create { resource: resource.clone() });
         }
+        Status::Failed(reason) if reason.starts_with(Status::HALF_DELETED) => {
+            let message = format!("{id} is broken: {reason}");
+            let help = "`pgherd destroy` goes on with it, and `pgherd apply` makes a new one then";
+            diagnostics.push(Diagnostic::error("broken", message).at(block, "").help(help));
+            return None;
+        }
         // A change may well be the repair, so a failed resource stops only a plan that has nothing to offer it.
         Status::Failed(reason) => {
             let message = format!("{id} is broken: {reason}");

@@ -59,6 +59,20 @@ fn what_is_broken_stops_a_plan_that_has_nothing_to_offer() {
     ");
 }
 
+/// No change of anything repairs that.
+#[test]
+fn whose_deletion_failed_stops_every_plan_to_have_it() {
+    for size in ["small", "large"] {
+        let failed = Status::Failed(format!("{}: the disk is full", Status::HALF_DELETED));
+        assert_eq!(
+            print(failed, size),
+            "error[broken]: database dev is broken: its deletion failed: the disk is full\n  \
+             help: `pgherd destroy` goes on with it, and `pgherd apply` makes a new one then\n\
+             Nothing can be applied: 1 error."
+        );
+    }
+}
+
 #[test]
 fn what_is_broken_may_be_repaired_by_a_change() {
     assert_snapshot!(print(Status::Failed("the disk is full".to_owned()), "large"), @r"

@@ -26,8 +26,8 @@ use tempfile::TempDir;
 /// How many times faster than usual everybody goes on after a refusal or a failure: it is another computer's time.
 const HURRY: u32 = 100;
 
-/// Fifty seconds of a cloud that refuses everything.
-pub const STORM: Duration = Duration::from_millis(50_000 / HURRY as u64);
+/// Fifty seconds, as patience counts them, of a cloud that refuses everything.
+pub const STORM: Duration = Duration::from_millis(4 * 50_000 / HURRY as u64);
 
 /// The emulator's seconds that a call takes.
 const SECONDS: i64 = 20;

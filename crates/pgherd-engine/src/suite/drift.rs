@@ -1,5 +1,7 @@
 //! What somebody else changed is found, field by field, and put right.
 
+use std::collections::BTreeSet;
+
 use pgherd_core::resource::{Id, Owner};
 use pgherd_core::value::Value;
 
@@ -45,6 +47,41 @@ pub async fn drift_is_found_of<W: World>(block: &str, is_meant: impl Fn(&Id) -> 
     untouched.sort();
     untouched.dedup();
     untouched
+}
+
+/// The fields that a block wants and [`drift_is_found`] leaves alone, as `kind Field: why`, so that a test names them: those that are not
+/// ours to set whatever they are, those of which there is to be none, and those that no look tells.
+pub async fn left_out_of_drift<W: World>(block: &str) -> Vec<String> {
+    let world = W::new().await;
+    applied(&world, block).await;
+    let provider = world.provider();
+    let observed = planned(&world, block).await.observed;
+    let mut left = BTreeSet::new();
+    for resource in provider.desired(&W::spec(block)) {
+        let seen = observed.iter().find(|seen| seen.id == resource.id);
+        let kind = provider.kinds().iter().find(|kind| kind.name == resource.id.kind).expect("each has a kind");
+        for (name, value) in &resource.props {
+            let is_told = seen.is_some_and(|seen| seen.props.contains_key(name));
+            let keys = match value {
+                Value::Map(entries) if is_told => entries.keys().map(|key| format!("{name}.{key}")).collect(),
+                _ => vec![name.clone()],
+            };
+            for field in keys {
+                let known = kind.field(&field).or_else(|| kind.field(&format!("{field}.any")));
+                let why = match (known.map(|field| field.owner), is_told) {
+                    (Some(Owner::Set), true) => continue,
+                    (Some(Owner::Set), false) if value.is_null() => "none is wanted",
+                    (Some(Owner::Set | Owner::Theirs), false) => "not read",
+                    (Some(Owner::Theirs), true) => "the target's",
+                    (Some(Owner::Floor), _) => "only less of it is a difference",
+                    (Some(Owner::Fixed { .. }), _) => "cannot change",
+                    (None, _) => "unknown",
+                };
+                left.insert(format!("{} {field}: {why}", kind.name));
+            }
+        }
+    }
+    left.into_iter().collect()
 }
 
 /// The fields that are ours to set, with what they are; of a map each key.

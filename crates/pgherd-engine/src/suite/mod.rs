@@ -21,8 +21,9 @@ pub use self::cut::{
     answers_lost, answers_of_a_destroy_lost, destroy_killed_and_wanted_again, destroy_killed_anywhere, killed_anywhere,
     throttled,
 };
-pub use self::drift::{drift_is_found, drift_is_found_of};
+pub use self::drift::{drift_is_found, drift_is_found_of, left_out_of_drift};
 pub use self::whole::{changes_of_kinds, destroyed, flipped, kept};
+use crate::free;
 use crate::provider::{Events, Provider};
 use crate::run::{self, Planned};
 use crate::stop::Stop;
@@ -93,7 +94,8 @@ async fn planned<W: World>(world: &W, block: &str) -> Planned {
         let timing = run::timing(&spec, world.now());
         run::observe_and_plan(provider.as_ref(), &spec, &timing, Intent::default()).await
     };
-    run::once_free(&provider.until_free(), |_| {}, plan).await.expect("nothing is in the way of looking")
+    let waited = async { free::once_free(plan().await?, &provider.until_free(), |_| {}, plan).await };
+    waited.await.expect("nothing is in the way of looking")
 }
 
 /// Carries out what was planned.

@@ -1,5 +1,6 @@
 //! The promises of the engine, kept against a target that does its worst. `ARCHITECTURE.md` names them.
 
+mod free;
 mod generate;
 mod interrupted;
 mod kept;

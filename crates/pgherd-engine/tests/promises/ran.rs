@@ -1,18 +1,15 @@
 //! From a block to a world and back: what the front ends call.
 
-use std::cell::{Cell, RefCell};
-
 use pgherd_core::cloud::Cloud;
 use pgherd_core::diagnostic::Diagnostic;
 use pgherd_core::inputs::Inputs;
 use pgherd_core::lint::{self, Intent};
-use pgherd_core::plan::BUSY;
 use pgherd_core::plan::saved::{Asked, SavedBlock, SavedPlan};
 use pgherd_core::report::LogAsked;
 use pgherd_core::resource::Kind;
 use pgherd_core::spec::{Spec, resolve};
 use pgherd_core::value::Value;
-use pgherd_engine::provider::{Deletion, ErrorKind, Goal, Provider as _, ProviderError};
+use pgherd_engine::provider::{Deletion, ErrorKind, Goal, Provider as _};
 use pgherd_engine::run;
 use pgherd_engine::stop::Stop;
 
@@ -21,7 +18,7 @@ use crate::shared::{client, events, saturday, target};
 use crate::walked::{KINDS, wants};
 
 /// A block with these arguments besides its name.
-fn spec<const N: usize>(arguments: [(&str, Value); N]) -> Spec {
+pub fn spec<const N: usize>(arguments: [(&str, Value); N]) -> Spec {
     let mut inputs = Inputs { block: "database_dev".to_owned(), ..Inputs::default() };
     inputs.values.insert("name".to_owned(), "dev".into());
     inputs.values.extend(arguments.map(|(name, value)| (name.to_owned(), value)));
@@ -38,7 +35,7 @@ async fn apply(client: &Client, spec: &Spec) -> run::Planned {
     planned
 }
 
-fn codes(diagnostics: &[Diagnostic]) -> Vec<&str> {
+pub fn codes(diagnostics: &[Diagnostic]) -> Vec<&str> {
     diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
 }
 
@@ -50,65 +47,6 @@ async fn a_block_comes_true_and_is_left_alone() {
     assert!(apply(&client, &spec).await.summary.is_empty());
     let outputs = run::outputs(&client, &spec).await.expect("no fault is planned");
     assert_eq!(outputs.keys().collect::<Vec<_>>(), ["database d", "network n"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_goes_on_by_itself_is_waited_for_and_nothing_else_is() {
-    let client = client(&target(&KINDS), &wants("small"));
-    let spec = spec([]);
-    let look = || async {
-        run::observe_and_plan(&client, &spec, &run::timing(&spec, saturday().now), Intent::default()).await
-    };
-    let (left, told) = (Cell::new(3), RefCell::new(Vec::new()));
-    let waited = async |more: Vec<Diagnostic>| {
-        left.set(3);
-        told.borrow_mut().clear();
-        let plan = || async {
-            let mut planned = look().await?;
-            left.set(left.get().max(1) - 1);
-            if left.get() > 0 {
-                planned.plan.diagnostics.push(Diagnostic::error(BUSY, "database d is busy: modifying"));
-                planned.plan.diagnostics.extend(more.iter().cloned());
-            }
-            Ok(planned)
-        };
-        let patience = client.until_free();
-        let planned = run::once_free(&patience, |words| told.borrow_mut().push(words), plan).await;
-        (planned.expect("no fault is planned").plan.is_refused(), left.get(), told.borrow().clone())
-    };
-    assert_eq!(waited(vec![]).await, (false, 0, vec!["database d is busy: modifying".to_owned()]), "told once");
-    let other = Diagnostic::error("no-encryption", "this target cannot encrypt");
-    assert_eq!(waited(vec![other]).await, (true, 2, vec![]), "waiting is of no use");
-    // Patience ends, and the plan says what is in the way.
-    let began = tokio::time::Instant::now();
-    let always = || async {
-        let mut planned = look().await?;
-        planned.plan.diagnostics.push(Diagnostic::error(BUSY, "database d is busy: modifying"));
-        Ok(planned)
-    };
-    let planned = run::once_free(&client.until_free(), |_| {}, always).await.expect("no fault is planned");
-    assert_eq!(codes(&planned.plan.diagnostics), [BUSY]);
-    let (deadline, moment) = (client.until_free().deadline, std::time::Duration::from_secs(1));
-    assert!((deadline..deadline + moment).contains(&began.elapsed()), "{:?}", began.elapsed());
-    // A look that fails in passing is followed by another one, and not where it is the first.
-    let throttled = || Err(ProviderError::new(ErrorKind::Throttled, "asked too often"));
-    let looks = Cell::new(0);
-    let fails_at = async |nth: u32| {
-        looks.set(0);
-        let plan = || async {
-            looks.set(looks.get() + 1);
-            if looks.get() == nth {
-                throttled()
-            } else if looks.get() < 4 {
-                always().await
-            } else {
-                look().await
-            }
-        };
-        run::once_free(&client.until_free(), |_| {}, plan).await.map(|planned| planned.plan.is_refused())
-    };
-    assert!(!fails_at(2).await.expect("it passes"));
-    assert_eq!(fails_at(1).await.expect_err("nothing is known yet").kind, ErrorKind::Throttled);
 }
 
 #[tokio::test(start_paused = true)]

@@ -75,22 +75,31 @@ fn replicas(agent: &Agent, record: &Record) -> Vec<Reader> {
 
 /// What it is doing, for a plan: one that is being made is not there yet, and whoever asks for it joins in.
 pub fn status_of(shown: &Shown) -> Status {
-    let memory = &shown.record.memory;
-    if shown.record.forgotten {
+    let Record { memory, forgotten, trouble, .. } = &shown.record;
+    if *forgotten {
         return Status::Foreign("pgherd forget left it alone".to_owned());
     }
-    let trouble = |otherwise: &str| shown.record.trouble.clone().unwrap_or_else(|| otherwise.to_owned());
-    match (&shown.busy, memory.made, &memory.goal, shown.pid) {
-        (Some(busy), ..) if busy == BEING_DELETED => Status::Busy(Status::DELETING.to_owned()),
-        (Some(busy), false, Goal::Serve, _) => Status::Incomplete(busy.clone()),
+    doing(shown.busy.as_deref(), memory.made, &memory.goal, shown.pid.is_some(), trouble.as_deref())
+}
+
+fn doing(busy: Option<&str>, made: bool, goal: &Goal, runs: bool, trouble: Option<&str>) -> Status {
+    let deleting = || Status::Busy(Status::DELETING.to_owned());
+    let or = |otherwise: &str| trouble.unwrap_or(otherwise).to_owned();
+    match (busy, made, goal, runs) {
         // Whatever is done just now, such as a last backup: who wants it again waits until it is gone.
-        (Some(_), _, Goal::Gone { .. }, _) => Status::Busy(Status::DELETING.to_owned()),
-        (Some(busy), ..) => Status::Busy(busy.clone()),
-        (None, _, Goal::Gone { .. }, _) => Status::Incomplete(trouble("its deletion was cut short")),
-        (None, false, ..) => Status::Incomplete(trouble("its creation was cut short")),
+        (Some(_), _, Goal::Gone { .. }, _) => deleting(),
+        (Some(BEING_DELETED), ..) => deleting(),
+        (Some(busy), false, Goal::Serve, _) => Status::Incomplete(busy.to_owned()),
+        (Some(busy), ..) => Status::Busy(busy.to_owned()),
+        (None, _, Goal::Gone { .. }, _) => match trouble {
+            Some(trouble) => Status::Failed(format!("{}: {trouble}", Status::HALF_DELETED)),
+            // An agent that has just started goes on with it.
+            None => deleting(),
+        },
+        (None, false, ..) => Status::Incomplete(or("its creation was cut short")),
         (None, true, Goal::Stopped, _) => Status::Stopped,
-        (None, true, Goal::Serve, Some(_)) => Status::Available,
-        (None, true, Goal::Serve, None) => Status::Failed(trouble("PostgreSQL does not run")),
+        (None, true, Goal::Serve, true) => Status::Available,
+        (None, true, Goal::Serve, false) => Status::Failed(or("PostgreSQL does not run")),
     }
 }
 
@@ -372,7 +381,41 @@ pub fn encrypted(layout: &Layout) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+
+    #[track_caller]
+    fn check(busy: Option<&str>, made: bool, goal: &Goal, expected: Status) {
+        assert_eq!(doing(busy, made, goal, made, None), expected, "{busy:?} {made} {goal:?}");
+    }
+
+    #[test]
+    fn what_is_on_its_way_out_is_waited_for_whatever_is_done_to_it() {
+        let gone = Goal::Gone { backup: None, asked_at: Timestamp::UNIX_EPOCH, taken: false };
+        let deleting = || Status::Busy(Status::DELETING.to_owned());
+        let busy = |words: &str| Status::Busy(words.to_owned());
+        let half = |words: &str| Status::Incomplete(words.to_owned());
+        for made in [true, false] {
+            check(Some("taking a last backup"), made, &gone, deleting());
+            check(Some(BEING_DELETED), made, &gone, deleting());
+            // Asked for, and not in the ledger yet.
+            check(Some(BEING_DELETED), made, &Goal::Serve, deleting());
+            check(None, made, &gone, deleting());
+            let stuck = doing(None, made, &gone, made, Some("there is no room for the last backup"));
+            assert_eq!(stuck, Status::Failed("its deletion failed: there is no room for the last backup".to_owned()));
+            assert_eq!(doing(Some("taking a last backup"), made, &gone, made, Some("no room")), deleting());
+        }
+        check(Some("making the cluster"), false, &Goal::Serve, half("making the cluster"));
+        check(Some("backing up"), true, &Goal::Serve, busy("backing up"));
+        check(Some("stopping"), true, &Goal::Stopped, busy("stopping"));
+        check(None, false, &Goal::Serve, half("its creation was cut short"));
+        check(None, true, &Goal::Stopped, Status::Stopped);
+        check(None, true, &Goal::Serve, Status::Available);
+        let broken = |trouble| doing(None, true, &Goal::Serve, false, trouble);
+        assert_eq!(broken(None), Status::Failed("PostgreSQL does not run".to_owned()));
+        assert_eq!(broken(Some("no disk")), Status::Failed("no disk".to_owned()));
+    }
 
     #[test]
     fn preloaded_libraries_of_ours_are_no_drift() {

@@ -7,7 +7,7 @@ use crate::applying;
 use crate::args::{Blocks, Change};
 use crate::databases::{self, Warnings};
 use crate::error::{CommandError, Exit};
-use crate::planning::{self, Goal};
+use crate::planning;
 use crate::remaining;
 
 const AFTER_HELP: &str = "\
@@ -38,7 +38,7 @@ pub struct DestroyArgs {
 pub fn run(context: &Context<'_>, args: &DestroyArgs) -> Result<Exit, CommandError> {
     let printer = context.printer;
     let (project, databases) = databases::read(context, &args.blocks, Warnings::Leave)?;
-    let plans = planning::plan(context, databases, Goal::Destroy)?;
+    let plans = planning::plan_destroy(context, databases, &args.change)?;
     plans.show(printer, &project)?;
     remaining::announce(context, &plans);
     if plans.summary.is_empty() || args.change.dry_run {

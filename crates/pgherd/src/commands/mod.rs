@@ -200,9 +200,7 @@ pub fn run(printer: &Printer, cli: Cli) -> Result<Exit, CommandError> {
 
 /// The clock, or `PGHERD_NOW` so that outputs with dates can be reproduced.
 fn now() -> Result<Timestamp, CommandError> {
-    let given = std::env::var("PGHERD_NOW").ok().filter(|text| !text.is_empty());
-    let Some(text) = given else { return Ok(Timestamp::now()) };
-    text.parse().map_err(|_| {
-        CommandError::failed(format!("PGHERD_NOW is `{text}`, which is no time")).hint("write 2026-11-21T22:00:00Z")
-    })
+    let given = pgherd_targets::given_now();
+    let given = given.map_err(|words| CommandError::failed(words).hint("write 2026-11-21T22:00:00Z"))?;
+    Ok(given.unwrap_or_else(Timestamp::now))
 }

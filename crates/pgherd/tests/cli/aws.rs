@@ -2,9 +2,10 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
+use pgherd_emulate::faults::{Fault, Planned};
 use pgherd_emulate::{Emulator, Options, Running, Speed};
 use tokio::runtime::Runtime;
 
@@ -139,7 +140,7 @@ fn of_several_databases_one_that_is_busy_hides_no_mistake_and_no_change_of_anoth
     // The deadline has a code of its own.
     cloud.sandbox.write("database.hcl", format!("{orders}{users}"));
     busy(100_000);
-    let left = cloud.sandbox.run(&["apply", "--yes", "--timeout", "300ms"]).with_code(6);
+    let left = cloud.sandbox.run(&["apply", "--yes", "--timeout", "5s"]).with_code(6);
     assert!(left.stderr.contains("stopped waiting at the timeout; orders: instance orders is busy"), "{}", left.stderr);
     // Whoever does not wait is not told that apply does.
     let now = cloud.sandbox.run(&["apply", "--yes", "--no-wait"]).with_code(1);
@@ -161,6 +162,47 @@ fn of_several_databases_one_that_is_busy_hides_no_mistake_and_no_change_of_anoth
         let region = emulation.region("eu-central-1");
         assert!(region.instances["users"].set.copy_tags, "{rest:?}");
     });
+}
+
+/// Nothing is answered: the user hears of it, and `--timeout` is kept.
+#[test]
+fn while_calls_are_refused_the_user_is_told_and_a_timeout_is_kept() {
+    let cloud = Cloud::new();
+    drop(cloud.sandbox.run(&["apply", "--yes"]).with_code(0));
+    cloud.emulator.with(|emulation| {
+        let (action, fault) = ("*".to_owned(), Fault::Throttle);
+        emulation.faults.push(Planned { action, region: None, nth: 1, times: u64::MAX, fault });
+    });
+    for verb in [&["apply", "--yes"][..], &["destroy", "--confirm", "orders"]] {
+        let began = Instant::now();
+        let left = cloud.sandbox.run(&[verb, &["--timeout", "1s"]].concat()).with_code(6);
+        let said = "the timeout passed before all was looked at; nothing was touched";
+        assert!(left.stderr.contains(said), "{}", left.stderr);
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    }
+    // Side by side, since it is told after a while only.
+    let mut told = [&["plan"][..], &["plan", "--json"]].map(|arguments| {
+        let mut command = cloud.sandbox.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+    });
+    let words = "AWS refuses calls for now, there are too many; they are tried until ";
+    let lines = told.each_mut().map(|child| {
+        let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let mut lines = lines.map(|line| line.expect("a line"));
+        let line = lines.find(|line| line.contains(words)).expect("it is told before it ends");
+        (line, lines)
+    });
+    cloud.emulator.with(|emulation| emulation.faults.clear());
+    let [(plain, _), (json, _)] = &lines;
+    assert!(plain.starts_with(words) && plain.ends_with(" UTC"), "{plain}");
+    let event: serde_json::Value = serde_json::from_str(json).expect("a line of JSON");
+    assert_eq!((&event["verb"], &event["event"]["what"]["event"]), (&"plan".into(), &"said".into()));
+    for (child, (_, lines)) in told.into_iter().zip(lines) {
+        let rest: Vec<String> = lines.collect();
+        let ended = child.wait_with_output().expect("it ends");
+        assert!(ended.status.success(), "it is outlasted: {rest:?}");
+        assert!(!rest.iter().any(|line| line.contains(words)), "told once: {rest:?}");
+    }
 }
 
 #[test]

@@ -348,8 +348,12 @@ fn whoever_does_not_wait_is_told_that_it_goes_on() {
     let Some(live) = live("whoever_does_not_wait_is_told_that_it_goes_on") else { return };
     live.0.write("database.hcl", block("orders", ""));
     let left = live.run("up --timeout 1ms").with_code(6);
+    assert!(left.stderr.contains("nothing was touched"), "{}", left.transcript());
+    let _ = live.run("up").with_code(0);
+    assert_eq!(live.sql("select 1"), "1\n");
+    let left = live.run("down --timeout 1ms").with_code(6);
     assert!(left.stderr.contains("what was begun goes on"), "{}", left.transcript());
-    // The same command again watches on, whatever state it finds.
+    // Whatever state is found.
     let _ = live.run("up").with_code(0);
     assert_eq!(live.sql("select 1"), "1\n");
     live.0.write("database.hcl", block("orders", "") + &block("invoices", ""));

@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::event::{Event, What};
 use pgherd_core::lint::Intent;
@@ -13,10 +12,12 @@ use pgherd_core::spec::Spec;
 use pgherd_engine::ending;
 use pgherd_engine::provider::{ErrorKind, Events, Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
+use pgherd_engine::stop;
 use pgherd_engine::walk::Outcome;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{REVISION, TIMEOUTS, begun, begun::Begun, look, plan, refused, same, shown};
+use crate::clock;
 use crate::fields;
 use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Apply, Diagnostic, Value, has_error, log};
@@ -26,11 +27,11 @@ use crate::provider::{For, Shared};
 pub async fn apply(shared: &Shared, asked: Apply) -> Answer {
     let settings = shared.settings();
     let ends = asked.planned.is_null();
-    let now = Timestamp::now();
+    let now = clock::now();
     let (spec, said) = if ends {
         (Meaning::of(&asked.prior, &settings).0, Vec::new())
     } else {
-        let meaning = Meaning::checked(&asked.config, &settings, now.to_zoned(TimeZone::UTC).date());
+        let meaning = Meaning::checked(&asked.config, &settings, clock::today());
         (meaning.spec, meaning.diagnostics)
     };
     let spec = if ends { spec } else { Meaning::of(&as_planned(&asked), &settings).0 };
@@ -146,14 +147,19 @@ async fn carry_out(
 ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
     let told = |error: ProviderError| vec![refused(&error)];
     let which = Which::of(asked);
-    let planned = match which {
-        Which::Delete => run::observe_and_plan_destroy(provider, spec).await.map_err(told)?,
-        Which::Create | Which::Update => {
-            let timing = run::timing(spec, now);
-            // Not waited for: Terraform tells nobody what it waits for, and its Ctrl-C would not be heard.
-            run::observe_and_plan(provider, spec, &timing, Intent::default()).await.map_err(told)?
+    let planned = async {
+        match which {
+            Which::Delete => run::observe_and_plan_destroy(provider, spec).await,
+            Which::Create | Which::Update => {
+                let timing = run::timing(spec, now);
+                // What is busy is not waited for: Terraform tells nobody what it waits for.
+                run::observe_and_plan(provider, spec, &timing, Intent::default()).await
+            }
         }
     };
+    // What comes after it is done, and then looked at, whoever asks to stop: the state has to know.
+    let planned =
+        shared.stop().unless_asked(planned).await.unwrap_or_else(|| Err(stop::interrupted())).map_err(told)?;
     let said: Vec<Diagnostic> = planned.plan.diagnostics.iter().filter_map(meaning::diagnostic).collect();
     if has_error(&said) {
         return Err(said);
@@ -204,7 +210,7 @@ async fn carry_out(
         // Whether Terraform gets to write its state is not known here: the next look takes it away.
         begun.made(same::own_id(provider, spec, &observed).as_deref());
     }
-    let waiting = plan::waiting(&id, &run::timing(spec, Timestamp::now()), &[], &observed);
+    let waiting = plan::waiting(&id, &run::timing(spec, clock::now()), &[], &observed);
     // Of what is different it was promised that it is not, and the next look finds it.
     let state = look::state(&asked.planned, provider, told_of, &observed, Value::object::<String>([]));
     Ok((state, not_yet.into_iter().chain(waiting).collect()))

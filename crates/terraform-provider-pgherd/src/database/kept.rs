@@ -4,7 +4,6 @@
 //! An import reads all settings off the database, and a block writes some of them, each in its own spelling. What both mean is compared
 //! where it matters: by what should exist.
 
-use jiff::Timestamp;
 use pgherd_core::diagnostic::Severity;
 use pgherd_core::plan::plan;
 use pgherd_core::resource::{Kind, Observed, Owner, Resource, Status};
@@ -14,6 +13,7 @@ use pgherd_core::variables::Variable;
 use pgherd_engine::provider::Provider;
 use pgherd_engine::run;
 
+use crate::clock;
 use crate::fields;
 use crate::meaning::Meaning;
 use crate::protocol::Value;
@@ -101,7 +101,7 @@ fn wants_the_same(kinds: &[Kind], spec: &Spec, wanted: &[Resource], other: &[Res
         protected: false,
     };
     let other: Vec<Observed> = other.into_iter().map(there).collect();
-    let plan = plan(kinds, &spec.block, &wanted, &other, &run::timing(spec, Timestamp::now()));
+    let plan = plan(kinds, &spec.block, &wanted, &other, &run::timing(spec, clock::now()));
     plan.steps.is_empty() && !plan.diagnostics.iter().any(|said| said.severity == Severity::Error)
 }
 

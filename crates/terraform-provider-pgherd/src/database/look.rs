@@ -1,7 +1,5 @@
 //! What there is: read, compared with what was left there, imported by name.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use pgherd_core::cloud::Cloud;
 use pgherd_core::plan::{Action, Step, plan};
 use pgherd_core::resource::{Observed, Resource, Status};
@@ -10,6 +8,7 @@ use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run;
 
 use super::{DRIFT, REVISION, begun::Begun, imported, promised, refused, same, shown};
+use crate::clock;
 use crate::fields;
 use crate::functions::Problem;
 use crate::meaning::{self, Meaning};
@@ -77,7 +76,7 @@ pub fn state(base: &Value, provider: &dyn Provider, spec: &Spec, observed: &[Obs
 
 /// What it would take to have it as it was left. Pure, and so nothing is asked for it.
 pub fn steps(provider: &dyn Provider, spec: &Spec, desired: &[Resource], observed: &[Observed]) -> Vec<Step> {
-    plan(provider.kinds(), &spec.block, desired, observed, &run::timing(spec, Timestamp::now())).steps
+    plan(provider.kinds(), &spec.block, desired, observed, &run::timing(spec, clock::now())).steps
 }
 
 /// What differs, by field, with the value it has.
@@ -155,7 +154,7 @@ pub fn import(shared: &Shared, schema: &Schema, id: &str) -> Answer {
         state.set(variable, Value::text(region));
     }
     let inputs = meaning::inputs(&state);
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let today = clock::today();
     let wrong = ["name"].into_iter().chain(variable).map(|variable| Problem::of(variable, &inputs, set, today));
     let wrong: Vec<String> = wrong.filter(|said| !said.is_empty()).collect();
     if !wrong.is_empty() {

@@ -15,13 +15,14 @@ mod shown;
 
 pub use begun::know_this_run;
 
+use std::future::Future;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use pgherd_engine::provider::ProviderError;
+use pgherd_engine::stop;
 
+use crate::clock;
 use crate::fields;
 use crate::meaning::{self, Meaning, sentence};
 use crate::protocol::{Answer, Apply, Attribute, Block, Diagnostic, Kept, Plan, Resource, Schema, Shape, Type, Value};
@@ -44,7 +45,7 @@ impl Resource for Database {
     }
 
     fn validate(&self, config: &Value) -> Vec<Diagnostic> {
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let today = clock::today();
         let mut said = Meaning::validated(config, self.0.judged(), today);
         said.extend(apply::wrong_times(config));
         meaning::named(said, &name(&[config]))
@@ -52,12 +53,12 @@ impl Resource for Database {
 
     async fn read(&self, kept: Kept) -> Answer {
         let name = name(&[&kept.state]);
-        named(look::read(&self.0, kept).await, &name)
+        named(self.unless_stopped(look::read(&self.0, kept)).await, &name)
     }
 
     async fn plan(&self, asked: Plan) -> Answer {
         let name = name(&[&asked.config, &asked.prior]);
-        named(plan::plan(&self.0, asked).await, &name)
+        named(self.unless_stopped(plan::plan(&self.0, asked)).await, &name)
     }
 
     async fn apply(&self, asked: Apply) -> Answer {
@@ -67,6 +68,14 @@ impl Resource for Database {
 
     async fn import(&self, id: &str) -> Answer {
         look::import(&self.0, &SCHEMA, id)
+    }
+}
+
+impl Database {
+    /// What comes of a look. Of one that is given up because the run is to end, Terraform takes no state.
+    async fn unless_stopped(&self, look: impl Future<Output = Answer>) -> Answer {
+        let stopped = || Answer::refused(Value::Null, Vec::new(), vec![refused(&stop::interrupted())]);
+        self.0.stop().unless_asked(look).await.unwrap_or_else(stopped)
     }
 }
 

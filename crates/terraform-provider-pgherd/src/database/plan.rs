@@ -1,7 +1,5 @@
 //! What would be done: the engine's plan, said in Terraform's terms.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use pgherd_core::diagnostic::Diagnostic as Told;
 use pgherd_core::lint::Intent;
 use pgherd_core::plan::{Action, Step, Timing, When, text};
@@ -13,6 +11,7 @@ use pgherd_engine::provider::{Provider, ProviderError};
 use pgherd_engine::run::{self, Planned};
 
 use super::{DRIFT, REVISION, begun::Begun, kept, look, promised, refused, same, shown};
+use crate::clock;
 use crate::fields;
 use crate::meaning::{self, Meaning};
 use crate::protocol::{Answer, Diagnostic, Plan, Value, has_error, log};
@@ -26,8 +25,8 @@ pub async fn plan(shared: &Shared, asked: Plan) -> Answer {
         return destroy(shared, &settings, asked).await;
     }
     let asked = Plan { proposed: fields::as_written(asked.proposed, &asked.config), ..asked };
-    let now = Timestamp::now();
-    let meaning = Meaning::checked(&asked.config, &settings, now.to_zoned(TimeZone::UTC).date());
+    let now = clock::now();
+    let meaning = Meaning::checked(&asked.config, &settings, clock::today());
     if has_error(&meaning.diagnostics) {
         return Answer::refused(asked.proposed, asked.private, meaning.diagnostics);
     }
@@ -321,7 +320,7 @@ fn left(id: &str, spec: &Spec, planned: &Planned) -> Option<Diagnostic> {
     if !has_data {
         return None;
     }
-    let (summary, help) = match ending::left(spec, Timestamp::now()) {
+    let (summary, help) = match ending::left(spec, clock::now()) {
         // Without a name of its own it is called by the second it is asked for.
         Left::Backup(name) => {
             let name = spec.backup.final_name.as_ref().map_or("", |_| &name);

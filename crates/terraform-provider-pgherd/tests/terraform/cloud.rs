@@ -50,6 +50,8 @@ impl Cloud {
             ("AWS_ENDPOINT_URL", emulator.url().as_str()),
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
             ("AWS_SECRET_ACCESS_KEY", "a-secret-that-is-nobodys"),
+            // What RDS still offers goes by the day.
+            ("PGHERD_NOW", "2026-11-25T12:00:00Z"),
         ] {
             world.set(name, value);
         }
@@ -467,10 +469,8 @@ output "insights" {
 fn what_waits_is_told_and_what_is_looked_up_is_what_there_is() {
     let Some(cloud) = Cloud::quick("waiting") else { return };
     let world = &cloud.world;
-    // Days away from now, whichever day that is.
-    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let today: usize = jiff::Timestamp::now().strftime("%u").to_string().parse().expect("a day");
-    let day = days[(today + 2) % 7];
+    // Days away from the provider's now, a Wednesday, and from the emulator's, a Thursday.
+    let day = "sat";
     let file = |class: &str| {
         let more = format!(
             "\n  maintenance_window = \"{day}:04:00-{day}:05:00\"\n  instance_class = \"{class}\"\n  enable_performance_insights = true\n}}\n\noutput"
@@ -760,6 +760,18 @@ fn an_interrupted_apply_ends_in_good_order() {
     assert_eq!(cloud.let_end(&mut applying), Some(0), "{}", world.said());
     assert_eq!(cloud.times("CreateDBInstance"), 1, "nothing is made twice");
     world.run("plan -detailed-exitcode").fine().says("No changes.");
+    // A look that is refused again and again is given up at once, long before its own patience ends.
+    cloud.emulator.with(|emulation| {
+        let (action, fault) = ("*".to_owned(), Fault::Throttle);
+        emulation.faults.push(Planned { action, region: None, nth: 1, times: u64::MAX, fault });
+    });
+    let refused = || cloud.emulator.asked().iter().filter(|asked| asked.outcome != "ok").count();
+    let before = refused();
+    let mut planning = world.spawn("plan");
+    wait("a refusal", || refused() > before);
+    world.signal_group(&planning, Signal::INT);
+    assert_eq!(cloud.let_end(&mut planning), Some(1), "{}", world.said());
+    assert!(plain(&world.said()).contains("The run was stopped"), "{}", world.said());
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(crate) async fn engine_versions(
             .collect(),
     };
     let list = ("DBEngineVersions", "DBEngineVersion");
-    session.offered.versions.get(format!("{region} {family}"), listed(session, region, form, list, read)).await
+    session.shared.offered.versions.get(format!("{region} {family}"), listed(session, region, form, list, read)).await
 }
 
 /// A region of which another one takes replicas, and copies of backups.
@@ -94,7 +94,7 @@ pub(crate) async fn offers(
     };
     let list = ("OrderableDBInstanceOptions", "OrderableDBInstanceOption");
     let key = format!("{region} {class} {}", version.unwrap_or_default());
-    session.offered.classes.get(key, listed(session, region, form, list, read)).await
+    session.shared.offered.classes.get(key, listed(session, region, form, list, read)).await
 }
 
 /// What RDS knows of a parameter before anybody sets it.
@@ -116,7 +116,7 @@ pub(crate) async fn defaults(
     region: &str,
     family: &str,
 ) -> Result<Arc<[DefaultParameter]>, AwsError> {
-    session.offered.parameters.get(format!("{region} {family}"), all_defaults(session, region, family)).await
+    session.shared.offered.parameters.get(format!("{region} {family}"), all_defaults(session, region, family)).await
 }
 
 async fn all_defaults(session: &Session, region: &str, family: &str) -> Result<Vec<DefaultParameter>, AwsError> {
