@@ -97,6 +97,8 @@ async fn look(azure: &Azure, wanted: &[Resource]) -> Result<Vec<Observed>, Provi
         Found::Nothing => return Ok(all),
         Found::Foreign(there, why) => {
             let props = Props::from([("name".to_owned(), Value::text(there.name()))]);
+            // What is around it is needed by whoever has it now.
+            all.iter_mut().for_each(|beside| beside.status = Status::Foreign(why.clone()));
             all.push(seen(want.id.clone(), props, Status::Foreign(why), &[]));
             return Ok(all);
         }

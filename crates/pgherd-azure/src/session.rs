@@ -150,6 +150,11 @@ impl Session {
             (Asked::Vault(vault, path), Some(_)) => format!("{manager}/{vault}.vault.azure.net/{path}"),
             (Asked::Told(url), _) => url.to_owned(),
         };
+        if let Asked::Vault(vault, _) = asked
+            && !is_vault(vault)
+        {
+            return Err(format!("{vault:?} is no name of a key vault: it has 3 to 24 letters, digits and hyphens"));
+        }
         let url = Url::parse(&text).map_err(|error| error.to_string())?;
         let ours = Url::parse(manager).map_err(|error| error.to_string())?;
         match asked {
@@ -181,6 +186,11 @@ fn is_here(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     })
+}
+
+/// Whether it names a vault of Azure's and nothing else: it becomes a part of a host, to which tokens and passwords are sent.
+fn is_vault(name: &str) -> bool {
+    (3..=24).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]

@@ -359,7 +359,7 @@ mod tests {
         {
             tried.count(&outcome);
         }
-        assert_eq!(tried, Tried { throttled: 1, failed: 1, foreign: 1, corrected: 1, ..Tried::default() });
+        assert_eq!(tried, Tried { throttled: 1, failed: 1, foreign: 1, corrected: 1 });
     }
 
     #[track_caller]

@@ -39,9 +39,11 @@ pub struct Options {
     pub told: Told,
 }
 
+type Tell = dyn Fn(&str) + Send + Sync;
+
 /// Tells whoever waits, in words; the usual one tells nobody.
 #[derive(Clone, Default)]
-pub struct Told(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Told(Option<Arc<Tell>>);
 
 impl Told {
     /// Tells in this way.

@@ -5,6 +5,7 @@ use pgherd_engine::provider::{ErrorKind, Events, ProviderError};
 
 use super::text;
 use crate::api;
+use crate::observe::{Found, find};
 use crate::provider::Azure;
 use crate::tags;
 use crate::wait::finished;
@@ -44,12 +45,18 @@ pub(super) async fn put(azure: &Azure, resource: &Resource, events: &Events) -> 
     finished(azure, api::put_link(azure.at(), name, &network).await?, at_most, events).await
 }
 
-/// Deletes it. A zone that a network is given stays.
+/// Deletes it, when nobody has the name of the server it was made for any more: a server is in its zone for as long as it lives, and could
+/// not be found without. A zone that a network is given stays.
 pub(super) async fn delete(azure: &Azure, id: &Id, events: &Events) -> Result<(), ProviderError> {
     let (name, at_most) = (id.name.as_str(), azure.patience().deleting);
     match api::zone(azure.at(), name).await? {
         Some(zone) if azure.is_ours(&zone.tags, database(name)) => {}
         Some(_) | None => return Ok(()),
+    }
+    if !matches!(find(azure, database(name)).await?, Found::Nothing) {
+        let words = format!("the zone {name} is not deleted: the server {} is there", database(name));
+        let help = "a server stays in its network for good; write subnet_ids as they were";
+        return Err(ProviderError::new(ErrorKind::Protected, words).help(help));
     }
     finished(azure, api::unlink(azure.at(), name).await?, at_most, events).await?;
     finished(azure, api::delete_zone(azure.at(), name).await?, at_most, events).await

@@ -1,17 +1,26 @@
 //! Answers of Google's that others recorded are read, whatever else is in them.
 
-use serde_json::{Value as Json, json};
+use std::path::Path;
+
+use pgherd_core::value::Value;
+use serde_json::Value as Json;
 
 use super::{Instance, Operation};
 use crate::error::GcpError;
 use crate::fields::{self, FLAGS};
 
-/// Golden logs of GoogleCloudPlatform/k8s-config-connector (Apache-2.0), in its note.
-const GOLDEN: &str = include_str!("../../tests/recorded/kcc-golden.json");
+/// Golden logs of a client of Google's own.
+const GOLDEN: &str = "../../../shared/apis/recorded/gcp/kcc-golden.json";
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn recorded_answers_are_read() {
-    let told: Json = serde_json::from_str(GOLDEN).expect("JSON");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(GOLDEN);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!("SKIPPED the recorded answers: there is no {}", path.display());
+        return;
+    };
+    let told: Json = serde_json::from_str(&text).expect("JSON");
     let (mut instances, mut operations) = (Vec::new(), Vec::new());
     for one in told["interactions"].as_array().expect("some") {
         let (asked, answer) = (&one["request"]["method"], &one["response"]);
@@ -55,18 +64,17 @@ fn recorded_answers_are_read() {
     );
     let (old, new) = (fields::read(&old.0), fields::read(&new.0));
     for (field, of_old, of_new) in [
-        ("databaseVersion", json!("9.6"), json!("15")),
-        ("region", json!("us-central1"), json!("us-central1")),
-        ("dataDiskSizeGb", json!(100), json!(10)),
-        ("dataDiskType", json!("PD_SSD"), json!("PD_SSD")),
-        ("retainedBackups", json!(7), json!(7)),
-        ("backupsEnabled", json!(true), json!(false)),
-        ("pointInTimeRecoveryEnabled", json!(true), json!(false)),
-        ("ipv4Enabled", json!(true), json!(true)),
-        ("deletionProtectionEnabled", json!(false), json!(false)),
+        ("databaseVersion", Value::text("9.6"), Value::text("15")),
+        ("region", Value::text("us-central1"), Value::text("us-central1")),
+        ("dataDiskSizeGb", Value::Int(100), Value::Int(10)),
+        ("dataDiskType", Value::text("PD_SSD"), Value::text("PD_SSD")),
+        ("retainedBackups", Value::Int(7), Value::Int(7)),
+        ("backupsEnabled", Value::Bool(true), Value::Bool(false)),
+        ("pointInTimeRecoveryEnabled", Value::Bool(true), Value::Bool(false)),
+        ("ipv4Enabled", Value::Bool(true), Value::Bool(true)),
+        ("deletionProtectionEnabled", Value::Bool(false), Value::Bool(false)),
     ] {
-        let read = |props: &pgherd_core::value::Props| serde_json::to_value(&props[field]).expect("JSON");
-        assert_eq!((read(&old), read(&new)), (of_old, of_new), "{field}");
+        assert_eq!((&old[field], &new[field]), (&of_old, &of_new), "{field}");
     }
     assert_eq!(old[FLAGS].as_map().and_then(|flags| flags["max_connections"].as_text()), Some("1000"));
 }

@@ -381,13 +381,15 @@ pub fn encrypted(layout: &Layout) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Borrow;
+
     use jiff::Timestamp;
 
     use super::*;
 
     #[track_caller]
-    fn check(busy: Option<&str>, made: bool, goal: &Goal, expected: Status) {
-        assert_eq!(doing(busy, made, goal, made, None), expected, "{busy:?} {made} {goal:?}");
+    fn check(busy: Option<&str>, made: bool, goal: &Goal, expected: impl Borrow<Status>) {
+        assert_eq!(&doing(busy, made, goal, made, None), expected.borrow(), "{busy:?} {made} {goal:?}");
     }
 
     #[test]

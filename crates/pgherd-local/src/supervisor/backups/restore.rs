@@ -307,7 +307,8 @@ async fn from_what_can_be_used(
         } else if !is_far && let Some(second) = source::elsewhere(agent, of, &how.point, &source, &unusable).await {
             watcher.say(format!("restoring it failed, and the second repository is tried: {error}"));
             unusable.insert(source::key(&source));
-            copied = Some(second);
+            // Which server is lost, and keeps the end of its log, is the same.
+            copied = Some(Source { lost: source.lost.clone(), ..second });
         } else {
             return Err(refused.unwrap_or(error));
         }
