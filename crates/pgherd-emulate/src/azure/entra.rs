@@ -33,7 +33,10 @@ fn document(tenant: &str, base: &str) -> Json {
 }
 
 fn token(body: &[u8]) -> (u16, Json) {
-    let read = |text: &[u8]| percent_decode(text).decode_utf8_lossy().replace('+', " ");
+    let read = |text: &[u8]| {
+        let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        percent_decode(&spaced).decode_utf8_lossy().into_owned()
+    };
     let asked = |name: &str| {
         let mut pairs = body.split(|byte| *byte == b'&');
         let pair = pairs.find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
