@@ -195,6 +195,10 @@ const FLAGS: &[(&str, &str)] = &[
     ),
     ("aws_region in the block, or set", "aws_region in the block or in the provider's block, or set"),
     ("`pgherd destroy` deletes", "`terraform destroy` deletes"),
+    (
+        "`pgherd destroy` goes on with it, and `pgherd apply` makes a new one then",
+        "`terraform destroy` goes on with it, and an apply makes a new one then",
+    ),
 ];
 
 /// The same without what only the command line has.

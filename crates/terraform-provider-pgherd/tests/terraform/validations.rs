@@ -16,11 +16,14 @@ const TODAY: Date = date(2026, 11, 23);
 
 fn block(arguments: &str) -> Inputs {
     // What the target cannot do without.
-    let needed = match arguments {
-        _ if arguments.contains("\"azure\"") => "resource_group_name = \"databases\"",
-        _ if arguments.contains("\"digitalocean\"") && !arguments.contains("do_region") => "do_region = \"fra1\"",
-        _ => "",
+    let needed: &[&str] = match arguments {
+        _ if arguments.contains("\"azure\"") => &["resource_group_name = \"databases\""],
+        _ if arguments.contains("\"digitalocean\"") => &["do_region = \"fra1\""],
+        _ if arguments.contains("\"gcp\"") => &["gcp_region = \"us-central1\"", "vpc_id = \"default\""],
+        _ => &[],
     };
+    let is_written = |line: &&&str| line.split(' ').next().is_some_and(|name| arguments.contains(name));
+    let needed = needed.iter().filter(|line| !is_written(line)).copied().collect::<Vec<_>>().join("\n");
     let text = format!("module \"db\" {{\n  source = \"./modules/database\"\n{needed}\n{arguments}\n}}\n");
     read(&Sources::from_bytes("main.tf", text.into_bytes()), &Given::default()).blocks.remove(0)
 }
