@@ -74,6 +74,9 @@ resource "pgherd_postgres" "this" {
   gcp_edition                           = var.gcp_edition
   resource_group_name                   = var.resource_group_name
   azure_subscription_id                 = var.azure_subscription_id
+  key_vault_name                        = var.key_vault_name
+  key_identity_id                       = var.key_identity_id
+  log_analytics_workspace_id            = var.log_analytics_workspace_id
   multi_az                              = var.multi_az
   local_sync                            = var.local_sync
   create_read_replica                   = var.create_read_replica

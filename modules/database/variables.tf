@@ -294,8 +294,8 @@ variable "subnet_ids" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.subnet_ids] : provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == "" if one != null])
-    error_message = join("", [for one in [var.subnet_ids] : provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) if one != null])
+    condition     = alltrue([for one in [var.subnet_ids] : provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == "" if one != null])
+    error_message = join("", [for one in [var.subnet_ids] : provider::pgherd::problem("subnet_ids", { cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, server_version = var.server_version, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) if one != null])
   }
 }
 
@@ -305,8 +305,8 @@ variable "allowed_cidr_blocks" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.allowed_cidr_blocks] : provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids }) == "" if one != null])
-    error_message = join("", [for one in [var.allowed_cidr_blocks] : provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids }) if one != null])
+    condition     = alltrue([for one in [var.allowed_cidr_blocks] : provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == "" if one != null])
+    error_message = join("", [for one in [var.allowed_cidr_blocks] : provider::pgherd::problem("allowed_cidr_blocks", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) if one != null])
   }
 }
 
@@ -316,8 +316,8 @@ variable "publicly_accessible" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.publicly_accessible] : provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids }) == "" if one != null])
-    error_message = join("", [for one in [var.publicly_accessible] : provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, preset = var.preset, publicly_accessible = var.publicly_accessible, subnet_ids = var.subnet_ids }) if one != null])
+    condition     = alltrue([for one in [var.publicly_accessible] : provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) == "" if one != null])
+    error_message = join("", [for one in [var.publicly_accessible] : provider::pgherd::problem("publicly_accessible", { allowed_cidr_blocks = var.allowed_cidr_blocks, cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, subnet_ids = var.subnet_ids, vpc_id = var.vpc_id }) if one != null])
   }
 }
 
@@ -399,7 +399,7 @@ variable "aws_region" {
 }
 
 variable "gcp_region" {
-  description = "Google Cloud region, such as europe-west3. Default: the region of your gcloud configuration."
+  description = "Google Cloud region, such as europe-west3. Default: none: written on gcp."
   type        = string
   default     = null
 
@@ -475,6 +475,39 @@ variable "azure_subscription_id" {
   }
 }
 
+variable "key_vault_name" {
+  description = "Key vault that keeps the credentials, which must exist. Default: the vault that PGHERD_AZURE_KEY_VAULT names."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = alltrue([for one in [var.key_vault_name] : provider::pgherd::problem("key_vault_name", { cloud_provider = var.cloud_provider, key_vault_name = var.key_vault_name, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.key_vault_name] : provider::pgherd::problem("key_vault_name", { cloud_provider = var.cloud_provider, key_vault_name = var.key_vault_name, preset = var.preset }) if one != null])
+  }
+}
+
+variable "key_identity_id" {
+  description = "Id of the managed identity by which the server uses kms_key_id, which must exist. Default: the identity that PGHERD_AZURE_KEY_IDENTITY names."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = alltrue([for one in [var.key_identity_id] : provider::pgherd::problem("key_identity_id", { cloud_provider = var.cloud_provider, key_identity_id = var.key_identity_id, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.key_identity_id] : provider::pgherd::problem("key_identity_id", { cloud_provider = var.cloud_provider, key_identity_id = var.key_identity_id, preset = var.preset }) if one != null])
+  }
+}
+
+variable "log_analytics_workspace_id" {
+  description = "Id of the Log Analytics workspace that enable_logging sends the log to. Default: the workspace that PGHERD_AZURE_LOG_WORKSPACE names."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = alltrue([for one in [var.log_analytics_workspace_id] : provider::pgherd::problem("log_analytics_workspace_id", { cloud_provider = var.cloud_provider, log_analytics_workspace_id = var.log_analytics_workspace_id, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.log_analytics_workspace_id] : provider::pgherd::problem("log_analytics_workspace_id", { cloud_provider = var.cloud_provider, log_analytics_workspace_id = var.log_analytics_workspace_id, preset = var.preset }) if one != null])
+  }
+}
+
 variable "multi_az" {
   description = "Whether a synchronous standby in another zone takes over by itself (local: a second PostgreSQL process). Default: false; true under the presets staging and prod. May be: not on sizes the target cannot make highly available."
   type        = bool
@@ -525,19 +558,19 @@ variable "geo_redundant_backup" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, engine_version = var.engine_version, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, do_region = var.do_region, engine_version = var.engine_version, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, subnet_ids = var.subnet_ids, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.geo_redundant_backup] : provider::pgherd::problem("geo_redundant_backup", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, database_version = var.database_version, db_instance_class = var.db_instance_class, disk_type = var.disk_type, do_region = var.do_region, engine_version = var.engine_version, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, instance_class = var.instance_class, instance_type = var.instance_type, master_username = var.master_username, multi_az = var.multi_az, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, sku_name = var.sku_name, storage_type = var.storage_type, subnet_ids = var.subnet_ids, tier = var.tier }) if one != null])
   }
 }
 
 variable "dr_region" {
-  description = "Second region, for when the first one is lost: geo_redundant_backup and dr_read_replica are kept there. Default: none: everything is in one region."
+  description = "Second region, for when the first one is lost: dr_read_replica is kept there, and on aws geo_redundant_backup. Default: none: everything is in one region."
   type        = string
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_region] : provider::pgherd::problem("dr_region", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 
@@ -547,8 +580,8 @@ variable "dr_read_replica" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_read_replica] : provider::pgherd::problem("dr_read_replica", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 
@@ -569,8 +602,8 @@ variable "dr_subnet_ids" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) == "" if one != null])
+    error_message = join("", [for one in [var.dr_subnet_ids] : provider::pgherd::problem("dr_subnet_ids", { aws_region = var.aws_region, cloud_provider = var.cloud_provider, do_region = var.do_region, dr_read_replica = var.dr_read_replica, dr_region = var.dr_region, dr_subnet_ids = var.dr_subnet_ids, gcp_region = var.gcp_region, geo_redundant_backup = var.geo_redundant_backup, preset = var.preset }) if one != null])
   }
 }
 
@@ -602,8 +635,8 @@ variable "backup_retention_period" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) == "" if one != null])
-    error_message = join("", [for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) if one != null])
+    condition     = alltrue([for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_retention_period] : provider::pgherd::problem("backup_retention_period", { backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -613,8 +646,8 @@ variable "backup_retention_days" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) == "" if one != null])
-    error_message = join("", [for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, enable_backup = var.enable_backup, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count }) if one != null])
+    condition     = alltrue([for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_retention_days] : provider::pgherd::problem("backup_retention_days", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -635,8 +668,8 @@ variable "enable_binary_log_backup" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
-    error_message = join("", [for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
+    condition     = alltrue([for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.enable_binary_log_backup] : provider::pgherd::problem("enable_binary_log_backup", { backup_retention_days = var.backup_retention_days, backup_retention_period = var.backup_retention_period, cloud_provider = var.cloud_provider, create_read_replica = var.create_read_replica, db_instance_class = var.db_instance_class, enable_backup = var.enable_backup, enable_binary_log_backup = var.enable_binary_log_backup, instance_class = var.instance_class, instance_type = var.instance_type, multi_az = var.multi_az, preset = var.preset, read_replica_count = var.read_replica_count, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -646,8 +679,8 @@ variable "backup_window" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, maintenance_window = var.maintenance_window, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, subnet_ids = var.subnet_ids }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_window] : provider::pgherd::problem("backup_window", { backup_window = var.backup_window, cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, maintenance_window = var.maintenance_window, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, subnet_ids = var.subnet_ids }) if one != null])
   }
 }
 
@@ -657,8 +690,8 @@ variable "backup_time" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, maintenance_window = var.maintenance_window, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, maintenance_window = var.maintenance_window, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, subnet_ids = var.subnet_ids }) == "" if one != null])
+    error_message = join("", [for one in [var.backup_time] : provider::pgherd::problem("backup_time", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, maintenance_window = var.maintenance_window, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, subnet_ids = var.subnet_ids }) if one != null])
   }
 }
 
@@ -767,8 +800,8 @@ variable "kms_key_id" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.kms_key_id] : provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, kms_key_id = var.kms_key_id, preset = var.preset, storage_encrypted = var.storage_encrypted }) == "" if one != null])
-    error_message = join("", [for one in [var.kms_key_id] : provider::pgherd::problem("kms_key_id", { cloud_provider = var.cloud_provider, enable_encryption = var.enable_encryption, kms_key_id = var.kms_key_id, preset = var.preset, storage_encrypted = var.storage_encrypted }) if one != null])
+    condition     = alltrue([for one in [var.kms_key_id] : provider::pgherd::problem("kms_key_id", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, database_version = var.database_version, enable_encryption = var.enable_encryption, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, kms_key_id = var.kms_key_id, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, storage_encrypted = var.storage_encrypted, subnet_ids = var.subnet_ids }) == "" if one != null])
+    error_message = join("", [for one in [var.kms_key_id] : provider::pgherd::problem("kms_key_id", { backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, database_version = var.database_version, enable_encryption = var.enable_encryption, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, kms_key_id = var.kms_key_id, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, storage_encrypted = var.storage_encrypted, subnet_ids = var.subnet_ids }) if one != null])
   }
 }
 
@@ -850,13 +883,13 @@ variable "performance_insights_enabled" {
 }
 
 variable "performance_insights_retention_period" {
-  description = "Days the history of query analysis is kept. Default: 7. May be: aws 7, 731 or a multiple of 31; local 1 to 731."
+  description = "Days the history of query analysis is kept. Default: 7. May be: aws 7, 731 or a multiple of 31; azure 1 to 30; local 1 to 731."
   type        = number
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.performance_insights_retention_period] : provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.performance_insights_retention_period] : provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, enable_performance_insights = var.enable_performance_insights, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.performance_insights_retention_period] : provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_performance_insights = var.enable_performance_insights, instance_class = var.instance_class, instance_type = var.instance_type, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) == "" if one != null])
+    error_message = join("", [for one in [var.performance_insights_retention_period] : provider::pgherd::problem("performance_insights_retention_period", { cloud_provider = var.cloud_provider, db_instance_class = var.db_instance_class, enable_performance_insights = var.enable_performance_insights, instance_class = var.instance_class, instance_type = var.instance_type, performance_insights_enabled = var.performance_insights_enabled, performance_insights_retention_period = var.performance_insights_retention_period, preset = var.preset, sku_name = var.sku_name, tier = var.tier }) if one != null])
   }
 }
 
@@ -872,7 +905,7 @@ variable "performance_insights_kms_key_id" {
 }
 
 variable "enable_enhanced_monitoring" {
-  description = "Whether metrics of the operating system are sampled. Default: whether monitoring_interval is above 0."
+  description = "Whether metrics of the operating system are sampled (azure: those of each database and of autovacuum too). Default: whether monitoring_interval is above 0."
   type        = bool
   default     = null
 
@@ -943,8 +976,8 @@ variable "alarm_targets" {
   default     = null
 
   validation {
-    condition     = alltrue([for one in [var.alarm_targets] : provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset }) == "" if one != null])
-    error_message = join("", [for one in [var.alarm_targets] : provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, cloud_provider = var.cloud_provider, preset = var.preset }) if one != null])
+    condition     = alltrue([for one in [var.alarm_targets] : provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, kms_key_id = var.kms_key_id, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, subnet_ids = var.subnet_ids }) == "" if one != null])
+    error_message = join("", [for one in [var.alarm_targets] : provider::pgherd::problem("alarm_targets", { alarm_targets = var.alarm_targets, backup_time = var.backup_time, backup_window = var.backup_window, cloud_provider = var.cloud_provider, database_version = var.database_version, engine_version = var.engine_version, geo_redundant_backup = var.geo_redundant_backup, kms_key_id = var.kms_key_id, preset = var.preset, publicly_accessible = var.publicly_accessible, server_version = var.server_version, subnet_ids = var.subnet_ids }) if one != null])
   }
 }
 
