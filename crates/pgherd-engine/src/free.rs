@@ -11,7 +11,7 @@ use crate::run::Planned;
 use crate::settle::Patience;
 
 /// Plans again as long as all that stops the plan goes on by itself. What is waited for is told once, and looked at less and less often.
-/// When patience ends, the plan still says what is in the way. That a look fails in a way that may pass ends no wait.
+/// When patience ends, the plan still says what is in the way. That a look fails in a way that may pass ends no wait, and is told.
 pub async fn once_free<F>(
     mut planned: Planned,
     patience: &Patience,
@@ -22,7 +22,7 @@ where
     F: Future<Output = Result<Planned, ProviderError>>,
 {
     let deadline = Instant::now() + patience.deadline;
-    let (mut pause, mut told) = (patience.first_pause, String::new());
+    let (mut pause, mut told, mut is_failing) = (patience.first_pause, String::new(), false);
     while let Some(words) = planned.plan.waits_for() {
         if words != told {
             tell(&words);
@@ -36,8 +36,13 @@ where
         sleep(pause.min(left)).await;
         pause = (pause * 3 / 2).min(patience.longest_pause);
         match timeout_at(deadline.max(Instant::now() + patience.first_pause), again()).await {
-            Ok(Ok(seen)) => planned = seen,
-            Ok(Err(error)) if error.kind.is_transient() => {}
+            Ok(Ok(seen)) => (planned, is_failing) = (seen, false),
+            Ok(Err(error)) if error.kind.is_transient() => {
+                if !is_failing {
+                    tell(&error.message);
+                }
+                is_failing = true;
+            }
             Ok(Err(error)) => return Err(error),
             Err(_) => break,
         }
@@ -82,13 +87,19 @@ where
             }
         }
         drop(waits);
+        let (mut pause, mut is_failing) = (patience(busy[0]).first_pause, false);
         planned = loop {
             match stream::iter((0..planned.len()).map(again)).buffered(at_once).try_collect().await {
                 // As in each of the looks before.
                 Err(error)
                     if error.kind.is_transient() && busy.iter().all(|place| !left(*place).deadline.is_zero()) =>
                 {
-                    sleep(patience(busy[0]).first_pause).await;
+                    if !is_failing {
+                        tell(busy[0], &error.message);
+                    }
+                    is_failing = true;
+                    sleep(pause).await;
+                    pause = (pause * 3 / 2).min(patience(busy[0]).longest_pause);
                 }
                 planned => break planned?,
             }

@@ -82,7 +82,7 @@ pub struct Attempts<'a> {
     safety: Safety,
     pace: &'a Pace,
     tried: Tried,
-    /// When this call was first refused, or held up because others were, or the first of those it shares its patience with.
+    /// When this call was first refused, or the first of those it shares its patience with.
     since: Option<Instant>,
     /// When it was its turn.
     turn: Instant,
@@ -92,13 +92,17 @@ impl<'a> Attempts<'a> {
     /// Waits for the turn of the first attempt.
     pub async fn begin(endurance: &'a Endurance, safety: Safety, pace: &'a Pace) -> Self {
         let since = endurance.together.as_ref().and_then(|together| together.get().copied());
-        let mut attempts = Self { endurance, safety, pace, tried: Tried::default(), since, turn: Instant::now() };
+        let now = Instant::now();
+        let mut attempts = Self { endurance, safety, pace, tried: Tried::default(), since, turn: now };
+        if let Some(together) = &endurance.together
+            && !pace.is_free()
+        {
+            attempts.since = Some(*together.get_or_init(|| now));
+        }
         match pace.at_once() {
             Some(turn) => attempts.turn = turn,
-            None => {
-                let since = attempts.refused_since(Instant::now());
-                attempts.wait_telling(since, Duration::ZERO).await;
-            }
+            // Held up because others were refused: that uses up no patience of its own.
+            None => attempts.wait_telling(Instant::now(), Duration::ZERO).await,
         }
         attempts
     }
@@ -143,19 +147,14 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Waits so long, and then for one's turn: not beyond the end of patience, at which everybody tries for the last time.
+    /// Waits so long, and then for one's turn: for no longer than the longest time that a server may have anybody stay away.
     async fn wait(&mut self, wait: Duration) {
         // Even a sleep of no time takes a turn of the event loop.
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        self.turn = match self.since {
-            None => self.pace.before().await,
-            Some(since) => {
-                let end = since + self.endurance.policy.throttled_for;
-                timeout_at(end, self.pace.before()).await.unwrap_or_else(|_| Instant::now())
-            }
-        };
+        let end = self.since.unwrap_or_else(Instant::now) + self.endurance.policy.obeyed_for;
+        self.turn = timeout_at(end, self.pace.before()).await.unwrap_or_else(|_| Instant::now());
     }
 }
 
@@ -171,7 +170,7 @@ fn chance() -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::future::join_all;
+    use futures_util::future::{join, join_all, join3};
 
     use super::*;
 
@@ -194,11 +193,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn many_that_are_refused_all_the_time_end_together_however_slow_the_pace() {
+    async fn many_that_are_refused_all_the_time_end_however_slow_the_pace() {
         let pace = Pace::default();
         let endurance = Endurance::default();
         let took = join_all((0..24).map(|_| refused(&endurance, &pace))).await;
-        assert!(took.iter().all(|s| (120..=121).contains(s)), "{took:?}");
+        // As long as a server may have anybody stay away is waited for the first turn, and as long for the last.
+        assert!(took.iter().all(|s| (120..=600).contains(s)), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -213,13 +213,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_is_told_after_a_while_and_once() {
-        let endurance = Endurance::default();
-        let heard = listening(&endurance);
+        let each = Endurance::default();
+        let heard = listening(&each);
         let pace = Pace::default();
-        join_all((0..3).map(|_| refused(&endurance, &pace))).await;
+        let together = each.together(Policy::default());
+        join_all((0..3).map(|_| refused(&together, &pace))).await;
         assert_eq!(*heard.lock().expect("nobody panicked"), [15]);
         // Another storm is told again.
-        refused(&endurance, &pace).await;
+        refused(&each, &pace).await;
         assert_eq!(heard.lock().expect("nobody panicked").len(), 2);
     }
 
@@ -234,6 +235,26 @@ mod tests {
         }
         assert!(!attempts.again(&Outcome::Final).await);
         assert_eq!(*heard.lock().expect("nobody panicked"), [0; 0]);
+    }
+
+    /// One is told to stay away for longer than patience lasts, which holds for the others as well.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_held_up_by_the_wish_that_another_was_told_outlasts_it() {
+        let (pace, endurance) = (Pace::default(), Endurance::default());
+        let began = Instant::now();
+        let mut refused = Attempts::begin(&endurance, Safety::LookFirst, &pace).await;
+        let mut sent_away = Attempts::begin(&endurance, Safety::LookFirst, &pace).await;
+        let wish = Outcome::Throttled(Some(Duration::from_secs(200)));
+        let (asked_again, ..) = join3(
+            join(refused.again(&THROTTLED), sent_away.again(&wish)),
+            Attempts::begin(&endurance, Safety::LookFirst, &pace),
+            Attempts::begin(&endurance, Safety::LookFirst, &pace),
+        )
+        .await;
+        assert_eq!(asked_again, (true, true));
+        assert!((200..=210).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        let mut late = Attempts::begin(&endurance, Safety::LookFirst, &pace).await;
+        assert!(late.again(&THROTTLED).await, "its patience begins with its own refusal");
     }
 
     #[tokio::test(start_paused = true)]

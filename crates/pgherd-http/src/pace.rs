@@ -37,6 +37,11 @@ impl Pace {
         Self(Mutex::new(Rate { hurry: hurry.max(1), ..Rate::new(Instant::now()) }))
     }
 
+    /// Whether the next turn is now.
+    pub fn is_free(&self) -> bool {
+        self.lock(|rate| Instant::now() >= rate.next)
+    }
+
     /// Takes one's turn where that is now, and says when it was.
     pub fn at_once(&self) -> Option<Instant> {
         let now = Instant::now();

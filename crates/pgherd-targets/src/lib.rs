@@ -175,6 +175,7 @@ impl Options {
                 || session
             })),
         };
+        session.tells(self.told.of("Azure"));
         let options =
             AzureOptions { accepted: self.accepted.clone(), patience: pgherd_azure::Patience::with(&session) };
         let around = Around::of_environment().of_block(spec);

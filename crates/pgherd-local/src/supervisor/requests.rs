@@ -253,6 +253,8 @@ pub async fn accept(
             let is_under_way = matches!(&record.memory.goal, Goal::Gone { backup: known, .. } if *known == backup);
             if !is_under_way {
                 record.memory.goal = Goal::Gone { backup, asked_at: Timestamp::now(), taken: false };
+                // From here on it says why the deletion does not get on.
+                record.trouble = None;
             }
         }
         Ask::Start => record.memory.goal = Goal::Serve,

@@ -140,7 +140,7 @@ fn of_several_databases_one_that_is_busy_hides_no_mistake_and_no_change_of_anoth
     // The deadline has a code of its own.
     cloud.sandbox.write("database.hcl", format!("{orders}{users}"));
     busy(100_000);
-    let left = cloud.sandbox.run(&["apply", "--yes", "--timeout", "5s"]).with_code(6);
+    let left = cloud.sandbox.run(&["apply", "--yes", "--timeout", "15s"]).with_code(6);
     assert!(left.stderr.contains("stopped waiting at the timeout; orders: instance orders is busy"), "{}", left.stderr);
     // Whoever does not wait is not told that apply does.
     let now = cloud.sandbox.run(&["apply", "--yes", "--no-wait"]).with_code(1);
