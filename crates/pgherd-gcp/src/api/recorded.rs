@@ -71,7 +71,7 @@ fn recorded_answers_are_read() {
         ("retainedBackups", Value::Int(7), Value::Int(7)),
         ("backupsEnabled", Value::Bool(true), Value::Bool(false)),
         ("pointInTimeRecoveryEnabled", Value::Bool(true), Value::Bool(false)),
-        ("ipv4Enabled", Value::Bool(true), Value::Bool(true)),
+        ("ipv4Enabled", Value::Bool(false), Value::Bool(true)),
         ("deletionProtectionEnabled", Value::Bool(false), Value::Bool(false)),
     ] {
         assert_eq!((&old[field], &new[field]), (&of_old, &of_new), "{field}");
