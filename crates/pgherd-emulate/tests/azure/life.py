@@ -1,9 +1,11 @@
 """Azure's own client, unmodified, lives a server's life on the emulator, with a token of Azure's own library, over TLS: a line each."""
 
 import sys
+import threading
 
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.identity import ClientSecretCredential, EnvironmentCredential
+from azure.mgmt.core.polling.arm_polling import ARMPolling
 from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient
 
 URL, G = sys.argv[1], "databases"
@@ -17,6 +19,16 @@ def client(credential):
 
 def code(error):
     return f"{error.status_code} {error.error.code if error.error else ''}"
+
+
+class Later(ARMPolling):
+    """The client's own waiting, begun when it is told to: each question makes the emulated time go on."""
+
+    told = threading.Event()
+
+    def run(self):
+        self.told.wait()
+        super().run()
 
 
 def done(begin, *args, **more):
@@ -68,9 +80,10 @@ def other(**properties):
 refused("mistyped", servers.begin_create_or_update, G, "orders", other(storrage={}))
 refused("a window at once", servers.begin_create_or_update, G, "orders", other(maintenanceWindow={"customWindow": "Enabled"}))
 refused("another group", servers.get, "somewhere", "orders")
-poller = servers.begin_create_or_update(G, "orders", body)
+poller = servers.begin_create_or_update(G, "orders", body, polling=Later(0, path_format_arguments={"endpoint": URL}))
 print("begun", poller.status(), servers.get(G, "orders").properties.state)
 refused("while it is made", azure.databases.begin_create, G, "orders", "shop", {})
+Later.told.set()
 made = poller.result()
 print("made", made.properties.state, made.location, made.properties.fully_qualified_domain_name)
 print("standby", made.properties.high_availability.mode, made.properties.high_availability.state)
