@@ -171,25 +171,33 @@ impl Generation {
         to: &Path,
         owner: Option<(u32, u32)>,
     ) -> Result<bool> {
-        let reading = |error: io::Error| ArchiveError::io(&format!("read {}", from.display()), &error);
         let writing = |error: io::Error| ArchiveError::io(&format!("write {}", to.display()), &error);
-        let mut file = match files::open(from) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            other => other.map_err(reading)?,
-        };
-        let mut start = vec![0; 64];
-        let count = fill(&mut file, &mut start).map_err(reading)?;
-        start.truncate(count);
-        let is_written = FirstPage::read(&start).is_some();
-        if !is_written || self.check_origin(WalName::Segment(segment), &start).is_err() {
-            return Ok(false);
-        }
+        let Some((mut file, start)) = self.open_segment(segment, from)? else { return Ok(false) };
         let unfinished = to.with_extension("unfinished");
         let mut written = files::create(&unfinished, owner).map_err(writing)?;
         written.write_all(&start).map_err(writing)?;
         copy(&mut file, &mut written, &format!("read {}", from.display()), &format!("write {}", to.display()))?;
         files::rename_over(&unfinished, to).map_err(writing)?;
         Ok(true)
+    }
+
+    /// Whether a server has written to a segment of its log: what it has ready to be written to does not count, as in [`Self::copy_segment`].
+    pub fn has_written(&self, segment: SegmentName, path: &Path) -> Result<bool> {
+        Ok(self.open_segment(segment, path)?.is_some())
+    }
+
+    /// A segment that a server has written to, and what was read of its start.
+    fn open_segment(&self, segment: SegmentName, path: &Path) -> Result<Option<(File, Vec<u8>)>> {
+        let reading = |error: io::Error| ArchiveError::io(&format!("read {}", path.display()), &error);
+        let mut file = match files::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(reading)?,
+        };
+        let mut start = vec![0; 64];
+        let count = fill(&mut file, &mut start).map_err(reading)?;
+        start.truncate(count);
+        let is_own = FirstPage::read(&start).is_some() && self.check_origin(WalName::Segment(segment), &start).is_ok();
+        Ok(is_own.then_some((file, start)))
     }
 
     /// Copies what a server says of where a timeline comes from, for that server's user, as [`Self::copy_segment`] does; `false`: it says nothing.

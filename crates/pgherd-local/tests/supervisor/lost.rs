@@ -28,6 +28,10 @@ async fn what_only_a_lost_server_has_is_restored_across_a_failover_under_another
     world.back_up("first").await;
     world.becomes(|status| status.archive.as_ref().is_some_and(|archive| archive.waiting == 0)).await;
     Disk::remount(&repository, "ro");
+    let here = "SELECT file_name || ' ' || file_offset FROM pg_walfile_name_offset(pg_current_wal_lsn())";
+    let here = world.one(NAME, here).await;
+    let (segment, offset) = here.split_once(' ').expect("two");
+    let offset: usize = offset.parse().expect("a number");
     world.sql("INSERT INTO t VALUES (2); SELECT pg_switch_wal()").await;
     world.sql("INSERT INTO t VALUES (3)").await;
     kill(world.node_pid(NodeId(1))).await;
@@ -53,6 +57,20 @@ async fn what_only_a_lost_server_has_is_restored_across_a_failover_under_another
     let says = |told: &[String], words: &str| told.iter().any(|line| line.contains(words));
     assert!(says(&told, "what it had finished cannot be archived: "), "{told:#?}");
     assert!(says(&told, " of the log, not archived, taken from its own folder"), "{told:#?}");
+    // What is damaged of it is said, since PostgreSQL takes it for the end of the log.
+    let own = data.join("pg_wal").join(segment);
+    let whole = std::fs::read(&own).expect("it is its own");
+    std::fs::write(&own, vec![0; whole.len()]).expect("written");
+    let told = world.operate_told(restore(&world, "db-gap", Point::Latest)).await.expect("restored");
+    assert!(says(&told, &format!("its own log lacks {segment} or has it damaged, and goes on with 0")), "{told:#?}");
+    assert_eq!(world.rows("db-gap").await, "1");
+    std::fs::write(&own, [&whole[..offset], &vec![0; whole.len() - offset]].concat()).expect("written");
+    let told = world.operate_told(restore(&world, "db-torn", Point::Latest)).await.expect("restored");
+    assert!(says(&told, "the log taken from its server's own folder is damaged at "), "{told:#?}");
+    assert_eq!(world.rows("db-torn").await, "1");
+    let refused = world.operate_told(restore(&world, "db-torn-at", Point::At(between))).await;
+    assert!(refused.is_err(), "what was committed before that moment is not all there: {refused:?}");
+    std::fs::write(&own, whole).expect("written");
     world.operate(restore(&world, "db-between", Point::At(between))).await;
     assert_eq!(world.rows("db-between").await, "5");
     // As soon as it can, what was finished is archived, with the way to it; the rest is in no archive.

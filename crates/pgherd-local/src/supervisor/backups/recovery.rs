@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pgherd_archive::BackupReader;
-use pgherd_core::backups::{Backup, room_for};
+use pgherd_core::backups::{Backup, Lsn, room_for};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 
 use super::log::{Log, log_after};
@@ -126,7 +126,15 @@ pub async fn from_backup(
         };
         let again = |target| replay(agent, record, place, Some((command.clone(), log)), target, watcher);
         let refused = match again(target.clone()).await? {
-            End::Recovered(recovered) => return Ok(recovered),
+            End::Recovered(recovered) => {
+                if target == Target::Latest && source.lost.is_some() && breaks_off(&recovered, log) {
+                    watcher.say(format!(
+                        "the log taken from its server's own folder is damaged at {}: what was committed from there on is not restored",
+                        recovered.ended_at
+                    ));
+                }
+                return Ok(recovered);
+            }
             End::BeforeTarget(refused) => refused,
         };
         let Target::At(at) = target else { return Err(refused) };
@@ -143,11 +151,20 @@ pub async fn from_backup(
         };
         match again(target).await? {
             End::Recovered(recovered) if recovered.last_commit_at.is_some_and(|last| last > at) => Err(refused),
+            // What is not sealed may break off before its end, and before the moment.
+            End::Recovered(recovered) if source.lost.is_some() && breaks_off(&recovered, log) => Err(refused),
             End::Recovered(recovered) => Ok(recovered),
             End::BeforeTarget(refused) => Err(refused),
         }
     };
     room::within(place, replayed).await
+}
+
+/// Whether replay ended before the last of its segments. The one before it counts as the last: a server that ends may have begun the next one
+/// with nothing in it.
+fn breaks_off(recovered: &Recovered, log: Log) -> bool {
+    let (Some(segments), Ok(ended)) = (log.segments, recovered.ended_at.parse::<Lsn>()) else { return false };
+    ended.segment(segments.bytes) + 1 < segments.last
 }
 
 /// Whether a whole backup and what changed since did not become one, for another reason than that there is no room for it.

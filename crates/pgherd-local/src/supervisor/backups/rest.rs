@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pgherd_archive::{Generation, read_history};
-use pgherd_core::backups::{Backup, SegmentName, Timeline, WalName, chain_to, lineage, timelines_of};
+use pgherd_core::backups::{Backup, Leg, SegmentName, Timeline, WalName, chain_to, lineage, timelines_of};
 use pgherd_engine::provider::ProviderError;
 
 use super::log::{Log, Segments};
@@ -74,7 +74,7 @@ pub async fn bring(
     let brought = blocking(move || Rest::new(&own, &of, &from, Timeline(record.ha.timeline))?.copy(&to, owner));
     let (told, log) = match brought.await? {
         Brought::Nothing(why) => (format!("its server does not serve, and {why}"), log),
-        Brought::Files { count, segments, timeline, is_all } => {
+        Brought::Files { count, segments, timeline, is_all, gap } => {
             let log = Log {
                 // Nobody writes any more: this is all there is.
                 until: if is_all { Some(seen_at) } else { log.until },
@@ -82,7 +82,11 @@ pub async fn bring(
                 segments: Some(segments),
             };
             let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
-            (format!("its server does not serve: {files} of the log, not archived, taken from its own folder"), log)
+            let gap = gap.map_or_else(String::new, |gap| format!("; {gap}"));
+            (
+                format!("its server does not serve: {files} of the log, not archived, taken from its own folder{gap}"),
+                log,
+            )
         }
     };
     watcher.say(told);
@@ -100,8 +104,10 @@ enum Brought {
         segments: Segments,
         /// Where they lead.
         timeline: Timeline,
-        /// Whether nothing that is archived lies behind a gap after them.
+        /// Whether nothing that was written lies behind a gap after them.
         is_all: bool,
+        /// What is missing of what the server wrote.
+        gap: Option<String>,
     },
 }
 
@@ -179,8 +185,14 @@ impl<'a> Rest<'a> {
             }
             break;
         }
+        let gap = self.gap_at(next, &legs).map(|later| {
+            let its = timelines_of(next, &legs, bytes).next().unwrap_or(timeline);
+            let missing = SegmentName::new(its, next, bytes);
+            format!("its own log lacks {missing} or has it damaged, and goes on with {later}: what was committed from there on is not restored")
+        });
         if count == 0 {
-            return Ok(Brought::Nothing("its log goes no further than what is archived".to_owned()));
+            let why = "its log goes no further than what is archived";
+            return Ok(Brought::Nothing(gap.unwrap_or_else(|| why.to_owned())));
         }
         if !is_known {
             generation
@@ -191,7 +203,20 @@ impl<'a> Rest<'a> {
             WalName::Segment(segment) => segment.timeline == timeline && segment.number(bytes) >= next,
             WalName::History(_) | WalName::BackupNote(..) | WalName::Partial(_) => false,
         };
-        let is_all = !archived.iter().any(is_behind);
-        Ok(Brought::Files { count, segments: Segments { first, last: next - 1, bytes }, timeline, is_all })
+        let is_all = gap.is_none() && !archived.iter().any(is_behind);
+        Ok(Brought::Files { count, segments: Segments { first, last: next - 1, bytes }, timeline, is_all, gap })
+    }
+
+    /// The first segment that the server wrote behind one that it lacks.
+    fn gap_at(&self, missing: u64, legs: &[Leg]) -> Option<SegmentName> {
+        let bytes = self.backup.wal_segment_bytes;
+        let entries = std::fs::read_dir(self.from).ok()?.flatten();
+        let written = entries.filter_map(|entry| {
+            let WalName::Segment(segment) = entry.file_name().to_str()?.parse().ok()? else { return None };
+            let number = segment.number(bytes);
+            let is_its = number > missing && timelines_of(number, legs, bytes).any(|its| its == segment.timeline);
+            (is_its && self.generation.has_written(segment, &entry.path()).unwrap_or(true)).then_some(segment)
+        });
+        written.min_by_key(|segment| segment.number(bytes))
     }
 }

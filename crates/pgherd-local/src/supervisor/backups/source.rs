@@ -189,8 +189,10 @@ pub async fn elsewhere(
 ) -> Option<Source> {
     let (agent, of, point) = (agent.clone(), of.to_owned(), point.clone());
     let (source, unusable) = (source.clone(), unusable.clone());
+    let lost = source.lost.clone();
     let found = blocking(move || Ok(superset(&agent, &of, &point, Life::of(&agent, &of)?, &source, &unusable))).await;
-    found.ok().flatten()
+    // What only its server has is missing there, too, and that is said.
+    found.ok().flatten().map(|there| Source { lost: lost, ..there })
 }
 
 /// What is wrong where a backup could not be restored, if it is a backup: the one that holds everything, or the one that holds the changes
