@@ -192,7 +192,7 @@ pub async fn elsewhere(
     let lost = source.lost.clone();
     let found = blocking(move || Ok(superset(&agent, &of, &point, Life::of(&agent, &of)?, &source, &unusable))).await;
     // What only its server has is missing there, too, and that is said.
-    found.ok().flatten().map(|there| Source { lost: lost, ..there })
+    found.ok().flatten().map(|there| Source { lost, ..there })
 }
 
 /// What is wrong where a backup could not be restored, if it is a backup: the one that holds everything, or the one that holds the changes
