@@ -18,7 +18,7 @@ use aws_types::service_config::ServiceConfigKey;
 use jiff::Timestamp;
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
-use pgherd_http::{Client, Endurance, Options, Pace, Policy, Skew, Url};
+use pgherd_http::{Client, Endurance, HeldUp, Options, Pace, Policy, Skew, Url};
 
 use crate::api::rds::Offered;
 use crate::endpoint::{self, Endpoint};
@@ -174,7 +174,7 @@ impl Session {
     }
 
     /// Has this told when calls are refused for long because there are too many: until when they are tried.
-    pub fn tells(&self, tell: impl Fn(Timestamp) + Send + Sync + 'static) {
+    pub fn tells(&self, tell: impl Fn(HeldUp, Timestamp) + Send + Sync + 'static) {
         self.endurance.tells(tell);
     }
 

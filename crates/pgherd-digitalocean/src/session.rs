@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pgherd_core::secret::Secret;
 use pgherd_engine::provider::{ErrorKind, ProviderError};
-use pgherd_http::{Client, Endurance, Options, Pace, Policy, Url};
+use pgherd_http::{Client, Endurance, HeldUp, Options, Pace, Policy, Url};
 
 /// Where DigitalOcean's API is.
 const API: &str = "https://api.digitalocean.com/";
@@ -93,7 +93,7 @@ impl Session {
     }
 
     /// Has this told when calls are refused for long because there are too many: until when they are tried.
-    pub fn tells(&self, tell: impl Fn(Timestamp) + Send + Sync + 'static) {
+    pub fn tells(&self, tell: impl Fn(HeldUp, Timestamp) + Send + Sync + 'static) {
         self.endurance.tells(tell);
     }
 

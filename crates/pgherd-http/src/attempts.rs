@@ -35,8 +35,8 @@ impl Endurance {
         Self { policy, together: Some(Arc::default()), teller: Arc::clone(&self.teller) }
     }
 
-    /// Tells whoever waits, in this way, that calls are refused for now, and until when they are tried. The first way stays.
-    pub fn tells(&self, tell: impl Fn(Timestamp) + Send + Sync + 'static) {
+    /// Tells whoever waits, in this way, what holds calls up, and until when. The first way stays.
+    pub fn tells(&self, tell: impl Fn(HeldUp, Timestamp) + Send + Sync + 'static) {
         self.teller.get_or_init(|| Teller { tell: Box::new(tell), told: Mutex::default() });
     }
 
@@ -46,26 +46,35 @@ impl Endurance {
     }
 }
 
+/// Why calls wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldUp {
+    /// There are too many. They are tried until the time that is told.
+    Refused,
+    /// The server fails, and says when it is to be asked again.
+    Failing,
+}
+
 /// Tells whoever waits.
 struct Teller {
-    tell: Box<dyn Fn(Timestamp) + Send + Sync>,
-    /// Until then it was told.
-    told: Mutex<Option<Instant>>,
+    tell: Box<dyn Fn(HeldUp, Timestamp) + Send + Sync>,
+    /// Until then it was told, for each reason.
+    told: Mutex<[Option<Instant>; 2]>,
 }
 
 impl Teller {
-    /// Once for all calls that are refused in the same storm.
-    fn tried_until(&self, until: Instant) {
+    /// Once for all calls that are held up in the same storm.
+    fn held_up(&self, why: HeldUp, until: Instant) {
         let now = Instant::now();
         {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = &mut self.told.lock().unwrap_or_else(PoisonError::into_inner)[why as usize];
             if told.is_some_and(|told| now < told) {
                 return;
             }
             *told = Some(until);
         }
         let left = SignedDuration::try_from(until.saturating_duration_since(now)).unwrap_or_default();
-        (self.tell)(Timestamp::now().saturating_add(left).unwrap_or(Timestamp::MAX));
+        (self.tell)(why, Timestamp::now().saturating_add(left).unwrap_or(Timestamp::MAX));
     }
 }
 
@@ -82,7 +91,7 @@ pub struct Attempts<'a> {
     safety: Safety,
     pace: &'a Pace,
     tried: Tried,
-    /// When this call was first refused, or the first of those it shares its patience with.
+    /// When this call was first refused or sent away, or the first of those it shares its patience with.
     since: Option<Instant>,
     /// When it was its turn.
     turn: Instant,
@@ -102,12 +111,12 @@ impl<'a> Attempts<'a> {
         match pace.at_once() {
             Some(turn) => attempts.turn = turn,
             // Held up because others were refused: that uses up no patience of its own.
-            None => attempts.wait_telling(Instant::now(), Duration::ZERO).await,
+            None => attempts.wait_telling(HeldUp::Refused, Instant::now(), Duration::ZERO).await,
         }
         attempts
     }
 
-    /// Since when patience is counted, where something was refused now.
+    /// Since when patience is counted, where something was refused now, or failed with a wish to be left alone.
     fn refused_since(&mut self, now: Instant) -> Instant {
         let endurance = self.endurance;
         let together = || endurance.together.as_ref().map(|together| *together.get_or_init(|| now));
@@ -117,17 +126,26 @@ impl<'a> Attempts<'a> {
     /// Whether there is another attempt after one that ended so, and if so, waits until it is its turn.
     pub async fn again(&mut self, outcome: &Outcome) -> bool {
         let now = Instant::now();
-        let is_refused = matches!(outcome, Outcome::Throttled(_));
-        if let Outcome::Throttled(wish) = outcome {
-            self.pace.throttled(self.turn, *wish);
-            self.refused_since(now);
-        }
+        let held_up = match outcome {
+            Outcome::Throttled(wish) => {
+                self.pace.throttled(self.turn, *wish);
+                Some(HeldUp::Refused)
+            }
+            Outcome::Failed(Some(_)) => Some(HeldUp::Failing),
+            Outcome::Failed(None)
+            | Outcome::Final
+            | Outcome::Foreign
+            | Outcome::NotSent
+            | Outcome::NoAnswer
+            | Outcome::Corrected => None,
+        };
+        let held_up = held_up.map(|why| (why, self.refused_since(now)));
         let since = self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         match retry::next(&self.endurance.policy, self.safety, &mut self.tried, outcome, since, chance()) {
             Next::End => false,
             Next::Again(wait) => {
-                match self.since.filter(|_| is_refused) {
-                    Some(since) => self.wait_telling(since, wait).await,
+                match held_up {
+                    Some((why, since)) => self.wait_telling(why, since, wait).await,
                     None => self.wait(wait).await,
                 }
                 true
@@ -136,13 +154,17 @@ impl<'a> Attempts<'a> {
     }
 
     /// The same wait, in which whoever waits is told once it lasts.
-    async fn wait_telling(&mut self, since: Instant, wait: Duration) {
+    async fn wait_telling(&mut self, why: HeldUp, since: Instant, wait: Duration) {
         let Endurance { policy, teller, .. } = self.endurance;
         let Some(teller) = teller.get() else { return self.wait(wait).await };
-        let until = (since + policy.throttled_for).max(Instant::now() + wait);
+        let asked_again = Instant::now() + wait;
+        let until = match why {
+            HeldUp::Refused => asked_again.max(since + policy.throttled_for),
+            HeldUp::Failing => asked_again,
+        };
         let mut waited = pin!(self.wait(wait));
         if timeout_at(since + SILENT / policy.hurry, &mut waited).await.is_err() {
-            teller.tried_until(until);
+            teller.held_up(why, until);
             waited.await;
         }
     }
@@ -188,7 +210,7 @@ mod tests {
     fn listening(endurance: &Endurance) -> Arc<Mutex<Vec<u64>>> {
         let heard: Arc<Mutex<Vec<u64>>> = Arc::default();
         let (began, hears) = (Instant::now(), Arc::clone(&heard));
-        endurance.tells(move |_| hears.lock().expect("nobody panicked").push(began.elapsed().as_secs()));
+        endurance.tells(move |_, _| hears.lock().expect("nobody panicked").push(began.elapsed().as_secs()));
         heard
     }
 
@@ -222,6 +244,29 @@ mod tests {
         // Another storm is told again.
         refused(&each, &pace).await;
         assert_eq!(heard.lock().expect("nobody panicked").len(), 2);
+    }
+
+    /// The server fails and wants to be left alone for so long, each time. Says after how many seconds that is handed on, and what was told.
+    async fn failing(endurance: &Endurance, wish_s: u64) -> (u64, Vec<(HeldUp, u64)>) {
+        let heard: Arc<Mutex<Vec<_>>> = Arc::default();
+        let (began, hears) = (Instant::now(), Arc::clone(&heard));
+        endurance.tells(move |why, _| hears.lock().expect("nobody panicked").push((why, began.elapsed().as_secs())));
+        let pace = Pace::default();
+        let mut attempts = Attempts::begin(endurance, Safety::Repeatable, &pace).await;
+        while attempts.again(&Outcome::Failed(Some(Duration::from_secs(wish_s)))).await {}
+        let heard = heard.lock().expect("nobody panicked").clone();
+        (began.elapsed().as_secs(), heard)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_that_asks_for_time_has_one_patience_and_is_told() {
+        let look = || Endurance::default().together(Policy::default().looking());
+        assert_eq!(
+            failing(&Endurance::default(), 140).await,
+            (280, vec![(HeldUp::Failing, 15), (HeldUp::Failing, 140)])
+        );
+        assert_eq!(failing(&look(), 40).await, (40, vec![(HeldUp::Failing, 15)]));
+        assert_eq!(failing(&look(), 4).await, (12, vec![]));
     }
 
     #[tokio::test(start_paused = true)]

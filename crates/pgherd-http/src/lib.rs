@@ -9,7 +9,7 @@ pub mod redact;
 pub mod retry;
 pub mod skew;
 
-pub use attempts::{Attempts, Endurance};
+pub use attempts::{Attempts, Endurance, HeldUp};
 pub use client::{Client, Options, Refused, Request, Response};
 pub use pace::Pace;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

@@ -141,22 +141,22 @@ pub enum Next {
     Again(Duration),
 }
 
-/// Counts an attempt that ended with `outcome`, and says what follows. `throttled_for` is how long ago the first throttle was, `roll` is
-/// chance, from 0 to 1.
+/// Counts an attempt that ended with `outcome`, and says what follows. `held_up_for` is how long ago the first throttle was, or the first
+/// failure that asked for time, `roll` is chance, from 0 to 1.
 pub fn next(
     policy: &Policy,
     safety: Safety,
     tried: &mut Tried,
     outcome: &Outcome,
-    throttled_for: Duration,
+    held_up_for: Duration,
     roll: f64,
 ) -> Next {
     tried.count(outcome);
     let repeatable = safety == Safety::Repeatable;
     match outcome {
-        Outcome::Throttled(wish) => throttled(policy, *wish, tried.throttled, throttled_for, roll),
+        Outcome::Throttled(wish) => throttled(policy, *wish, tried.throttled, held_up_for, roll),
         Outcome::Failed(wish) if repeatable && tried.failed < policy.failed_at_most => {
-            waited(policy, *wish, tried.failed, roll)
+            waited(policy, wish.map(|wish| (wish, held_up_for)), tried.failed, roll)
         }
         Outcome::NoAnswer if repeatable && tried.failed < policy.failed_at_most => {
             waited(policy, None, tried.failed, roll)
@@ -185,12 +185,12 @@ fn throttled(policy: &Policy, wish: Option<Duration>, times: u32, throttled_for:
     Next::Again(usual.min(left).max(wish))
 }
 
-/// The server's wish, or full jitter: anything between nothing and a limit that doubles, so that many who were refused together do
-/// not come back together.
-fn waited(policy: &Policy, wish: Option<Duration>, times: u32, roll: f64) -> Next {
+/// The server's wish, as long as all that was waited is within what is obeyed, or full jitter: anything between nothing and a limit that
+/// doubles, so that many who were refused together do not come back together.
+fn waited(policy: &Policy, wish: Option<(Duration, Duration)>, times: u32, roll: f64) -> Next {
     match wish {
-        Some(wish) if wish > policy.obeyed_for => Next::End,
-        Some(wish) => Next::Again(wish),
+        Some((wish, held_up_for)) if held_up_for + wish > policy.obeyed_for => Next::End,
+        Some((wish, _)) => Next::Again(wish),
         None => Next::Again(policy.longest_after(times).mul_f64(roll.clamp(0.0, 1.0))),
     }
 }

@@ -15,6 +15,7 @@ use pgherd_core::spec::{Setting, Spec};
 use pgherd_digitalocean::{DigitalOcean, DigitalOceanOptions};
 use pgherd_engine::provider::{ErrorKind, ProviderError};
 use pgherd_gcp::{Gcp, GcpOptions};
+use pgherd_http::HeldUp;
 use pgherd_local::paths::{Paths, Surroundings};
 use pgherd_local::provider::{Local, LocalOptions};
 use pgherd_local::supervisor::AgentOptions;
@@ -51,13 +52,20 @@ impl Told {
         Self(Some(Arc::new(tell)))
     }
 
-    /// Tells that a cloud refuses calls, and until when they are tried.
-    fn of(&self, cloud: &'static str) -> impl Fn(Timestamp) + Send + Sync + use<> {
+    /// Tells that a cloud refuses calls, and until when they are tried, or that it fails.
+    fn of(&self, cloud: &'static str) -> impl Fn(HeldUp, Timestamp) + Send + Sync + use<> {
         let tell = self.0.clone();
-        move |until| {
+        move |why, until| {
             let until = until.strftime("%H:%M:%S UTC");
             if let Some(tell) = &tell {
-                tell(&format!("{cloud} refuses calls for now, there are too many; they are tried until {until}"));
+                tell(&match why {
+                    HeldUp::Refused => {
+                        format!("{cloud} refuses calls for now, there are too many; they are tried until {until}")
+                    }
+                    HeldUp::Failing => {
+                        format!("{cloud} fails for now, and wants to be left alone; it is asked again at {until}")
+                    }
+                });
             }
         }
     }
