@@ -50,10 +50,12 @@ impl GcpError {
         self.status == Some(409) && words.iter().any(|word| self.reason.to_lowercase().contains(word))
     }
 
-    /// Whether it passes when what is going on with the instance is over: one thing at a time is done to it.
+    /// Whether it passes when what is going on with the instance is over: one thing at a time is done to it. There are several words
+    /// for that (`operationInProgress`, `ABORTED`, `conflict`); only what is there already stays.
     pub fn is_busy(&self) -> bool {
+        let is_conflict = self.status == Some(409) && !self.reason.is_empty() && !self.is_taken();
         // Google's older answers say 403.
-        matches!(self.status, Some(403 | 409)) && self.reason == "operationInProgress"
+        is_conflict || (self.status == Some(403) && self.reason == "operationInProgress")
     }
 
     /// Whether somebody else has changed it since it was looked at.
@@ -123,7 +125,12 @@ mod tests {
         let new = r#"{"error":{"code":409,"message":"m","status":"ABORTED","details":[{"@type":"x","reason":"operationInProgress"}]}}"#;
         assert!(check(409, new, "operationInProgress", ErrorKind::Conflict).is_busy());
         let plain = r#"{"error":{"code":409,"message":"m","status":"ALREADY_EXISTS"}}"#;
-        assert!(check(409, plain, "ALREADY_EXISTS", ErrorKind::Conflict).is_taken());
+        let taken = check(409, plain, "ALREADY_EXISTS", ErrorKind::Conflict);
+        assert!(taken.is_taken() && !taken.is_busy());
+        let other = r#"{"error":{"code":409,"message":"m","status":"ABORTED"}}"#;
+        assert!(check(409, other, "ABORTED", ErrorKind::Conflict).is_busy());
+        let proxy = r#"{"error":{"message":"m"}}"#;
+        assert!(!check(409, proxy, "", ErrorKind::Conflict).is_busy());
         assert!(GcpError::read("GET v1/x", 502, b"<html>").is_none());
     }
 
