@@ -39,7 +39,8 @@ pub(crate) async fn observe(aws: &Aws, wanted: &[Resource]) -> Result<Vec<Observ
         let Some(mut role) = iam::role(aws.session(), aws.region(), name).await? else { return Ok(None) };
         role.tags = aws.worn(role.tags);
         let is_ours = is_ours(aws, &role, name);
-        let may = if is_ours { may(aws, name).await? } else { May::default() };
+        let may = if is_ours { may_still(aws, name).await? } else { Some(May::default()) };
+        let Some(may) = may else { return Ok(None) };
         Ok::<_, AwsError>(Some(observed(&resource.id, &role, may, is_ours, &resource.props)))
     });
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
@@ -99,7 +100,7 @@ pub(crate) async fn delete(aws: &Aws, id: &Id, _how: &Deletion, events: &Events)
     if !is_ours(aws, &role, name) {
         return Err(ours::foreign(id));
     }
-    let may = may(aws, name).await?;
+    let Some(may) = may_still(aws, name).await? else { return Ok(()) };
     for policy in &may.attached {
         iam::detach(session, region, name, policy).await?;
     }
@@ -153,6 +154,18 @@ async fn role(aws: &Aws, name: &str) -> Result<Role, AwsError> {
 /// IAM keeps many copies of itself, and what was just made is not in each of them at once.
 fn is_not_known_yet(error: &AwsError) -> bool {
     error.is("NoSuchEntity")
+}
+
+/// The same of a role that may go between two calls, as when a run that was killed had asked for that; `None`: it is gone.
+async fn may_still(aws: &Aws, name: &str) -> Result<Option<May>, AwsError> {
+    match may(aws, name).await {
+        // A policy of it, or all of it.
+        Err(error) if error.is("NoSuchEntity") => match iam::role(aws.session(), aws.region(), name).await? {
+            None => Ok(None),
+            Some(_) => may(aws, name).await.map(Some),
+        },
+        other => other.map(Some),
+    }
 }
 
 async fn may(aws: &Aws, name: &str) -> Result<May, AwsError> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pgherd_engine::suite;
 use pgherd_http::Policy;
 
-use crate::target::{Hurried, Servers, Whole};
+use crate::target::{Cloud, Hurried, Servers, Whole};
 use crate::world::{HURRY, LARGE, SMALL, WHOLE, World, with};
 
 /// A block with one of each kind of RDS, which is made in few calls.
@@ -70,7 +70,7 @@ async fn killed_after_any_call_of_a_removal_nothing_is_left_behind() {
 
 #[tokio::test]
 async fn killed_after_any_call_of_a_destroy_nothing_more_is_left_than_without() {
-    suite::destroy_killed_anywhere::<Hurried<true>>(WHOLE, 30).await;
+    suite::destroy_killed_anywhere::<Cloud<true, 100>>(WHOLE, 30).await;
 }
 
 #[tokio::test]

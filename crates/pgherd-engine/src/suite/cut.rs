@@ -31,6 +31,7 @@ pub async fn killed_anywhere<W: World>(before: Option<&str>, after: &str, at_lea
                 }
                 () = world.hung() => {}
             }
+            let again = again.or_at_once(met, &world);
             met += usize::from(again.is_met(&world));
             applied(&world, after).await;
             let left = (changes(&planned(&world, after).await), world.things(), world.made());
@@ -67,6 +68,11 @@ impl Again {
             (true, true, 1) => &[Self::AtOnce],
             (true, true, _) => &[Self::Later],
         }
+    }
+
+    /// The first time that something is on its way it is met: which call that is, depends on which of those side by side came first.
+    fn or_at_once<W: World>(self, met: usize, world: &W) -> Self {
+        if met == 0 && world.is_at_work() { Self::AtOnce } else { self }
     }
 
     /// Lets time go by until then. Whether something is on its way even so.
@@ -108,6 +114,7 @@ pub async fn destroy_killed_anywhere<W: World>(block: &str, at_least: usize) {
                 }
                 () = world.hung() => {}
             }
+            let again = again.or_at_once(met, &world);
             met += usize::from(again.is_met(&world));
             let outcome = carried_out(&world, block, &plan(&world).await).await;
             assert!(outcome.is_success(), "{outcome:?}");
